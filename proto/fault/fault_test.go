@@ -1,0 +1,48 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+func TestEveryKindSurvivesTheRPC(t *testing.T) {
+	for kind := range toCode {
+		in := &Error{Kind: kind, Op: "relay.Call", Field: "params[0]", Code: "bad_jid", Msg: "not a JID", RetryAfter: 1500 * time.Millisecond, Err: errors.New("secret cause")}
+		var out *Error
+		if !errors.As(FromGRPC("op", ToGRPC(in)), &out) {
+			t.Fatalf("%s: no fault came back", kind)
+		}
+		if out.Kind != in.Kind || out.Op != in.Op || out.Field != in.Field || out.Code != in.Code || out.Msg != in.Msg || out.RetryAfter != in.RetryAfter {
+			t.Errorf("%s: got %+v, want %+v", kind, out, in)
+		}
+		if out.Err != nil {
+			t.Errorf("%s: the cause crossed the boundary: %v", kind, out.Err)
+		}
+	}
+}
+
+func TestForeignErrorsGetAKind(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		want Kind
+	}{
+		{"broken connection", status.Error(codes.Unavailable, "EOF"), Unavailable},
+		{"message above the gRPC limit", status.Error(codes.ResourceExhausted, "too big"), TooLarge},
+		{"deadline of the call", status.Error(codes.DeadlineExceeded, "late"), Deadline},
+		{"deadline outside gRPC", context.DeadlineExceeded, Deadline},
+		{"anything else", errors.New("boom"), Internal},
+	} {
+		if got := KindOf(FromGRPC("op", tc.err)); got != tc.want {
+			t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
+		}
+	}
+	if got := KindOf(FromGRPC("op", ToGRPC(errors.New("boom")))); got != Internal {
+		t.Errorf("error without kind: got %s, want internal", got)
+	}
+}

@@ -1,0 +1,138 @@
+package media
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// ErrMissing is returned for a blob that is not, or no longer, on the host.
+var ErrMissing = errors.New("no such media")
+
+// Blob says where an encrypted body lies and how to open it: the fields a message or a
+// history notification carries about its attachment.
+type Blob struct {
+	URL        string // empty until the host knows its name
+	DirectPath string // always holds a '?', because clients append their parameters with '&'
+	Key        []byte // 32 bytes
+	SHA256     []byte // of the plaintext
+	EncSHA256  []byte // of the body on the host
+	Length     uint64 // of the plaintext in bytes
+}
+
+// Host keeps bodies by path. Its zero value is ready to use and holds nothing; all methods
+// may be called at the same time.
+type Host struct {
+	mu       sync.RWMutex
+	hostname string
+	bodies   map[string][]byte
+	refusal  int
+}
+
+// SetHostname names the host ("127.0.0.1:port") for the URLs of blobs that phones put there.
+func (h *Host) SetHostname(hostport string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hostname = hostport
+}
+
+// Put encrypts plaintext, stores the body and tells where it lies.
+func (h *Host) Put(kind Kind, plaintext []byte) (Blob, error) {
+	key, body, err := Encrypt(kind, plaintext)
+	if err != nil {
+		return Blob{}, err
+	}
+	sum, encSum := sha256.Sum256(plaintext), sha256.Sum256(body)
+	path := "/mms/" + kind.path() + "/" + token(encSum[:])
+	h.store(path, body)
+	return Blob{
+		URL:        h.url(path),
+		DirectPath: direct(path),
+		Key:        key,
+		SHA256:     sum[:],
+		EncSHA256:  encSum[:],
+		Length:     uint64(len(plaintext)),
+	}, nil
+}
+
+// Get returns the body that a direct path names; ErrMissing when it is not there.
+func (h *Host) Get(directPath string) ([]byte, error) {
+	path, _, _ := strings.Cut(directPath, "?")
+	body, ok := h.load(canonical(path))
+	if !ok {
+		return nil, fmt.Errorf("get %s: %w", path, ErrMissing)
+	}
+	return body, nil
+}
+
+// Restore puts a body back under a direct path, as a phone does that uploads expired media again.
+func (h *Host) Restore(directPath string, body []byte) {
+	path, _, _ := strings.Cut(directPath, "?")
+	h.store(canonical(path), body)
+}
+
+// Remove forgets the body under a direct path and reports whether it was there.
+func (h *Host) Remove(directPath string) bool {
+	path, _, _ := strings.Cut(directPath, "?")
+	path = canonical(path)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.bodies[path]
+	delete(h.bodies, path)
+	return ok
+}
+
+// Refuse makes every request fail with an HTTP status until it is called with 0.
+func (h *Host) Refuse(status int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refusal = status
+}
+
+// Len returns how many bodies the host holds.
+func (h *Host) Len() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.bodies)
+}
+
+func (h *Host) store(path string, body []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.bodies == nil {
+		h.bodies = make(map[string][]byte)
+	}
+	h.bodies[path] = body
+}
+
+func (h *Host) load(path string) ([]byte, bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	body, ok := h.bodies[path]
+	return body, ok
+}
+
+func (h *Host) url(path string) string {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.hostname == "" {
+		return ""
+	}
+	return "https://" + h.hostname + direct(path)
+}
+
+func direct(path string) string { return path + "?ccb=wasim" }
+
+// token is the name of a body: clients write it with padding or without, so it is kept without.
+func token(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum) }
+
+func canonical(path string) string {
+	if unescaped, err := url.PathUnescape(path); err == nil {
+		path = unescaped
+	}
+	return strings.TrimRight(path, "=")
+}
