@@ -1,0 +1,129 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+// ID names an instance: twelve characters of [a-z0-9], safe in paths and short
+// enough for a unix socket path below the run directory.
+type ID string
+
+// Desired is what the owner of an instance wants, persisted.
+type Desired string
+
+const (
+	Run  Desired = "run"
+	Stop Desired = "stop"
+)
+
+// State is the state of an instance's process, owned by the instance's goroutine.
+type State string
+
+const (
+	Stopped  State = "stopped"  // no process, none wanted
+	Starting State = "starting" // launched, not yet attached
+	Running  State = "running"  // attached, Watch open
+	Detached State = "detached" // alive, nobody attached
+	Stopping State = "stopping" // asked to end, later killed
+	Backoff  State = "backoff"  // ended, waits for its next start
+	Failed   State = "failed"   // the circuit breaker is open
+)
+
+// Proc identifies a process beyond PID reuse: a PID is believed only together
+// with its start ticks (field 22 of /proc/PID/stat) and the boot id.
+type Proc struct {
+	PID        int
+	StartTicks uint64
+	BootID     string
+}
+
+// Record is what the store knows of an instance when the manager starts.
+type Record struct {
+	ID         ID
+	Desired    Desired
+	Generation uint64
+	DeletedAt  time.Time // zero: exists
+	Worker     *Worker   // last recorded worker, nil if there never was one
+}
+
+// Worker is the record of one worker process: for people, for other nodes, and
+// for recovery after the run directory was lost. Never needed for correctness
+// as long as the lock file exists.
+type Worker struct {
+	Instance   ID
+	Generation uint64
+	Node       string
+	Proc       Proc
+	Socket     string
+	Build      string
+	Protocol   uint32
+	StartedAt  time.Time
+	AttachedAt time.Time
+}
+
+// Exit tells how a worker ended. Reason comes from its last words, or is
+// "killed or crashed" when it left none.
+type Exit struct {
+	At     time.Time
+	Reason string
+	Code   int
+}
+
+// Transition is one step of an instance's state machine, as written to its history.
+type Transition struct {
+	Instance   ID
+	Generation uint64
+	From, To   State
+	Why        string
+	At         time.Time
+}
+
+// Sample is one look at a worker's health.
+type Sample struct {
+	Instance    ID
+	Generation  uint64
+	At          time.Time
+	RSSBytes    uint64
+	CPUPercent  float64
+	Responsive  bool // Ping answered in time
+	LastFrameAt time.Time
+	FeedHead    uint64
+}
+
+// Status is the present of one instance, a consistent copy.
+type Status struct {
+	ID           ID
+	Desired      Desired
+	State        State
+	Link         *workerv1.Link // nil before the first report; never mutated after
+	Proc         Proc           // zero when no process is known
+	Generation   uint64
+	StartedAt    time.Time
+	Build        string
+	RestartCount int // starts beyond the first since the owner last asked for one
+	RSSBytes     uint64
+	CPUPercent   float64
+	LimitBytes   uint64
+	FeedHead     uint64
+	LastError    string    // why it last ended or why the breaker is open
+	RetryAt      time.Time // next automatic start, in Backoff and Failed
+}
+
+// Store is what supervision needs of the database. Every write that carries a
+// generation changes nothing when a higher one is recorded; that is success,
+// not an error. Implemented by package store.
+type Store interface {
+	// Instances returns all instances that exist or whose deletion is not finished.
+	Instances(ctx context.Context) ([]Record, error)
+	// RaiseGeneration commits generation+1 and returns it; called before every start.
+	RaiseGeneration(ctx context.Context, id ID, node string) (uint64, error)
+	SetDesired(ctx context.Context, id ID, d Desired) error
+	RecordWorker(ctx context.Context, w Worker) error
+	RecordExit(ctx context.Context, id ID, generation uint64, exit Exit) error
+	RecordLink(ctx context.Context, id ID, generation uint64, link *workerv1.Link) error
+	RecordTransition(ctx context.Context, t Transition) error
+	RecordSamples(ctx context.Context, samples []Sample) error
+}
