@@ -1,0 +1,108 @@
+package phone
+
+import (
+	"context"
+	"sync"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// inbox is the queue of what the phone has yet to handle. A goroutine drains it while it has
+// work and ends when it is empty, so an idle phone costs none; Close waits for it.
+type inbox struct {
+	mu       sync.Mutex
+	queue    []func(context.Context)
+	draining chan struct{} // closed when the present drain ends; nil when idle
+	ctx      context.Context
+	cancel   context.CancelFunc
+	closed   bool
+}
+
+func (b *inbox) put(job func(context.Context)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.queue = append(b.queue, job)
+	if b.draining == nil {
+		if b.ctx == nil {
+			b.ctx, b.cancel = context.WithCancel(context.Background())
+		}
+		b.draining = make(chan struct{})
+		go b.drain(b.ctx, b.draining)
+	}
+}
+
+func (b *inbox) drain(ctx context.Context, done chan struct{}) {
+	defer close(done)
+	for {
+		b.mu.Lock()
+		if len(b.queue) == 0 || b.closed {
+			b.queue, b.draining = nil, nil
+			b.mu.Unlock()
+			return
+		}
+		batch := b.queue
+		b.queue = nil
+		b.mu.Unlock()
+		for _, job := range batch {
+			if ctx.Err() != nil {
+				break
+			}
+			job(ctx)
+		}
+	}
+}
+
+// Receive takes a stanza that the server delivers to device 0: message, receipt,
+// notification, ack or the answer to an iq the phone sent. It queues and returns; stanzas are
+// handled one at a time in the order of the calls. After Close they are dropped.
+func (p *Phone) Receive(node waBinary.Node) {
+	p.inbox.put(func(ctx context.Context) { p.handle(ctx, node) })
+}
+
+// CompanionOnline tells the phone that a companion has announced itself active. At its first
+// login the phone sends it the bootstrap: app-state keys, history, push names. It returns at
+// once; the peer messages follow through Network.Send.
+func (p *Phone) CompanionOnline(device types.JID, first bool) {
+	if !first {
+		return
+	}
+	p.inbox.put(func(ctx context.Context) { p.bootstrapCompanion(ctx, device) })
+}
+
+// Wait returns when everything received so far has been handled, or when ctx ends.
+func (p *Phone) Wait(ctx context.Context) error {
+	for {
+		p.inbox.mu.Lock()
+		done := p.inbox.draining
+		p.inbox.mu.Unlock()
+		if done == nil {
+			return nil
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Close drops what is queued, lets the stanza being handled finish and returns when no
+// goroutine of this phone is left. Whoever made the phone calls it once nothing is delivered
+// to it any more. A subscriber or an AutoReply function must not call it.
+func (p *Phone) Close() {
+	b := &p.inbox
+	b.mu.Lock()
+	b.closed = true
+	done := b.draining
+	if b.cancel != nil {
+		b.cancel()
+	}
+	b.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
