@@ -1,0 +1,67 @@
+# The commands a person needs: run, demo, test. `make help` lists all.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.build=$(VERSION)
+GO       ?= go
+BIN      := bin
+DATA     ?= data
+
+SQLC     := $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.30.0
+STATIC   := $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: postgres
+postgres: ## install PostgreSQL with the system's package manager when it is missing
+	@deploy/install-postgres
+
+.PHONY: build
+build: postgres ## build the three programs into bin/
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/whatsapp-manager ./cmd/whatsapp-worker ./cmd/wasim
+
+.PHONY: run
+run: build ## run the manager against the real WhatsApp, data in ./data
+	WAM_DATA_DIR=$(DATA) $(BIN)/whatsapp-manager serve
+
+.PHONY: demo
+demo: build ## run the manager against the simulator, with accounts that pair and chat by themselves
+	$(BIN)/whatsapp-manager demo
+
+.PHONY: test
+test: postgres ## everything that must hold, with real processes (under ten minutes on two cores)
+	$(GO) vet ./...
+	$(GO) test -timeout 900s ./...
+
+.PHONY: race
+race: postgres ## the same under the race detector
+	$(GO) test -race -timeout 1800s ./...
+
+.PHONY: bench
+bench: build ## speed and memory, each against a baseline of the same run
+	$(GO) run ./cmd/whatsapp-manager/bench -bin $(BIN)
+
+.PHONY: soak-recovery
+soak-recovery: postgres ## the randomized kill test, long: ROUNDS=1000 SEED=…
+	WAM_ROUNDS=$(or $(ROUNDS),1000) WAM_SEED=$(SEED) $(GO) test -count=1 -timeout 3600s -run 'Random' -v ./supervisor ./cmd/whatsapp-manager/e2e
+
+.PHONY: generate
+generate: ## write generated code anew (protobuf, SQL, method list)
+	cd proto && PATH=$(CURDIR)/$(BIN)/tools:$$PATH $(GO) run github.com/bufbuild/buf/cmd/buf@v1.59.0 generate
+	$(GO) generate ./...
+
+.PHONY: verify
+verify: ## static checks: vet, staticcheck, formatting, tidy modules
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(STATIC) ./...
+	$(GO) mod tidy -diff
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)

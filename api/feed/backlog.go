@@ -1,0 +1,145 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"whatsapp-manager/supervisor/store"
+)
+
+// startBacklog works off a parked lane, oldest first, until a post fails or a
+// page is done. A probe comes before the head is due, so its failure does not
+// count against the head's retries.
+func (r *runner) startBacklog(ctx context.Context, name string, l *lane, probe bool) {
+	l.busy = true
+	r.inFlight++
+	due := !l.nextAt.After(time.Now())
+	r.posts.Go(func() {
+		res := r.workBacklog(ctx, name, probe && !due)
+		res.lane, res.backlog = name, true
+		r.results <- res
+	})
+}
+
+func (r *runner) workBacklog(ctx context.Context, name string, early bool) (res result) {
+	rows, err := r.store.BacklogLane(ctx, r.endpoint.ID, name, backlogPage)
+	if err != nil {
+		return result{err: fmt.Errorf("read backlog of a lane: %w", err)}
+	}
+	if len(rows) == 0 {
+		return result{}
+	}
+	seqs := make([]uint64, len(rows))
+	for i, row := range rows {
+		seqs[i] = row.Seq
+	}
+	events, err := r.store.EventsOf(ctx, r.endpoint.Instance, seqs)
+	if err != nil {
+		return result{err: fmt.Errorf("read parked events: %w", err)}
+	}
+	bySeq := make(map[uint64]store.Event, len(events))
+	for _, ev := range events {
+		bySeq[ev.Seq] = ev
+	}
+	for _, row := range rows {
+		ev, kept := bySeq[row.Seq]
+		if !kept {
+			// The feed's retention took the event: say so rather than block the lane for ever.
+			if err := r.store.BuryBacklog(ctx, r.endpoint.ID, row.Seq, time.Now(), nil, "the event is no longer in the feed"); err != nil {
+				res.err = fmt.Errorf("bury event: %w", err)
+				return res
+			}
+			continue
+		}
+		out := r.poster.post(ctx, r.endpoint, ev)
+		if ctx.Err() != nil {
+			return res
+		}
+		res.outcome = out
+		res.posts = append(res.posts, r.attempt(row.Seq, out))
+		if out.ok() {
+			if err := r.store.ResolveBacklog(ctx, r.endpoint.ID, row.Seq); err != nil {
+				res.err = fmt.Errorf("take delivered event off the backlog: %w", err)
+				return res
+			}
+			res.done++
+			continue
+		}
+		res.nextAt, res.err = r.again(ctx, row, out, early)
+		return res
+	}
+	return res
+}
+
+// again notes a failed try: the time of the next one, or the end of all.
+func (r *runner) again(ctx context.Context, row store.Backlog, out outcome, early bool) (time.Time, error) {
+	now := time.Now()
+	if early {
+		return row.NextAt, nil
+	}
+	attempts := row.Attempts + 1
+	if r.schedule.spent(attempts) {
+		if err := r.store.BuryBacklog(ctx, r.endpoint.ID, row.Seq, now, out.statusPtr(), out.err); err != nil {
+			return now.Add(r.schedule.wait(attempts)), fmt.Errorf("bury event: %w", err)
+		}
+		return now, nil
+	}
+	nextAt := now.Add(max(r.schedule.wait(attempts), out.retryAfter))
+	if err := r.store.RetryBacklog(ctx, r.endpoint.ID, row.Seq, attempts, nextAt, out.statusPtr(), out.err); err != nil {
+		return nextAt, fmt.Errorf("note retry: %w", err)
+	}
+	return nextAt, nil
+}
+
+func (r *runner) settleBacklog(ctx context.Context, res result, l *lane) {
+	if res.err != nil {
+		r.storeTrouble(ctx, "work off backlog", res.err)
+		l.nextAt = time.Now().Add(storeRetryGap)
+		return
+	}
+	if res.done > 0 {
+		wasDown := r.down()
+		r.succeeded(int64(res.done))
+		if wasDown {
+			r.openLanes()
+		}
+	}
+	if !res.outcome.ok() {
+		r.failed()
+		l.nextAt = res.nextAt
+		return
+	}
+	// Only this goroutine parks, so an empty answer here means the lane is free.
+	left, err := r.store.BacklogLane(ctx, r.endpoint.ID, res.lane, 1)
+	switch {
+	case err != nil:
+		r.storeTrouble(ctx, "read backlog of a lane", err)
+		l.nextAt = time.Now().Add(storeRetryGap)
+	case len(left) > 0:
+		l.nextAt = time.Now()
+	case !r.parking(res.lane):
+		l.parked = false
+		r.drop(res.lane, l)
+	}
+}
+
+// parking reports whether rows of the lane are on their way into the backlog.
+func (r *runner) parking(name string) bool {
+	for _, row := range r.toPark {
+		if row.Lane == name {
+			return true
+		}
+	}
+	return false
+}
+
+// openLanes lets every parked lane try at once: the receiver is back.
+func (r *runner) openLanes() {
+	now := time.Now()
+	for _, l := range r.lanes {
+		if l.parked && l.nextAt.After(now) {
+			l.nextAt = now
+		}
+	}
+}

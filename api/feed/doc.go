@@ -1,0 +1,26 @@
+// Package feed brings an instance's committed events to those who asked for
+// them: webhook endpoints and event streams.
+//
+// The truth is the events table; the supervisor's wake-ups only say "look
+// again". A reader owns a cursor, reads what lies behind it in order, and
+// never asks the worker. So a restart of the manager, of a worker or of a
+// receiver costs nothing but time.
+//
+// Webhook delivery is at least once and in order per lane (a lane is a chat).
+// Every endpoint has one runner, a goroutine that owns all its state:
+//
+//	feed ──read──▶ lane queues ──post──▶ receiver
+//	                   │ a post failed: its lane is parked
+//	                   ▼
+//	            webhook_backlog ──retry, oldest first──▶ receiver
+//	                   │ retries spent
+//	                   ▼
+//	              dead letters (listed, redriven by people)
+//
+// While a lane has rows in the backlog all its newer events join it there, so
+// that none overtakes; the other lanes go on. When everything fails the
+// receiver is taken to be down: one probe at a time, and the first success
+// opens all lanes again. Memory is bounded by the window of events in flight.
+//
+// This package knows neither whatsmeow nor SQL.
+package feed

@@ -1,0 +1,48 @@
+package feed
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+// Envelope is an event as receivers get it, the same in webhooks and streams.
+// ID is stable: the same event has the same ID in every delivery, so a
+// receiver may drop what it has seen.
+type Envelope struct {
+	ID        string          `json:"id"` // evt_<instance>_<seq>
+	Instance  supervisor.ID   `json:"instanceId"`
+	Seq       uint64          `json:"seq"` // dense and rising per instance
+	Event     string          `json:"event"`
+	Timestamp time.Time       `json:"timestamp"` // when it was committed
+	Data      json.RawMessage `json:"data"`      // the first argument of the whatsapp-web.js event, null if it has none
+	Args      json.RawMessage `json:"args"`      // all its arguments, in order
+}
+
+// EventID is the stable id of the event with that position in a feed.
+func EventID(instance supervisor.ID, seq uint64) string {
+	return fmt.Sprintf("evt_%s_%d", instance, seq)
+}
+
+func wrap(ev store.Event) (Envelope, error) {
+	var payload struct {
+		Data json.RawMessage `json:"data"`
+		Args json.RawMessage `json:"args"`
+	}
+	if err := json.Unmarshal(ev.Payload, &payload); err != nil {
+		return Envelope{}, fmt.Errorf("parse payload of event %d: %w", ev.Seq, err)
+	}
+	if payload.Data == nil {
+		payload.Data = json.RawMessage("null")
+	}
+	if payload.Args == nil {
+		payload.Args = json.RawMessage("[]")
+	}
+	return Envelope{
+		ID: EventID(ev.Instance, ev.Seq), Instance: ev.Instance, Seq: ev.Seq, Event: ev.Type,
+		Timestamp: ev.At.UTC(), Data: payload.Data, Args: payload.Args,
+	}, nil
+}

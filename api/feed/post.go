@@ -1,0 +1,154 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"whatsapp-manager/supervisor/store"
+)
+
+// outcome is what one try at a delivery brought.
+type outcome struct {
+	status     int           // 0: no answer
+	err        string        // empty: delivered; never holds the body
+	took       time.Duration //
+	retryAfter time.Duration // asked for by the receiver
+}
+
+func (o outcome) ok() bool { return o.err == "" }
+
+func (o outcome) statusPtr() *int {
+	if o.status == 0 {
+		return nil
+	}
+	return &o.status
+}
+
+// poster sends signed events. Signature and headers follow the Standard
+// Webhooks specification (standardwebhooks.com): webhook-id, webhook-timestamp,
+// webhook-signature "v1,<base64 HMAC-SHA256 of id.timestamp.body>".
+type poster struct {
+	client  *http.Client
+	timeout time.Duration
+}
+
+func newPoster(timeout time.Duration) *poster {
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		MaxIdleConnsPerHost:   32,
+		IdleConnTimeout:       90 * time.Second,
+		ForceAttemptHTTP2:     true,
+		ResponseHeaderTimeout: timeout,
+	}
+	return &poster{
+		timeout: timeout,
+		client: &http.Client{
+			Transport: transport,
+			// A signature is made for one address; a redirect is a wrong configuration and is reported as such.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+func (p *poster) close() { p.client.CloseIdleConnections() }
+
+func (p *poster) post(ctx context.Context, to store.Endpoint, ev store.Event) outcome {
+	began := time.Now()
+	out := p.try(ctx, to, ev, began)
+	out.took = time.Since(began)
+	return out
+}
+
+func (p *poster) try(ctx context.Context, to store.Endpoint, ev store.Event, now time.Time) outcome {
+	envelope, err := wrap(ev)
+	if err != nil {
+		return outcome{err: err.Error()}
+	}
+	body, err := json.Marshal(envelope)
+	if err != nil {
+		return outcome{err: fmt.Sprintf("encode event: %v", err)}
+	}
+	signer, err := standardwebhooks.NewWebhookRaw(to.Secret)
+	if err != nil {
+		return outcome{err: fmt.Sprintf("read secret: %v", err)}
+	}
+	signature, err := signer.Sign(envelope.ID, now, body)
+	if err != nil {
+		return outcome{err: fmt.Sprintf("sign event: %v", err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
+	if err != nil {
+		return outcome{err: "the endpoint's URL cannot be used"}
+	}
+	for name, value := range to.Headers {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "whatsapp-manager")
+	req.Header.Set(standardwebhooks.HeaderWebhookID, envelope.ID)
+	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return outcome{err: reason(err)}
+	}
+	defer resp.Body.Close()
+	// Reading what is left lets the connection be used again; a receiver that talks without end loses it.
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return outcome{status: resp.StatusCode}
+	}
+	return outcome{
+		status: resp.StatusCode, err: "the receiver answered " + resp.Status,
+		retryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+	}
+}
+
+// reason says what kept a request from being answered, without the URL: it may
+// carry credentials of the receiver.
+func reason(err error) string {
+	var netErr net.Error
+	if errors.As(err, &netErr) && netErr.Timeout() {
+		return "no answer in time"
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Error()
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
+
+func retryAfter(header string, now time.Time) time.Duration {
+	const longest = 24 * time.Hour
+	if header == "" {
+		return 0
+	}
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return min(max(time.Duration(seconds)*time.Second, 0), longest)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(at.Sub(now), 0), longest)
+	}
+	return 0
+}
