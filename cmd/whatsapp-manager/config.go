@@ -1,0 +1,233 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/dustin/go-humanize"
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+)
+
+// config is every setting of the daemon. The environment names them with the
+// prefix WAM_; flags have the same names in lower case with dashes and win.
+type config struct {
+	Listen           string        `env:"LISTEN" envDefault:"127.0.0.1:5000" help:"address the API listens on"`
+	DatabaseURL      string        `env:"DATABASE_URL" help:"Postgres to use; empty: a private one in the data directory"`
+	DataDir          string        `env:"DATA_DIR" envDefault:"./data" help:"where everything is kept"`
+	RunDir           string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory"`
+	AdminEmail       string        `env:"ADMIN_EMAIL" envDefault:"admin@localhost" help:"first superadmin"`
+	AdminPassword    string        `env:"ADMIN_PASSWORD" help:"its password; random and printed once when empty"`
+	JWTSecret        string        `env:"JWT_SECRET" help:"signs access tokens; generated and kept when empty"`
+	WorkerMemory     string        `env:"WORKER_MEMORY_LIMIT" envDefault:"512MiB" help:"a worker above this is ended and restarted"`
+	HealthInterval   time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
+	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
+	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
+	Registration     bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
+	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
+	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
+	PublicURL        string        `env:"PUBLIC_URL" help:"address that users see, e.g. https://wa.example.org"`
+	TrustedProxies   []string      `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, e.g. 127.0.0.1/32"`
+	NodeID           string        `env:"NODE_ID" envDefault:"node1" help:"name of this node in the database"`
+	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
+	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
+	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
+
+	memoryLimit uint64
+	logLevel    zerolog.Level
+}
+
+const envPrefix = "WAM_"
+
+// loadConfig reads the environment, then the flags that were given. An error
+// names the setting.
+func loadConfig(flags *pflag.FlagSet, environ []string) (config, error) {
+	vars := map[string]string{}
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			vars[name] = value
+		}
+	}
+	flags.Visit(func(f *pflag.Flag) {
+		if _, ok := settingOf(f.Name); ok {
+			vars[envName(f.Name)] = f.Value.String()
+		}
+	})
+	var c config
+	if err := env.ParseWithOptions(&c, env.Options{Prefix: envPrefix, Environment: vars}); err != nil {
+		return config{}, fmt.Errorf("read settings: %w", err)
+	}
+	return c, c.check()
+}
+
+func (c *config) check() error {
+	wrong := func(setting, format string, args ...any) error {
+		return fmt.Errorf("setting %s%s: %s", envPrefix, setting, fmt.Sprintf(format, args...))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return wrong("LISTEN", "%q is not host:port", c.Listen)
+	}
+	limit, err := humanize.ParseBytes(c.WorkerMemory)
+	if err != nil || limit < 64<<20 {
+		return wrong("WORKER_MEMORY_LIMIT", "%q is not a size of at least 64MiB", c.WorkerMemory)
+	}
+	c.memoryLimit = limit
+	if c.HealthInterval < time.Second {
+		return wrong("HEALTH_INTERVAL", "%s is less than a second", c.HealthInterval)
+	}
+	if c.MaxInstances < 0 {
+		return wrong("MAX_INSTANCES", "%d is negative", c.MaxInstances)
+	}
+	if c.SendsPerMinute < 0 {
+		return wrong("SENDS_PER_MINUTE", "%d is negative", c.SendsPerMinute)
+	}
+	if c.logLevel, err = zerolog.ParseLevel(c.LogLevel); err != nil {
+		return wrong("LOG_LEVEL", "%q is not a level", c.LogLevel)
+	}
+	switch c.LogFormat {
+	case "auto", "json", "console":
+	default:
+		return wrong("LOG_FORMAT", "%q is not json, console or auto", c.LogFormat)
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" {
+			return wrong("PUBLIC_URL", "%q is not an address", c.PublicURL)
+		}
+	}
+	for _, network := range c.TrustedProxies {
+		if _, _, err := net.ParseCIDR(network); err != nil {
+			return wrong("TRUSTED_PROXIES", "%q is not a network like 10.0.0.0/8", network)
+		}
+	}
+	if c.AdminPassword != "" && len(c.AdminPassword) < 8 {
+		return wrong("ADMIN_PASSWORD", "shorter than 8 characters")
+	}
+	if !strings.Contains(c.AdminEmail, "@") {
+		return wrong("ADMIN_EMAIL", "%q is not an e-mail address", c.AdminEmail)
+	}
+	if c.JWTSecret != "" && len(c.JWTSecret) < 32 {
+		return wrong("JWT_SECRET", "shorter than 32 characters")
+	}
+	if c.DatabaseURL != "" {
+		if u, err := url.Parse(c.DatabaseURL); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			return wrong("DATABASE_URL", "not a postgres:// address")
+		}
+	}
+	if c.WhatsAppEndpoint != "" {
+		if err := checkEndpoint(c.WhatsAppEndpoint); err != nil {
+			return wrong("WHATSAPP_ENDPOINT", "%v", err)
+		}
+	}
+	if c.DataDir, err = filepath.Abs(c.DataDir); err != nil {
+		return wrong("DATA_DIR", "%v", err)
+	}
+	if c.RunDir == "" {
+		c.RunDir = shortDir(filepath.Join(c.DataDir, "run"))
+	} else if c.RunDir, err = filepath.Abs(c.RunDir); err != nil {
+		return wrong("RUN_DIR", "%v", err)
+	}
+	if len(c.RunDir) > longestRunDir {
+		return wrong("RUN_DIR", "longer than %d characters: the sockets in it would have paths that the kernel refuses", longestRunDir)
+	}
+	if c.WorkerBinary == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return wrong("WORKER_BINARY", "cannot tell where this program is: %v", err)
+		}
+		c.WorkerBinary = filepath.Join(filepath.Dir(self), "whatsapp-worker")
+	}
+	if c.WorkerBinary, err = filepath.Abs(c.WorkerBinary); err != nil {
+		return wrong("WORKER_BINARY", "%v", err)
+	}
+	return nil
+}
+
+// longestRunDir leaves room for /<instance id>/plugin<number> within the 107
+// bytes of a unix socket's path.
+const longestRunDir = 70
+
+// shortDir returns dir, or a directory of the same meaning with a short path
+// when dir is too long for sockets. It must outlive a restart of the manager,
+// and be the same after it.
+func shortDir(dir string) string {
+	if len(dir) <= longestRunDir {
+		return dir
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join("/var/tmp", fmt.Sprintf("wam-%d-%s", os.Getuid(), hex.EncodeToString(sum[:6])))
+}
+
+func checkEndpoint(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("not an http:// or https:// address")
+	}
+	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("a stand-in for WhatsApp must be on a loopback address")
+	}
+	root, err := hex.DecodeString(u.Query().Get("noise"))
+	if err != nil || len(root) != 32 {
+		return fmt.Errorf("noise= must be 32 bytes in hex")
+	}
+	if u.Scheme == "https" {
+		if pin, err := hex.DecodeString(u.Query().Get("pin")); err != nil || len(pin) != 32 {
+			return fmt.Errorf("pin= must be a SHA-256 in hex")
+		}
+	}
+	return nil
+}
+
+// addFlags registers one flag per setting.
+func addFlags(flags *pflag.FlagSet) {
+	for field := range settings() {
+		name := strings.ToLower(strings.ReplaceAll(field.Tag.Get("env"), "_", "-"))
+		flags.String(name, field.Tag.Get("envDefault"), field.Tag.Get("help"))
+	}
+}
+
+func settings() func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		t := reflect.TypeFor[config]()
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Tag.Get("env") != "" && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+func settingOf(flag string) (reflect.StructField, bool) {
+	for field := range settings() {
+		if envPrefix+field.Tag.Get("env") == envName(flag) {
+			return field, true
+		}
+	}
+	return reflect.StructField{}, false
+}
+
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func (c config) logger(out *os.File) zerolog.Logger {
+	var w io.Writer = out
+	if c.LogFormat == "console" || (c.LogFormat == "auto" && isTerminal(out)) {
+		w = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(w).Level(c.logLevel).With().Timestamp().Logger()
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
