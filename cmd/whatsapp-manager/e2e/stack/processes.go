@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Process is one that belongs to a stack, as /proc shows it.
+type Process struct {
+	PID      int
+	Command  string
+	Instance string // of a worker, else empty
+}
+
+// Processes lists what belongs to the stack: processes whose command line or
+// environment names its directory. It asks the kernel, not the product, so it
+// is an independent witness. Zombies are not listed.
+func (s *Stack) Processes() []Process {
+	entries, _ := os.ReadDir("/proc")
+	var found []Process
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		command, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
+		if err != nil || len(command) == 0 {
+			continue
+		}
+		environ, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
+		if !bytes.Contains(command, []byte(s.Dir)) && !bytes.Contains(environ, []byte(s.Dir)) {
+			continue
+		}
+		found = append(found, Process{
+			PID: pid, Command: string(bytes.ReplaceAll(command, []byte{0}, []byte{' '})), Instance: instanceOf(environ),
+		})
+	}
+	return found
+}
+
+// Workers maps instances to the PIDs of their workers.
+func (s *Stack) Workers() map[string][]int {
+	workers := map[string][]int{}
+	for _, p := range s.Processes() {
+		if p.Instance != "" {
+			workers[p.Instance] = append(workers[p.Instance], p.PID)
+		}
+	}
+	return workers
+}
+
+func instanceOf(environ []byte) string {
+	for _, kv := range bytes.Split(environ, []byte{0}) {
+		if dir, ok := strings.CutPrefix(string(kv), "PLUGIN_UNIX_SOCKET_DIR="); ok {
+			return filepath.Base(dir)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,214 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options say how a stack is made. Bin holds whatsapp-manager and
+// whatsapp-worker; Endpoint is the simulator's.
+type Options struct {
+	Bin      string
+	Endpoint string
+	Env      []string // settings beyond the stack's own, WAM_NAME=value
+}
+
+// Stack is one installation: a data directory and the manager process that
+// serves it. Its methods are not safe for concurrent use, except Client's.
+type Stack struct {
+	Dir     string
+	Client  *Client
+	opts    Options
+	listen  string
+	manager *exec.Cmd
+	log     *os.File
+	exited  chan struct{} // closed when the present manager has been reaped
+}
+
+const (
+	adminEmail    = "admin@example.org"
+	adminPassword = "correct horse battery"
+)
+
+// Start makes a stack in a new directory and waits until it is ready and
+// logged in to. The caller ends it with Close.
+func Start(ctx context.Context, opts Options) (*Stack, error) {
+	dir, err := os.MkdirTemp("", "wam")
+	if err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	// The private Postgres runs as another user when the test runs as root.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open directory: %w", err)
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "manager.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	listen, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{
+		Dir: dir, opts: opts, listen: listen, log: log,
+		Client: &Client{Base: "http://" + listen, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128}}},
+	}
+	if err := s.StartManager(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.Ready(ctx); err != nil {
+		return nil, errors.Join(err, s.Tail(), s.Close())
+	}
+	if err := s.Client.Login(ctx, adminEmail, adminPassword); err != nil {
+		return nil, errors.Join(err, s.Tail(), s.Close())
+	}
+	return s, nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// DataDir is the installation's data directory.
+func (s *Stack) DataDir() string { return filepath.Join(s.Dir, "data") }
+
+// StartManager starts the manager's process and returns at once.
+func (s *Stack) StartManager() error {
+	cmd := exec.Command(filepath.Join(s.opts.Bin, "whatsapp-manager"), "serve")
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "WAM_LOG_FORMAT=json", "WAM_LOG_LEVEL=debug",
+		"WAM_LISTEN=" + s.listen, "WAM_DATA_DIR=" + s.DataDir(), "WAM_WHATSAPP_ENDPOINT=" + s.opts.Endpoint,
+		"WAM_ADMIN_EMAIL=" + adminEmail, "WAM_ADMIN_PASSWORD=" + adminPassword,
+	}, s.opts.Env...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start manager: %w", err)
+	}
+	exited := make(chan struct{})
+	s.manager, s.exited = cmd, exited
+	go func() {
+		_ = cmd.Wait() // its status is in cmd.ProcessState
+		close(exited)
+	}()
+	return nil
+}
+
+// Ready waits until the manager has found every worker again.
+func (s *Stack) Ready(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		answer, err := s.Client.Do(ctx, http.MethodGet, "/api/health/ready", nil)
+		if err == nil && answer.Status == http.StatusOK {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the manager: %w (last answer %d %s, %v)", ctx.Err(), answer.Status, answer.Body, err)
+		case <-s.exited:
+			return fmt.Errorf("the manager ended: %v", s.manager.ProcessState)
+		case <-tick.C:
+		}
+	}
+}
+
+// ManagerPID is the PID of the present manager.
+func (s *Stack) ManagerPID() int { return s.manager.Process.Pid }
+
+// KillManager ends the manager with SIGKILL and waits until it is gone.
+func (s *Stack) KillManager() { s.Signal(syscall.SIGKILL); <-s.exited }
+
+// Signal sends sig to the manager.
+func (s *Stack) Signal(sig os.Signal) {
+	// An error means that it is gone already, which is what callers wait for next.
+	_ = s.manager.Process.Signal(sig)
+}
+
+// WaitManager waits until the manager has ended by itself.
+func (s *Stack) WaitManager(ctx context.Context) error {
+	select {
+	case <-s.exited:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the manager does not end: %w", ctx.Err())
+	}
+}
+
+// Close ends manager, workers and Postgres the way a person does (SIGINT),
+// reports what is left of them, ends that too, and removes the directory.
+func (s *Stack) Close() error {
+	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	if s.manager != nil {
+		select {
+		case <-s.exited: // it was killed: the next one cleans up
+			if err := s.StartManager(); err != nil {
+				errs = append(errs, err)
+			} else if err := s.Ready(ctx); err != nil {
+				errs = append(errs, err)
+			}
+		default:
+		}
+		s.Signal(syscall.SIGINT)
+		if err := s.WaitManager(ctx); err != nil {
+			errs = append(errs, err)
+			s.KillManager()
+		}
+	}
+	for _, p := range s.Processes() {
+		errs = append(errs, fmt.Errorf("process left behind: %d %s", p.PID, p.Command))
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
+	}
+	if len(errs) > 0 {
+		errs = append(errs, s.Tail())
+	}
+	errs = append(errs, s.log.Close(), os.RemoveAll(s.Dir))
+	return errors.Join(errs...)
+}
+
+// Tail returns the end of the manager's log as an error, for failing tests.
+func (s *Stack) Tail() error {
+	text, err := os.ReadFile(filepath.Join(s.Dir, "manager.log"))
+	if err != nil {
+		return err
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	if len(lines) > 40 {
+		lines = lines[len(lines)-40:]
+	}
+	return fmt.Errorf("manager.log:\n%s", bytes.Join(lines, []byte("\n")))
+}
+
+// Logs returns everything that manager, workers and Postgres logged.
+func (s *Stack) Logs() (map[string][]byte, error) {
+	logs := map[string][]byte{}
+	err := filepath.WalkDir(s.Dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.Contains(filepath.Base(path), ".log") {
+			return nil // a file that went away while walking is no log
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("read log: %w", err)
+		}
+		logs[strings.TrimPrefix(path, s.Dir+"/")] = text
+		return nil
+	})
+	return logs, err
+}
