@@ -1,0 +1,278 @@
+package inbound
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/shape"
+)
+
+// Account is the WhatsApp account that a worker speaks for. JID and LID may
+// carry a device, which is ignored.
+type Account struct {
+	JID, LID types.JID
+	PushName string
+	Platform string // android, iphone, smba, smbi
+}
+
+// ID returns the account's serialised id, …@c.us; empty before pairing.
+func (a Account) ID() string { return shape.ID(a.JID) }
+
+// IDs knows which hidden id belongs to which phone number, as far as WhatsApp
+// has told; an unknown one gives the empty JID and no error. The store of a
+// whatsmeow client (Store.LIDs) is one.
+type IDs interface {
+	GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error)
+	GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error)
+}
+
+// Secrets opens what is encrypted with the secret of an earlier message. A
+// *whatsmeow.Client is one. IDs that also implement Secrets make encrypted
+// reactions, edits and poll votes readable; without, they are not recorded.
+type Secrets interface {
+	DecryptReaction(ctx context.Context, reaction *events.Message) (*waE2E.ReactionMessage, error)
+	DecryptPollVote(ctx context.Context, vote *events.Message) (*waE2E.PollVoteMessage, error)
+	DecryptSecretEncryptedMessage(ctx context.Context, evt *events.Message) (*waE2E.Message, error)
+}
+
+// Change is everything that one event of WhatsApp means to us. All ids in it
+// are serialised and canonical: the phone-number form where it is known.
+type Change struct {
+	Account  Account
+	Aliases  []Alias   // hidden ids whose phone number this event told
+	Contacts []Contact // names this event told; fields left empty change nothing
+	Op       Op        // nil: nothing beyond aliases and contacts
+}
+
+// Op is the one thing that happened; the types below are all there are.
+type Op interface{ op() }
+
+// Alias says that two ids are the same person.
+type Alias struct{ LID, ID string }
+
+// Contact is what an event told about a person. Fields left empty keep what is known.
+type Contact struct {
+	ID           string
+	LID          string
+	PushName     string
+	BusinessName string
+	// Name and ShortName come from the phone's address book; Saved tells that
+	// they are to be taken as they are, empty ones included.
+	Name, ShortName string
+	Saved           bool
+}
+
+// Message is a new message of either direction.
+type Message struct {
+	Chat     string
+	ID       string // WhatsApp's id
+	FromMe   bool
+	Sender   string // author
+	At       time.Time
+	PushName string
+	Raw      *waE2E.Message // as sent, wrappers included; nil when it could not be decrypted
+	Type     string         // set where Raw does not tell: ciphertext, call_log, gp2 …
+	Body     string         // only with Type
+	ServerID int            // channels
+	// Sent tells that this very device sent it and the server has acknowledged it.
+	Sent bool
+	// Recipients is how many others a group message went to; 0 when not known.
+	Recipients int
+	Broadcast  bool
+	// The rest is set for messages of the past only.
+	Ack       int
+	Starred   bool
+	Reactions []Reaction
+	Receipts  []ReceiptOf
+	RevokedAt int64
+}
+
+// Reaction is a reaction to an earlier message; an empty Text takes it back.
+type Reaction struct {
+	Chat   string
+	Target string // WhatsApp's id of the message reacted to
+	// TargetFromMe and TargetSender identify the target where the mirror lacks it.
+	TargetFromMe bool
+	TargetSender string
+	ID           string
+	FromMe       bool
+	Sender       string
+	Text         string
+	AtMs         int64
+	Unread       bool // past only
+}
+
+// Edit replaces the text or caption of an earlier message by the same author.
+type Edit struct {
+	Chat   string
+	Target string
+	ID     string // of the message that carried the edit
+	FromMe bool
+	Sender string
+	AtMs   int64
+	Raw    *waE2E.Message // new content
+	// At is when the edit was made, for an edit whose message the mirror lacks.
+	At time.Time
+}
+
+// Revoke deletes an earlier message for everyone.
+type Revoke struct {
+	Chat         string
+	Target       string
+	TargetFromMe bool
+	TargetSender string
+	ID           string // of the message that carried it
+	By           string // who revoked: the author or an admin
+	FromMe       bool
+	At           time.Time
+}
+
+// Vote is a vote on an earlier poll; Hashes are the SHA-256 of the chosen options' names.
+type Vote struct {
+	Chat         string
+	Target       string
+	TargetFromMe bool
+	TargetSender string
+	ID           string
+	FromMe       bool
+	Voter        string
+	Hashes       [][]byte
+	AtMs         int64
+}
+
+// Level is how far an own message has come; the values are those of `ack`.
+type Level int
+
+const (
+	LevelPending   Level = 0
+	LevelServer    Level = 1
+	LevelDelivered Level = 2
+	LevelRead      Level = 3
+	LevelPlayed    Level = 4
+)
+
+// Receipt says that By has received, read or played own messages; Self says
+// that we did so with messages of others, on another device.
+type Receipt struct {
+	Chat  string
+	IDs   []string
+	By    string
+	Level Level
+	At    time.Time
+	Self  bool
+}
+
+// ReceiptOf is one person's receipt of a message of the past, in seconds; 0: not yet.
+type ReceiptOf struct {
+	By                            string
+	DeliveredAt, ReadAt, PlayedAt int64
+}
+
+// History is a blob of the past. It fills the mirror and makes no events. Each
+// hands out one part after the other, so that only one is in memory as rows;
+// an error of the callback ends it and is returned.
+type History struct {
+	Each func(yield func(Past) error) error
+}
+
+// Past is one bounded part of a History.
+type Past struct {
+	Aliases  []Alias
+	Contacts []Contact
+	Chats    []ChatState
+	Messages []Message
+}
+
+// ChatState is what is known of a chat; nil leaves a value as it is.
+type ChatState struct {
+	ID         string
+	Name       string // empty: as it is
+	Unread     *int   // -1: marked unread
+	Timestamp  int64  // only raises
+	Archived   *bool
+	Pinned     *bool
+	MutedUntil *int64 // seconds, 0 not, -1 for ever
+	ReadOnly   *bool
+	Group      *shape.GroupMetadata // nil: as it is
+}
+
+// ChatSetting is a change the account's owner made to a chat on some device.
+// Quiet ones (from a full synchronisation) make no events.
+type ChatSetting struct {
+	State ChatState
+	At    time.Time
+	Quiet bool
+}
+
+// ClearChat removes messages of a chat up to a time, and the chat itself when Delete is set.
+type ClearChat struct {
+	Chat   string
+	UpTo   time.Time
+	Delete bool
+	Quiet  bool
+}
+
+// DeleteForMe removes one message from our view.
+type DeleteForMe struct {
+	Chat, ID string
+	FromMe   bool
+	At       time.Time
+	Quiet    bool
+}
+
+// Star marks or unmarks one message.
+type Star struct {
+	Chat, ID string
+	Starred  bool
+}
+
+// GroupChange is one or more changes in a group. Apply alters what is known
+// of it and is not called when nothing is known yet and Full is nil.
+type GroupChange struct {
+	Chat  string
+	Full  *shape.GroupMetadata // the whole of it, when the event had it
+	Apply func(*shape.GroupMetadata)
+	// Notices become group_join, group_leave, group_admin_changed and group_update.
+	Notices []GroupNotice
+	// Left tells that we are no longer in it; Joined that we are (again).
+	Left, Joined bool
+}
+
+// GroupNotice is one notification of a group.
+type GroupNotice struct {
+	Event string // group_join …
+	Type  string // add, remove, subject …
+	Body  string
+	By    string
+	Whom  []string
+	At    time.Time
+}
+
+// Groups is the present metadata of groups, as asked from WhatsApp. No events.
+type Groups struct{ Groups []shape.GroupMetadata }
+
+// Call is a call that rings.
+type Call struct{ Call shape.Call }
+
+// OwnName is the account's new push name.
+type OwnName struct{ Name string }
+
+func (*Message) op()     {}
+func (*Reaction) op()    {}
+func (*Edit) op()        {}
+func (*Revoke) op()      {}
+func (*Vote) op()        {}
+func (*Receipt) op()     {}
+func (*History) op()     {}
+func (*ChatSetting) op() {}
+func (*ClearChat) op()   {}
+func (*DeleteForMe) op() {}
+func (*Star) op()        {}
+func (*GroupChange) op() {}
+func (*Groups) op()      {}
+func (*Call) op()        {}
+func (*OwnName) op()     {}

@@ -1,0 +1,161 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// maxCached bounds each part of the cache; a part that is full is emptied,
+// which costs one read per chat that goes on.
+const maxCached = 512
+
+// cache is what a busy worker would otherwise read again for every message. It
+// holds only what this worker has read or committed itself, and is emptied
+// when a commit fails.
+type cache struct {
+	chats   map[string]chat
+	names   map[string]string // push names as last written
+	aliases map[inbound.Alias]bool
+}
+
+func newCache() cache {
+	return cache{chats: map[string]chat{}, names: map[string]string{}, aliases: map[inbound.Alias]bool{}}
+}
+
+func (c *cache) forget() { *c = newCache() }
+
+func (c *cache) putChat(ch chat) {
+	if len(c.chats) >= maxCached {
+		clear(c.chats)
+	}
+	c.chats[ch.ID] = ch
+}
+
+func (c *cache) putName(id, name string) {
+	if len(c.names) >= maxCached*4 {
+		clear(c.names)
+	}
+	c.names[id] = name
+}
+
+func (c *cache) putAlias(a inbound.Alias) {
+	if len(c.aliases) >= maxCached*4 {
+		clear(c.aliases)
+	}
+	c.aliases[a] = true
+}
+
+// chat is a row of chats with the names its title is made of. Metadata is left
+// out, it may hold a thousand participants; others counts them.
+type chat struct {
+	db.Chat
+	exists                          bool
+	savedName, pushName, verifiedAs string
+	others                          int // participants of a group but us; 0: not known
+}
+
+// chat returns a chat as it is, or as a new one would be. The caller holds writing.
+func (m *Mirror) chat(ctx context.Context, id string) (chat, error) {
+	if ch, ok := m.cache.chats[id]; ok {
+		return ch, nil
+	}
+	ch, metadata, err := m.readChat(ctx, id)
+	if err != nil {
+		return ch, err
+	}
+	ch.others = m.others(metadata)
+	m.cache.putChat(ch)
+	return ch, nil
+}
+
+// readChat reads a chat past the cache; its metadata is nil when none is known.
+func (m *Mirror) readChat(ctx context.Context, id string) (chat, *shape.GroupMetadata, error) {
+	row, err := m.q.OneChat(ctx, db.OneChatParams{InstanceID: m.instance, ID: id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		ch := chat{Chat: db.Chat{InstanceID: m.instance, ID: id}}
+		if shape.IsUser(id) {
+			contact, err := m.q.OneContact(ctx, db.OneContactParams{InstanceID: m.instance, ID: id})
+			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+				return ch, nil, fmt.Errorf("read contact: %w", err)
+			}
+			ch.savedName, ch.pushName, ch.verifiedAs = contact.Name, contact.PushName, contact.BusinessName
+		}
+		return ch, nil, nil
+	}
+	if err != nil {
+		return chat{}, nil, fmt.Errorf("read chat: %w", err)
+	}
+	ch := chat{
+		Chat: row.Chat, exists: true,
+		savedName: row.ContactName, pushName: row.ContactPushName, verifiedAs: row.ContactBusinessName,
+	}
+	metadata, err := decodeMetadata(row.Chat.Metadata)
+	ch.Metadata = nil
+	return ch, metadata, err
+}
+
+func decodeMetadata(encoded []byte) (*shape.GroupMetadata, error) {
+	if len(encoded) == 0 {
+		return nil, nil
+	}
+	var g shape.GroupMetadata
+	if err := json.Unmarshal(encoded, &g); err != nil {
+		return nil, fmt.Errorf("decode group metadata: %w", err)
+	}
+	return &g, nil
+}
+
+// others counts the participants of a group but us.
+func (m *Mirror) others(g *shape.GroupMetadata) int {
+	if g == nil {
+		return 0
+	}
+	acct := m.Account()
+	n := 0
+	for _, p := range g.Participants {
+		if p.ID.Serialized != acct.ID() && p.ID.Serialized != shape.ID(acct.LID) {
+			n++
+		}
+	}
+	return n
+}
+
+// shape renders the chat; metadata and last message are the caller's to add.
+func (c chat) shape() shape.Chat {
+	return shape.Chat{
+		ID:             shape.NewWid(c.ID),
+		Name:           c.title(),
+		IsGroup:        shape.IsGroup(c.ID),
+		IsReadOnly:     c.ReadOnly,
+		UnreadCount:    int(c.UnreadCount),
+		Timestamp:      c.Timestamp,
+		Archived:       c.Archived,
+		Pinned:         c.Pinned,
+		IsMuted:        c.MutedUntil != 0,
+		MuteExpiration: c.MutedUntil,
+	}
+}
+
+// title is the group's subject, or the best name there is for a person.
+func (c chat) title() string {
+	if shape.IsUser(c.ID) {
+		for _, name := range []string{c.savedName, c.verifiedAs, c.pushName, c.Name} {
+			if name != "" {
+				return name
+			}
+		}
+		return shape.FormatNumber(c.ID)
+	}
+	if c.Name != "" {
+		return c.Name
+	}
+	return shape.NewWid(c.ID).User
+}

@@ -1,0 +1,157 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// ErrFenced is returned by every write once a worker of a higher generation
+// has claimed the feed. Nothing was written, and nothing will be.
+var ErrFenced = errors.New("a newer generation owns this account")
+
+// Mirror is one account's copy and feed. All methods may be called from any
+// goroutine; writes happen one after the other.
+type Mirror struct {
+	pool       *pgxpool.Pool
+	q          *db.Queries
+	instance   string
+	generation int64
+	log        zerolog.Logger
+	now        func() time.Time
+
+	head    atomic.Uint64 // written under writing
+	account atomic.Pointer[inbound.Account]
+
+	writing sync.Mutex // from reading what a change needs until its commit
+	loaded  bool       // head is what the database says; guarded by writing
+	onHead  []func(uint64)
+	cache   cache // guarded by writing
+}
+
+// New returns the mirror of an instance for the worker of that generation. It
+// does nothing yet; Load comes first. The pool stays the caller's.
+func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Logger) *Mirror {
+	m := &Mirror{
+		pool: pool, q: db.New(pool), instance: instance, generation: int64(generation),
+		log: log, now: time.Now, cache: newCache(),
+	}
+	m.account.Store(&inbound.Account{})
+	return m
+}
+
+// Load claims the feed for this generation, so that a worker of a lower one
+// can write no more, and reads the head and the account last paired. It
+// returns ErrFenced when a higher generation has the feed, and may be called
+// again after any other error.
+func (m *Mirror) Load(ctx context.Context) error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	if err := m.claim(ctx); err != nil {
+		return err
+	}
+	row, err := m.q.OneAccount(ctx, m.instance)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+	case err != nil:
+		return fmt.Errorf("read account: %w", err)
+	default:
+		acct, err := accountOf(row)
+		if err != nil {
+			return fmt.Errorf("read account: %w", err)
+		}
+		m.account.Store(&acct)
+	}
+	return nil
+}
+
+func accountOf(row db.OneAccountRow) (inbound.Account, error) {
+	acct := inbound.Account{PushName: row.PushName, Platform: row.Platform}
+	var err error
+	if acct.JID, err = shape.ParseID(row.ID); err != nil {
+		return acct, err
+	}
+	if row.Lid != "" {
+		if acct.LID, err = shape.ParseID(row.Lid); err != nil {
+			return acct, err
+		}
+	}
+	return acct, nil
+}
+
+// claim takes the feed and learns its head. The caller holds writing.
+func (m *Mirror) claim(ctx context.Context) error {
+	head, err := m.q.ClaimFeed(ctx, db.ClaimFeedParams{InstanceID: m.instance, Generation: m.generation})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrFenced
+	}
+	if err != nil {
+		return fmt.Errorf("claim feed: %w", err)
+	}
+	m.loaded = true
+	m.raise(uint64(head))
+	return nil
+}
+
+// raise makes a committed head known. The caller holds writing, which keeps the order.
+func (m *Mirror) raise(head uint64) {
+	if head <= m.head.Load() {
+		return
+	}
+	m.head.Store(head)
+	for _, f := range m.onHead {
+		f(head)
+	}
+}
+
+// Head returns the highest committed sequence number known; it never falls.
+func (m *Mirror) Head() uint64 { return m.head.Load() }
+
+// OnHead registers a function that is called after each commit that raised the
+// head, in order. It must not block and must not write to the mirror.
+func (m *Mirror) OnHead(f func(head uint64)) {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	m.onHead = append(m.onHead, f)
+}
+
+// Account returns the account last paired; its JID is empty before the first pairing.
+func (m *Mirror) Account() inbound.Account { return *m.account.Load() }
+
+// SetAccount records which account the instance is paired with. To be called
+// after pairing and on every start of a paired worker.
+func (m *Mirror) SetAccount(ctx context.Context, acct inbound.Account) error {
+	if acct.JID.IsEmpty() {
+		return fmt.Errorf("set account: no id")
+	}
+	acct.JID, acct.LID = acct.JID.ToNonAD(), acct.LID.ToNonAD()
+	if *m.account.Load() == acct {
+		return nil
+	}
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	err := m.write(ctx, func(context.Context, bool) (*plan, error) {
+		p := &plan{}
+		p.exec(db.PutAccount, m.instance, acct.ID(), shape.ID(acct.LID), shape.Clean(acct.PushName), shape.Clean(acct.Platform))
+		return p, nil
+	})
+	if err != nil {
+		return fmt.Errorf("set account: %w", err)
+	}
+	m.account.Store(&acct)
+	return nil
+}
+
+// me returns our own serialised id.
+func (m *Mirror) me() string { return m.account.Load().ID() }

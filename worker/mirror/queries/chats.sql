@@ -1,0 +1,60 @@
+-- name: Chats :many
+-- Pinned chats first, then by the newest message.
+select sqlc.embed(c),
+    coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
+    coalesce(p.business_name, '')::text as contact_business_name
+from chats c
+left join contacts p on p.instance_id = c.instance_id and p.id = c.id
+where c.instance_id = @instance_id
+order by c.pinned desc, c.timestamp desc, c.id;
+
+-- name: NewestOfEach :many
+-- The newest message of every chat that has one.
+select sqlc.embed(m) from chats c
+join messages m on m.instance_id = c.instance_id and m.chat = c.id and m.id = (
+    select l.id from messages l
+    where l.instance_id = c.instance_id and l.chat = c.id
+    order by l.timestamp desc, l.position desc limit 1)
+where c.instance_id = @instance_id;
+
+-- name: OneChat :one
+select sqlc.embed(c),
+    coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
+    coalesce(p.business_name, '')::text as contact_business_name
+from chats c
+left join contacts p on p.instance_id = c.instance_id and p.id = c.id
+where c.instance_id = @instance_id and c.id = @id;
+
+-- name: GroupsList :many
+select id, name from chats where instance_id = $1 and id like '%@g.us' order by id;
+
+-- name: TouchChat :exec
+-- A message arrived: the newest timestamp only rises.
+insert into chats (instance_id, id, unread_count, timestamp) values ($1, $2, $3, $4)
+on conflict (instance_id, id) do update set
+    unread_count = excluded.unread_count, timestamp = greatest(chats.timestamp, excluded.timestamp);
+
+-- name: PutChat :exec
+insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only, metadata)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (instance_id, id) do update set
+    name = excluded.name, unread_count = excluded.unread_count, timestamp = excluded.timestamp,
+    archived = excluded.archived, pinned = excluded.pinned, muted_until = excluded.muted_until,
+    read_only = excluded.read_only, metadata = excluded.metadata;
+
+-- name: LearnChat :exec
+-- From the past: null values keep what is known, and what is known of a live chat wins.
+insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only, metadata)
+values (@instance_id, @id, @name, coalesce(sqlc.narg(unread_count)::int, 0), @timestamp,
+    coalesce(sqlc.narg(archived)::bool, false), coalesce(sqlc.narg(pinned)::bool, false),
+    coalesce(sqlc.narg(muted_until)::bigint, 0), coalesce(sqlc.narg(read_only)::bool, false), sqlc.narg(metadata)::json)
+on conflict (instance_id, id) do update set
+    name = case when excluded.name <> '' then excluded.name else chats.name end,
+    unread_count = case when sqlc.narg(unread_count)::int is null or chats.timestamp > excluded.timestamp
+        then chats.unread_count else excluded.unread_count end,
+    timestamp = greatest(chats.timestamp, excluded.timestamp),
+    archived = coalesce(sqlc.narg(archived)::bool, chats.archived),
+    pinned = coalesce(sqlc.narg(pinned)::bool, chats.pinned),
+    muted_until = coalesce(sqlc.narg(muted_until)::bigint, chats.muted_until),
+    read_only = coalesce(sqlc.narg(read_only)::bool, chats.read_only),
+    metadata = coalesce(chats.metadata, excluded.metadata);

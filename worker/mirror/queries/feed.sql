@@ -1,0 +1,18 @@
+-- name: ClaimFeed :one
+-- Takes the feed for a generation; no row when a higher one has it.
+insert into feeds (instance_id, generation) values ($1, $2)
+on conflict (instance_id) do update set generation = excluded.generation
+where feeds.generation <= excluded.generation
+returning head;
+
+-- name: FeedState :one
+select head, generation from feeds where instance_id = $1;
+
+-- name: AdvanceFeed :exec
+select feed_advance(@instance_id::text, @generation::bigint, @from_head::bigint, @count::bigint);
+
+-- name: InsertEvent :exec
+insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: KnownKeys :many
+select key from events where instance_id = $1 and key = any(@keys::text[]);

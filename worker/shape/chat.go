@@ -1,0 +1,66 @@
+package shape
+
+// Chat is whatsapp-web.js' Chat; with GroupMetadata it is its GroupChat.
+type Chat struct {
+	GroupMetadata  *GroupMetadata `json:"groupMetadata,omitempty"` // groups
+	ID             Wid            `json:"id"`
+	Name           string         `json:"name"`
+	IsGroup        bool           `json:"isGroup"`
+	IsReadOnly     bool           `json:"isReadOnly"`
+	UnreadCount    int            `json:"unreadCount"`         // -1: marked unread
+	Timestamp      int64          `json:"timestamp,omitempty"` // seconds, newest message
+	Archived       bool           `json:"archived"`
+	Pinned         bool           `json:"pinned"`
+	IsMuted        bool           `json:"isMuted"`
+	MuteExpiration int64          `json:"muteExpiration"` // seconds, 0 not muted, -1 for ever
+	LastMessage    *Message       `json:"lastMessage,omitempty"`
+}
+
+// GroupMetadata is what is known of a group. A group without description has
+// none of the desc keys.
+type GroupMetadata struct {
+	ID                         Wid                `json:"id"`
+	Creation                   int64              `json:"creation,omitempty"`
+	Owner                      *Wid               `json:"owner,omitempty"`
+	Subject                    string             `json:"subject"`
+	SubjectTime                int64              `json:"subjectTime,omitempty"`
+	SubjectOwner               *Wid               `json:"subjectOwner,omitempty"`
+	Desc                       string             `json:"desc,omitempty"`
+	DescID                     string             `json:"descId,omitempty"`
+	DescTime                   int64              `json:"descTime,omitempty"`
+	DescOwner                  *Wid               `json:"descOwner,omitempty"`
+	Announce                   bool               `json:"announce"`
+	Restrict                   bool               `json:"restrict"`
+	MemberAddMode              string             `json:"memberAddMode,omitempty"`
+	MembershipApprovalMode     bool               `json:"membershipApprovalMode"`
+	EphemeralDuration          uint32             `json:"ephemeralDuration,omitempty"`
+	IsParentGroup              bool               `json:"isParentGroup"`
+	ParentGroup                *Wid               `json:"parentGroup,omitempty"`
+	DefaultSubgroup            bool               `json:"defaultSubgroup"`
+	IsLIDAddressingMode        bool               `json:"isLidAddressingMode"`
+	Size                       int                `json:"size"`
+	Suspended                  bool               `json:"suspended"`
+	Incognito                  bool               `json:"incognito"`
+	Participants               []GroupParticipant `json:"participants"`
+	PendingParticipants        []GroupParticipant `json:"pendingParticipants"`
+	PastParticipants           []GroupParticipant `json:"pastParticipants"`
+	MembershipApprovalRequests []GroupParticipant `json:"membershipApprovalRequests"`
+}
+
+// GroupParticipant is a member of a group. IsAdmin is true for super admins too.
+type GroupParticipant struct {
+	ID           Wid  `json:"id"`
+	IsAdmin      bool `json:"isAdmin"`
+	IsSuperAdmin bool `json:"isSuperAdmin"`
+}
+
+// GroupNotification is a change in a group. RecipientIDs are those it happened to.
+type GroupNotification struct {
+	ID           MessageID `json:"id"`
+	Body         string    `json:"body"`
+	Type         string    `json:"type"`
+	Timestamp    int64     `json:"timestamp"`
+	ChatID       string    `json:"chatId"`
+	Author       string    `json:"author,omitempty"`
+	RecipientIDs []string  `json:"recipientIds"`
+}
