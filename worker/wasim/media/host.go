@@ -30,6 +30,7 @@ type Host struct {
 	mu       sync.RWMutex
 	hostname string
 	bodies   map[string][]byte
+	expired  map[string][]byte
 	refusal  int
 }
 
@@ -61,24 +62,49 @@ func (h *Host) Put(kind Kind, plaintext []byte) (Blob, error) {
 
 // Get returns the body that a direct path names; ErrMissing when it is not there.
 func (h *Host) Get(directPath string) ([]byte, error) {
-	path, _, _ := strings.Cut(directPath, "?")
-	body, ok := h.load(canonical(path))
+	path := pathOf(directPath)
+	body, ok := h.load(path)
 	if !ok {
 		return nil, fmt.Errorf("get %s: %w", path, ErrMissing)
 	}
 	return body, nil
 }
 
-// Restore puts a body back under a direct path, as a phone does that uploads expired media again.
-func (h *Host) Restore(directPath string, body []byte) {
-	path, _, _ := strings.Cut(directPath, "?")
-	h.store(canonical(path), body)
+// Expire takes a body off the host as if its time were over, but lets Revive bring it back.
+// It reports whether the body was there.
+func (h *Host) Expire(directPath string) bool {
+	path := pathOf(directPath)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	body, ok := h.bodies[path]
+	if !ok {
+		return false
+	}
+	if h.expired == nil {
+		h.expired = make(map[string][]byte)
+	}
+	h.expired[path] = body
+	delete(h.bodies, path)
+	return true
+}
+
+// Revive puts an expired body back, as a phone does that uploads its own copy again. It
+// reports whether the body is on the host afterwards.
+func (h *Host) Revive(directPath string) bool {
+	path := pathOf(directPath)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if body, ok := h.expired[path]; ok {
+		h.bodies[path] = body
+		delete(h.expired, path)
+	}
+	_, ok := h.bodies[path]
+	return ok
 }
 
 // Remove forgets the body under a direct path and reports whether it was there.
 func (h *Host) Remove(directPath string) bool {
-	path, _, _ := strings.Cut(directPath, "?")
-	path = canonical(path)
+	path := pathOf(directPath)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, ok := h.bodies[path]
@@ -129,6 +155,11 @@ func direct(path string) string { return path + "?ccb=wasim" }
 
 // token is the name of a body: clients write it with padding or without, so it is kept without.
 func token(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum) }
+
+func pathOf(directPath string) string {
+	path, _, _ := strings.Cut(directPath, "?")
+	return canonical(path)
+}
 
 func canonical(path string) string {
 	if unescaped, err := url.PathUnescape(path); err == nil {

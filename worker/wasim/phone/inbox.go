@@ -58,8 +58,13 @@ func (b *inbox) drain(ctx context.Context, done chan struct{}) {
 
 // Receive takes a stanza that the server delivers to device 0: message, receipt,
 // notification, ack or the answer to an iq the phone sent. It queues and returns; stanzas are
-// handled one at a time in the order of the calls. After Close they are dropped.
+// handled one at a time in the order of the calls. After Close they are dropped. It keeps the
+// node, which must not be changed afterwards.
 func (p *Phone) Receive(node waBinary.Node) {
+	if node.Tag == "iq" {
+		p.answered(node)
+		return
+	}
 	p.inbox.put(func(ctx context.Context) { p.handle(ctx, node) })
 }
 

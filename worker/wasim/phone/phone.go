@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -18,9 +19,17 @@ type Phone struct {
 	// the wire. It is held across calls to the Network; mu never is.
 	outMu sync.Mutex
 
+	changeMu sync.Mutex // one app-state change at a time; held across calls to the Network
+
 	mu        sync.Mutex // keys, sessions, app state, settings
 	pushName  string
 	keys      *accountKeys
+	store     signalStore
+	holders   map[types.JID]map[types.JID]struct{} // by group: the devices that have our sender key
+	recent    recent
+	failures  map[failure]int
+	state     *appState
+	answers   map[string]chan waBinary.Node // of iqs, by id
 	link      *linkAttempt
 	autoRead  bool
 	autoReply func(Received) string
