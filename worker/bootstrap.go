@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+const (
+	bootstrapVersion = 1
+	bootstrapLimit   = 1 << 20
+	bootstrapWait    = 30 * time.Second
+)
+
+// readBootstrap reads the one document of standard input up to its end. The
+// manager may have died half way through writing, so anything that is not a
+// whole document is an error, never a set of defaults. Unknown fields are those
+// of a newer manager and are ignored.
+func readBootstrap(stdin io.Reader) (*workerv1.Bootstrap, error) {
+	type read struct {
+		raw []byte
+		err error
+	}
+	done := make(chan read, 1)
+	go func() {
+		raw, err := io.ReadAll(io.LimitReader(stdin, bootstrapLimit+1))
+		done <- read{raw, err}
+	}()
+	var r read
+	select {
+	case r = <-done:
+	case <-time.After(bootstrapWait):
+		return nil, errors.New("read bootstrap: no end of input")
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("read bootstrap: %w", r.err)
+	}
+	if len(r.raw) > bootstrapLimit {
+		return nil, errors.New("read bootstrap: document too large")
+	}
+	var boot workerv1.Bootstrap
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.raw, &boot); err != nil {
+		// The parser's error quotes the document, which holds the database's password.
+		return nil, errors.New("parse bootstrap: not a whole protojson document")
+	}
+	return &boot, checkBootstrap(&boot)
+}
+
+func checkBootstrap(boot *workerv1.Bootstrap) error {
+	if boot.GetVersion() != bootstrapVersion {
+		return fmt.Errorf("check bootstrap: version %d, this worker reads %d", boot.GetVersion(), bootstrapVersion)
+	}
+	for _, f := range []struct {
+		name   string
+		absent bool
+	}{
+		{"instance", boot.GetInstance() == ""},
+		{"generation", boot.GetGeneration() == 0},
+		{"node", boot.GetNode() == ""},
+		{"run_dir", boot.GetRunDir() == ""},
+		{"database_url", boot.GetDatabaseUrl() == ""},
+	} {
+		if f.absent {
+			return fmt.Errorf("check bootstrap: %s is missing", f.name)
+		}
+	}
+	info, err := os.Stat(boot.GetRunDir())
+	if err != nil {
+		return fmt.Errorf("check bootstrap: run_dir: %w", err)
+	}
+	if !info.IsDir() {
+		return errors.New("check bootstrap: run_dir is not a directory")
+	}
+	return nil
+}

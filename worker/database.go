@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
+	"go.mau.fi/whatsmeow/types"
+)
+
+const (
+	maxConnections = 3
+	connIdle       = 15 * time.Second
+	connLook       = 5 * time.Second
+	connectTimeout = 5 * time.Second
+	librarySchema  = "whatsmeow"
+	upgradeLock    = 0x77616d5f75706772 // "wam_upgr", of pg_advisory_lock
+)
+
+// errNoInstance says that the database does not know our instance or already
+// knows a later worker of it.
+var errNoInstance = errors.New("the database knows no such instance and generation")
+
+// database is the worker's one pool and its knowledge of whether Postgres is
+// there. Idle connections are given back, so that hundreds of workers fit.
+type database struct {
+	pool *pgxpool.Pool
+	lib  *sql.DB // for whatsmeow: the same pool, with statements that wait
+	log  zerolog.Logger
+
+	// onChange hears that the database went away and that it is back, from any
+	// goroutine, never twice in a row the same.
+	onChange func(away bool)
+
+	mu     sync.Mutex
+	away   bool
+	probes sync.WaitGroup
+	ctx    context.Context // ends the probes
+}
+
+// openDatabase connects to nothing yet. whatsmeow's tables live in a schema of
+// their own in front of the search path; ours are found behind it.
+func openDatabase(ctx context.Context, url string, log zerolog.Logger, onChange func(away bool)) (*database, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("parse database url: not a valid Postgres URL") // the cause quotes the password
+	}
+	cfg.MaxConns, cfg.MinConns = maxConnections, 0
+	cfg.MaxConnIdleTime, cfg.HealthCheckPeriod = connIdle, connLook
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	path := cfg.ConnConfig.RuntimeParams["search_path"]
+	if path == "" {
+		path = "public"
+	}
+	cfg.ConnConfig.RuntimeParams["search_path"] = librarySchema + "," + path
+	cfg.ConnConfig.RuntimeParams["application_name"] = "whatsapp-worker"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db := &database{pool: pool, log: log, onChange: onChange, ctx: ctx}
+	db.lib = sql.OpenDB(&patientConnector{db: db, inner: poolConnector(pool)})
+	db.lib.SetMaxIdleConns(0)
+	return db, nil
+}
+
+// close waits for the probes, whose context must have ended, and for all connections.
+func (db *database) close() {
+	db.probes.Wait()
+	_ = db.lib.Close()
+	db.pool.Close()
+}
+
+// prepare makes whatsmeow's schema current. Workers that start together take
+// turns; where nothing is to do, no lock is taken.
+func (db *database) prepare(ctx context.Context, container *sqlstore.Container) error {
+	var version int
+	err := db.pool.QueryRow(ctx, "select version from "+librarySchema+".whatsmeow_version").Scan(&version)
+	if err == nil && version >= len(upgrades.Table) {
+		return nil
+	}
+	var pgErr *pgconn.PgError
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !(errors.As(err, &pgErr) && pgErr.Code[:2] == "42") {
+		return fmt.Errorf("read whatsmeow's schema version: %w", err)
+	}
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
+	}
+	defer conn.Release()
+	if _, err = conn.Exec(ctx, "select pg_advisory_lock($1)", int64(upgradeLock)); err != nil {
+		return fmt.Errorf("lock whatsmeow's schema: %w", err)
+	}
+	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(upgradeLock)) }()
+	if _, err = conn.Exec(ctx, "create schema if not exists "+librarySchema); err != nil {
+		return fmt.Errorf("create whatsmeow's schema: %w", err)
+	}
+	if err = container.Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
+	}
+	return nil
+}
+
+// deviceJID returns the AD-JID of the instance's device, empty before its first
+// pairing. Error: errNoInstance when the instance or our generation is unknown.
+func (db *database) deviceJID(ctx context.Context, instance string, generation uint64) (types.JID, error) {
+	var raw string
+	err := db.pool.QueryRow(ctx, "select device_jid from instances where id = $1 and generation = $2 and deleted_at is null",
+		instance, int64(generation)).Scan(&raw)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return types.EmptyJID, errNoInstance
+	}
+	if err != nil {
+		return types.EmptyJID, fmt.Errorf("read device of instance: %w", err)
+	}
+	if raw == "" {
+		return types.EmptyJID, nil
+	}
+	jid, err := types.ParseJID(raw)
+	if err != nil {
+		return types.EmptyJID, fmt.Errorf("read device of instance: %w", err)
+	}
+	return jid, nil
+}
+
+// setDeviceJID records the instance's device; the empty JID forgets it. Error:
+// errNoInstance when a later generation exists, and then nothing was written.
+func (db *database) setDeviceJID(ctx context.Context, instance string, generation uint64, jid types.JID) error {
+	raw := ""
+	if !jid.IsEmpty() {
+		raw = jid.String()
+	}
+	tag, err := db.pool.Exec(ctx, "update instances set device_jid = $3 where id = $1 and generation = $2",
+		instance, int64(generation), raw)
+	if err != nil {
+		return fmt.Errorf("record device of instance: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errNoInstance
+	}
+	return nil
+}

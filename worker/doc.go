@@ -1,0 +1,24 @@
+// Package worker is the process that speaks WhatsApp for one instance.
+//
+// A worker is launched detached, with a Bootstrap document on its standard
+// input, and from then on belongs to nobody: a manager attaches through the
+// socket that the attach file names, may die at any instruction and be followed
+// by another one, and the worker goes on. It ends on its own decision only when
+// it is asked to (Stop, SIGTERM), when another process holds its instance, or
+// when the database says that a later worker took over.
+//
+// Three goroutines matter. The main loop owns the state of the link: a pure
+// function (link.go) decides, the loop carries out, and everything that blocks
+// (dialling, WhatsApp's answers, the database) happens elsewhere and reports
+// back. whatsmeow's receive loop runs the handler, which returns only when the
+// event is in Postgres, because WhatsApp hears our receipt when it returns true.
+// The announcer writes session events (qr, ready, disconnected, …) to the feed.
+//
+// Without the database nothing can be received safely. While it is away,
+// statements wait instead of failing; when that takes long, the link is dropped
+// so that WhatsApp keeps the messages, and rebuilt afterwards.
+//
+// The package must not know the manager's packages, HTTP, or which methods can
+// be called: those belong to worker/relay; what events mean for chats and
+// messages belongs to worker/inbound and worker/mirror.
+package worker

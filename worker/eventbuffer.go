@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+)
+
+// patientBuffer repeats the transaction in which a message is decrypted when
+// the database goes away in the middle of it. Nothing is lost by repeating: the
+// session is read afresh each time. Only a commit of unknown outcome needs care,
+// because decrypting twice would look like an old message; then the buffered
+// plaintext tells whether the first try was committed.
+type patientBuffer struct {
+	store.EventBuffer
+	db *database
+}
+
+type bufferedHash struct {
+	hash [32]byte
+	set  bool
+}
+
+type bufferedHashKey struct{}
+
+func (b patientBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Context) error) error {
+	noted := &bufferedHash{}
+	return b.db.insist(ctx, func() error {
+		if noted.set {
+			buffered, err := b.GetBufferedEvent(ctx, noted.hash)
+			if err != nil {
+				return err
+			}
+			if buffered != nil {
+				return nil
+			}
+			noted.set = false
+		}
+		return b.EventBuffer.DoDecryptionTxn(context.WithValue(ctx, bufferedHashKey{}, noted), fn)
+	})
+}
+
+func (b patientBuffer) PutBufferedEvent(ctx context.Context, hash [32]byte, plaintext []byte, serverTime time.Time) error {
+	err := b.EventBuffer.PutBufferedEvent(ctx, hash, plaintext, serverTime)
+	if noted, ok := ctx.Value(bufferedHashKey{}).(*bufferedHash); ok && err == nil {
+		noted.hash, noted.set = hash, true
+	}
+	return err
+}

@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	softLimitPercent = 80 // of the hard limit L; above it Go collects harder
+	idleBeforeFree   = 10 * time.Second
+	freeLook         = 5 * time.Second
+	worthFreeing     = 8 << 20
+	oomScoreAdj      = "300"
+)
+
+// limitMemory sets Go's soft limit and offers this process to the kernel's
+// out-of-memory killer before the manager, whose score it inherited.
+func limitMemory(hardLimit uint64) {
+	if hardLimit > 0 {
+		debug.SetMemoryLimit(int64(hardLimit / 100 * softLimitPercent))
+	}
+	// Raising one's own score needs no privilege; a kernel without the file changes nothing.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(oomScoreAdj), 0o644)
+}
+
+// idleFreer gives memory back to the system when nothing happened for a while
+// after a burst. The first collection of a worker may otherwise be hours away.
+type idleFreer struct {
+	last atomic.Int64 // unix nanoseconds of the newest call or event
+}
+
+func (f *idleFreer) touch() { f.last.Store(time.Now().UnixNano()) }
+
+func (f *idleFreer) run(ctx context.Context) {
+	tick := time.NewTicker(freeLook)
+	defer tick.Stop()
+	var freed int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			last := f.last.Load()
+			if last == freed || now.UnixNano()-last < int64(idleBeforeFree) {
+				continue
+			}
+			freed = last
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			if m.HeapSys-m.HeapReleased > worthFreeing {
+				debug.FreeOSMemory()
+			}
+		}
+	}
+}
