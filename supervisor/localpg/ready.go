@@ -1,0 +1,115 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	errEnded    = errors.New("postmaster ended")
+	errNoSocket = errors.New("postmaster has no socket")
+)
+
+const (
+	readyInterval = 10 * time.Millisecond
+	// A postmaster makes its socket before it writes it into postmaster.pid, and
+	// long before it is ready; one that has none after this time lost it.
+	socketPatience = 5 * time.Second
+
+	duplicateDatabase  = "42P04"
+	uniqueViolation    = "23505"
+	undefinedDatabase  = "3D000"
+	cannotConnectClass = "57" // starting up, shutting down
+)
+
+// ready waits until the cluster takes connections: as long as it lives and ctx
+// lets it, since recovery after a crash takes the time it takes.
+func (c *Cluster) ready(ctx context.Context) error {
+	began := time.Now()
+	tick := time.NewTicker(readyInterval)
+	defer tick.Stop()
+	for {
+		conn, err := connect(ctx, c.socket, "postgres")
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if !soon(err) {
+			return fmt.Errorf("connect: %w", err)
+		}
+		_, serr := os.Stat(filepath.Join(c.socket, socketName))
+		if c.adopted && errors.Is(serr, os.ErrNotExist) && time.Since(began) > socketPatience && !c.hasEnded() {
+			return errNoSocket
+		}
+		select {
+		case <-c.proc.exited:
+			return c.ended()
+		case <-ctx.Done():
+			return fmt.Errorf("wait until postgres is ready: %w", errors.Join(ctx.Err(), err))
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Cluster) hasEnded() bool {
+	select {
+	case <-c.proc.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// ended says why, as far as the start log knows.
+func (c *Cluster) ended() error {
+	why, err := os.ReadFile(c.place.startLog())
+	if err != nil || len(why) == 0 {
+		return errEnded
+	}
+	return fmt.Errorf("%w: %s", errEnded, lastLines(string(why), 5))
+}
+
+// soon tells whether a failed connection attempt is worth repeating: no socket
+// yet, nobody listening, or a server that says it is starting up or full.
+func soon(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return len(pg.Code) == 5 && (pg.Code[:2] == cannotConnectClass || pg.Code[:2] == "53")
+	}
+	return true
+}
+
+func connect(ctx context.Context, socket, db string) (*pgx.Conn, error) {
+	conf, err := pgx.ParseConfig(socketURL(socket, db))
+	if err != nil {
+		return nil, err
+	}
+	conf.ConnectTimeout = 5 * time.Second
+	return pgx.ConnectConfig(ctx, conf)
+}
+
+func createDatabase(ctx context.Context, socket string) error {
+	conn, err := connect(ctx, socket, database)
+	if err == nil {
+		return conn.Close(ctx)
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != undefinedDatabase {
+		return err
+	}
+	if conn, err = connect(ctx, socket, "postgres"); err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "create database "+pgx.Identifier{database}.Sanitize())
+	if errors.As(err, &pg) && (pg.Code == duplicateDatabase || pg.Code == uniqueViolation) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+package storetest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/supervisor/localpg"
+)
+
+const (
+	guardEnv     = "WAM_STORETEST_GUARD"
+	startTimeout = 2 * time.Minute
+)
+
+// The role is taken in init, before any TestMain, so that a test package
+// needs no code of its own to host the guard.
+func init() {
+	if os.Getenv(guardEnv) != "" {
+		os.Exit(guard())
+	}
+}
+
+// guard obeys the lines of its stdin (start, "stop fast", "stop immediate"),
+// answers each with one line, and cleans up at the end of stdin.
+func guard() int {
+	// The guard has to outlive what ends the test.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGPIPE)
+	dir, err := os.MkdirTemp("", "wampg-")
+	if err != nil {
+		fmt.Println("error " + err.Error())
+		return 1
+	}
+	g := &server{dir: dir}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		answer, err := g.obey(in.Text())
+		if err != nil {
+			answer = "error " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		}
+		fmt.Println(answer)
+	}
+	if err := errors.Join(g.stop("immediate"), os.RemoveAll(dir)); err != nil {
+		return 1
+	}
+	return 0
+}
+
+type server struct {
+	dir     string
+	cluster *localpg.Cluster
+}
+
+func (s *server) obey(line string) (string, error) {
+	verb, mode, _ := strings.Cut(line, " ")
+	if verb == "stop" {
+		return "ok", s.stop(mode)
+	}
+	if err := os.Chmod(s.dir, 0o711); err != nil { // the server's user has to pass
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	c, err := localpg.Ensure(ctx, localpg.Config{
+		DataDir:        s.dir,
+		Log:            zerolog.Nop(),
+		MaxConnections: 300,
+		Throwaway:      true,
+		Settings:       map[string]string{"autovacuum": "off", "logging_collector": "off"},
+	})
+	if err != nil {
+		return "", err
+	}
+	s.cluster = c
+	return "ok " + c.URL(), nil
+}
+
+func (s *server) stop(mode string) error {
+	if s.cluster == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	c := s.cluster
+	s.cluster = nil
+	if mode == "immediate" {
+		return c.Kill(ctx)
+	}
+	return c.Stop(ctx)
+}

@@ -1,0 +1,63 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+)
+
+// shared is the server of this test binary.
+var shared struct {
+	sync.Mutex
+	g   *guarded
+	err error
+}
+
+// Main runs the tests, ends the binary's Postgres, if one was started, and
+// exits: func TestMain(m *testing.M) { storetest.Main(m) }. Without it the
+// server ends as well, a moment after the binary.
+func Main(m *testing.M) {
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.g != nil {
+		if err := shared.g.end(); err != nil {
+			fmt.Fprintf(os.Stderr, "end postgres: %v\n", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// NewURL returns the connection URL of a fresh database with our schema, which
+// is dropped at the end of the test even when connections are still open. The
+// database has no whatsmeow tables. It fails the test when the machine has no
+// Postgres; the message says what to install.
+func NewURL(t testing.TB) string {
+	t.Helper()
+	g, err := sharedServer()
+	if err != nil {
+		t.Fatalf("start postgres: %v", err)
+	}
+	name, u, err := g.create(context.Background())
+	if err != nil {
+		t.Fatalf("create database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := g.drop(context.Background(), name); err != nil {
+			t.Errorf("drop database: %v", err)
+		}
+	})
+	return u
+}
+
+func sharedServer() (*guarded, error) {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.g == nil && shared.err == nil {
+		shared.g, shared.err = startGuard()
+	}
+	return shared.g, shared.err
+}
