@@ -1,0 +1,152 @@
+package shape
+
+import (
+	"strings"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Source is what a Message is rendered from: what WhatsApp sent, and what has
+// become of it since.
+type Source struct {
+	Me        string // our own id
+	Chat      string // canonical id
+	ID        string // WhatsApp's id
+	FromMe    bool
+	Sender    string // canonical id of the author
+	Timestamp int64
+	PushName  string
+	Raw       *waE2E.Message // wrappers included; nil: nothing to read
+	Type      string         // overrides what Raw tells
+	Body      string         // with Type, and for what has no Raw
+	Ack       int
+	Starred   bool
+	Reacted   bool
+	Broadcast bool
+	History   bool
+	New       bool // it has just arrived
+	ServerID  int
+	EditID    string // of the message that carried the newest edit
+	EditedAt  int64  // milliseconds; 0: never
+}
+
+// Render builds the Message. It takes any input, and never panics.
+func Render(s Source) Message {
+	id := NewMessageID(s.FromMe, s.Chat, s.ID, s.Sender, s.Me)
+	m := Message{
+		ID: id, Ack: s.Ack, Timestamp: s.Timestamp, FromMe: s.FromMe,
+		DeviceType: DeviceType(s.ID), IsStatus: s.Chat == StatusID, IsStarred: s.Starred,
+		HasReaction: s.Reacted, Broadcast: &s.Broadcast,
+		VCards: []string{}, MentionedIDs: []string{}, GroupMentions: []GroupMention{},
+	}
+	m.From, m.To = s.Chat, s.Me
+	if s.FromMe {
+		m.From, m.To = s.Me, s.Chat
+	}
+	if hasAuthors(s.Chat) {
+		m.Author = s.Sender
+	}
+	m.Data = Data{
+		ID: id, T: s.Timestamp, NotifyName: Clean(s.PushName), From: m.From, To: m.To, Author: m.Author,
+		Self: "in", Ack: s.Ack, IsNewMsg: s.New, Star: s.Starred, IsMdHistoryMsg: s.History,
+		IsStatusV3: m.IsStatus, ServerID: s.ServerID,
+	}
+	if s.FromMe {
+		m.Data.Self = "out"
+	}
+
+	if s.Type != "" && (s.Raw == nil || s.Type == TypeRevoked) {
+		m.Type, m.Body = s.Type, Clean(s.Body)
+		if s.Type == TypeRevoked {
+			m.Body = ""
+			m.ProtocolMessageKey = &id
+		}
+	} else {
+		u := Unwrap(s.Raw)
+		c := describe(u.Message)
+		m.Type, m.Body = c.kind, Clean(c.body)
+		if s.Type != "" {
+			m.Type = s.Type
+		}
+		if c.caption != "" {
+			m.Body, m.Data.Caption = Clean(c.caption), Clean(c.caption)
+		}
+		if c.media != nil {
+			c.media.fill(&m)
+		}
+		if c.fill != nil {
+			c.fill(&m)
+		}
+		if m.Type == TypePoll {
+			secret := make([]int, 0, len(u.Secret))
+			for _, b := range u.Secret {
+				secret = append(secret, int(b))
+			}
+			m.MessageSecret = &secret
+		}
+		m.Data.IsViewOnce = m.Data.IsViewOnce || u.ViewOnce
+		m.context(c.context, u.Ephemeral)
+	}
+	if s.EditedAt != 0 {
+		edit := NewMessageID(s.FromMe, s.Chat, s.EditID, s.Sender, s.Me)
+		m.LatestEditSenderTimestampMs, m.LatestEditMsgKey = s.EditedAt, &edit
+	}
+	m.Links = findLinks(m.Body)
+	m.Data.Type, m.Data.Body, m.Data.Links = m.Type, m.Body, m.Links
+	m.Data.MentionedJIDList, m.Data.GroupMentions = m.MentionedIDs, m.GroupMentions
+	return m
+}
+
+// maxMentions bounds what one message can cost; a group has at most some thousand members.
+const maxMentions = 5000
+
+// context writes what a message says about others: quotes, mentions, forwarding.
+func (m *Message) context(c *waE2E.ContextInfo, ephemeral bool) {
+	d := &m.Data
+	if ephemeral || c.GetExpiration() > 0 {
+		yes := true
+		m.IsEphemeral = &yes
+		d.IsEphemeral, d.EphemeralDuration = true, c.GetExpiration()
+	}
+	if c == nil {
+		return
+	}
+	m.IsForwarded, m.ForwardingScore = c.IsForwarded, c.GetForwardingScore()
+	d.IsForwarded, d.ForwardingScore = c.GetIsForwarded(), c.GetForwardingScore()
+	for _, mentioned := range c.GetMentionedJID()[:min(len(c.GetMentionedJID()), maxMentions)] {
+		if id := jidText(mentioned); id != "" {
+			m.MentionedIDs = append(m.MentionedIDs, id)
+		}
+	}
+	for _, group := range c.GetGroupMentions()[:min(len(c.GetGroupMentions()), maxMentions)] {
+		m.GroupMentions = append(m.GroupMentions, GroupMention{
+			GroupSubject: Clean(group.GetGroupSubject()), GroupJID: NewWid(jidText(group.GetGroupJID())),
+		})
+	}
+	if c.StanzaID != nil {
+		d.QuotedStanzaID = clip(c.GetStanzaID())
+		d.QuotedParticipant, d.QuotedRemoteJID = jidText(c.GetParticipant()), jidText(c.GetRemoteJID())
+	}
+	if c.QuotedMessage != nil {
+		m.HasQuotedMsg = true
+		quoted := describe(Unwrap(c.QuotedMessage).Message)
+		d.QuotedMsg = &Quoted{Type: quoted.kind, Body: Clean(quoted.body), Caption: Clean(quoted.caption)}
+		if quoted.media != nil {
+			d.QuotedMsg.Mimetype, d.QuotedMsg.Filename = Clean(quoted.media.mimetype), Clean(quoted.media.filename)
+		}
+	}
+}
+
+// jidText turns an address that stands as text in a message into an id. What
+// is no address is kept, cleaned.
+func jidText(text string) string {
+	if text == "" {
+		return ""
+	}
+	jid, err := types.ParseJID(text)
+	if err != nil || jid.User == "" || strings.ContainsAny(jid.User, "_ ") {
+		return clip(text)
+	}
+	return ID(jid)
+}

@@ -1,0 +1,117 @@
+package shape
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+)
+
+// maxWrappers bounds how deep wrappers may nest; WhatsApp nests three at most.
+const maxWrappers = 16
+
+// Unwrapped is the content of a message without its wrappers, and what they said.
+type Unwrapped struct {
+	Message   *waE2E.Message // never nil
+	Ephemeral bool
+	ViewOnce  bool
+	Edited    bool   // it came in an EditedMessage: new content for an old message
+	Secret    []byte // message secret of the outermost wrapper that has one
+}
+
+// Unwrap takes the wrappers off. It changes nothing in raw, and takes nil.
+func Unwrap(raw *waE2E.Message) Unwrapped {
+	u := Unwrapped{Message: raw}
+	for range maxWrappers {
+		if u.Message == nil {
+			break
+		}
+		if secret := u.Message.GetMessageContextInfo().GetMessageSecret(); u.Secret == nil && len(secret) > 0 {
+			u.Secret = secret
+		}
+		inner := u.step()
+		if inner == nil {
+			return u
+		}
+		u.Message = inner
+	}
+	if u.Message == nil {
+		u.Message = &waE2E.Message{}
+	}
+	return u
+}
+
+// step returns what the outermost wrapper holds, nil when there is none, and
+// notes which one it was.
+func (u *Unwrapped) step() *waE2E.Message {
+	m := u.Message
+	if inner := m.GetDeviceSentMessage().GetMessage(); inner != nil {
+		return inner
+	}
+	if inner := m.GetEphemeralMessage().GetMessage(); inner != nil {
+		u.Ephemeral = true
+		return inner
+	}
+	for _, wrapper := range []*waE2E.FutureProofMessage{
+		m.GetViewOnceMessage(), m.GetViewOnceMessageV2(), m.GetViewOnceMessageV2Extension(),
+	} {
+		if inner := wrapper.GetMessage(); inner != nil {
+			u.ViewOnce = true
+			return inner
+		}
+	}
+	if inner := m.GetEditedMessage().GetMessage(); inner != nil {
+		u.Edited = true
+		return inner
+	}
+	for _, wrapper := range []*waE2E.FutureProofMessage{
+		m.GetDocumentWithCaptionMessage(), m.GetBotInvokeMessage(), m.GetLottieStickerMessage(),
+		m.GetGroupMentionedMessage(), m.GetAssociatedChildMessage(), m.GetPollCreationMessageV4(),
+		m.GetStatusMentionMessage(), m.GetGroupStatusMessage(), m.GetGroupStatusMessageV2(),
+		m.GetSpoilerMessage(), m.GetBotTaskMessage(), m.GetBotForwardedMessage(), m.GetQuestionMessage(),
+		m.GetQuestionReplyMessage(), m.GetEventCoverImage(), m.GetPollCreationOptionImageMessage(),
+		m.GetStatusAddYours(), m.GetLimitSharingMessage(), m.GetGroupStatusMentionMessage(),
+	} {
+		if inner := wrapper.GetMessage(); inner != nil {
+			return inner
+		}
+	}
+	return nil
+}
+
+// HasContent tells whether there is anything to show: false for a message that
+// only carries keys, as the first half of a group message does. Content that
+// this version does not know counts.
+func HasContent(m *waE2E.Message) bool {
+	if m == nil {
+		return false
+	}
+	if m.Conversation != nil || m.ExtendedTextMessage != nil {
+		return true
+	}
+	r := m.ProtoReflect()
+	if len(r.GetUnknown()) > 0 {
+		return true
+	}
+	fields := 0
+	for _, keys := range []bool{
+		m.SenderKeyDistributionMessage != nil,
+		m.FastRatchetKeySenderKeyDistributionMessage != nil,
+		m.MessageContextInfo != nil,
+		m.StickerSyncRmrMessage != nil,
+		m.GroupRootKeyShare != nil,
+		m.RootSecretDistributeMessage != nil,
+		m.MessageHistoryBundle != nil,
+		m.MessageHistoryNotice != nil,
+		m.Chat != nil,
+		m.Call != nil,
+	} {
+		if keys {
+			fields--
+		}
+	}
+	r.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+		fields++
+		return true
+	})
+	return fields > 0
+}
