@@ -24,6 +24,7 @@ const (
 
 // reader is what streaming needs of the store.
 type reader interface {
+	FeedHead(ctx context.Context, instance supervisor.ID) (uint64, error)
 	Events(ctx context.Context, instance supervisor.ID, after uint64, limit int) ([]store.Event, error)
 }
 

@@ -60,3 +60,13 @@ func instanceOf(environ []byte) string {
 	}
 	return ""
 }
+
+// Postgres is the PID of the private cluster's postmaster; 0 when there is none.
+func (s *Stack) Postgres() int {
+	for _, p := range s.Processes() {
+		if program, _, _ := strings.Cut(p.Command, " "); filepath.Base(program) == "postgres" && strings.Contains(p.Command, "-D") {
+			return p.PID
+		}
+	}
+	return 0
+}

@@ -1,0 +1,115 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"whatsapp-manager/api"
+	"whatsapp-manager/supervisor/store"
+)
+
+type pageOfWebhook struct {
+	ofWebhook
+	api.Paging
+}
+
+// Delivery is one post, as the API shows it.
+type Delivery struct {
+	EventID    string    `json:"eventId"`
+	Seq        uint64    `json:"seq"`
+	At         time.Time `json:"at"`
+	Status     *int      `json:"status,omitempty" doc:"What the receiver answered"`
+	Error      string    `json:"error,omitempty"`
+	DurationMS int       `json:"durationMs"`
+}
+
+type deliveryList struct {
+	Deliveries []Delivery     `json:"deliveries"`
+	Pagination api.Pagination `json:"pagination"`
+}
+
+func (h *manager) deliveries(ctx context.Context, in *pageOfWebhook) (*body[deliveryList], error) {
+	e, err := h.find(ctx, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	attempts, total, err := h.store.Attempts(ctx, e.ID, in.Offset(), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := deliveryList{Deliveries: make([]Delivery, len(attempts)), Pagination: in.Of(total)}
+	for i, a := range attempts {
+		out.Deliveries[i] = Delivery{EventID: EventID(e.Instance, a.Seq), Seq: a.Seq, At: a.At, Status: a.Status, Error: a.Error, DurationMS: a.DurationMS}
+	}
+	return &body[deliveryList]{out}, nil
+}
+
+// DeadLetter is an event that could not be delivered, as the API shows it.
+type DeadLetter struct {
+	EventID    string     `json:"eventId"`
+	Seq        uint64     `json:"seq"`
+	Chat       string     `json:"chat,omitempty"`
+	Attempts   int        `json:"attempts"`
+	DeadAt     *time.Time `json:"deadAt"`
+	LastStatus *int       `json:"lastStatus,omitempty"`
+	LastError  string     `json:"lastError,omitempty"`
+}
+
+type deadLetterList struct {
+	DeadLetters []DeadLetter   `json:"deadLetters"`
+	Pagination  api.Pagination `json:"pagination"`
+}
+
+func (h *manager) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[deadLetterList], error) {
+	e, err := h.find(ctx, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	rows, total, err := h.store.DeadLetters(ctx, e.ID, in.Offset(), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := deadLetterList{DeadLetters: make([]DeadLetter, len(rows)), Pagination: in.Of(total)}
+	for i, row := range rows {
+		out.DeadLetters[i] = DeadLetter{
+			EventID: EventID(e.Instance, row.Seq), Seq: row.Seq, Chat: row.Lane, Attempts: row.Attempts,
+			DeadAt: row.DeadAt, LastStatus: row.LastStatus, LastError: row.LastError,
+		}
+	}
+	return &body[deadLetterList]{out}, nil
+}
+
+type redriveInput struct {
+	ofWebhook
+	Body struct {
+		Seqs []uint64 `json:"seqs,omitempty" maxItems:"1000" doc:"Empty: all"`
+	}
+}
+
+type redriven struct {
+	Count int `json:"count"`
+}
+
+func (h *manager) redrive(ctx context.Context, in *redriveInput) (*body[redriven], error) {
+	e, err := h.find(ctx, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	n, err := h.store.Redrive(ctx, e.ID, in.Body.Seqs, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	h.mount.Audit(ctx, "webhook.redrive", e.ID, map[string]any{"count": n})
+	h.deliver.Redriven(ctx, e.ID)
+	return &body[redriven]{redriven{n}}, nil
+}
+
+// Test posts a signed event of the type "test" that is in no feed, so its seq
+// is 0, and does not try again.
+func (d *Deliverer) Test(ctx context.Context, e store.Endpoint) outcome {
+	p := newPoster(d.timeout)
+	defer p.close()
+	payload := json.RawMessage(`{"data":{"text":"This is a test."},"args":[{"text":"This is a test."}]}`)
+	return p.post(ctx, e, store.Event{Instance: e.Instance, Type: "test", Payload: payload, At: time.Now()})
+}

@@ -1,0 +1,321 @@
+package feed
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/api"
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+// endpoints is what managing webhooks needs of the store.
+type endpoints interface {
+	CreateEndpoint(ctx context.Context, e store.Endpoint) error
+	Endpoint(ctx context.Context, id string) (store.Endpoint, error)
+	EndpointsOf(ctx context.Context, instance supervisor.ID) ([]store.Endpoint, error)
+	AllEndpoints(ctx context.Context) ([]store.Endpoint, error)
+	UpdateEndpoint(ctx context.Context, e store.Endpoint) error
+	DeleteEndpoint(ctx context.Context, id string) error
+	FeedHead(ctx context.Context, instance supervisor.ID) (uint64, error)
+	Instances(ctx context.Context, ownerID string, offset, limit int) ([]store.Instance, int, error)
+	DeadLetters(ctx context.Context, endpointID string, offset, limit int) ([]store.Backlog, int, error)
+	Redrive(ctx context.Context, endpointID string, seqs []uint64, now time.Time) (int, error)
+	Attempts(ctx context.Context, endpointID string, offset, limit int) ([]store.Attempt, int, error)
+}
+
+const secretPrefix = "whsec_"
+
+// Webhook is an endpoint as the API shows it; the secret is never among it.
+type Webhook struct {
+	ID              string            `json:"id"`
+	Instance        supervisor.ID     `json:"instanceId"`
+	URL             string            `json:"url"`
+	Events          []string          `json:"events" doc:"Which events are posted; empty: all"`
+	Headers         map[string]string `json:"headers" doc:"Sent with every post"`
+	Enabled         bool              `json:"enabled"`
+	Cursor          uint64            `json:"cursor" doc:"Everything up to this seq is delivered, waits for a retry, or was not asked for"`
+	Delivered       int64             `json:"delivered"`
+	LastError       string            `json:"lastError,omitempty"`
+	LastDeliveredAt *time.Time        `json:"lastDeliveredAt,omitempty"`
+	CreatedAt       time.Time         `json:"createdAt"`
+	UpdatedAt       time.Time         `json:"updatedAt"`
+}
+
+func show(e store.Endpoint) Webhook {
+	return Webhook{
+		ID: e.ID, Instance: e.Instance, URL: e.URL, Events: append([]string{}, e.Events...), Headers: e.Headers, Enabled: e.Enabled,
+		Cursor: e.Cursor, Delivered: e.Delivered, LastError: e.LastError, LastDeliveredAt: e.LastDeliveredAt,
+		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
+	}
+}
+
+// manager serves the routes about webhook endpoints.
+type manager struct {
+	mount   *api.Mount
+	store   endpoints
+	deliver *Deliverer
+}
+
+// EndpointRoutes adds the management of webhook endpoints.
+func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
+	return func(m *api.Mount) {
+		h := &manager{mount: m, store: st, deliver: d}
+		tags := []string{"Webhooks"}
+		add := func(id, method, path, summary string, status int) huma.Operation {
+			return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags, DefaultStatus: status}
+		}
+		api.AddRoute(m, api.OwnInstance, add("createWebhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown this once", http.StatusCreated), h.create)
+		api.AddRoute(m, api.OwnInstance, add("listInstanceWebhooks", http.MethodGet, "/api/instances/{id}/webhooks", "The webhooks of an instance", http.StatusOK), h.list)
+		api.AddRoute(m, api.SignedIn, add("listWebhooks", http.MethodGet, "/api/webhooks", "All webhooks you may see", http.StatusOK), h.listAll)
+		api.AddRoute(m, api.OwnInstance, add("getWebhook", http.MethodGet, "/api/webhooks/{webhook}", "One webhook", http.StatusOK), h.get)
+		api.AddRoute(m, api.OwnInstance, add("updateWebhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
+		api.AddRoute(m, api.OwnInstance, add("deleteWebhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
+		api.AddRoute(m, api.OwnInstance, add("testWebhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and say what came back", http.StatusOK), h.test)
+		api.AddRoute(m, api.OwnInstance, add("listDeliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "The newest posts and what they brought", http.StatusOK), h.deliveries)
+		api.AddRoute(m, api.OwnInstance, add("listDeadLetters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "Events whose retries are spent", http.StatusOK), h.deadLetters)
+		api.AddRoute(m, api.OwnInstance, add("redriveWebhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
+	}
+}
+
+type ofInstance struct {
+	ID string `path:"id"`
+}
+
+type ofWebhook struct {
+	Webhook string `path:"webhook" maxLength:"40"`
+}
+
+type body[T any] struct{ Body T }
+
+type createInput struct {
+	ofInstance
+	Body struct {
+		URL     string            `json:"url" maxLength:"2000" example:"https://example.org/hook"`
+		Events  []string          `json:"events,omitempty" maxItems:"100" doc:"Empty: all" example:"[\"message\"]"`
+		Headers map[string]string `json:"headers,omitempty" doc:"Sent with every post"`
+	}
+}
+
+type created struct {
+	Webhook Webhook `json:"webhook"`
+	Secret  string  `json:"secret,omitempty" doc:"whsec_…, for the verification of signatures; shown this once"`
+}
+
+func (h *manager) create(ctx context.Context, in *createInput) (*body[created], error) {
+	instance, err := h.mount.Instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(in.Body.URL, in.Body.Events, in.Body.Headers); err != nil {
+		return nil, err
+	}
+	// Only what happens from now on: a new receiver does not want last year.
+	head, err := h.store.FeedHead(ctx, instance.ID)
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	e := store.Endpoint{
+		ID: strings.ToLower(rand.Text()), Instance: instance.ID, URL: in.Body.URL, Events: in.Body.Events, Headers: in.Body.Headers,
+		Secret: newSecret(), Enabled: true, Cursor: head, CreatedAt: at, UpdatedAt: at,
+	}
+	if err := h.store.CreateEndpoint(ctx, e); err != nil {
+		return nil, err
+	}
+	h.mount.Audit(ctx, "webhook.create", e.ID, nil)
+	h.deliver.Changed(ctx, e.ID)
+	return &body[created]{created{show(e), secretText(e.Secret)}}, nil
+}
+
+type webhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
+func (h *manager) list(ctx context.Context, in *ofInstance) (*body[webhookList], error) {
+	instance, err := h.mount.Instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	all, err := h.store.EndpointsOf(ctx, instance.ID)
+	return showAll(all), err
+}
+
+func showAll(all []store.Endpoint) *body[webhookList] {
+	out := webhookList{Webhooks: make([]Webhook, len(all))}
+	for i, e := range all {
+		out.Webhooks[i] = show(e)
+	}
+	return &body[webhookList]{out}
+}
+
+func (h *manager) listAll(ctx context.Context, _ *struct{}) (*body[webhookList], error) {
+	owner, err := h.mount.Visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := h.store.AllEndpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if owner != "" {
+		const everything = 1 << 20
+		mine, _, err := h.store.Instances(ctx, owner, 0, everything)
+		if err != nil {
+			return nil, err
+		}
+		own := map[supervisor.ID]bool{}
+		for _, instance := range mine {
+			own[instance.ID] = true
+		}
+		all = slices.DeleteFunc(all, func(e store.Endpoint) bool { return !own[e.Instance] })
+	}
+	return showAll(all), nil
+}
+
+// find returns an endpoint if the asker may see its instance.
+func (h *manager) find(ctx context.Context, id string) (store.Endpoint, error) {
+	absent := fault.New(fault.NotFound, "feed.find", "there is no such webhook")
+	e, err := h.store.Endpoint(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return store.Endpoint{}, absent
+	}
+	if err != nil {
+		return store.Endpoint{}, err
+	}
+	if _, err := h.mount.Instance(ctx, string(e.Instance)); fault.Is(err, fault.NotFound) {
+		return store.Endpoint{}, absent
+	} else if err != nil {
+		return store.Endpoint{}, err
+	}
+	return e, nil
+}
+
+func (h *manager) get(ctx context.Context, in *ofWebhook) (*body[created], error) {
+	e, err := h.find(ctx, in.Webhook)
+	return &body[created]{created{Webhook: show(e)}}, err
+}
+
+type updateInput struct {
+	ofWebhook
+	Body struct {
+		URL         *string            `json:"url,omitempty" maxLength:"2000"`
+		Events      *[]string          `json:"events,omitempty" maxItems:"100"`
+		Headers     *map[string]string `json:"headers,omitempty"`
+		Enabled     *bool              `json:"enabled,omitempty" doc:"Events that come while it is false are delivered when it is true again"`
+		RenewSecret bool               `json:"renewSecret,omitempty" doc:"The answer then holds the new secret"`
+	}
+}
+
+func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], error) {
+	e, err := h.find(ctx, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	change := in.Body
+	if change.URL != nil {
+		e.URL = *change.URL
+	}
+	if change.Events != nil {
+		e.Events = *change.Events
+	}
+	if change.Headers != nil {
+		e.Headers = *change.Headers
+	}
+	if change.Enabled != nil {
+		e.Enabled = *change.Enabled
+	}
+	out := created{}
+	if change.RenewSecret {
+		e.Secret = newSecret()
+		out.Secret = secretText(e.Secret)
+	}
+	if err := check(e.URL, e.Events, e.Headers); err != nil {
+		return nil, err
+	}
+	e.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
+	if err := h.store.UpdateEndpoint(ctx, e); err != nil {
+		return nil, err
+	}
+	h.mount.Audit(ctx, "webhook.update", e.ID, nil)
+	h.deliver.Changed(ctx, e.ID)
+	out.Webhook = show(e)
+	return &body[created]{out}, nil
+}
+
+func (h *manager) delete(ctx context.Context, in *ofWebhook) (*struct{}, error) {
+	e, err := h.find(ctx, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.DeleteEndpoint(ctx, e.ID); err != nil {
+		return nil, err
+	}
+	h.mount.Audit(ctx, "webhook.delete", e.ID, nil)
+	h.deliver.Changed(ctx, e.ID)
+	return nil, nil
+}
+
+type testResult struct {
+	Delivered  bool   `json:"delivered"`
+	Status     int    `json:"status,omitempty" doc:"What the receiver answered"`
+	Error      string `json:"error,omitempty"`
+	DurationMS int64  `json:"durationMs"`
+}
+
+func (h *manager) test(ctx context.Context, in *ofWebhook) (*body[testResult], error) {
+	e, err := h.find(ctx, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	out := h.deliver.Test(ctx, e)
+	return &body[testResult]{testResult{Delivered: out.ok(), Status: out.status, Error: out.err, DurationMS: out.took.Milliseconds()}}, nil
+}
+
+func check(address string, events []string, headers map[string]string) error {
+	const op = "feed.check"
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fault.Bad(op, "url", "url must be an http:// or https:// address")
+	}
+	for _, event := range events {
+		if event == "" || len(event) > 64 || strings.ContainsAny(event, " ,\n\x00") {
+			return fault.Bad(op, "events", "events must be names like message or message_ack")
+		}
+	}
+	if len(headers) > 32 {
+		return fault.Bad(op, "headers", "headers: at most 32")
+	}
+	for name, value := range headers {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }):
+			return fault.Bad(op, "headers", "headers: a name is not a header's name")
+		case len(value) > 2000 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return fault.Bad(op, "headers", "headers: the value of %s cannot be sent", name)
+		case strings.HasPrefix(canonical, "Webhook-") || canonical == "Content-Type" || canonical == "Content-Length" || canonical == "Host" || canonical == "Transfer-Encoding" || canonical == "Connection":
+			return fault.Bad(op, "headers", "headers: %s is set by the sender", name)
+		}
+	}
+	return nil
+}
+
+func newSecret() []byte {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // crypto/rand does not fail
+	return secret
+}
+
+func secretText(secret []byte) string {
+	return secretPrefix + base64.StdEncoding.EncodeToString(secret)
+}

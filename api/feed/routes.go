@@ -1,0 +1,113 @@
+package feed
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"whatsapp-manager/api"
+	"whatsapp-manager/proto/fault"
+)
+
+// StreamRoutes adds the event feed of an instance: a page, or a stream.
+func StreamRoutes(s *Streamer) func(*api.Mount) {
+	return func(m *api.Mount) {
+		const path = "/api/instances/{id}/events"
+		m.Echo().GET(strings.ReplaceAll(path, "{id}", ":id"), m.Authenticated(api.OwnInstance, func(c echo.Context) error {
+			return s.serve(m, c)
+		}))
+		m.OpenAPI().AddOperation(&huma.Operation{
+			OperationID: "getEvents", Method: http.MethodGet, Path: path, Tags: []string{"Events"},
+			Summary: "The events of an instance: a page, or with Accept: text/event-stream a stream",
+			Description: "Events are numbered without gaps. A page holds what lies behind `after`, oldest first; `next` is what to ask behind next. " +
+				"A stream begins behind `Last-Event-ID` (or `after`; without either, behind the newest event) and goes on until it is closed.",
+			Parameters: []*huma.Param{
+				{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}},
+				{Name: "after", In: "query", Description: "Events with a higher seq", Schema: &huma.Schema{Type: "integer"}},
+				{Name: "limit", In: "query", Description: "Events in a page: 1 to 500, default 100", Schema: &huma.Schema{Type: "integer"}},
+				{Name: "events", In: "query", Description: "Only these, separated by commas, e.g. message,message_ack", Schema: &huma.Schema{Type: "string"}},
+				{Name: "Last-Event-ID", In: "header", Description: "The last seq that a stream's reader has seen", Schema: &huma.Schema{Type: "string"}},
+			},
+			Security: []map[string][]string{{"accessToken": {}}, {"apiKey": {}}},
+			Responses: map[string]*huma.Response{
+				"200": {Description: "`{\"events\":[…],\"next\":17}`, or the stream", Content: map[string]*huma.MediaType{"application/json": {}, "text/event-stream": {}}},
+			},
+		})
+	}
+}
+
+func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
+	ctx := c.Request().Context()
+	in, err := m.Instance(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	var types []string
+	if list := c.QueryParam("events"); list != "" {
+		types = strings.Split(list, ",")
+	}
+	after, given, err := position(c)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), "text/event-stream") {
+		limit := 100
+		if text := c.QueryParam("limit"); text != "" {
+			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 500 {
+				return fault.Bad("feed.page", "limit", "limit must be a number from 1 to 500")
+			}
+		}
+		page, next, err := s.Page(ctx, in.ID, after, limit, types)
+		if err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, map[string]any{"events": page, "next": next})
+	}
+	if !given {
+		if after, err = s.store.FeedHead(ctx, in.ID); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(closing{m.Closing(), ctx}, cancel)
+	defer stop()
+	return s.ServeSSE(ctx, c.Response(), in.ID, after, types)
+}
+
+// position is where to read on: the reader's own memory wins over the URL it
+// was first called with, since browsers reconnect with both.
+func position(c echo.Context) (after uint64, given bool, err error) {
+	field, text := "Last-Event-ID", c.Request().Header.Get("Last-Event-ID")
+	if text == "" {
+		field, text = "after", c.QueryParam("after")
+	}
+	if text == "" {
+		return 0, false, nil
+	}
+	after, err = strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return 0, false, fault.Bad("feed.position", field, "%s must be the seq of an event", field)
+	}
+	return after, true, nil
+}
+
+// closing is a context that ends with a channel, for context.AfterFunc.
+type closing struct {
+	done <-chan struct{}
+	context.Context
+}
+
+func (c closing) Done() <-chan struct{} { return c.done }
+func (c closing) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
