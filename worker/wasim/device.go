@@ -1,0 +1,192 @@
+package wasim
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/wire"
+)
+
+// Device is one linked companion, connected or not.
+type Device struct {
+	// Faults that apply to this device only.
+	Faults
+
+	account  *Account
+	number   uint16
+	noise    [32]byte
+	identity []byte
+	linked   time.Time
+
+	keysMu sync.Mutex
+	keys   prekeys
+
+	// mu also orders delivery: a stanza is appended to pending and pushed to the
+	// connection under it, so nothing overtakes the flush of the offline queue.
+	mu      sync.Mutex
+	session *session
+	active  bool
+	booted  bool
+	logins  int
+	delay   time.Duration
+	pending list.List // of *waiting, in the order of sending
+	changed chan struct{}
+	removed bool
+	last    *waBinary.Node
+}
+
+// JID is the device's phone number JID with its device number.
+func (d *Device) JID() types.JID { return d.account.jid(types.DefaultUserServer, d.number) }
+
+// LID is the device's hidden identity with its device number.
+func (d *Device) LID() types.JID { return d.account.jid(types.HiddenUserServer, d.number) }
+
+// Account is whose companion this is.
+func (d *Device) Account() *Account { return d.account }
+
+// Number is the device number, from 1.
+func (d *Device) Number() uint16 { return d.number }
+
+// Connected tells whether the device is logged in and takes stanzas. During a
+// BlackHole it still counts as connected, as it would for the real servers.
+func (d *Device) Connected() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.active
+}
+
+// ConnectionID numbers connections over the server's life; 0 while the device
+// has none. Two equal ids mean the same, unbroken connection.
+func (d *Device) ConnectionID() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session == nil {
+		return 0
+	}
+	return d.session.conn.ID
+}
+
+// Logins counts the successful logins since pairing.
+func (d *Device) Logins() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.logins
+}
+
+// Pending is the number of stanzas sent or queued that the device has not
+// acknowledged.
+func (d *Device) Pending() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pending.Len()
+}
+
+// Removed tells whether the device has been logged out.
+func (d *Device) Removed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.removed
+}
+
+// WaitConnected returns when the device is logged in and active.
+func (d *Device) WaitConnected(ctx context.Context) error {
+	return d.wait(ctx, func() bool { return d.active })
+}
+
+// WaitDisconnected returns when the device has no connection.
+func (d *Device) WaitDisconnected(ctx context.Context) error {
+	return d.wait(ctx, func() bool { return d.session == nil })
+}
+
+// WaitLogins returns when the device has logged in at least n times and is active.
+func (d *Device) WaitLogins(ctx context.Context, n int) error {
+	return d.wait(ctx, func() bool { return d.logins >= n && d.active })
+}
+
+// WaitSettled returns when the device's phone has handled everything it got and
+// nothing sent to the device is unacknowledged.
+func (d *Device) WaitSettled(ctx context.Context) error {
+	for {
+		if err := d.account.phone.Wait(ctx); err != nil {
+			return err
+		}
+		if d.Pending() == 0 {
+			return nil
+		}
+		if err := d.wait(ctx, func() bool { return d.pending.Len() == 0 }); err != nil {
+			return err
+		}
+	}
+}
+
+// wait returns when a condition on the fields under mu holds.
+func (d *Device) wait(ctx context.Context, holds func() bool) error {
+	for {
+		d.mu.Lock()
+		if holds() {
+			d.mu.Unlock()
+			return nil
+		}
+		if d.changed == nil {
+			d.changed = make(chan struct{})
+		}
+		changed := d.changed
+		d.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// announce wakes those who wait for a change. The caller holds d.mu.
+func (d *Device) announce() {
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// attach makes a session the device's connection and returns the one it replaces.
+func (d *Device) attach(next *session) (previous *session, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.removed {
+		return nil, false
+	}
+	previous = d.session
+	d.session, d.active = next, false
+	d.logins++
+	next.conn.Delay(d.delay)
+	d.announce()
+	return previous, true
+}
+
+func (d *Device) detach(old *session) {
+	d.mu.Lock()
+	was := d.session == old
+	if was {
+		d.session, d.active = nil, false
+		d.announce()
+	}
+	d.mu.Unlock()
+	if was {
+		d.account.setAvailable(old, false)
+	}
+}
+
+// conn is the present connection, nil without one.
+func (d *Device) conn() *wire.Conn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session == nil {
+		return nil
+	}
+	return d.session.conn
+}

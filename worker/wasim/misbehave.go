@@ -1,0 +1,134 @@
+package wasim
+
+import (
+	"strconv"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+)
+
+// EveryDevice calls f for each linked device of each account, connected or not:
+// the way to let a fault hit all.
+func (s *Server) EveryDevice(f func(*Device)) {
+	for _, account := range s.Accounts() {
+		for _, device := range account.Devices() {
+			f(device)
+		}
+	}
+}
+
+// Drop breaks the connection with a TCP reset.
+func (d *Device) Drop() {
+	if conn := d.conn(); conn != nil {
+		conn.Reset()
+	}
+}
+
+// DropMidFrame breaks the connection in the middle of a websocket message.
+func (d *Device) DropMidFrame() {
+	if conn := d.conn(); conn != nil {
+		conn.Tear()
+	}
+}
+
+// CloseClean ends the connection with a websocket close.
+func (d *Device) CloseClean() {
+	if conn := d.conn(); conn != nil {
+		conn.Close()
+	}
+}
+
+// BlackHole stops reading and writing on the present connection and leaves its
+// socket open. Resume ends it; so does a new login of the device.
+func (d *Device) BlackHole() {
+	if conn := d.conn(); conn != nil {
+		conn.Hold()
+	}
+}
+
+// Resume ends a BlackHole; what was held back is written.
+func (d *Device) Resume() {
+	if conn := d.conn(); conn != nil {
+		conn.Release()
+	}
+}
+
+// Delay holds everything sent to the device back by a time, on this connection
+// and later ones, until it is called with 0.
+func (d *Device) Delay(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.delay = by
+	if d.session != nil {
+		d.session.conn.Delay(by)
+	}
+}
+
+// RepeatLast sends the last message once more, the same stanza with the same
+// ciphertext, without waiting for another acknowledgement. It reports whether
+// there was one and a connection to send it on.
+func (d *Device) RepeatLast() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.active || d.last == nil {
+		return false
+	}
+	d.session.conn.Send(*d.last)
+	return true
+}
+
+// Garbage sends n bytes that do not decrypt. A client cannot read anything that
+// follows on the same connection.
+func (d *Device) Garbage(n int) {
+	if conn := d.conn(); conn != nil {
+		conn.SendGarbage(n)
+	}
+}
+
+// LogOut unlinks the device as its owner would on the phone: it is told
+// device_removed when connected, and its later logins are refused with 401.
+func (d *Device) LogOut() {
+	session := d.remove()
+	if session != nil {
+		session.conn.Send(conflict("device_removed"))
+		session.conn.Finish()
+		session.closeSoon()
+	}
+}
+
+// remove unlinks the device and returns the connection it had.
+func (d *Device) remove() *session {
+	d.mu.Lock()
+	current := d.session
+	d.removed, d.active = true, false
+	d.pending.Init()
+	d.announce()
+	d.mu.Unlock()
+	d.account.unlink(d)
+	return current
+}
+
+// ReplaceStream tells the device that another connection took over, and closes.
+func (d *Device) ReplaceStream() {
+	d.sendAndClose(conflict("replaced"))
+}
+
+// StreamError sends a stream error of a code and closes the connection. 515
+// makes a client reconnect at once; 503 and others when the close comes.
+func (d *Device) StreamError(code int) {
+	d.sendAndClose(waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": strconv.Itoa(code)}})
+}
+
+// StreamEnd sends the end of the stream and closes the connection.
+func (d *Device) StreamEnd() { d.sendAndClose(waBinary.Node{Tag: "xmlstreamend"}) }
+
+func (d *Device) sendAndClose(node waBinary.Node) {
+	d.mu.Lock()
+	current := d.session
+	d.active = false
+	d.mu.Unlock()
+	if current != nil {
+		current.conn.Send(node)
+		current.conn.Finish()
+	}
+}

@@ -1,0 +1,266 @@
+package wasim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/media"
+	"whatsapp-manager/worker/wasim/wire"
+)
+
+// Server is the simulator. Its zero value works; the exported fields are
+// settings and must not change after the first method call. All methods may be
+// called from any goroutine, also before Run.
+type Server struct {
+	// Faults that apply to every account.
+	Faults
+
+	// Listen is the loopback address to listen on, "127.0.0.1:0" when empty.
+	// Only 127.0.0.1 and ::1 are accepted.
+	Listen string
+	// RootKey is the private certificate root in hexadecimal (see
+	// [wire.Root.PrivateHex]); empty makes a random one. A client process trusts
+	// one root only, so simulators that share clients share this.
+	RootKey string
+	// DirectByPhoneNumber delivers 1:1 messages with the sender's phone number in
+	// front (from=PN, sender_lid) in place of the hidden identity.
+	DirectByPhoneNumber bool
+	// GroupsByPhoneNumber makes new groups address their members by phone number.
+	GroupsByPhoneNumber bool
+	// Log gets one line per connection and per refused stanza, never a message
+	// body or a key. Its zero value discards.
+	Log zerolog.Logger
+
+	once      sync.Once
+	initErr   error
+	root      *wire.Root
+	responder *wire.Responder
+	host      media.Host
+	started   chan struct{}
+	address   string
+	serial    atomic.Uint64
+	unknown   counter
+
+	mu       sync.RWMutex
+	closing  bool
+	byPN     map[string]*Account
+	byLID    map[string]*Account
+	accounts []*Account
+	groups   map[string]*group
+	sessions map[*session]struct{}
+	refs     map[string]*session
+	links    map[string]*session
+	running  sync.WaitGroup
+}
+
+func (s *Server) init() error {
+	s.once.Do(func() {
+		s.started = make(chan struct{})
+		s.byPN = make(map[string]*Account)
+		s.byLID = make(map[string]*Account)
+		s.groups = make(map[string]*group)
+		s.sessions = make(map[*session]struct{})
+		s.refs = make(map[string]*session)
+		s.links = make(map[string]*session)
+		// Server-chosen ids are plain integers: client ids never look like that.
+		s.serial.Store(1000000)
+		s.root = wire.NewRoot()
+		if s.RootKey != "" {
+			if s.root, s.initErr = wire.ParseRoot(s.RootKey); s.initErr != nil {
+				return
+			}
+		}
+		s.responder, s.initErr = wire.NewResponder(s.root)
+	})
+	return s.initErr
+}
+
+// Run listens and serves until ctx ends, then breaks all connections and
+// returns nil. It may be called once. Started tells when it listens.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.init(); err != nil {
+		return fmt.Errorf("run simulator: %w", err)
+	}
+	address := s.Listen
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	if err := checkLoopback(address); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.address = listener.Addr().String()
+	s.host.SetHostname(s.address)
+	close(s.started)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ws/chat", s.serveSocket)
+	mux.Handle("/control/", s.controlHandler())
+	mux.HandleFunc("GET /pp/{user}", s.servePicture)
+	mux.Handle("/mms/", &s.host)
+	mux.Handle("/newsletter/", &s.host)
+	base, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, rawConn{}, c)
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = nil
+	}
+	stop()
+	server.Close()
+	s.shutdown()
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// rawConn is the context key of the TCP connection below an HTTP request.
+type rawConn struct{}
+
+func (s *Server) shutdown() {
+	s.mu.Lock()
+	s.closing = true
+	open := make([]*session, 0, len(s.sessions))
+	for one := range s.sessions {
+		open = append(open, one)
+	}
+	accounts := s.accounts
+	s.mu.Unlock()
+	for _, one := range open {
+		one.conn.Reset()
+	}
+	s.running.Wait()
+	for _, a := range accounts {
+		a.phone.Close()
+	}
+}
+
+// Started is closed once the server listens and Endpoint is known.
+func (s *Server) Started() <-chan struct{} {
+	s.init()
+	return s.started
+}
+
+// Endpoint is the one URL that points a client here: address and, as query
+// parameter noise, the public certificate root in hexadecimal. It is empty
+// until Started.
+func (s *Server) Endpoint() string {
+	if s.Address() == "" {
+		return ""
+	}
+	return "http://" + s.address + "/?noise=" + s.root.PublicHex()
+}
+
+// Address is the host:port the server listens on, empty until Started.
+func (s *Server) Address() string {
+	select {
+	case <-s.Started():
+		return s.address
+	default:
+		return ""
+	}
+}
+
+// Root is the certificate root that clients must trust.
+func (s *Server) Root() *wire.Root {
+	s.init()
+	return s.root
+}
+
+// Media is the media host that clients upload to and download from.
+func (s *Server) Media() *media.Host { return &s.host }
+
+// Unknown returns how many requests came per namespace that the simulator does
+// not know and answered with an empty result.
+func (s *Server) Unknown() map[string]int { return s.unknown.snapshot() }
+
+// Connections is the number of open client connections, paired or not.
+func (s *Server) Connections() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.sessions)
+}
+
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	if status := s.takeUpgradeRefusal(); status != 0 {
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		http.Error(w, "closing", http.StatusServiceUnavailable)
+		return
+	}
+	s.running.Add(1)
+	s.mu.Unlock()
+	defer s.running.Done()
+	// The client's origin is WhatsApp's, never ours. Compression stays off: with
+	// context takeover it costs about a megabyte per connection on each side.
+	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return
+	}
+	raw, _ := r.Context().Value(rawConn{}).(net.Conn)
+	ctx := r.Context()
+	handshake, cancel := context.WithTimeout(ctx, 20*time.Second)
+	conn, err := s.responder.Accept(handshake, socket, raw)
+	cancel()
+	if err != nil {
+		s.Log.Debug().Err(err).Msg("handshake failed")
+		return
+	}
+	newSession(s, conn).run(ctx)
+}
+
+// nextID is a server-chosen stanza id.
+func (s *Server) nextID() string { return fmt.Sprint(s.serial.Add(1)) }
+
+func checkLoopback(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("listen address %q: %w", address, err)
+	}
+	if host != "127.0.0.1" && host != "::1" {
+		return fmt.Errorf("listen address %q: only 127.0.0.1 and ::1 are allowed", address)
+	}
+	return nil
+}
+
+// account finds whom a user JID means, by phone number or hidden identity; nil
+// when nobody has it.
+func (s *Server) account(jid types.JID) *Account {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch jid.Server {
+	case types.HiddenUserServer:
+		return s.byLID[jid.User]
+	case types.DefaultUserServer, types.LegacyUserServer:
+		return s.byPN[jid.User]
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package wasim
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/wire"
+)
+
+// session is the life of one connection: of an unpaired client or of a device.
+type session struct {
+	server *Server
+	conn   *wire.Conn
+	device *Device // after login
+
+	mu        sync.Mutex
+	refs      []string
+	answers   map[string]chan *waBinary.Node
+	finish    chan *waBinary.Node // companion_finish of pairing by code
+	link      *linkRequest
+	closer    *time.Timer
+	available bool
+}
+
+func newSession(s *Server, conn *wire.Conn) *session {
+	return &session{server: s, conn: conn, answers: make(map[string]chan *waBinary.Node), finish: make(chan *waBinary.Node, 1)}
+}
+
+// run serves the connection until it ends.
+func (c *session) run(ctx context.Context) {
+	s := c.server
+	s.mu.Lock()
+	s.sessions[c] = struct{}{}
+	closing := s.closing
+	s.mu.Unlock()
+	defer func() {
+		c.conn.Reset()
+		c.conn.Wait()
+		s.mu.Lock()
+		delete(s.sessions, c)
+		s.mu.Unlock()
+		c.dropPairing()
+		if c.device != nil {
+			c.device.detach(c)
+		}
+	}()
+	if closing {
+		return
+	}
+	log := s.Log.With().Uint64("connection", c.conn.ID).Logger()
+	if c.conn.Payload.Username == nil {
+		c.offerPairing()
+	} else if !c.login() {
+		// The refusal is queued; the client hangs up, or the deadline does.
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		for {
+			if _, err := c.conn.Recv(ctx); err != nil {
+				return
+			}
+		}
+	}
+	log.Debug().Bool("paired", c.device != nil).Msg("connected")
+	for {
+		node, err := c.conn.Recv(ctx)
+		if err != nil {
+			log.Debug().Err(err).Msg("disconnected")
+			return
+		}
+		c.handle(node)
+	}
+}
+
+func (c *session) handle(node *waBinary.Node) {
+	if node.Tag == "iq" {
+		if kind, _ := node.Attrs["type"].(string); kind == "result" || kind == "error" {
+			c.answer(node)
+			return
+		}
+	}
+	if c.device == nil {
+		if node.Tag == "iq" {
+			c.handleUnpaired(node)
+		}
+		return
+	}
+	c.server.handle(origin{account: c.device.account, number: c.device.number, session: c}, *node)
+}
+
+// request sends an iq of the server and returns where its answer will come.
+func (c *session) request(attrs waBinary.Attrs, child waBinary.Node) <-chan *waBinary.Node {
+	id := c.server.nextID()
+	answer := make(chan *waBinary.Node, 1)
+	c.mu.Lock()
+	c.answers[id] = answer
+	c.mu.Unlock()
+	attrs["id"], attrs["from"] = id, types.ServerJID
+	c.conn.Send(waBinary.Node{Tag: "iq", Attrs: attrs, Content: []waBinary.Node{child}})
+	return answer
+}
+
+func (c *session) answer(node *waBinary.Node) {
+	id, _ := node.Attrs["id"].(string)
+	c.mu.Lock()
+	answer := c.answers[id]
+	delete(c.answers, id)
+	c.mu.Unlock()
+	if answer != nil {
+		answer <- node
+	}
+}
+
+// closeSoon ends the connection after a second if the client has not done so.
+func (c *session) closeSoon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closer == nil {
+		c.closer = time.AfterFunc(time.Second, c.conn.Close)
+	}
+}
+
+// login checks who a client says it is and greets or refuses it. There is no
+// other credential than the Noise key stored at pairing.
+func (c *session) login() bool {
+	s := c.server
+	number := strconv.FormatUint(c.conn.Payload.GetUsername(), 10)
+	account := s.Account(number)
+	var device *Device
+	if account != nil {
+		device = account.Device(uint16(c.conn.Payload.GetDevice()))
+	}
+	if device == nil || device.noise != c.conn.Static {
+		c.refuse(refusal{reason: 401})
+		return false
+	}
+	if refusal, ok := device.takeRefusal(); ok {
+		c.refuse(refusal)
+		return false
+	}
+	previous, ok := device.attach(c)
+	if !ok {
+		c.refuse(refusal{reason: 401})
+		return false
+	}
+	c.device = device
+	if previous != nil {
+		previous.replaced()
+	}
+	c.conn.Send(waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
+		"t":   time.Now().Unix(),
+		"lid": device.LID(),
+		// Guesses: clients read neither.
+		"creation": device.linked.Unix(),
+		"location": "sim",
+	}})
+	return true
+}
+
+// replaced tells a connection that another one of the same device took over.
+func (c *session) replaced() {
+	c.conn.Send(conflict("replaced"))
+	c.conn.Finish()
+	c.closeSoon()
+}
+
+func (c *session) refuse(r refusal) {
+	attrs := waBinary.Attrs{"reason": r.reason, "location": "sim"}
+	if r.ban != 0 {
+		attrs["code"] = r.ban
+		attrs["expire"] = int(r.expire.Seconds())
+	}
+	c.conn.Send(waBinary.Node{Tag: "failure", Attrs: attrs})
+	c.conn.Finish()
+}
+
+func conflict(kind string) waBinary.Node {
+	attrs := waBinary.Attrs{}
+	if kind == "device_removed" {
+		attrs["code"] = "401"
+	}
+	return waBinary.Node{Tag: "stream:error", Attrs: attrs, Content: []waBinary.Node{{
+		Tag: "conflict", Attrs: waBinary.Attrs{"type": kind},
+	}}}
+}

@@ -1,0 +1,151 @@
+package wasim
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// privacyDefaults are the settings a new account has.
+var privacyDefaults = map[string]string{
+	"readreceipts": "all", "last": "all", "online": "all", "profile": "all", "status": "all",
+	"groupadd": "all", "calladd": "all", "messages": "all", "defense": "off", "stickers": "contacts",
+}
+
+func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+	child := first(iq)
+	if child.Tag == "tokens" {
+		s.relayTokens(from, child)
+		return nil, nil
+	}
+	a := from.account
+	a.mu.Lock()
+	if a.privacy == nil {
+		a.privacy = maps.Clone(privacyDefaults)
+	}
+	var changed []waBinary.Node
+	if kind, _ := iq.Attrs["type"].(string); kind == "set" {
+		for _, category := range child.GetChildrenByTag("category") {
+			name, _ := category.Attrs["name"].(string)
+			value, _ := category.Attrs["value"].(string)
+			a.privacy[name] = value
+			changed = append(changed, waBinary.Node{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": value}})
+		}
+	}
+	var all []waBinary.Node
+	for _, name := range slices.Sorted(maps.Keys(a.privacy)) {
+		all = append(all, waBinary.Node{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": a.privacy[name]}})
+	}
+	a.mu.Unlock()
+	if len(changed) > 0 {
+		a.notify(s.notification("account_sync", a.pn, nil, waBinary.Node{Tag: "privacy", Content: changed}), int(from.number))
+	}
+	return []waBinary.Node{{Tag: "privacy", Content: all}}, nil
+}
+
+// relayTokens gives people the privacy tokens that the sender issued for them.
+func (s *Server) relayTokens(from origin, tokens waBinary.Node) {
+	for _, token := range tokens.GetChildrenByTag("token") {
+		jid, _ := token.Attrs["jid"].(types.JID)
+		peer := s.account(jid)
+		if peer == nil || peer == from.account {
+			continue
+		}
+		value := sha256.Sum256([]byte("token " + from.account.lid.User + " " + peer.lid.User))
+		peer.notify(s.notification("privacy_token", from.account.pn, waBinary.Attrs{"sender_lid": from.account.lid}, waBinary.Node{
+			Tag: "tokens", Content: []waBinary.Node{{
+				Tag: "token", Attrs: waBinary.Attrs{"type": "trusted_contact", "t": token.Attrs["t"]}, Content: value[:16],
+			}},
+		}), -1)
+	}
+}
+
+func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+	a := from.account
+	item, changes := iq.GetOptionalChildByTag("item")
+	a.mu.Lock()
+	if changes {
+		jid, _ := item.Attrs["jid"].(types.JID)
+		a.blocked = slices.DeleteFunc(slices.Clone(a.blocked), func(other types.JID) bool { return other == jid })
+		if action, _ := item.Attrs["action"].(string); action == "block" {
+			a.blocked = append(a.blocked, jid)
+		}
+	}
+	blocked := slices.Clone(a.blocked)
+	a.mu.Unlock()
+	// A guess: how the real servers hash the list is not known, clients compare it only.
+	hash := participantHash(blocked)
+	if changes {
+		a.notify(s.notification("account_sync", a.pn, nil, waBinary.Node{
+			Tag: "blocklist", Attrs: waBinary.Attrs{"action": "modify", "dhash": hash},
+			Content: []waBinary.Node{{Tag: "item", Attrs: waBinary.Attrs{"jid": item.Attrs["jid"], "action": item.Attrs["action"]}}},
+		}), int(from.number))
+	}
+	items := make([]waBinary.Node, len(blocked))
+	for i, jid := range blocked {
+		items[i] = waBinary.Node{Tag: "item", Attrs: waBinary.Attrs{"jid": jid}}
+	}
+	return []waBinary.Node{{Tag: "list", Attrs: waBinary.Attrs{"dhash": hash}, Content: items}}, nil
+}
+
+// iqStatus answers who may see status updates and sets the about text.
+func (s *Server) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+	child := first(iq)
+	switch child.Tag {
+	case "privacy":
+		return []waBinary.Node{{Tag: "privacy", Content: []waBinary.Node{{Tag: "list", Attrs: waBinary.Attrs{"type": "contacts", "default": "true"}}}}}, nil
+	case "status":
+		raw, _ := child.Content.([]byte)
+		s.setAbout(from.account, string(raw))
+	}
+	return nil, nil
+}
+
+func (s *Server) setAbout(a *Account, text string) {
+	a.mu.Lock()
+	a.about = text
+	peers := slices.Collect(maps.Keys(a.peers))
+	a.mu.Unlock()
+	for _, peer := range peers {
+		peer.notify(s.notification("status", a.lid, nil, waBinary.Node{Tag: "set", Content: []byte(text)}), -1)
+	}
+}
+
+// mutationTextStatus is the GraphQL document by which whatsmeow sets the about text.
+const mutationTextStatus = "9152604461510864"
+
+// iqMex answers GraphQL queries: it knows the about text; any other gets no data.
+func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+	query := first(iq)
+	if id, _ := query.Attrs["query_id"].(string); id == mutationTextStatus {
+		var request struct {
+			Variables struct {
+				Input struct {
+					Text string `json:"text"`
+				} `json:"input"`
+			} `json:"variables"`
+		}
+		raw, _ := query.Content.([]byte)
+		if json.Unmarshal(raw, &request) == nil {
+			s.setAbout(from.account, request.Variables.Input.Text)
+		}
+	} else {
+		s.unknown.add("w:mex " + fmt.Sprint(query.Attrs["query_id"]))
+	}
+	return []waBinary.Node{{Tag: "result", Content: []byte(`{"data":{}}`)}}, nil
+}
+
+// iqMedia names the media host: this server itself, by its literal address, so
+// that no client can leave the machine for media.
+func (s *Server) iqMedia(origin, *waBinary.Node) ([]waBinary.Node, *iqError) {
+	return []waBinary.Node{{
+		Tag:     "media_conn",
+		Attrs:   waBinary.Attrs{"auth": "sim", "ttl": 300, "auth_ttl": 21600, "max_buckets": 12},
+		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": s.Address()}}},
+	}}, nil
+}
