@@ -1,0 +1,149 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+	"sync"
+
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/worker/relay/value"
+)
+
+// Methods lists every method with its parameters: whatsapp-web.js first, then
+// whatsmeow, each by class and name. Names of whatsmeow's parameters and its
+// documentation are not in the program; the generator of the catalog adds them.
+func Methods() []catalog.Method { return append([]catalog.Method(nil), methods()...) }
+
+var methods = sync.OnceValue(func() []catalog.Method {
+	var all []catalog.Method
+	for _, r := range rows() {
+		all = append(all, r.method())
+	}
+	for _, m := range reflectedMethods() {
+		all = append(all, m.method())
+	}
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := all[i], all[j]
+		if a.Family != b.Family {
+			return a.Family == catalog.WWebJS
+		}
+		if a.Class != b.Class {
+			return classOrder(a.Class) < classOrder(b.Class)
+		}
+		return a.Name < b.Name
+	})
+	return all
+})
+
+// classOrder puts Client before its structures.
+func classOrder(class string) string {
+	if class == "Client" {
+		return ""
+	}
+	return class
+}
+
+func (m *reflected) method() catalog.Method {
+	out := catalog.Method{
+		Name: familyPrefix + m.name, Family: catalog.Whatsmeow, Class: "whatsmeow", Params: []catalog.Param{},
+		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason, Unpaired: m.need < needPaired && m.reason == "",
+	}
+	for i, in := range m.in {
+		p := catalog.Param{Name: fmt.Sprintf("p%d", i), Type: in.String(), Optional: i >= m.least()}
+		if m.variadic && i == len(m.in)-1 {
+			p.Type, p.Variadic = in.Elem().String(), m.most() < 0
+		}
+		if n, ok := emptyJID[m.name]; ok && n == i {
+			p.Doc = "may be null"
+		}
+		out.Params = append(out.Params, p)
+	}
+	if m.reason != "" {
+		out.Verdict = catalog.Impossible
+		return out
+	}
+	_, sends := replaced[m.name]
+	out.Sends = sends && m.name != "Logout"
+	out.Getter = m.least() == 0 && (strings.HasPrefix(m.name, "Get") || strings.HasPrefix(m.name, "Is"))
+	out.Example = m.example()
+	return out
+}
+
+func (m *reflected) resultText() string {
+	names := make([]string, 0, len(m.out))
+	for _, t := range m.out {
+		names = append(names, t.String())
+	}
+	switch len(names) {
+	case 0:
+		return "null"
+	case 1:
+		return names[0]
+	}
+	return "[" + strings.Join(names, ", ") + "]"
+}
+
+// example builds a params array that decodes, from the types alone.
+func (m *reflected) example() json.RawMessage {
+	parts := []json.RawMessage{}
+	for _, in := range m.in[:m.least()] {
+		part, err := value.JSON(m.sample(in))
+		if err != nil {
+			return nil
+		}
+		parts = append(parts, part)
+	}
+	data, err := json.Marshal(parts)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+func (m *reflected) sample(t reflect.Type) any {
+	switch {
+	case t == jidType:
+		return json.RawMessage(quote(m.sampleJID()))
+	case t.Implements(protoType) && t.Kind() == reflect.Pointer && t.Elem().Name() == "Message":
+		return map[string]string{"conversation": "Hello"}
+	case t.Implements(protoType) && t.Kind() == reflect.Pointer:
+		return map[string]string{}
+	case t == reflect.TypeFor[[]string]() && m.name == "IsOnWhatsApp":
+		return []string{"+4915123456789"}
+	case t.String() == "time.Time":
+		return "2026-01-02T15:04:05Z"
+	case t.String() == "time.Duration":
+		return "24h"
+	case t == reflect.TypeFor[[]byte]():
+		return "aGVsbG8="
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return ""
+	case reflect.Slice:
+		return []any{m.sample(t.Elem())}
+	case reflect.Pointer, reflect.Struct, reflect.Map:
+		return map[string]string{}
+	case reflect.Interface:
+		for _, named := range decoder.Named {
+			if named.Implements(t) {
+				return map[string]string{"$type": named.Elem().Name()}
+			}
+		}
+	}
+	return reflect.Zero(t).Interface()
+}
+
+// sampleJID guesses from the method's name what kind of id it wants.
+func (m *reflected) sampleJID() string {
+	switch {
+	case strings.Contains(m.name, "Newsletter"):
+		return "120363000000000000@newsletter"
+	case strings.Contains(m.name, "Group"), strings.Contains(m.name, "Disappearing"):
+		return "120363000000000000@g.us"
+	}
+	return "4915123456789@s.whatsapp.net"
+}

@@ -1,0 +1,193 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/relay/value"
+)
+
+// callReflected runs a method of whatsmeow with decoded parameters.
+func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.RawMessage, messageID string) (json.RawMessage, error) {
+	if m.reason != "" {
+		return nil, fault.New(fault.Unimplemented, op, "%s%s cannot be called from outside: %s", familyPrefix, m.name, m.reason)
+	}
+	if err := checkBounds(familyPrefix+m.name, m.least(), m.most(), len(list), m.paramName); err != nil {
+		return nil, err
+	}
+	args, err := m.decode(list)
+	if err != nil {
+		return nil, err
+	}
+	cli := t.Client()
+	if err := t.ready(cli, m.need); err != nil {
+		return nil, err
+	}
+	if cli == nil {
+		return nil, t.away()
+	}
+	fn := reflect.ValueOf(cli).Method(m.index)
+	if replace, ok := replaced[m.name]; ok {
+		fn = reflect.ValueOf(replace(&call{Table: t, cli: cli, messageID: messageID}))
+	}
+	if m.takesContext {
+		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
+	} else {
+		boundWaits(ctx, args)
+	}
+	out, err := t.invoke(m, fn, args)
+	if err != nil {
+		return nil, err
+	}
+	return encodeResults(out)
+}
+
+// replaced are the methods after which the worker has something to record, or
+// which it does in its own way. Each has whatsmeow's signature.
+var replaced = map[string]func(*call) any{
+	"SendMessage": func(c *call) any { return c.sendRaw },
+	"RevokeMessage": func(c *call) any {
+		return func(ctx context.Context, chat types.JID, id types.MessageID) (whatsmeow.SendResponse, error) {
+			return c.sendRaw(ctx, chat, c.cli.BuildRevoke(chat, types.EmptyJID, id))
+		}
+	},
+	"Logout": func(c *call) any { return c.Logout },
+}
+
+var _ func(context.Context, types.JID, *waE2E.Message, ...whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) = (*call)(nil).sendRaw
+
+// decode turns the parameters into the arguments after the context. Variadic
+// ones come as further parameters, or as one array.
+func (m *reflected) decode(list []json.RawMessage) ([]reflect.Value, error) {
+	fixed := len(m.in)
+	if m.variadic {
+		fixed--
+	}
+	args := make([]reflect.Value, 0, len(list)+1)
+	for i := range fixed {
+		v := reflect.New(m.in[i]).Elem()
+		var raw json.RawMessage
+		if i < len(list) {
+			raw = list[i]
+		}
+		if err := m.decodeOne(raw, v, i, fmt.Sprintf("params[%d]", i)); err != nil {
+			return nil, err
+		}
+		args = append(args, v)
+	}
+	if !m.variadic || len(list) <= fixed {
+		return args, nil
+	}
+	extra, at := list[fixed:], func(i int) string { return fmt.Sprintf("params[%d]", fixed+i) }
+	elem := m.in[fixed].Elem()
+	if len(extra) == 1 && value.Kind(extra[0]) == "array" && elem.Kind() != reflect.Slice {
+		var items []json.RawMessage
+		if err := json.Unmarshal(extra[0], &items); err != nil {
+			return nil, bad(at(0), "expected an array")
+		}
+		if onlyOne[m.name] && len(items) > 1 {
+			return nil, bad(at(0), "expected at most one")
+		}
+		extra, at = items, func(i int) string { return fmt.Sprintf("params[%d][%d]", fixed, i) }
+	}
+	if len(extra) == 1 && isNull(extra[0]) {
+		return args, nil
+	}
+	for i, raw := range extra {
+		v := reflect.New(elem).Elem()
+		if err := m.decodeOne(raw, v, fixed, at(i)); err != nil {
+			return nil, err
+		}
+		args = append(args, v)
+	}
+	return args, nil
+}
+
+func (m *reflected) decodeOne(raw json.RawMessage, v reflect.Value, i int, path string) error {
+	if n, ok := emptyJID[m.name]; ok && n == i && (isNull(raw) || strings.TrimSpace(string(raw)) == `""`) {
+		return nil
+	}
+	if isNull(raw) && !mayBeNull(v.Type()) {
+		return namedParam(bad(path, "expected a %s, got null", v.Type()), m.paramName(i))
+	}
+	if err := decoder.Into(raw, v, path); err != nil {
+		return namedParam(err, m.paramName(i))
+	}
+	return nil
+}
+
+// paramName returns the name of a parameter in whatsmeow's source, which the
+// catalog knows and reflection does not.
+func (m *reflected) paramName(i int) string {
+	if known, ok := catalog.Lookup(familyPrefix + m.name); ok && i < len(known.Params) {
+		return known.Params[i].Name
+	}
+	if i < len(m.in) {
+		return m.in[i].String()
+	}
+	return "parameter"
+}
+
+// boundWaits keeps methods without a context from waiting beyond the call's deadline.
+func boundWaits(ctx context.Context, args []reflect.Value) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(time.Minute)
+	}
+	rest := max(time.Until(deadline), 0)
+	for i, arg := range args {
+		if d, ok := arg.Interface().(time.Duration); ok && d > rest {
+			args[i] = reflect.ValueOf(rest)
+		}
+	}
+}
+
+// invoke calls and sorts the results. A panic of whatsmeow is answered as
+// Invalid: its methods take arbitrary protobufs and structs from the caller and
+// do not check them; that a good call panics is the rarer case, and the stack
+// is in the log.
+func (t *Table) invoke(m *reflected, fn reflect.Value, args []reflect.Value) (out []reflect.Value, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.Log.Error().Str("method", familyPrefix+m.name).Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("whatsmeow panicked")
+			f := fault.New(fault.Invalid, op, "whatsmeow could not work with these parameters of %s", m.name)
+			f.Field, f.Code = "params", "method_panicked"
+			out, err = nil, f
+		}
+	}()
+	out = fn.Call(args)
+	if m.fails {
+		last := len(out) - 1
+		if e, _ := out[last].Interface().(error); e != nil {
+			return nil, e
+		}
+		out = out[:last]
+	}
+	return out, nil
+}
+
+// encodeResults: nothing is null, one value is itself, several are an array.
+func encodeResults(out []reflect.Value) (json.RawMessage, error) {
+	switch len(out) {
+	case 0:
+		return json.RawMessage("null"), nil
+	case 1:
+		return value.JSON(out[0].Interface())
+	}
+	all := make([]any, 0, len(out))
+	for _, v := range out {
+		all = append(all, v.Interface())
+	}
+	return value.JSON(all)
+}

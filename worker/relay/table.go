@@ -1,0 +1,215 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow"
+
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/shape"
+)
+
+const op = "relay.Call"
+
+// Deps is what the methods work with.
+type Deps struct {
+	// Client returns the present client, nil while it is being rebuilt.
+	Client func() *whatsmeow.Client
+	Mirror *mirror.Mirror
+	// Link returns the state of the connection as the worker reports it.
+	Link func() *workerv1.Link
+	// Logout ends the pairing as the Logout RPC does.
+	Logout func(context.Context) error
+	Log    zerolog.Logger
+}
+
+// Table answers calls. It is safe for concurrent use and keeps no state but a cache.
+type Table struct {
+	Deps
+	reached reachedCache
+	// ready replaces the check of what a method needs, in tests of what
+	// whatsmeow does with odd parameters.
+	ready func(*whatsmeow.Client, need) error
+}
+
+// New returns the table. It starts nothing.
+func New(deps Deps) *Table {
+	t := &Table{Deps: deps}
+	t.ready = t.check
+	return t
+}
+
+// call is one call on its way: its decoded parameters and the client to use.
+type call struct {
+	*Table
+	cli       *whatsmeow.Client // nil for methods that need none
+	args      []any             // nil where an optional parameter was left out
+	messageID string            // WhatsApp id to use for a send; empty: generate one
+}
+
+// arg returns a parameter as the type that its row promises, and the zero value
+// when it was left out.
+func arg[T any](c *call, i int) T {
+	v, _ := c.args[i].(T)
+	return v
+}
+
+// Call runs one method. Params is a JSON array (empty or null: no parameters),
+// the answer a JSON value. With a messageID, a sending method uses it as
+// WhatsApp's id, and a second call with the same one does not send twice. Every
+// error is a *fault.Error; a panic inside is recovered and becomes one.
+func (t *Table) Call(ctx context.Context, method string, params json.RawMessage, messageID string) (result json.RawMessage, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value of a panic may quote parameters; its stack does not.
+			t.Log.Error().Str("method", clipName(method)).Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("method panicked")
+			result, err = nil, fault.New(fault.Internal, op, "internal error in %s", clipName(method))
+		}
+		if err != nil {
+			err = toFault(err)
+		}
+	}()
+	if !utf8.ValidString(method) || !utf8.Valid(params) {
+		return nil, fault.Bad(op, "params", "expected valid UTF-8")
+	}
+	list, err := split(params)
+	if err != nil {
+		return nil, err
+	}
+	if messageID != "" && !plainMessageID(messageID) {
+		return nil, fault.Bad(op, "message_id", "expected 8 to 64 letters and digits")
+	}
+	if r, ok := rowsByName()[method]; ok {
+		return t.callRow(ctx, r, list, messageID)
+	}
+	if name, ok := strings.CutPrefix(method, familyPrefix); ok {
+		if m, ok := reflectedByName()[name]; ok {
+			return t.callReflected(ctx, m, list, messageID)
+		}
+	}
+	return nil, unknownMethod(method)
+}
+
+func (t *Table) callRow(ctx context.Context, r *row, list []json.RawMessage, messageID string) (json.RawMessage, error) {
+	if r.impossible != "" {
+		return nil, fault.New(fault.Unimplemented, op, "%s is impossible without a browser: %s", r.name, r.impossible)
+	}
+	if err := checkCount(r.name, r.params, len(list)); err != nil {
+		return nil, err
+	}
+	c := &call{Table: t, args: make([]any, len(r.params)), messageID: messageID}
+	for i, raw := range list {
+		v, err := r.params[i].read(raw, fmt.Sprintf("params[%d]", i))
+		if err != nil {
+			return nil, namedParam(err, r.params[i].name)
+		}
+		c.args[i] = v
+	}
+	c.cli = t.Client()
+	if err := t.ready(c.cli, r.need); err != nil {
+		return nil, err
+	}
+	v, err := r.do(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return shape.Marshal(v)
+}
+
+// split takes the array of parameters apart.
+func split(params json.RawMessage) ([]json.RawMessage, error) {
+	params = bytes.TrimSpace(params)
+	if len(params) == 0 || string(params) == "null" {
+		return nil, nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(params, &list); err != nil {
+		return nil, fault.Bad(op, "params", "expected a JSON array of positional parameters")
+	}
+	return list, nil
+}
+
+func checkCount(name string, params []param, got int) error {
+	least := 0
+	for i, p := range params {
+		if !p.optional {
+			least = i + 1
+		}
+	}
+	return checkBounds(name, least, len(params), got, func(i int) string { return params[i].name })
+}
+
+// checkBounds answers Invalid for a wrong number of parameters; most < 0 means any number.
+func checkBounds(name string, least, most, got int, paramName func(int) string) error {
+	switch {
+	case got < least:
+		return fault.Bad(op, fmt.Sprintf("params[%d]", got), "%s takes %s, got %d: %s is missing", name, countText(least, most), got, paramName(got))
+	case most >= 0 && got > most:
+		return fault.Bad(op, fmt.Sprintf("params[%d]", most), "%s takes %s, got %d", name, countText(least, most), got)
+	}
+	return nil
+}
+
+func countText(least, most int) string {
+	plural := func(n int) string {
+		if n == 1 {
+			return "1 parameter"
+		}
+		return fmt.Sprintf("%d parameters", n)
+	}
+	switch {
+	case most < 0:
+		return "at least " + plural(least)
+	case least == most && most == 0:
+		return "no parameters"
+	case least == most:
+		return plural(most)
+	}
+	return fmt.Sprintf("%d to %s", least, plural(most))
+}
+
+// namedParam puts the place and the name of a parameter into the text of its error.
+func namedParam(err error, name string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	named := *f
+	named.Op = op
+	if f.Kind == fault.Invalid && f.Field != "" {
+		named.Msg = fmt.Sprintf("%s (%s): %s", f.Field, name, f.Msg)
+	}
+	return &named
+}
+
+// plainMessageID tells whether an id given by the caller looks like one of
+// WhatsApp's, so that it fits everywhere an id goes.
+func plainMessageID(id string) bool {
+	if len(id) < 8 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+func clipName(name string) string {
+	name = strings.ToValidUTF8(name, "?")
+	if len(name) > 80 {
+		return strings.ToValidUTF8(name[:80], "") + "…"
+	}
+	return name
+}
