@@ -52,9 +52,9 @@ func (m *reflected) method() catalog.Method {
 		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason, Unpaired: m.need < needPaired && m.reason == "",
 	}
 	for i, in := range m.in {
-		p := catalog.Param{Name: fmt.Sprintf("p%d", i), Type: in.String(), Optional: i >= m.least()}
+		p := catalog.Param{Name: fmt.Sprintf("p%d", i), Type: typeText(in), Optional: i >= m.least()}
 		if m.variadic && i == len(m.in)-1 {
-			p.Type, p.Variadic = in.Elem().String(), m.most() < 0
+			p.Type, p.Variadic = typeText(in.Elem()), m.most() < 0
 		}
 		if n, ok := emptyJID[m.name]; ok && n == i {
 			p.Doc = "may be null"
@@ -72,10 +72,15 @@ func (m *reflected) method() catalog.Method {
 	return out
 }
 
+// typeText is the Go type as people write it.
+func typeText(t reflect.Type) string {
+	return strings.ReplaceAll(t.String(), "[]uint8", "[]byte")
+}
+
 func (m *reflected) resultText() string {
 	names := make([]string, 0, len(m.out))
 	for _, t := range m.out {
-		names = append(names, t.String())
+		names = append(names, typeText(t))
 	}
 	switch len(names) {
 	case 0:

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/relay/value"
@@ -134,7 +134,7 @@ func (m *reflected) paramName(i int) string {
 		return known.Params[i].Name
 	}
 	if i < len(m.in) {
-		return m.in[i].String()
+		return typeText(m.in[i])
 	}
 	return "parameter"
 }

@@ -354,7 +354,7 @@ func (d Decoder) Reads(t reflect.Type) (why string, ok bool) {
 		if len(d.implementers(t)) > 0 {
 			return "", true
 		}
-		return "it takes a " + t.String() + ", which is not data", false
+		return "it takes an " + t.String() + ", which is not data", false
 	case reflect.Pointer:
 		if t.Implements(protoType) {
 			return "", true
