@@ -127,6 +127,7 @@ type Revoke struct {
 	TargetSender string
 	ID           string // of the message that carried it
 	By           string // who revoked: the author or an admin
+	Admin        bool   // WhatsApp calls it an admin's revocation
 	FromMe       bool
 	At           time.Time
 }
@@ -234,6 +235,7 @@ type Star struct {
 // of it and is not called when nothing is known yet and Full is nil.
 type GroupChange struct {
 	Chat  string
+	At    time.Time
 	Full  *shape.GroupMetadata // the whole of it, when the event had it
 	Apply func(*shape.GroupMetadata)
 	// Notices become group_join, group_leave, group_admin_changed and group_update.

@@ -2,33 +2,93 @@ package inbound
 
 import (
 	"context"
-	"errors"
-	"time"
 
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/shape"
 )
+
+// translator is one translation under way.
+type translator struct {
+	resolver
+	contacts []Contact
+}
 
 // Translate says what an event of whatsmeow means; false: nothing to record.
 // An error is one of the ids' store and worth another try; what a stranger
 // sent never makes one.
 func Translate(ctx context.Context, acct Account, ids IDs, evt any) (Change, bool, error) {
-	return Change{}, false, errors.New("not built yet")
+	t := &translator{resolver: resolver{ctx: ctx, acct: acct, ids: ids}}
+	return t.change(t.translate(evt))
 }
 
-// Outgoing is something this device has sent, after the server acknowledged it.
-type Outgoing struct {
-	Chat     types.JID // as given to SendMessage
-	ID       string
-	ServerID int // channels
-	At       time.Time
-	Message  *waE2E.Message // as given to SendMessage
-	// Recipients is how many others a group message went to; 0 when not known.
-	Recipients int
+// change collects what the translation brought.
+func (t *translator) change(op Op) (Change, bool, error) {
+	if t.err != nil {
+		return Change{}, false, t.err
+	}
+	c := Change{Account: t.acct, Aliases: t.aliases, Contacts: t.contacts, Op: op}
+	return c, op != nil || len(c.Contacts) > 0, nil
 }
 
-// Sent says what an own message, reaction, edit, revocation or vote means, for
-// mirror.RecordSent: whatsmeow reports nothing that this device does itself.
-func Sent(ctx context.Context, acct Account, ids IDs, out Outgoing) (Change, bool, error) {
-	return Change{}, false, errors.New("not built yet")
+func (t *translator) translate(evt any) Op {
+	switch e := evt.(type) {
+	case *events.Message:
+		return t.message(e)
+	case *events.UndecryptableMessage:
+		return t.undecryptable(e)
+	case *events.Receipt:
+		return t.receipt(e)
+	case *events.HistorySync:
+		return t.history(e)
+	case *events.Archive:
+		archived := e.Action.GetArchived()
+		return t.setting(e.JID, ChatState{Archived: &archived}, e.Timestamp, e.FromFullSync)
+	case *events.Pin:
+		pinned := e.Action.GetPinned()
+		return t.setting(e.JID, ChatState{Pinned: &pinned}, e.Timestamp, e.FromFullSync)
+	case *events.Mute:
+		until := mutedUntil(e.Action)
+		return t.setting(e.JID, ChatState{MutedUntil: &until}, e.Timestamp, e.FromFullSync)
+	case *events.MarkChatAsRead:
+		unread := -1
+		if e.Action.GetRead() {
+			unread = 0
+		}
+		return t.setting(e.JID, ChatState{Unread: &unread}, e.Timestamp, e.FromFullSync)
+	case *events.ClearChat:
+		return t.clear(e.JID, e.Action.GetMessageRange(), e.Timestamp, false, e.FromFullSync)
+	case *events.DeleteChat:
+		return t.clear(e.JID, e.Action.GetMessageRange(), e.Timestamp, true, e.FromFullSync)
+	case *events.DeleteForMe:
+		return &DeleteForMe{
+			Chat: t.user(e.ChatJID, types.EmptyJID), ID: shape.CleanMessageID(e.MessageID),
+			FromMe: e.IsFromMe, At: e.Timestamp, Quiet: e.FromFullSync,
+		}
+	case *events.Star:
+		return &Star{
+			Chat: t.user(e.ChatJID, types.EmptyJID), ID: shape.CleanMessageID(e.MessageID),
+			Starred: e.Action.GetStarred(),
+		}
+	case *events.Contact:
+		t.savedContact(e)
+	case *events.PushName:
+		t.contacts = append(t.contacts, Contact{ID: t.user(e.JID, e.JIDAlt), PushName: e.NewPushName})
+	case *events.BusinessName:
+		t.contacts = append(t.contacts, Contact{ID: t.user(e.JID, types.EmptyJID), BusinessName: e.NewBusinessName})
+	case *events.PushNameSetting:
+		return &OwnName{Name: e.Action.GetName()}
+	case *events.GroupInfo:
+		return t.groupInfo(e)
+	case *events.JoinedGroup:
+		return t.joinedGroup(e)
+	case *events.Picture:
+		return t.picture(e)
+	case *events.CallOffer:
+		return t.callOffer(e)
+	case *events.CallOfferNotice:
+		return t.callNotice(e)
+	}
+	return nil
 }

@@ -1,0 +1,268 @@
+package inbound
+
+import (
+	"strings"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/shape"
+)
+
+// message sorts what comes in an events.Message: new messages, and the changes
+// to earlier ones that travel the same way.
+func (t *translator) message(e *events.Message) Op {
+	raw := e.RawMessage
+	if raw == nil {
+		raw = e.Message
+	}
+	u := shape.Unwrap(raw)
+	m := u.Message
+	switch {
+	case m.ProtocolMessage != nil:
+		return t.protocol(e, m.ProtocolMessage)
+	case m.ReactionMessage != nil:
+		return t.reaction(e, m.ReactionMessage)
+	case m.EncReactionMessage != nil:
+		return t.encReaction(e)
+	case m.PollUpdateMessage != nil:
+		return t.vote(e, m.PollUpdateMessage)
+	case m.SecretEncryptedMessage != nil:
+		return t.secretEdit(e, m.SecretEncryptedMessage)
+	case m.EncEventResponseMessage != nil, m.PinInChatMessage != nil, m.KeepInChatMessage != nil,
+		m.PollAddOptionMessage != nil:
+		return nil
+	case !shape.HasContent(m):
+		return nil
+	case u.Edited && e.Info.MsgBotInfo.EditTargetID != "":
+		return t.edit(e, e.Info.MsgBotInfo.EditTargetID, m, e.Info.MsgBotInfo.EditSenderTimestampMS.UnixMilli())
+	case e.NewsletterMeta != nil && !e.NewsletterMeta.EditTS.IsZero() && e.NewsletterMeta.EditTS.UnixMilli() > 0:
+		return t.edit(e, e.Info.ID, raw, e.NewsletterMeta.EditTS.UnixMilli())
+	}
+	return t.newMessage(e.Info, raw)
+}
+
+func (t *translator) newMessage(info types.MessageInfo, raw *waE2E.Message) *Message {
+	chat, broadcast := t.chat(info.MessageSource)
+	m := &Message{
+		Chat:      chat,
+		ID:        shape.CleanMessageID(info.ID),
+		FromMe:    info.IsFromMe,
+		Sender:    t.sender(info.MessageSource),
+		At:        info.Timestamp,
+		PushName:  shape.Clean(info.PushName),
+		Raw:       raw,
+		ServerID:  info.ServerID,
+		Broadcast: broadcast,
+		Ack:       int(LevelServer),
+	}
+	t.names(info, m.Sender)
+	return m
+}
+
+// names keeps what a message tells about its author.
+func (t *translator) names(info types.MessageInfo, sender string) {
+	if info.IsFromMe || !shape.IsUser(sender) {
+		return
+	}
+	c := Contact{ID: sender, PushName: shape.Clean(info.PushName)}
+	if info.VerifiedName != nil {
+		c.BusinessName = shape.Clean(info.VerifiedName.Details.GetVerifiedName())
+	}
+	if c.PushName != "" || c.BusinessName != "" {
+		t.contacts = append(t.contacts, c)
+	}
+}
+
+// undecryptable is a message whose content may follow; those that are meant
+// to be hidden carry nothing a person would read.
+func (t *translator) undecryptable(e *events.UndecryptableMessage) Op {
+	if e.DecryptFailMode == events.DecryptFailHide || e.Info.Category == "peer" {
+		return nil
+	}
+	m := t.newMessage(e.Info, nil)
+	m.Type = shape.TypeCiphertext
+	return m
+}
+
+func (t *translator) protocol(e *events.Message, p *waE2E.ProtocolMessage) Op {
+	switch p.GetType() {
+	case waE2E.ProtocolMessage_REVOKE:
+		if p.GetKey().GetID() == "" {
+			return nil
+		}
+		chat, _ := t.chat(e.Info.MessageSource)
+		r := &Revoke{
+			Chat: chat, Target: shape.CleanMessageID(p.GetKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
+			By: t.sender(e.Info.MessageSource), FromMe: e.Info.IsFromMe, At: e.Info.Timestamp,
+			Admin: e.Info.Edit == types.EditAttributeAdminRevoke,
+		}
+		r.TargetSender, r.TargetFromMe = t.author(e.Info.MessageSource, p.GetKey())
+		return r
+	case waE2E.ProtocolMessage_MESSAGE_EDIT:
+		if p.GetKey().GetID() == "" || p.GetEditedMessage() == nil {
+			return nil
+		}
+		return t.edit(e, p.GetKey().GetID(), p.GetEditedMessage(), p.GetTimestampMS())
+	}
+	return nil
+}
+
+func (t *translator) edit(e *events.Message, target string, content *waE2E.Message, atMs int64) Op {
+	if atMs <= 0 {
+		atMs = e.Info.Timestamp.UnixMilli()
+	}
+	chat, _ := t.chat(e.Info.MessageSource)
+	return &Edit{
+		Chat: chat, Target: shape.CleanMessageID(target), ID: shape.CleanMessageID(e.Info.ID),
+		FromMe: e.Info.IsFromMe, Sender: t.sender(e.Info.MessageSource), AtMs: atMs, Raw: content, At: e.Info.Timestamp,
+	}
+}
+
+func (t *translator) reaction(e *events.Message, r *waE2E.ReactionMessage) Op {
+	if r.GetKey().GetID() == "" {
+		return nil
+	}
+	atMs := r.GetSenderTimestampMS()
+	if atMs <= 0 {
+		atMs = e.Info.Timestamp.UnixMilli()
+	}
+	chat, _ := t.chat(e.Info.MessageSource)
+	op := &Reaction{
+		Chat: chat, Target: shape.CleanMessageID(r.GetKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
+		FromMe: e.Info.IsFromMe, Sender: t.sender(e.Info.MessageSource),
+		Text: shape.Clean(r.GetText()), AtMs: atMs, Unread: !e.Info.IsFromMe,
+	}
+	op.TargetSender, op.TargetFromMe = t.author(e.Info.MessageSource, r.GetKey())
+	return op
+}
+
+// author says who wrote the message that a key names. Keys are written from
+// their sender's point of view.
+func (t *translator) author(s types.MessageSource, key *waCommon.MessageKey) (sender string, fromMe bool) {
+	switch {
+	case key.GetFromMe():
+		return t.sender(s), s.IsFromMe
+	case key.GetParticipant() != "":
+		sender = t.text(key.GetParticipant())
+		return sender, sender != "" && sender == t.acct.ID()
+	case s.IsFromMe:
+		chat, _ := t.chat(s)
+		return chat, false
+	default:
+		return t.acct.ID(), true
+	}
+}
+
+// secrets returns who can open what is encrypted with an earlier message's secret.
+func (t *translator) secrets() (Secrets, bool) {
+	s, ok := t.ids.(Secrets)
+	return s, ok
+}
+
+// unreadable tells apart what cannot be opened, now or later, from a store
+// that was away; whatsmeow has one text for the latter and no type.
+func (t *translator) unreadable(err error) bool {
+	if err == nil {
+		return false
+	}
+	if t.ctx.Err() != nil || strings.Contains(err.Error(), "failed to get original message secret key") {
+		t.err = err
+	}
+	return true
+}
+
+func (t *translator) encReaction(e *events.Message) Op {
+	s, ok := t.secrets()
+	if !ok {
+		return nil
+	}
+	key := e.Message.GetEncReactionMessage().GetTargetMessageKey()
+	r, err := s.DecryptReaction(t.ctx, e)
+	if t.unreadable(err) || r == nil {
+		return nil
+	}
+	if r.Key == nil {
+		r.Key = key
+	}
+	return t.reaction(e, r)
+}
+
+func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessage) Op {
+	s, ok := t.secrets()
+	if !ok || m.GetSecretEncType() != waE2E.SecretEncryptedMessage_MESSAGE_EDIT || m.GetTargetMessageKey().GetID() == "" {
+		return nil
+	}
+	content, err := s.DecryptSecretEncryptedMessage(t.ctx, e)
+	if t.unreadable(err) || content == nil {
+		return nil
+	}
+	atMs := e.Info.Timestamp.UnixMilli()
+	if p := shape.Unwrap(content).Message.GetProtocolMessage(); p.GetEditedMessage() != nil {
+		content = p.GetEditedMessage()
+		if p.GetTimestampMS() > 0 {
+			atMs = p.GetTimestampMS()
+		}
+	}
+	return t.edit(e, m.GetTargetMessageKey().GetID(), content, atMs)
+}
+
+func (t *translator) vote(e *events.Message, p *waE2E.PollUpdateMessage) Op {
+	s, ok := t.secrets()
+	if !ok || p.GetPollCreationMessageKey().GetID() == "" {
+		return nil
+	}
+	content, err := s.DecryptPollVote(t.ctx, e)
+	if t.unreadable(err) || content == nil {
+		return nil
+	}
+	atMs := p.GetSenderTimestampMS()
+	if atMs <= 0 {
+		atMs = e.Info.Timestamp.UnixMilli()
+	}
+	chat, _ := t.chat(e.Info.MessageSource)
+	v := &Vote{
+		Chat: chat, Target: shape.CleanMessageID(p.GetPollCreationMessageKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
+		FromMe: e.Info.IsFromMe, Voter: t.sender(e.Info.MessageSource), Hashes: content.GetSelectedOptions(), AtMs: atMs,
+	}
+	v.TargetSender, v.TargetFromMe = t.author(e.Info.MessageSource, p.GetPollCreationMessageKey())
+	return v
+}
+
+// receipt keeps what changes an ack or an unread count.
+func (t *translator) receipt(e *events.Receipt) Op {
+	r := &Receipt{At: e.Timestamp}
+	switch e.Type {
+	case types.ReceiptTypeDelivered, types.ReceiptTypeInactive:
+		r.Level = LevelDelivered
+	case types.ReceiptTypeRead:
+		r.Level = LevelRead
+	case types.ReceiptTypePlayed:
+		r.Level = LevelPlayed
+	case types.ReceiptTypeReadSelf, types.ReceiptTypePlayedSelf:
+		r.Level, r.Self = LevelRead, true
+	default:
+		return nil
+	}
+	if e.IsFromMe {
+		if r.Level == LevelDelivered {
+			return nil
+		}
+		r.Self = true
+	}
+	r.Chat, _ = t.chat(e.MessageSource)
+	r.By = t.sender(e.MessageSource)
+	if e.Chat.IsBroadcastList() {
+		// Our own list: the message stands in the list's chat.
+		r.Chat = shape.ID(e.Chat)
+	}
+	for _, id := range e.MessageIDs {
+		r.IDs = append(r.IDs, shape.CleanMessageID(id))
+	}
+	if len(r.IDs) == 0 || r.Chat == "" {
+		return nil
+	}
+	return r
+}
