@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,6 +42,7 @@ type database struct {
 	// goroutine, never twice in a row the same.
 	onChange func(away bool)
 
+	lost   atomic.Uint64
 	mu     sync.Mutex
 	away   bool
 	probes sync.WaitGroup
@@ -100,7 +102,9 @@ func (db *database) prepare(ctx context.Context, container *sqlstore.Container) 
 	if _, err = conn.Exec(ctx, "select pg_advisory_lock($1)", int64(upgradeLock)); err != nil {
 		return fmt.Errorf("lock whatsmeow's schema: %w", err)
 	}
-	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(upgradeLock)) }()
+	defer func() {
+		_, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(upgradeLock))
+	}()
 	if _, err = conn.Exec(ctx, "create schema if not exists "+librarySchema); err != nil {
 		return fmt.Errorf("create whatsmeow's schema: %w", err)
 	}

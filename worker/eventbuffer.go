@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
@@ -37,7 +38,13 @@ func (b patientBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Cont
 			}
 			noted.set = false
 		}
-		return b.EventBuffer.DoDecryptionTxn(context.WithValue(ctx, bufferedHashKey{}, noted), fn)
+		before := b.db.losses()
+		err := b.EventBuffer.DoDecryptionTxn(context.WithValue(ctx, bufferedHashKey{}, noted), fn)
+		if err != nil && b.db.losses() != before {
+			// The layers between may have turned the cause into text.
+			return fmt.Errorf("%w: %w", errOutage, err)
+		}
+		return err
 	})
 }
 

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -23,6 +24,9 @@ func lost(err error) bool {
 	if err == nil {
 		return false
 	}
+	if errors.Is(err, errOutage) {
+		return true
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		switch {
@@ -38,7 +42,7 @@ func lost(err error) bool {
 	var connectErr *pgconn.ConnectError
 	var netErr net.Error
 	switch {
-	case errors.As(err, &connectErr):
+	case errors.As(err, &connectErr), errors.Is(err, driver.ErrBadConn):
 		return true
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return true
@@ -46,8 +50,28 @@ func lost(err error) bool {
 		// A deadline of the caller is a net.Error too, and no sign of an outage.
 		return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 	}
-	return strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "driver: bad connection")
+	return strings.Contains(err.Error(), "conn closed")
 }
+
+// passing reports whether Postgres refused for a reason of its own that may be
+// over soon (deadlock, disk full, cancelled), not because of what was asked.
+func passing(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || len(pgErr.Code) != 5 {
+		return false
+	}
+	switch pgErr.Code[:2] {
+	case "25", "40", "53", "55", "57", "58", "XX":
+		return true
+	}
+	return false
+}
+
+// errOutage marks errors that came of an outage although their text hides it.
+var errOutage = errors.New("the database went away")
+
+// losses counts the failures that were outages.
+func (db *database) losses() uint64 { return db.lost.Load() }
 
 // note takes every failure that may be an outage. The first starts a probe that
 // reports the database's return.
@@ -55,6 +79,7 @@ func (db *database) note(err error) {
 	if !lost(err) || db.ctx.Err() != nil {
 		return
 	}
+	db.lost.Add(1)
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.away {

@@ -1,0 +1,446 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror"
+)
+
+const (
+	silenceLimit  = 2 * time.Minute // keep-alives are at most 40 s apart
+	watchdogLook  = 15 * time.Second
+	outageLimit   = 20 * time.Second // of the database, until the link is taken down
+	disconnectMax = 2 * time.Second
+	resetFirst    = 10 * time.Second
+	resetLast     = 15 * time.Minute
+)
+
+// core is the link and everything that moves it. Fields below "loop" belong to
+// the goroutine of run.
+type core struct {
+	boot     *workerv1.Bootstrap
+	tuning   Tuning
+	onEvent  func(any)
+	log      zerolog.Logger
+	endpoint endpoint
+	db       *database
+	mirror   *mirror.Mirror
+	board    *board
+	idle     *idleFreer
+	counts   counters
+	// end makes the process end with these last words; only the first call counts.
+	end func(reason string, cause error)
+
+	ctx       context.Context // of everything the core has started
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	quiet     atomic.Bool // shutdown saw everything end
+	inbox     *mailbox[any]
+	feed      *mailbox[mirror.FeedEvent]
+	container *sqlstore.Container
+	current   atomic.Pointer[session]
+	account   atomic.Pointer[inbound.Account]
+	frames    atomic.Int64
+	loaded    chan struct{} // closed when the mirror has been loaded
+
+	// loop
+	link       link
+	outage     bool // the database is away
+	device     types.JID
+	profile    profile
+	timers     map[timerName]*time.Timer
+	dialTimer  *time.Timer
+	outageTime *time.Timer
+	dialWanted bool // as soon as there is a session
+	resetTimer *time.Timer
+	resetAfter time.Duration
+	resetAt    time.Time
+	loading    bool
+	openedAt   time.Time
+	shownSince time.Time
+	shownState workerv1.LinkState
+	announced  uint64
+	boots      bootstrapped
+	codes      codes
+	waiting    []*pairCall // calls of Pair that wait for codes to appear
+}
+
+// profile is what the link says about its account.
+type profile struct {
+	jid, lid       types.JID
+	name, platform string
+}
+
+// What else the main loop is told.
+type (
+	fromSession struct {
+		s   *session
+		evt any
+	}
+	loadDone struct {
+		device *store.Device
+		err    error
+	}
+	dialNow  struct{}
+	outageIs struct{ away bool }
+	watchdog struct{}
+	giveBack struct{} // a message could not be recorded, by no fault of its own
+	pingCall struct{ answer chan struct{} }
+)
+
+// run is the main loop. The caller has counted it in c.running.
+func (c *core) run() {
+	defer c.running.Done()
+	c.background(c.announceLoop)
+	c.background(func() { c.idle.run(c.ctx) })
+	c.load()
+	dog := time.NewTicker(watchdogLook)
+	defer dog.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-dog.C:
+			c.handle(watchdog{})
+		case <-c.inbox.wake:
+			for _, msg := range c.inbox.take() {
+				c.handle(msg)
+			}
+		}
+		c.show()
+	}
+}
+
+func (c *core) tell(msg any) { c.inbox.put(msg) }
+
+func (c *core) handle(msg any) {
+	switch m := msg.(type) {
+	case fromSession:
+		if m.s == c.current.Load() {
+			c.fromSession(m.evt)
+		}
+	case loadDone:
+		c.loadDone(m)
+	case dialNow:
+		c.dialNow()
+	case outageIs:
+		c.outageIs(m.away)
+	case pingCall:
+		close(m.answer)
+	case watchdog:
+		heard := c.heard()
+		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > silenceLimit && time.Since(heard) > silenceLimit {
+			c.step(wentSilent{})
+		}
+	case codeTimer, *pairCall, codeDrawn:
+		c.pairing(m)
+	case outageLong:
+		if c.outage {
+			c.step(m)
+		}
+	case giveBack:
+		c.giveBack()
+	default:
+		c.step(m)
+	}
+}
+
+// fromSession sorts events of the present client.
+func (c *core) fromSession(evt any) {
+	switch e := evt.(type) {
+	case profile:
+		c.profile = e
+		c.device = e.jid
+		return
+	case dialOpened:
+		c.openedAt = time.Now()
+	case *events.Disconnected:
+		evt = hungUp{time.Since(c.openedAt)}
+	case *events.QR:
+		c.step(evt)
+		c.showCodes(e.Codes)
+		return
+	case *events.PairSuccess:
+		c.boots = bootstrapped{}
+		c.stopCodes()
+	case *events.AppStateSyncComplete:
+		if c.boots.collection(e.Name) {
+			evt = gotReady{}
+		}
+	case historyStored:
+		if c.link.fresh {
+			c.announce("loading_screen", int(e.progress), "WhatsApp")
+		}
+		if c.boots.firstHistory() {
+			evt = gotReady{}
+		}
+	case *events.OfflineSyncCompleted:
+		if !c.link.fresh {
+			c.repairAppState()
+		}
+	}
+	c.step(evt)
+}
+
+// step lets the pure function decide and carries out what it says.
+func (c *core) step(event any) {
+	before := c.link
+	var acts []action
+	c.link, acts = step(c.link, event, c.tuning.PairingRounds, time.Now())
+	if _, spent := event.(timerEnded); spent && before.fresh && !c.link.fresh {
+		c.repairAppState()
+	}
+	if before.state != c.link.state || before.reason != c.link.reason {
+		c.log.Info().Str("from", stateWord(before.state)).Str("to", stateWord(c.link.state)).
+			Str("reason", c.link.reason).Str("detail", withoutStanzas(c.link.detail)).Msg("link")
+	}
+	if before.state == workerv1.LinkState_LINK_STATE_PAIRING && c.link.state != before.state {
+		c.stopCodes()
+	}
+	for _, act := range acts {
+		c.do(act)
+	}
+}
+
+func (c *core) do(act action) {
+	switch a := act.(type) {
+	case dial:
+		after := a.after
+		if after > 0 {
+			after = after*3/4 + rand.N(after/2)
+		}
+		c.counts.dials.Add(1)
+		c.dialTimer.Stop()
+		c.dialTimer = time.AfterFunc(after, func() { c.tell(dialNow{}) })
+	case hangUp:
+		c.dialTimer.Stop()
+		c.dialWanted = false
+		if s := c.current.Load(); s != nil {
+			s.hangUp()
+		}
+	case setTimer:
+		which := a.which
+		c.stopTimer(which)
+		c.timers[which] = time.AfterFunc(a.after, func() { c.tell(timerEnded{which}) })
+	case stopTimer:
+		c.stopTimer(a.which)
+	case announce:
+		c.announce(a.event, a.args...)
+	case forget:
+		gone := c.device
+		c.replace(c.container.NewDevice())
+		if !gone.IsEmpty() {
+			c.background(func() { c.removeDevice(gone) })
+		}
+	case renew:
+		c.replace(c.container.NewDevice())
+	case suspend:
+		c.drop()
+	case resume:
+		c.load()
+	}
+}
+
+// replace goes on with another device, unpaired.
+func (c *core) replace(device *store.Device) {
+	c.device, c.profile = types.EmptyJID, profile{}
+	c.adopt(device)
+}
+
+// drop ends the present client. Handlers in progress see their context end and
+// give their message back to WhatsApp by not acknowledging it.
+func (c *core) drop() {
+	s := c.current.Swap(nil)
+	if s == nil {
+		return
+	}
+	s.cancel()
+	c.background(s.done.Wait)
+}
+
+func (c *core) adopt(device *store.Device) {
+	c.drop()
+	c.current.Store(c.newSession(device))
+	if c.dialWanted {
+		c.dialNow()
+	}
+}
+
+func (c *core) dialNow() {
+	s := c.current.Load()
+	if s == nil {
+		c.dialWanted = true
+		return
+	}
+	c.dialWanted = false
+	if c.link.socket == dialling {
+		s.dial(func(result any) { c.tell(fromSession{s, result}) })
+	}
+}
+
+func (c *core) stopTimer(which timerName) {
+	if t := c.timers[which]; t != nil {
+		t.Stop()
+		delete(c.timers, which)
+	}
+}
+
+func (c *core) background(fn func()) {
+	c.running.Add(1)
+	go func() { defer c.running.Done(); fn() }()
+}
+
+// load reads from the database what a client needs, however long that takes,
+// and reports loadDone.
+func (c *core) load() {
+	if c.loading {
+		return
+	}
+	c.loading = true
+	c.background(func() {
+		var device *store.Device
+		err := c.db.insist(c.ctx, func() (err error) {
+			device, err = c.loadDevice(c.ctx)
+			return err
+		})
+		c.tell(loadDone{device, err})
+	})
+}
+
+func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
+	if err := c.db.prepare(ctx, c.container); err != nil {
+		return nil, err
+	}
+	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance(), c.boot.GetGeneration())
+	if err != nil {
+		return nil, err
+	}
+	if err = c.mirror.Load(ctx); err != nil {
+		return nil, err
+	}
+	if jid.IsEmpty() {
+		return c.container.NewDevice(), nil
+	}
+	device, err := c.container.GetDevice(ctx, jid)
+	if err != nil {
+		return nil, err
+	}
+	if device == nil {
+		// Recorded, but its pairing was never completed.
+		return c.container.NewDevice(), nil
+	}
+	if device.Platform == "" {
+		device.Platform = c.mirror.Account().Platform
+	}
+	return device, c.setAccount(ctx, device)
+}
+
+func (c *core) loadDone(m loadDone) {
+	c.loading = false
+	if m.err != nil {
+		if c.ctx.Err() == nil {
+			reason := "database"
+			if errors.Is(m.err, mirror.ErrFenced) || errors.Is(m.err, errNoInstance) {
+				reason = "fenced"
+			}
+			c.end(reason, m.err)
+		}
+		return
+	}
+	first := false
+	select {
+	case <-c.loaded:
+	default:
+		first = true
+		c.board.raise(c.mirror.Head())
+		close(c.loaded)
+	}
+	c.device = m.device.GetJID()
+	c.profile = profileOf(m.device)
+	paired := m.device.ID != nil
+	smb := m.device.Platform == "smba" || m.device.Platform == "smbi"
+	c.adopt(m.device)
+	if first {
+		c.step(started{paired: paired, smb: smb})
+	} else if paired != c.link.paired {
+		c.link.paired = paired
+	}
+}
+
+func (c *core) outageIs(away bool) {
+	c.outage = away
+	c.outageTime.Stop()
+	if away {
+		c.outageTime = time.AfterFunc(outageLimit, func() { c.tell(outageLong{}) })
+		return
+	}
+	c.step(outageOver{})
+}
+
+// giveBack has WhatsApp deliver again what a handler failed to record: that
+// happens with the next login only. Failures in a row make it rarer.
+func (c *core) giveBack() {
+	if time.Now().Before(c.resetAt) {
+		return
+	}
+	if time.Since(c.resetAt) > resetLast {
+		c.resetAfter = resetFirst
+	}
+	c.resetAt = time.Now().Add(c.resetAfter)
+	c.resetTimer.Stop()
+	c.resetTimer = time.AfterFunc(c.resetAfter, func() { c.tell(wentSilent{}) })
+	c.resetAfter = min(c.resetAfter*2, resetLast)
+}
+
+// heard is when WhatsApp last sent a byte, zero when it never did.
+func (c *core) heard() time.Time {
+	at := c.frames.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, at)
+}
+
+// client returns the present client for calls, nil while there is none.
+func (c *core) client() *whatsmeow.Client {
+	if s := c.current.Load(); s != nil {
+		return s.cli
+	}
+	return nil
+}
+
+// shutdown ends everything and returns when it has ended, or a little later
+// than that when whatsmeow hangs in a handshake.
+func (c *core) shutdown() {
+	c.stop()
+	ended := make(chan struct{})
+	go func() {
+		if s := c.current.Load(); s != nil {
+			s.done.Wait()
+		}
+		c.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		c.quiet.Store(true)
+	case <-time.After(disconnectMax):
+	}
+}
+
+// ended reports whether shutdown left nothing running.
+func (c *core) ended() bool { return c.quiet.Load() }

@@ -1,0 +1,110 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+const (
+	historyTries   = 4
+	historyTimeout = 90 * time.Second
+	repairTimeout  = 2 * time.Minute
+)
+
+// historyStored tells the main loop that a part of the history is in Postgres.
+type historyStored struct{ progress uint32 }
+
+// receiveHistory downloads a part of the history and records it before the
+// phone hears that we have it. whatsmeow's own way would acknowledge first and
+// lose the part when the process or the connection dies in between.
+func (c *core) receiveHistory(s *session, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
+	history, err := c.downloadHistory(s, notice)
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return false
+		}
+		c.log.Warn().Err(err).Stringer("type", notice.GetSyncType()).Msg("history not downloaded")
+		if !gone(err) {
+			c.counts.failures.Add(1)
+			return false
+		}
+		if err = s.cli.SendHistorySyncServerErrorReceipt(s.ctx, id, notice.GetMediaKey()); err != nil {
+			c.log.Warn().Err(err).Msg("history not asked for again")
+		}
+		return true
+	}
+	if !c.record(s, &events.HistorySync{Data: history, Notification: notice}) {
+		return false
+	}
+	c.tell(fromSession{s, historyStored{history.GetProgress()}})
+	// Politeness to the phone and the server: neither may fail the event.
+	if err = s.cli.SendProtocolMessageReceipt(s.ctx, id, types.ReceiptTypeHistorySync); err != nil {
+		c.log.Debug().Err(err).Msg("history receipt not sent")
+	}
+	if notice.GetDirectPath() != "" {
+		c.background(func() {
+			ctx, cancel := context.WithTimeout(s.ctx, historyTimeout)
+			defer cancel()
+			if err := s.cli.DeleteMedia(ctx, whatsmeow.MediaHistory, notice.GetDirectPath(), notice.GetFileEncSHA256(), notice.GetEncHandle()); err != nil {
+				c.log.Debug().Err(err).Msg("history media not deleted")
+			}
+		})
+	}
+	return true
+}
+
+func (c *core) downloadHistory(s *session, notice *waE2E.HistorySyncNotification) (history *waHistorySync.HistorySync, err error) {
+	for try := range historyTries {
+		ctx, cancel := context.WithTimeout(s.ctx, historyTimeout)
+		history, err = s.cli.DownloadHistorySync(ctx, notice, true)
+		cancel()
+		if err == nil || gone(err) || !sleep(s.ctx, time.Second<<try) {
+			return history, err
+		}
+	}
+	return history, err
+}
+
+// gone reports whether downloading again cannot help.
+func gone(err error) bool {
+	for _, final := range []error{
+		whatsmeow.ErrMediaDownloadFailedWith403, whatsmeow.ErrMediaDownloadFailedWith404, whatsmeow.ErrMediaDownloadFailedWith410,
+		whatsmeow.ErrInvalidMediaHMAC, whatsmeow.ErrInvalidMediaEncSHA256, whatsmeow.ErrInvalidMediaSHA256,
+	} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+// repairAppState fetches the collections that are still at version 0. The
+// first fetch follows the phone's key share and is never repeated by whatsmeow
+// when the connection dies in the middle of it.
+func (c *core) repairAppState() {
+	s := c.current.Load()
+	if s == nil {
+		return
+	}
+	c.background(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, repairTimeout)
+		defer cancel()
+		key, err := s.cli.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx)
+		if err != nil || len(key) == 0 {
+			return // without a key nothing can be read; the phone's share starts the fetch
+		}
+		for _, name := range appstate.AllPatchNames {
+			if err := s.cli.FetchAppState(ctx, name, false, true); err != nil && ctx.Err() == nil {
+				c.log.Warn().Err(err).Str("collection", string(name)).Msg("app state not fetched")
+			}
+		}
+	})
+}

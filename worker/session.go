@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+const parallelRetries = 4 // answers to retry receipts at once; they share three database connections
+
+// session is one whatsmeow client on one device, from its making until the
+// device is of no use any more or the database went away. Its context ends
+// everything the client does in the background.
+type session struct {
+	cli    *whatsmeow.Client
+	ctx    context.Context
+	cancel context.CancelFunc
+	ops    *mailbox[func()]
+	done   sync.WaitGroup
+}
+
+// newSession makes a client that connects to nothing by itself: when to dial is
+// decided by the main loop alone.
+func (c *core) newSession(device *store.Device) *session {
+	s := &session{ops: newMailbox[func()]()}
+	s.ctx, s.cancel = context.WithCancel(c.ctx)
+	cli := whatsmeow.NewClient(device, newLibraryLog(c.log))
+	s.cli = cli
+	cli.BackgroundEventCtx = s.ctx
+	cli.EnableAutoReconnect, cli.InitialAutoReconnect, cli.DisableLoginAutoReconnect = false, false, true
+	// The receipt leaves when the handler has returned true, and what was
+	// decrypted is kept until then.
+	cli.SynchronousAck, cli.EnableDecryptedEventBuffer = true, true
+	// History is downloaded in the handler, so that its receipt means it is in Postgres.
+	cli.ManualHistorySyncDownload, cli.DisableManualHistorySyncReceipt = true, true
+	// The mirror lives on these: archived, pinned and muted chats, names of contacts.
+	cli.EmitAppStateEventsOnFullSync = true
+	cli.AutomaticMessageRerequestFromPhone = true
+	cli.UseRetryMessageStore = true
+	cli.SetForceActiveDeliveryReceipts(true)
+	cli.SetMaxParallelRetryReceiptHandling(parallelRetries)
+	cli.PrePairCallback = func(jid types.JID, _, _ string) bool { return c.beforePairing(s, jid) }
+	c.endpoint.direct(cli, &c.frames)
+	c.guardStores(device)
+	cli.AddEventHandlerWithSuccessStatus(func(evt any) bool { return c.receive(s, evt) })
+	s.done.Add(1)
+	go func() {
+		defer s.done.Done()
+		s.work()
+	}()
+	return s
+}
+
+// work runs what the main loop asks of the client, in order. Any of it may take
+// as long as a handshake.
+func (s *session) work() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			s.cli.Disconnect()
+			return
+		case <-s.ops.wake:
+		}
+		for _, op := range s.ops.take() {
+			op()
+		}
+	}
+}
+
+// dial reports dialOpened or dialFailed.
+func (s *session) dial(report func(any)) {
+	s.ops.put(func() {
+		err := s.cli.ConnectContext(s.ctx)
+		if err == nil || errors.Is(err, whatsmeow.ErrAlreadyConnected) {
+			report(dialOpened{})
+			return
+		}
+		report(dialFailed{err})
+	})
+}
+
+func (s *session) hangUp() { s.ops.put(s.cli.Disconnect) }
+
+// guardStores puts the patient event buffer in front of the device's. A device
+// that is not paired yet has no stores; pairing gives it some, and the
+// reconnect after pairing comes here again.
+func (c *core) guardStores(device *store.Device) {
+	if device.EventBuffer == nil {
+		return
+	}
+	if _, done := device.EventBuffer.(patientBuffer); !done {
+		device.EventBuffer = patientBuffer{EventBuffer: device.EventBuffer, db: c.db}
+	}
+}
+
+// beforePairing records the device that is about to exist, so that a crash in
+// the middle leaves something to find. False cancels the pairing.
+func (c *core) beforePairing(s *session, jid types.JID) bool {
+	err := c.db.insist(s.ctx, func() error {
+		return c.db.setDeviceJID(s.ctx, c.boot.GetInstance(), c.boot.GetGeneration(), jid)
+	})
+	if err == nil {
+		return true
+	}
+	c.log.Error().Err(err).Msg("pairing cancelled: device not recorded")
+	if errors.Is(err, errNoInstance) {
+		c.end("fenced", err)
+	}
+	return false
+}
+
+// nameDevice sets how the phone lists this device. The properties are variables
+// of the whole process and part of the registration, so this comes before any client.
+func nameDevice(name string) {
+	if name == "" {
+		name = "WhatsApp Manager"
+	}
+	store.DeviceProps.Os = &name
+	store.DeviceProps.PlatformType = waCompanionReg.DeviceProps_CHROME.Enum()
+}
+
+// removeDevice deletes the keys of a device that is logged out and forgets it,
+// however long the database takes.
+func (c *core) removeDevice(jid types.JID) {
+	err := c.db.insist(c.ctx, func() error {
+		if _, err := c.db.pool.Exec(c.ctx, "delete from "+librarySchema+".whatsmeow_device where jid = $1", jid.String()); err != nil {
+			return fmt.Errorf("delete device: %w", err)
+		}
+		if _, err := c.db.pool.Exec(c.ctx, "update instances set device_jid = '' where id = $1 and generation = $2 and device_jid = $3",
+			c.boot.GetInstance(), int64(c.boot.GetGeneration()), jid.String()); err != nil {
+			return fmt.Errorf("forget device: %w", err)
+		}
+		return nil
+	})
+	if err != nil && c.ctx.Err() == nil {
+		c.log.Error().Err(err).Msg("device not removed")
+	}
+}
