@@ -1,0 +1,139 @@
+package supervisor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/fault"
+)
+
+const (
+	maxQueued    = 8192
+	storeTimeout = 5 * time.Second
+	storeTries   = 3 // for a write that the store refuses rather than cannot take
+)
+
+// write is one record for the store. A later write with the same key replaces
+// one that still waits, in its place.
+type write struct {
+	key  string
+	what string
+	id   ID
+	do   func(context.Context) error
+}
+
+// recorder keeps the store's pace away from supervision: put never blocks, and
+// what the store cannot take now is tried again in order. All of it is for
+// people and for display; nothing here decides anything.
+type recorder struct {
+	log     zerolog.Logger
+	dropped prometheus.Counter
+	wake    chan struct{} // written by put, read by run
+
+	mu    sync.Mutex
+	queue []write // guarded by mu
+}
+
+func newRecorder(log zerolog.Logger, dropped prometheus.Counter) *recorder {
+	return &recorder{log: log, dropped: dropped, wake: make(chan struct{}, 1)}
+}
+
+func (r *recorder) put(w write) {
+	r.mu.Lock()
+	replaced := false
+	if w.key != "" {
+		for n := range r.queue {
+			if r.queue[n].key == w.key {
+				r.queue[n], replaced = w, true
+				break
+			}
+		}
+	}
+	full := !replaced && len(r.queue) >= maxQueued
+	if !replaced && !full {
+		r.queue = append(r.queue, w)
+	}
+	r.mu.Unlock()
+	if full {
+		r.dropped.Inc()
+		r.log.Warn().Str("instance", string(w.id)).Str("record", w.what).Msg("record dropped: too many wait for the store")
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *recorder) take() (write, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		return write{}, false
+	}
+	w := r.queue[0]
+	r.queue = r.queue[1:]
+	return w, true
+}
+
+// run writes until ctx ends, and then for a moment what still waits.
+func (r *recorder) run(ctx context.Context) {
+	for {
+		w, ok := r.take()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				return
+			case <-r.wake:
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		r.persist(ctx, w)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	for w, ok := r.take(); ok && last.Err() == nil; w, ok = r.take() {
+		if err := w.do(last); err != nil {
+			r.lose(w, err)
+		}
+	}
+}
+
+func (r *recorder) persist(ctx context.Context, w write) {
+	pause := 100 * time.Millisecond
+	for try := 1; ; {
+		wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		err := w.do(wctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		switch fault.KindOf(err) {
+		case fault.Unavailable, fault.Deadline: // it will come back, and then wants to know
+		default:
+			if try++; try > storeTries {
+				r.lose(w, err)
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			r.lose(w, err)
+			return
+		case <-time.After(pause):
+			pause = min(2*pause, 5*time.Second)
+		}
+	}
+}
+
+func (r *recorder) lose(w write, err error) {
+	r.dropped.Inc()
+	r.log.Warn().Err(err).Str("instance", string(w.id)).Str("record", w.what).Msg("record lost")
+}

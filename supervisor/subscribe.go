@@ -1,0 +1,58 @@
+package supervisor
+
+import "sync"
+
+// Subscription wakes its owner when a Status changed: state, link, feed head or
+// figures. Wake-ups are coalesced and carry nothing; the owner reads what it
+// needs. Many changes may be one wake-up, never none.
+type Subscription struct {
+	c   chan struct{} // written by publish, read by the owner
+	hub *hub
+	id  ID
+}
+
+// C receives once or more after each change.
+func (s *Subscription) C() <-chan struct{} { return s.c }
+
+// Close ends the subscription; C is not closed. Further calls do nothing.
+func (s *Subscription) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	delete(s.hub.subs[s.id], s)
+	if len(s.hub.subs[s.id]) == 0 {
+		delete(s.hub.subs, s.id)
+	}
+}
+
+// hub knows who wants to hear of which instance; "" is all of them.
+type hub struct {
+	mu   sync.Mutex
+	subs map[ID]map[*Subscription]struct{} // guarded by mu
+}
+
+func (h *hub) subscribe(id ID) *Subscription {
+	s := &Subscription{c: make(chan struct{}, 1), hub: h, id: id}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.subs == nil {
+		h.subs = make(map[ID]map[*Subscription]struct{})
+	}
+	if h.subs[id] == nil {
+		h.subs[id] = make(map[*Subscription]struct{})
+	}
+	h.subs[id][s] = struct{}{}
+	return s
+}
+
+func (h *hub) publish(id ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, key := range [...]ID{id, ""} {
+		for s := range h.subs[key] {
+			select {
+			case s.c <- struct{}{}:
+			default: // a wake-up is waiting already
+			}
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+// Supervisor keeps the workers of one node. See the package's story.
+type Supervisor struct {
+	cfg     Config
+	store   Store
+	log     zerolog.Logger
+	metrics *metrics
+	rec     *recorder
+	hub     hub
+
+	starting chan struct{} // a slot is held from launch to attach
+	adopting chan struct{} // a slot is held for the tries to attach to a worker found alive
+
+	loaded    chan struct{} // closed when every instance of the store is in instances
+	recovered chan struct{}
+
+	mu        sync.Mutex
+	instances map[ID]*instance // guarded by mu
+	run       context.Context  // guarded by mu; nil outside Run
+	halting   bool             // guarded by mu; StopAll was called
+	loops     sync.WaitGroup   // of instances; added to under mu while run is set
+}
+
+// New checks the configuration, makes its directories and registers metrics.
+// It starts nothing.
+func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer) (*Supervisor, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("check supervisor configuration: %w", err)
+	}
+	if err := cfg.makeDirs(); err != nil {
+		return nil, err
+	}
+	s := &Supervisor{
+		cfg: cfg, store: store, log: log,
+		starting: make(chan struct{}, cfg.MaxStarting), adopting: make(chan struct{}, cfg.MaxAdopting),
+		loaded: make(chan struct{}), recovered: make(chan struct{}),
+		instances: make(map[ID]*instance),
+	}
+	if s.metrics, err = newMetrics(reg, s); err != nil {
+		return nil, err
+	}
+	s.rec = newRecorder(log, s.metrics.dropped)
+	return s, nil
+}
+
+// Run takes the run directory for itself, recovers, and supervises until ctx
+// ends. Then it lets go of the workers, which live on, and returns when all its
+// goroutines have. An error means that it could not begin. Call it once.
+func (s *Supervisor) Run(ctx context.Context) error {
+	lock, err := lockManager(ctx, s.cfg.RunDir+"/manager.lock", s.cfg.LockWait)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+
+	var own sync.WaitGroup
+	// The recorder outlives the instances, whose last words it may still have to write.
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	own.Go(func() { s.rec.run(recording) })
+	s.mu.Lock()
+	s.run = ctx
+	s.mu.Unlock()
+
+	own.Go(func() { s.recover(ctx) })
+	own.Go(func() { s.watchHealth(ctx) })
+	<-ctx.Done()
+
+	s.mu.Lock()
+	s.run = nil
+	s.mu.Unlock()
+	s.loops.Wait()
+	stopRecording()
+	own.Wait()
+	return nil
+}
+
+// Recovered is closed when, after the start, every instance has an answer
+// (adopted, started, given up or stopped) or the time for it is spent.
+func (s *Supervisor) Recovered() <-chan struct{} { return s.recovered }
+
+// Add makes an instance known that was just created in the store: stopped, and
+// wanted so. Adding a known instance does nothing.
+func (s *Supervisor) Add(ctx context.Context, id ID) error {
+	if !idPattern.MatchString(string(id)) {
+		return fault.Bad("supervisor.Add", "id", "an instance id has twelve characters of a-z and 0-9")
+	}
+	select {
+	case <-s.loaded:
+	case <-ctx.Done():
+		return fault.Wrap(fault.Unavailable, "supervisor.Add", ctx.Err(), "the manager is still recovering")
+	}
+	if s.launchLoop(Record{ID: id, Desired: Stop}, false) == nil {
+		return fault.New(fault.Unavailable, "supervisor.Add", "the manager is shutting down")
+	}
+	return nil
+}
+
+// Want persists what the owner wants and then acts on it; it returns when the
+// instance's state has begun to follow. Asking for Run on an instance that
+// failed or waits forgives its earlier ends.
+func (s *Supervisor) Want(ctx context.Context, id ID, d Desired) error {
+	const op = "supervisor.Want"
+	i, err := s.instance(op, id)
+	if err != nil {
+		return err
+	}
+	if err := s.store.SetDesired(ctx, id, d); err != nil {
+		return fmt.Errorf("persist desired state: %w", err)
+	}
+	if d == Run {
+		return i.tell(ctx, op, command{event: wantRun, desired: Run, forgive: true, why: "the owner wants it to run"})
+	}
+	return i.tell(ctx, op, command{event: wantStop, desired: Stop, why: "the owner wants it stopped"})
+}
+
+// Restart ends the worker gracefully and starts a new one; it returns when that
+// has begun. fault.Conflict when the instance is not wanted to run.
+func (s *Supervisor) Restart(ctx context.Context, id ID) error {
+	const op = "supervisor.Restart"
+	i, err := s.instance(op, id)
+	if err != nil {
+		return err
+	}
+	switch st := i.snapshot(); {
+	case st.Desired != Run:
+		return fault.New(fault.Conflict, op, "the instance is stopped; start it instead")
+	case st.State == Backoff || st.State == Failed || st.State == Stopped:
+		return i.tell(ctx, op, command{event: wantRun, desired: Run, forgive: true, why: "the owner asked for a restart"})
+	}
+	return i.tell(ctx, op, command{event: recycle, forgive: true, asked: true, why: "the owner asked for a restart"})
+}
+
+// Remove ends the worker of a deleted instance, waits for its exit, deletes run
+// directory and log, and forgets the instance. Removing an unknown one succeeds.
+func (s *Supervisor) Remove(ctx context.Context, id ID) error {
+	const op = "supervisor.Remove"
+	i, err := s.instance(op, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := i.tell(ctx, op, command{event: wantStop, remove: true, why: "the instance is deleted"}); err != nil {
+		return err
+	}
+	select {
+	case <-i.gone:
+	case <-ctx.Done():
+		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the worker has not ended yet")
+	}
+	if _, err := s.instance(op, id); err == nil {
+		return fault.New(fault.Unavailable, op, "the manager is shutting down; the next one ends the worker")
+	}
+	return nil
+}
+
+// StopAll ends all workers gracefully without changing what their owners want,
+// for the shutdown of the host. It returns when the last is gone. From its call
+// on no worker is started. Call it before the context of Run ends.
+func (s *Supervisor) StopAll(ctx context.Context) error {
+	const op = "supervisor.StopAll"
+	all := s.hub.subscribe("")
+	defer all.Close()
+	s.mu.Lock()
+	s.halting = true
+	list := s.list()
+	s.mu.Unlock()
+	for _, i := range list {
+		if err := i.tell(ctx, op, command{event: wantStop, halt: true, why: "all workers are being ended"}); err != nil {
+			return err
+		}
+	}
+	for {
+		left := slices.IndexFunc(list, func(i *instance) bool {
+			select {
+			case <-i.gone:
+				return false
+			default:
+				return i.snapshot().State != Stopped
+			}
+		})
+		if left < 0 {
+			return nil
+		}
+		select {
+		case <-all.C():
+		case <-list[left].gone:
+		case <-ctx.Done():
+			return fault.Wrap(fault.Deadline, op, ctx.Err(), "a worker has not ended yet")
+		}
+	}
+}
+
+// Worker returns the live stub of the instance's worker. Its calls return
+// fault.Error and have a deadline even when their context has none. While there
+// is no worker the error says what to expect: Starting with RetryAfter, Stopped,
+// Unavailable, or NotFound. A stub goes stale with its worker; ask for each call.
+func (s *Supervisor) Worker(ctx context.Context, id ID) (workerv1.WorkerClient, error) {
+	const op = "supervisor.Worker"
+	if err := ctx.Err(); err != nil {
+		return nil, fault.Wrap(fault.Deadline, op, err, "no answer in time")
+	}
+	i, err := s.instance(op, id)
+	if err != nil {
+		return nil, err
+	}
+	return i.stub(op)
+}
+
+// Status returns a consistent copy of the instance's present.
+func (s *Supervisor) Status(id ID) (Status, bool) {
+	s.mu.Lock()
+	i := s.instances[id]
+	s.mu.Unlock()
+	if i == nil || i.orphan {
+		return Status{}, false
+	}
+	return i.snapshot(), true
+}
+
+// Statuses returns the present of all instances, ordered by ID.
+func (s *Supervisor) Statuses() []Status {
+	s.mu.Lock()
+	list := s.list()
+	s.mu.Unlock()
+	out := make([]Status, 0, len(list))
+	for _, i := range list {
+		if !i.orphan {
+			out = append(out, i.snapshot())
+		}
+	}
+	slices.SortFunc(out, func(a, b Status) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return out
+}
+
+// Subscribe returns a subscription to changes of one instance's Status, or of
+// all for the empty ID. The caller closes it.
+func (s *Supervisor) Subscribe(id ID) *Subscription { return s.hub.subscribe(id) }
+
+// instance finds the loop of an instance, or says why there is none.
+func (s *Supervisor) instance(op string, id ID) (*instance, error) {
+	s.mu.Lock()
+	i := s.instances[id]
+	s.mu.Unlock()
+	if i != nil && !i.orphan {
+		return i, nil
+	}
+	select {
+	case <-s.loaded:
+		return nil, fault.New(fault.NotFound, op, "no such instance")
+	default:
+		f := fault.New(fault.Unavailable, op, "the manager is still recovering")
+		f.RetryAfter = time.Second
+		return nil, f
+	}
+}
+
+// list returns the instances in no order. mu is held.
+func (s *Supervisor) list() []*instance {
+	out := make([]*instance, 0, len(s.instances))
+	for _, i := range s.instances {
+		out = append(out, i)
+	}
+	return out
+}
+
+// launchLoop starts the goroutine of an instance, or returns the one there is;
+// nil outside Run.
+func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.instances[r.ID]; i != nil {
+		return i
+	}
+	if s.run == nil || s.run.Err() != nil {
+		return nil
+	}
+	i := newInstance(s, r, orphan)
+	i.halt = s.halting
+	s.instances[r.ID] = i
+	ctx := s.run
+	s.loops.Go(func() {
+		i.loop(ctx)
+		if i.finished {
+			s.mu.Lock()
+			delete(s.instances, i.id)
+			s.mu.Unlock()
+		}
+		close(i.gone)
+		s.hub.publish(i.id)
+	})
+	return i
+}
+
+// slot waits for one of a bounded number of places; false when ctx ended first.
+func slot(ctx context.Context, places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Supervisor) dir(id ID) rundir { return rundir(s.cfg.RunDir + "/" + string(id)) }
+
+// forgetFiles deletes what is left of an instance that is gone for good.
+func (s *Supervisor) forgetFiles(id ID) error {
+	err := s.dir(id).remove()
+	for _, name := range []string{logPath(s.cfg, id), logPath(s.cfg, id) + ".1"} {
+		if rerr := os.Remove(name); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return err
+}
