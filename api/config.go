@@ -1,0 +1,70 @@
+package api
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Config is the whole of what the operator decides about the HTTP side. Zero
+// values get the defaults named here.
+type Config struct {
+	Listen   string       // host:port for Run; default 127.0.0.1:5000
+	Listener net.Listener // used instead of Listen when set; Run closes it
+
+	Node, Build string
+	PublicURL   string // stands in the OpenAPI document as the server
+	Simulated   bool   // workers speak to a stand-in for WhatsApp; health says so
+	LogDir      string // where workers' logs are, <instance>.log; empty: none are shown
+
+	AdminEmail    string // of the first superadmin; default admin@localhost
+	AdminPassword string // empty: a random one
+	JWTSecret     []byte // at least 32 bytes; empty: generated once and kept in the database
+	OpenRegister  bool   // anyone may register as a user
+	MaxInstances  int    // over all users; 0: no limit
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed; empty: nobody's
+	CORSOrigins    []string       // empty: no CORS headers
+
+	BodyLimit     int64         // bytes of a request body; default 1 MiB
+	CallTimeout   time.Duration // for one call of a worker; default 60 s
+	AccessTTL     time.Duration // of access tokens; default 15 min
+	RefreshTTL    time.Duration // of refresh tokens; default 30 days
+	ShutdownGrace time.Duration // for requests in flight when Run ends; default 15 s
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:5000"
+	}
+	if c.AdminEmail == "" {
+		c.AdminEmail = "admin@localhost"
+	}
+	if c.BodyLimit == 0 {
+		c.BodyLimit = 1 << 20
+	}
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{&c.CallTimeout, time.Minute}, {&c.AccessTTL, 15 * time.Minute}, {&c.RefreshTTL, 30 * 24 * time.Hour}, {&c.ShutdownGrace, 15 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+	}
+	email, err := cleanEmail(c.AdminEmail)
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("admin email: %w", err)
+	case c.AdminPassword != "" && !acceptablePassword(c.AdminPassword):
+		return c, fmt.Errorf("admin password: needs %d to %d characters", minPassword, maxPassword)
+	case len(c.JWTSecret) > 0 && len(c.JWTSecret) < 32:
+		return c, fmt.Errorf("JWT secret: needs at least 32 bytes, has %d", len(c.JWTSecret))
+	case c.BodyLimit < 1024:
+		return c, fmt.Errorf("body limit: %d bytes are too few", c.BodyLimit)
+	}
+	c.AdminEmail = email
+	return c, nil
+}

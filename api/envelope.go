@@ -1,0 +1,82 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"whatsapp-manager/supervisor"
+)
+
+// stamp is how the proxy writes times: as JavaScript's toISOString does.
+const stamp = "2006-01-02T15:04:05.000Z"
+
+// Failure is the proxy's answer to a call that failed.
+type Failure struct {
+	Success   bool           `json:"success" example:"false"`
+	Method    string         `json:"method"`
+	Error     string         `json:"error" doc:"One sentence for people"`
+	Code      string         `json:"code" doc:"Machine-readable" example:"invalid"`
+	Details   map[string]any `json:"details" doc:"field: the parameter that is wrong; suggestions: methods with a similar name; retryAfter: seconds; requestId"`
+	Timestamp string         `json:"timestamp" format:"date-time"`
+}
+
+// Success is the proxy's answer to a call that worked. It documents; the
+// answer itself is assembled around the worker's bytes.
+type Success struct {
+	Success    bool   `json:"success" example:"true"`
+	InstanceID string `json:"instanceId"`
+	Method     string `json:"method"`
+	Result     any    `json:"result" doc:"In the shape whatsapp-web.js gives it"`
+	Timestamp  string `json:"timestamp" format:"date-time"`
+}
+
+// writeSuccess puts the worker's JSON into the envelope as it is.
+func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.RawMessage) error {
+	if len(result) == 0 {
+		result = json.RawMessage("null")
+	}
+	// The id and the catalog's names need no escaping.
+	const around = len(`{"success":true,"instanceId":"","method":"","result":,"timestamp":""}`) + len(stamp) + 1
+	b := make([]byte, 0, around+len(id)+len(method)+len(result))
+	b = append(b, `{"success":true,"instanceId":"`...)
+	b = append(b, id...)
+	b = append(b, `","method":"`...)
+	b = append(b, method...)
+	b = append(b, `","result":`...)
+	b = append(b, result...)
+	b = append(b, `,"timestamp":"`...)
+	b = time.Now().UTC().AppendFormat(b, stamp)
+	b = append(b, "\"}\n"...)
+	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, b)
+}
+
+func (s *Server) writeFailure(c echo.Context, p *Problem) {
+	t := traceOf(c.Request().Context())
+	t.code = p.Code
+	details := map[string]any{"requestId": t.id}
+	if p.Field != "" {
+		details["field"] = p.Field
+	}
+	if len(p.suggestions) > 0 {
+		details["suggestions"] = p.suggestions
+	}
+	headers := p.GetHeaders()
+	for name, values := range headers {
+		c.Response().Header()[name] = values
+	}
+	if after := headers.Get("Retry-After"); after != "" {
+		details["retryAfter"] = json.Number(after)
+	}
+	method := t.method
+	if method == "" {
+		method = strings.ToValidUTF8(c.Param("method"), "\uFFFD")
+	}
+	failure := Failure{Method: keyInText.ReplaceAllString(method, "${1}_***"), Error: p.Detail, Code: p.Code, Details: details, Timestamp: time.Now().UTC().Format(stamp)}
+	if err := c.JSON(p.Status, failure); err != nil {
+		s.log.Debug().Err(err).Msg("nobody read the error")
+	}
+}

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+)
+
+const pingTime = 2 * time.Second
+
+const (
+	healthy   = "healthy"
+	degraded  = "degraded"
+	unhealthy = "unhealthy"
+)
+
+// Health sums the installation up.
+type Health struct {
+	Status    string    `json:"status" enum:"healthy,degraded,unhealthy" doc:"degraded: instances that should run do not, or recovery is under way; unhealthy: the database is away"`
+	Simulated bool      `json:"simulated" doc:"true: the instances speak to a simulator and not to WhatsApp"`
+	Timestamp time.Time `json:"timestamp"`
+	Uptime    float64   `json:"uptimeSeconds"`
+	Database  bool      `json:"database" doc:"The database answers"`
+	Recovered bool      `json:"recovered" doc:"Every worker found at the start is adopted or dealt with"`
+	Instances Counts    `json:"instances"`
+}
+
+// Counts of instances.
+type Counts struct {
+	Total    int            `json:"total"`
+	Wanted   int            `json:"wanted" doc:"That should run"`
+	Ready    int            `json:"ready"`
+	Failing  int            `json:"failing" doc:"That should run and do not, or were refused by WhatsApp"`
+	ByStatus map[string]int `json:"byStatus"`
+}
+
+// DetailedHealth adds what only operators should see.
+type DetailedHealth struct {
+	Health
+	Node       string         `json:"node"`
+	Build      string         `json:"build"`
+	Goroutines int            `json:"goroutines"`
+	HeapBytes  uint64         `json:"heapBytes"`
+	DatabaseMS float64        `json:"databaseMs" doc:"Time of one answer"`
+	RSSBytes   uint64         `json:"workersRssBytes" doc:"Memory of all workers"`
+	Problems   []HealthIssue  `json:"problems"`
+	ByState    map[string]int `json:"byState"`
+}
+
+// HealthIssue is one instance that keeps the whole from being healthy.
+type HealthIssue struct {
+	ID        string     `json:"id"`
+	Status    string     `json:"status"`
+	State     string     `json:"state"`
+	Link      string     `json:"link"`
+	LastError string     `json:"lastError,omitempty"`
+	RetryAt   *time.Time `json:"retryAt,omitempty"`
+}
+
+type healthOutput struct {
+	Status int
+	Body   Health
+}
+
+type detailedOutput struct {
+	Status int
+	Body   DetailedHealth
+}
+
+type stateOutput struct {
+	Status int
+	Body   struct {
+		Status string `json:"status"`
+	}
+}
+
+func (s *Server) healthRoutes() {
+	op := func(id, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/api/health" + path, Summary: summary, Tags: []string{"Health"}, DefaultStatus: http.StatusOK}
+	}
+	route(s, Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+		h, _ := s.health(ctx)
+		return &healthOutput{Status: healthStatus(h), Body: h}, nil
+	})
+	route(s, Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
+		return state(http.StatusOK, "live"), nil
+	})
+	route(s, Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
+		if h, _ := s.health(ctx); !h.Database || !h.Recovered {
+			return state(http.StatusServiceUnavailable, "not ready"), nil
+		}
+		return state(http.StatusOK, "ready"), nil
+	})
+	route(s, Admin, op("health-detailed", "/detailed", "What exactly is not well"), s.detailed)
+}
+
+func state(status int, word string) *stateOutput {
+	out := &stateOutput{Status: status}
+	out.Body.Status = word
+	return out
+}
+
+func healthStatus(h Health) int {
+	if h.Status == unhealthy {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusOK
+}
+
+func (s *Server) health(ctx context.Context) (h Health, ping time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	begin := time.Now()
+	err := s.store.Ping(ctx)
+	ping = time.Since(begin)
+	h = Health{
+		Status: healthy, Simulated: s.cfg.Simulated, Timestamp: now(), Uptime: time.Since(s.began).Seconds(), Database: err == nil,
+		Instances: Counts{ByStatus: map[string]int{}},
+	}
+	select {
+	case <-s.supervisor.Recovered():
+		h.Recovered = true
+	default:
+	}
+	for _, st := range s.supervisor.Statuses() {
+		c := &h.Instances
+		c.Total++
+		word := supervisor.StatusWord(st)
+		c.ByStatus[word]++
+		if st.Desired == supervisor.Run {
+			c.Wanted++
+		}
+		if word == "ready" {
+			c.Ready++
+		}
+		if failing(st) {
+			c.Failing++
+		}
+	}
+	switch {
+	case !h.Database:
+		h.Status = unhealthy
+	case !h.Recovered || h.Instances.Failing > 0:
+		h.Status = degraded
+	}
+	return h, ping
+}
+
+// failing says whether an instance is not as its owner wants it through a
+// fault of ours or of the connection. Waiting for a person with a phone is no fault.
+func failing(st supervisor.Status) bool {
+	if st.Desired != supervisor.Run {
+		return false
+	}
+	switch st.State {
+	case supervisor.Backoff, supervisor.Failed, supervisor.Stopped:
+		return true
+	}
+	link := st.Link.GetState()
+	return link == workerv1.LinkState_LINK_STATE_OFFLINE || link == workerv1.LinkState_LINK_STATE_REFUSED
+}
+
+func (s *Server) detailed(ctx context.Context, _ *struct{}) (*detailedOutput, error) {
+	h, ping := s.health(ctx)
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	d := DetailedHealth{
+		Health: h, Node: s.cfg.Node, Build: s.version(), Goroutines: runtime.NumGoroutine(), HeapBytes: mem.HeapAlloc,
+		DatabaseMS: float64(ping.Microseconds()) / 1000, Problems: []HealthIssue{}, ByState: map[string]int{},
+	}
+	for _, st := range s.supervisor.Statuses() {
+		d.ByState[string(st.State)]++
+		d.RSSBytes += st.RSSBytes
+		if failing(st) {
+			d.Problems = append(d.Problems, HealthIssue{ID: string(st.ID), Status: supervisor.StatusWord(st), State: string(st.State), Link: linkWord(st.Link), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt)})
+		}
+	}
+	return &detailedOutput{Status: healthStatus(h), Body: d}, nil
+}

@@ -1,0 +1,171 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+)
+
+const (
+	// logTail is how much of a worker's log is looked at from its end.
+	logTail   = 512 << 10
+	statsTime = 3 * time.Second
+)
+
+func (s *Server) insightRoutes() {
+	op := func(id, path, summary string) huma.Operation {
+		return instanceOp(id, http.MethodGet, "/{id}"+path, summary, http.StatusOK)
+	}
+	route(s, OwnInstance, op("instance-history", "/history", "Every change of the worker's state, newest first"), s.history)
+	route(s, OwnInstance, op("instance-stats", "/stats", "Counters and memory of the worker since it started"), s.stats)
+	route(s, OwnInstance, op("instance-logs", "/logs", "The end of the worker's log"), s.logs)
+}
+
+// TransitionView is one line of an instance's history.
+type TransitionView struct {
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+	Why        string    `json:"why"`
+	Generation uint64    `json:"generation"`
+	At         time.Time `json:"at"`
+}
+
+type historyOutput struct {
+	Body struct {
+		History    []TransitionView `json:"history"`
+		Pagination Pagination       `json:"pagination"`
+	}
+}
+
+func (s *Server) history(ctx context.Context, in *struct {
+	InstancePath
+	Paging
+}) (*historyOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, total, err := s.store.History(ctx, row.ID, in.offset(), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &historyOutput{}
+	out.Body.History = make([]TransitionView, 0, len(list))
+	for _, t := range list {
+		out.Body.History = append(out.Body.History, TransitionView{From: string(t.From), To: string(t.To), Why: t.Why, Generation: t.Generation, At: t.At})
+	}
+	out.Body.Pagination = in.of(total)
+	return out, nil
+}
+
+type statsOutput struct {
+	Body struct {
+		Running         bool       `json:"running" doc:"false: there is no worker to ask, all counters are zero"`
+		HeapBytes       uint64     `json:"heapBytes"`
+		Goroutines      uint64     `json:"goroutines"`
+		MessagesIn      uint64     `json:"messagesIn"`
+		MessagesOut     uint64     `json:"messagesOut"`
+		Events          uint64     `json:"events"`
+		HandlerFailures uint64     `json:"handlerFailures"`
+		Reconnects      uint64     `json:"reconnects"`
+		LastEventAt     *time.Time `json:"lastEventAt,omitempty"`
+		Memory          Memory     `json:"memory"`
+		CPUPercent      float64    `json:"cpuPercent"`
+		FeedHead        uint64     `json:"feedHead"`
+	}
+}
+
+func (s *Server) stats(ctx context.Context, in *InstancePath) (*statsOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &statsOutput{}
+	st, _ := s.supervisor.Status(row.ID)
+	out.Body.Memory, out.Body.CPUPercent, out.Body.FeedHead = Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, st.CPUPercent, st.FeedHead
+	if st.State != supervisor.Running {
+		return out, nil
+	}
+	worker, err := s.worker(ctx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, statsTime)
+	defer cancel()
+	answer, err := worker.Stats(ctx, &workerv1.StatsRequest{})
+	if err = fault.FromGRPC("worker.Stats", err); err != nil {
+		return nil, err
+	}
+	b := &out.Body
+	b.Running, b.HeapBytes, b.Goroutines = true, answer.GetHeapBytes(), answer.GetGoroutines()
+	b.MessagesIn, b.MessagesOut, b.Events = answer.GetMessagesIn(), answer.GetMessagesOut(), answer.GetEvents()
+	b.HandlerFailures, b.Reconnects, b.LastEventAt = answer.GetHandlerFailures(), answer.GetReconnects(), when(answer.GetLastEventAt())
+	return out, nil
+}
+
+type logsOutput struct {
+	Body struct {
+		Lines []string `json:"lines" doc:"Oldest first"`
+	}
+}
+
+func (s *Server) logs(ctx context.Context, in *struct {
+	InstancePath
+	Lines int `query:"lines" minimum:"1" maximum:"1000" default:"100"`
+}) (*logsOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &logsOutput{}
+	out.Body.Lines = []string{}
+	if s.cfg.LogDir == "" {
+		return out, nil
+	}
+	tail, err := readTail(filepath.Join(s.cfg.LogDir, string(row.ID)+".log"), logTail)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "api.logs", err, "internal error")
+	}
+	lines := strings.Split(strings.ToValidUTF8(string(bytes.TrimRight(tail, "\n")), "\uFFFD"), "\n")
+	if len(tail) > 0 {
+		out.Body.Lines = lines[max(0, len(lines)-in.Lines):]
+	}
+	return out, nil
+}
+
+// readTail returns whole lines from the end of the file, up to size bytes.
+func readTail(name string, size int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, info.Size()-size)
+	data, err := io.ReadAll(io.NewSectionReader(f, from, info.Size()-from))
+	if from > 0 {
+		if _, rest, ok := bytes.Cut(data, []byte("\n")); ok {
+			data = rest
+		}
+	}
+	return data, err
+}

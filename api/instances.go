@@ -1,0 +1,217 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/api/credential"
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+const (
+	defaultSends = 20 // a minute
+	maxSends     = 100_000
+	// farewell is how long a deletion waits for WhatsApp to hear of it.
+	farewell = 5 * time.Second
+	// removal covers the worker's graceful stop and its kill.
+	removal = time.Minute
+)
+
+// InstancePath names an instance.
+type InstancePath struct {
+	ID string `path:"id" maxLength:"40" example:"k3f9a0c2m1zq"`
+}
+
+type instanceOutput struct {
+	Status int
+	Body   struct {
+		Instance InstanceView `json:"instance"`
+	}
+}
+
+type createdOutput struct {
+	Body struct {
+		Instance InstanceView `json:"instance"`
+		APIKey   string       `json:"apiKey" doc:"Shown this once" example:"wam_…"`
+	}
+}
+
+type instancesOutput struct {
+	Body struct {
+		Instances  []InstanceView `json:"instances"`
+		Pagination Pagination     `json:"pagination"`
+	}
+}
+
+func instanceOp(id, method, path, summary string, status int) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: "/api/instances" + path, Summary: summary, Tags: []string{"Instances"}, DefaultStatus: status}
+}
+
+func (s *Server) instanceRoutes() {
+	route(s, SignedIn, instanceOp("list-instances", http.MethodGet, "", "List instances; administrators see all", http.StatusOK), s.listInstances)
+	route(s, SignedIn, instanceOp("create-instance", http.MethodPost, "", "Create an instance and its first API key", http.StatusCreated), s.createInstance)
+	route(s, OwnInstance, instanceOp("get-instance", http.MethodGet, "/{id}", "Show an instance", http.StatusOK), s.getInstance)
+	route(s, SignedIn, instanceOp("update-instance", http.MethodPatch, "/{id}", "Change name, description or limits", http.StatusOK), s.updateInstance)
+	del := instanceOp("delete-instance", http.MethodDelete, "/{id}", "Delete an instance with everything that belongs to it", http.StatusNoContent)
+	del.Description = "Ends the worker, logs the account out where WhatsApp can be reached, and removes events, messages, keys and webhooks."
+	route(s, SignedIn, del, s.deleteInstance)
+}
+
+func (s *Server) listInstances(ctx context.Context, in *struct {
+	Paging
+	All bool `query:"all" default:"true" doc:"For administrators: false lists only their own"`
+}) (*instancesOutput, error) {
+	p := principalOf(ctx)
+	owner := p.user.ID
+	if p.isAdmin() && in.All {
+		owner = ""
+	}
+	rows, total, err := s.store.Instances(ctx, owner, in.offset(), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &instancesOutput{}
+	out.Body.Instances = make([]InstanceView, 0, len(rows))
+	for _, row := range rows {
+		out.Body.Instances = append(out.Body.Instances, s.view(row))
+	}
+	out.Body.Pagination = in.of(total)
+	return out, nil
+}
+
+func (s *Server) createInstance(ctx context.Context, in *struct {
+	Body struct {
+		Name           string `json:"name" maxLength:"100" example:"Support"`
+		Description    string `json:"description,omitempty" maxLength:"1000"`
+		SendsPerMinute int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000" default:"20" doc:"0: no limit"`
+	}
+}) (*createdOutput, error) {
+	const op = "api.createInstance"
+	name := strings.TrimSpace(in.Body.Name)
+	if name == "" {
+		return nil, fault.Bad(op, "name", "name: must not be empty")
+	}
+	if s.cfg.MaxInstances > 0 {
+		_, total, err := s.store.Instances(ctx, "", 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		if total >= s.cfg.MaxInstances {
+			return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "instance_limit", Msg: "the installation holds as many instances as it may"}
+		}
+	}
+	at := now()
+	row := store.Instance{
+		ID: supervisor.ID(newInstanceID()), OwnerID: principalOf(ctx).user.ID, Name: name, Description: in.Body.Description,
+		Desired: supervisor.Stop, SendsPerMinute: in.Body.SendsPerMinute, CreatedAt: at, UpdatedAt: at,
+	}
+	key := credential.NewKey()
+	err := s.store.CreateInstance(ctx, row, store.APIKey{
+		ID: newID(), InstanceID: row.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
+	})
+	if err != nil {
+		return nil, err
+	}
+	traceOf(ctx).instance = row.ID
+	if err := s.supervisor.Add(ctx, row.ID); err != nil {
+		return nil, err
+	}
+	s.audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
+	out := &createdOutput{}
+	out.Body.Instance, out.Body.APIKey = s.view(row), key
+	return out, nil
+}
+
+func (s *Server) getInstance(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.show(row, http.StatusOK), nil
+}
+
+func (s *Server) updateInstance(ctx context.Context, in *struct {
+	InstancePath
+	Body struct {
+		Name           *string `json:"name,omitempty" maxLength:"100"`
+		Description    *string `json:"description,omitempty" maxLength:"1000"`
+		SendsPerMinute *int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000"`
+	}
+}) (*instanceOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Body.Name != nil {
+		name := strings.TrimSpace(*in.Body.Name)
+		if name == "" {
+			return nil, fault.Bad("api.updateInstance", "name", "name: must not be empty")
+		}
+		in.Body.Name = &name
+	}
+	if err := s.store.UpdateInstance(ctx, row.ID, in.Body.Name, in.Body.Description, in.Body.SendsPerMinute); err != nil {
+		return nil, err
+	}
+	s.keyring.forget(row.ID)
+	if row, err = s.instance(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.show(row, http.StatusOK), nil
+}
+
+// deleteInstance marks the row first: from then on the instance is gone for
+// everyone, and a manager that dies in between finishes the removal.
+func (s *Server) deleteInstance(ctx context.Context, in *InstancePath) (*noContent, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	// A client that stops waiting does not stop what it began.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
+	defer cancel()
+	s.sayFarewell(ctx, row.ID)
+	if err := s.store.MarkDeleted(ctx, row.ID, now()); err != nil {
+		return nil, err
+	}
+	s.keyring.forget(row.ID)
+	s.audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
+	if err := s.supervisor.Remove(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	if err := s.store.DeleteInstance(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	s.sends.forget(row.ID)
+	return nothing, nil
+}
+
+// sayFarewell logs the account out where it can, so that the phone does not
+// list a device that is gone. Without it WhatsApp drops the device in time.
+func (s *Server) sayFarewell(ctx context.Context, id supervisor.ID) {
+	st, ok := s.supervisor.Status(id)
+	if !ok || st.Link.GetState() != workerv1.LinkState_LINK_STATE_ONLINE {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	worker, err := s.supervisor.Worker(ctx, id)
+	if err == nil {
+		_, err = worker.Logout(ctx, &workerv1.LogoutRequest{})
+	}
+	if err != nil {
+		traceOf(ctx).logger(s.log).Info().Err(err).Msg("deleted without a logout")
+	}
+}
+
+func (s *Server) show(row store.Instance, status int) *instanceOutput {
+	out := &instanceOutput{Status: status}
+	out.Body.Instance = s.view(row)
+	return out
+}

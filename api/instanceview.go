@@ -1,0 +1,126 @@
+package api
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+// InstanceView is an instance as the API shows one: what its owner set, and
+// what its worker and its link to WhatsApp are doing now.
+type InstanceView struct {
+	ID          string `json:"id" example:"k3f9a0c2m1zq"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	OwnerID     string `json:"ownerId"`
+
+	Status  string `json:"status" enum:"created,connecting,qr_pending,authenticated,ready,disconnected,error,stopped" doc:"State and link in one word"`
+	Desired string `json:"desired" enum:"run,stop" doc:"What the owner wants"`
+	State   string `json:"state" enum:"stopped,starting,running,detached,stopping,backoff,failed" doc:"Of the worker process"`
+	Link    string `json:"link" enum:"none,unpaired,pairing,connecting,online,offline,logged_out,refused" doc:"Of the worker to WhatsApp; none: nothing is known yet"`
+
+	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired, temporary_ban"`
+	LinkDetail string     `json:"linkDetail,omitempty"`
+	LinkSince  *time.Time `json:"linkSince,omitempty"`
+	LinkUntil  *time.Time `json:"linkUntil,omitempty" doc:"End of a temporary ban"`
+
+	PhoneNumber string `json:"phoneNumber,omitempty" example:"4915112345678"`
+	JID         string `json:"jid,omitempty"`
+	LID         string `json:"lid,omitempty"`
+	PushName    string `json:"pushName,omitempty"`
+	Platform    string `json:"platform,omitempty"`
+
+	PID          int        `json:"pid,omitempty"`
+	Generation   uint64     `json:"generation" doc:"Counts starts of the worker"`
+	RestartCount int        `json:"restartCount" doc:"Starts the owner did not ask for"`
+	StartedAt    *time.Time `json:"startedAt,omitempty"`
+	Build        string     `json:"build,omitempty"`
+	Node         string     `json:"node,omitempty"`
+	Memory       Memory     `json:"memory"`
+	CPUPercent   float64    `json:"cpuPercent"`
+	LastFrameAt  *time.Time `json:"lastFrameAt,omitempty" doc:"Last sign of life from WhatsApp"`
+	LastError    string     `json:"lastError,omitempty"`
+	RetryAt      *time.Time `json:"retryAt,omitempty" doc:"Next automatic start"`
+	FeedHead     uint64     `json:"feedHead" doc:"Sequence number of the newest event"`
+
+	SendsPerMinute int       `json:"sendsPerMinute" doc:"0: no limit"`
+	CreatedAt      time.Time `json:"createdAt"`
+	UpdatedAt      time.Time `json:"updatedAt"`
+}
+
+// Memory of a worker.
+type Memory struct {
+	RSSBytes   uint64 `json:"rssBytes"`
+	LimitBytes uint64 `json:"limitBytes"`
+}
+
+// view joins the row with the supervisor's present. Before the supervisor knows
+// of the instance the row alone speaks.
+func (s *Server) view(in store.Instance) InstanceView {
+	st, known := s.supervisor.Status(in.ID)
+	if !known {
+		st = supervisor.Status{ID: in.ID, Desired: in.Desired, State: supervisor.Stopped, Generation: in.Generation}
+	}
+	return viewInstance(in, st, s.cfg.Node)
+}
+
+func viewInstance(in store.Instance, st supervisor.Status, node string) InstanceView {
+	link := st.Link
+	v := InstanceView{
+		ID: string(in.ID), Name: in.Name, Description: in.Description, OwnerID: in.OwnerID,
+		Status: supervisor.StatusWord(st), Desired: string(st.Desired), State: string(st.State), Link: linkWord(link),
+		LinkReason: link.GetReason(), LinkDetail: link.GetDetail(), LinkSince: when(link.GetSince()), LinkUntil: when(link.GetUntil()),
+		PhoneNumber: phoneNumber(link.GetJid()), JID: link.GetJid(), LID: link.GetLid(), PushName: link.GetPushName(), Platform: link.GetPlatform(),
+		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build,
+		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
+		LastFrameAt: when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
+		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,
+	}
+	if v.PhoneNumber == "" {
+		v.PhoneNumber = phoneNumber(in.DeviceJID)
+	}
+	if v.Node = in.NodeID; st.Proc.PID != 0 {
+		v.Node = node
+	}
+	return v
+}
+
+// linkWord is the link's state in the words of the API: LINK_STATE_LOGGED_OUT is logged_out.
+func linkWord(link *workerv1.Link) string {
+	if link.GetState() == workerv1.LinkState_LINK_STATE_UNSPECIFIED {
+		return "none"
+	}
+	return strings.ToLower(strings.TrimPrefix(link.GetState().String(), "LINK_STATE_"))
+}
+
+// phoneNumber returns the digits of a JID with or without device (4915…:12@s.whatsapp.net).
+func phoneNumber(jid string) string {
+	user, _, ok := strings.Cut(jid, "@")
+	if !ok {
+		return ""
+	}
+	if end := strings.IndexAny(user, ".:"); end >= 0 {
+		user = user[:end]
+	}
+	return user
+}
+
+func when(ts *timestamppb.Timestamp) *time.Time {
+	if ts == nil {
+		return nil
+	}
+	t := ts.AsTime()
+	return &t
+}
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/api/credential"
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor/store"
+)
+
+// KeyView is an API key as lists show one.
+type KeyView struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Prefix     string     `json:"prefix" doc:"First characters, to tell keys apart" example:"wam_x81Kq2"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	LastUsedAt *time.Time `json:"lastUsedAt,omitempty"`
+	RevokedAt  *time.Time `json:"revokedAt,omitempty"`
+}
+
+func viewKey(k store.APIKey) KeyView {
+	return KeyView{ID: k.ID, Name: k.Name, Prefix: k.Prefix, CreatedAt: k.CreatedAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt}
+}
+
+type keyOutput struct {
+	Body struct {
+		Key    KeyView `json:"key"`
+		APIKey string  `json:"apiKey" doc:"Shown this once"`
+	}
+}
+
+type keysOutput struct {
+	Body struct {
+		Keys []KeyView `json:"keys"`
+	}
+}
+
+func (s *Server) keyRoutes() {
+	op := func(id, method, path, summary string, status int) huma.Operation {
+		o := instanceOp(id, method, "/{id}/keys"+path, summary, status)
+		o.Tags = []string{"API keys"}
+		return o
+	}
+	route(s, SignedIn, op("list-keys", http.MethodGet, "", "List the API keys of an instance", http.StatusOK), s.listKeys)
+	route(s, SignedIn, op("create-key", http.MethodPost, "", "Create another API key", http.StatusCreated), s.createKey)
+	route(s, SignedIn, op("revoke-key", http.MethodDelete, "/{keyId}", "Revoke an API key; it stops working at once", http.StatusNoContent), s.revokeKey)
+}
+
+func (s *Server) listKeys(ctx context.Context, in *InstancePath) (*keysOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.store.Keys(ctx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &keysOutput{}
+	out.Body.Keys = make([]KeyView, 0, len(list))
+	for _, k := range list {
+		out.Body.Keys = append(out.Body.Keys, viewKey(k))
+	}
+	return out, nil
+}
+
+func (s *Server) createKey(ctx context.Context, in *struct {
+	InstancePath
+	Body *struct {
+		Name string `json:"name,omitempty" maxLength:"100"`
+	}
+}) (*keyOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	if in.Body != nil {
+		name = strings.TrimSpace(in.Body.Name)
+	}
+	key := credential.NewKey()
+	k := store.APIKey{ID: newID(), InstanceID: row.ID, Name: name, Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: now()}
+	if err := s.store.InsertKey(ctx, k); err != nil {
+		return nil, err
+	}
+	s.audit(ctx, "key.create", string(row.ID), map[string]any{"key": k.ID})
+	out := &keyOutput{}
+	out.Body.Key, out.Body.APIKey = viewKey(k), key
+	return out, nil
+}
+
+func (s *Server) revokeKey(ctx context.Context, in *struct {
+	InstancePath
+	KeyID string `path:"keyId" maxLength:"40"`
+}) (*noContent, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	absent := fault.New(fault.NotFound, "api.revokeKey", "there is no such key")
+	if !otherID.MatchString(in.KeyID) {
+		return nil, absent
+	}
+	err = s.store.RevokeKey(ctx, row.ID, in.KeyID, now())
+	s.keyring.forget(row.ID)
+	if fault.Is(err, fault.NotFound) {
+		return nil, absent
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.audit(ctx, "key.revoke", string(row.ID), map[string]any{"key": in.KeyID})
+	return nothing, nil
+}

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor/store"
+)
+
+// Mount is what another package gets to add its routes to the server: the
+// same authentication, the same errors, the same document.
+type Mount struct{ s *Server }
+
+// Closing is closed when the server begins to shut down. Handlers that stream
+// end then; the server waits for them.
+func (m *Mount) Closing() <-chan struct{} { return m.s.closing }
+
+// Echo is for handlers that write their answer themselves. They authenticate
+// with Instance and may return fault errors.
+func (m *Mount) Echo() *echo.Echo { return m.s.echo }
+
+// OpenAPI is for documenting the routes added with Echo; see Describe.
+func (m *Mount) OpenAPI() *huma.OpenAPI { return m.s.huma.OpenAPI() }
+
+// Authenticated wraps an Echo handler so that Instance works in it with the
+// request's context.
+func (m *Mount) Authenticated(who Access, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		req := c.Request()
+		p, err := m.s.identify(req.Context(), req.Header.Get(echo.HeaderAuthorization), req.Header.Get(headerKey))
+		if err == nil {
+			err = p.admit(who)
+		}
+		if err != nil {
+			return err
+		}
+		c.SetRequest(req.WithContext(withPrincipal(req.Context(), p)))
+		return next(c)
+	}
+}
+
+// Instance returns the instance if the request's principal may see it, and
+// otherwise fault.NotFound, whether it exists or not.
+func (m *Mount) Instance(ctx context.Context, id string) (store.Instance, error) {
+	return m.s.instance(ctx, id)
+}
+
+// Visible returns the owner whose instances the request's principal may list:
+// "" for all. It fails with fault.Forbidden for an instance's key.
+func (m *Mount) Visible(ctx context.Context) (ownerID string, err error) {
+	p := principalOf(ctx)
+	if p.user == nil {
+		return "", fault.New(fault.Forbidden, "api.Visible", "this needs a user's access token")
+	}
+	if p.isAdmin() {
+		return "", nil
+	}
+	return p.user.ID, nil
+}
+
+// Audit records what the request's principal did. A failure is logged, not returned.
+func (m *Mount) Audit(ctx context.Context, action, target string, detail map[string]any) {
+	m.s.audit(ctx, action, target, detail)
+}
+
+// AddRoute declares a documented route of a mount; see route.
+func AddRoute[I, O any](m *Mount, who Access, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	route(m.s, who, op, handle)
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/api/qr"
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+)
+
+// qrScale is pixels to the module: about 400 pixels for WhatsApp's codes.
+const qrScale = 6
+
+// QRView is a code to scan.
+type QRView struct {
+	Status    string     `json:"status" example:"qr_pending"`
+	QR        string     `json:"qr" doc:"The text in the code, as WhatsApp gave it" example:"2@…"`
+	QRCode    string     `json:"qrCode" doc:"The code drawn, for an <img>" example:"data:image/png;base64,…"`
+	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"WhatsApp then shows the next code; ask again"`
+}
+
+func (s *Server) pairingRoutes() {
+	code := instanceOp("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
+	code.Description = "404 with the reason when there is none to show. When the codes ran out unread, asking makes new ones."
+	code.Responses = map[string]*huma.Response{"200": {Description: "The code, in the form asked for", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(typeOf[QRView](), true, "QRView")},
+		"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+		"image/svg+xml":    {Schema: &huma.Schema{Type: huma.TypeString}},
+		"text/plain":       {Schema: &huma.Schema{Type: huma.TypeString}},
+	}}}
+	route(s, OwnInstance, code, s.getQR)
+	route(s, OwnInstance, instanceOp("request-pairing-code", http.MethodPost, "/{id}/pairing-code", "A code to type into the phone instead of scanning", http.StatusOK), s.pairingCode)
+}
+
+type qrOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        any
+}
+
+func (s *Server) getQR(ctx context.Context, in *struct {
+	InstancePath
+	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: the bare picture; text: for a terminal"`
+}) (*qrOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.pairable(ctx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	code, err := qr.New(st.Link.GetQr())
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "api.qr", err, "internal error")
+	}
+	out := &qrOutput{}
+	switch in.Format {
+	case "svg":
+		out.ContentType, out.Body = "image/svg+xml", code.SVG()
+	case "text":
+		out.ContentType, out.Body = "text/plain; charset=utf-8", []byte(code.Text())
+	case "png":
+		png, err := code.PNG(qrScale)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, "api.qr", err, "internal error")
+		}
+		out.ContentType, out.Body = "image/png", png
+	default:
+		url, err := code.DataURL(qrScale)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, "api.qr", err, "internal error")
+		}
+		out.Body = QRView{Status: supervisor.StatusWord(st), QR: st.Link.GetQr(), QRCode: url, ExpiresAt: when(st.Link.GetQrExpiresAt())}
+	}
+	return out, nil
+}
+
+// pairable returns the status with a code in it, or why there is none. An
+// unpaired worker that shows nothing is asked to begin.
+func (s *Server) pairable(ctx context.Context, id supervisor.ID) (supervisor.Status, error) {
+	const op = "api.qr"
+	none := func(code, msg string) error {
+		return &fault.Error{Kind: fault.NotFound, Op: op, Code: code, Msg: msg}
+	}
+	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: "qr_not_ready", Msg: "the code is being made; ask again in a moment", RetryAfter: time.Second}
+	st, ok := s.supervisor.Status(id)
+	if showsQR(st) {
+		return st, nil
+	}
+	switch {
+	case !ok || st.Desired == supervisor.Stop || st.State == supervisor.Stopped:
+		return st, none("stopped", "the instance is not running; start it first")
+	case st.State == supervisor.Failed:
+		return st, none("failed", "the instance failed to start: "+st.LastError)
+	case st.State != supervisor.Running:
+		return st, soon
+	}
+	switch st.Link.GetState() {
+	case workerv1.LinkState_LINK_STATE_ONLINE, workerv1.LinkState_LINK_STATE_OFFLINE, workerv1.LinkState_LINK_STATE_CONNECTING:
+		if st.Link.GetJid() != "" {
+			return st, none("already_paired", "the instance is paired already; log out first")
+		}
+		return st, soon
+	case workerv1.LinkState_LINK_STATE_REFUSED:
+		return st, none("refused", "WhatsApp refuses this instance: "+st.Link.GetReason())
+	case workerv1.LinkState_LINK_STATE_UNPAIRED, workerv1.LinkState_LINK_STATE_LOGGED_OUT:
+		if err := s.beginPairing(ctx, id); err != nil {
+			return st, err
+		}
+		if st, _ = s.supervisor.Status(id); showsQR(st) {
+			return st, nil
+		}
+	}
+	return st, soon
+}
+
+func (s *Server) beginPairing(ctx context.Context, id supervisor.ID) error {
+	worker, err := s.worker(ctx, id)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	defer cancel()
+	_, err = worker.Pair(ctx, &workerv1.PairRequest{})
+	return fault.FromGRPC("worker.Pair", err)
+}
+
+func showsQR(st supervisor.Status) bool {
+	exp := st.Link.GetQrExpiresAt()
+	return st.State == supervisor.Running && st.Link.GetQr() != "" && (exp == nil || exp.AsTime().After(time.Now()))
+}
+
+type pairingCodeOutput struct {
+	Body struct {
+		Code      string     `json:"code" example:"ABCD-EFGH"`
+		ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	}
+}
+
+func (s *Server) pairingCode(ctx context.Context, in *struct {
+	InstancePath
+	Body struct {
+		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"International, with or without +" example:"4915112345678"`
+		ShowNotification bool   `json:"showNotification,omitempty" default:"true" doc:"Also on the phone"`
+	}
+}) (*pairingCodeOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	number, ok := digits(in.Body.PhoneNumber)
+	if !ok {
+		return nil, fault.Bad("api.pairingCode", "phoneNumber", "phoneNumber: needs 7 to 15 digits, beginning with the country code")
+	}
+	worker, err := s.worker(ctx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	defer cancel()
+	answer, err := worker.Pair(ctx, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
+	if err = fault.FromGRPC("worker.Pair", err); err != nil {
+		return nil, err
+	}
+	out := &pairingCodeOutput{}
+	out.Body.Code, out.Body.ExpiresAt = answer.GetCode(), when(answer.GetExpiresAt())
+	return out, nil
+}
+
+// digits returns the phone number without the marks people write in it.
+func digits(text string) (string, bool) {
+	number := strings.NewReplacer("+", "", " ", "", "-", "", "(", "", ")", "", ".", "", "/", "").Replace(text)
+	if len(number) < 7 || len(number) > 15 || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
+		return "", false
+	}
+	return number, true
+}

@@ -1,0 +1,161 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/fault"
+)
+
+// shortForms are getters under the names that wrappers of whatsapp-web.js gave them.
+var shortForms = map[string]string{"chats": "getChats", "contacts": "getContacts", "info": "getInfo"}
+
+const tagProxy = "Proxy"
+
+func (s *Server) proxyRoutes() {
+	e := s.echo
+	e.GET("/api/proxy/methods", s.listMethods)
+	e.POST("/api/proxy/:key/:method", s.relayed)
+	e.GET("/api/proxy/:key/:method", s.relayed)
+	e.POST("/api/proxy/:method", s.relayed)
+	e.GET("/api/proxy/:method", s.relayed)
+	s.documentProxy()
+}
+
+// relayed is the way of a call: whose key, which method, are the parameters
+// what the catalog says, may it send now, and then the worker's bytes.
+func (s *Server) relayed(c echo.Context) error {
+	req := c.Request()
+	ctx := req.Context()
+	t := traceOf(ctx)
+	key := c.Param("key")
+	if key == "" {
+		if key = req.Header.Get(headerKey); key == "" {
+			key, _ = bearerOf(req.Header.Get(echo.HeaderAuthorization))
+		}
+	}
+	if key == "" {
+		return &fault.Error{Kind: fault.Unauthorized, Op: "api.proxy", Field: "apiKey", Code: "key_missing", Msg: "an API key is needed: in the path, as X-API-Key, or as a Bearer token"}
+	}
+	in, keyID, err := s.keyring.find(ctx, key)
+	if err != nil {
+		return err
+	}
+	t.instance = in.ID
+	ctx = withPrincipal(ctx, principal{instance: in.ID, keyID: keyID})
+
+	method, err := s.method(req.Method, c.Param("method"))
+	if err != nil {
+		return err
+	}
+	t.method = method.Name
+	params, err := readParams(method, t.body)
+	if err != nil {
+		return err
+	}
+	result, err := s.relay(ctx, in, method, params, req.Header.Get(headerIdempotency))
+	if err != nil {
+		return err
+	}
+	return writeSuccess(c, in.ID, method.Name, result)
+}
+
+// method looks the name up in the catalog and says what can be said against it.
+func (s *Server) method(verb, name string) (catalog.Method, error) {
+	const op = "api.proxy"
+	if verb == http.MethodGet && shortForms[name] != "" {
+		name = shortForms[name]
+	}
+	m, ok := catalog.Lookup(name)
+	switch {
+	case !ok:
+		shown := strings.ToValidUTF8(name, "\uFFFD")
+		if len(shown) > 80 {
+			shown = shown[:80] + "…"
+		}
+		p := &Problem{Type: "about:blank", Status: http.StatusNotFound, Title: "Not Found", Code: "unknown_method", Field: "method",
+			Detail: "there is no method " + keyInText.ReplaceAllString(shown, "${1}_***"), suggestions: suggest(name)}
+		if len(p.suggestions) > 0 {
+			p.Detail += "; did you mean " + strings.Join(p.suggestions, " or ") + "?"
+		}
+		return m, p
+	case m.Verdict == catalog.Impossible:
+		return m, &fault.Error{Kind: fault.Unimplemented, Op: op, Field: "method", Code: "impossible", Msg: m.Reason}
+	case verb == http.MethodGet && !m.Getter:
+		return m, &Problem{Type: "about:blank", Status: http.StatusMethodNotAllowed, Title: "Method Not Allowed", Code: "method_not_allowed", Field: "method",
+			Detail: m.Name + " is called with POST", allow: http.MethodPost}
+	}
+	return m, nil
+}
+
+type methodsOutput struct {
+	Methods []catalog.Method `json:"methods"`
+	Total   int              `json:"total"`
+}
+
+// listMethods answers the catalog, whole or one family or class of it.
+func (s *Server) listMethods(c echo.Context) error {
+	all, err := catalog.All()
+	if err != nil {
+		return err
+	}
+	family, class, part := c.QueryParam("family"), c.QueryParam("class"), strings.ToLower(c.QueryParam("q"))
+	switch catalog.Family(family) {
+	case "", catalog.WWebJS, catalog.Whatsmeow:
+	default:
+		return fault.Bad("api.methods", "family", "family: is wwebjs or whatsmeow")
+	}
+	out := methodsOutput{Methods: []catalog.Method{}}
+	for _, m := range all {
+		if (family == "" || string(m.Family) == family) && (class == "" || m.Class == class) && strings.Contains(strings.ToLower(m.Name), part) {
+			out.Methods = append(out.Methods, m)
+		}
+	}
+	out.Total = len(out.Methods)
+	return c.JSON(http.StatusOK, out)
+}
+
+// documentProxy describes the hand-written routes from the same types they answer with.
+func (s *Server) documentProxy() {
+	schemas := s.huma.OpenAPI().Components.Schemas
+	body := func(schema *huma.Schema) map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
+	}
+	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 413 too large, 422 refused by WhatsApp, 429 too many sends, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, 504 no answer in time",
+		Content: body(schemas.Schema(typeOf[Failure](), true, "Failure"))}
+	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(typeOf[Success](), true, "Success"))}
+	text := func(in, name, doc, example string) *huma.Param {
+		return &huma.Param{In: in, Name: name, Required: in == "path", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
+	}
+	key := text("path", "apiKey", "The instance's API key", "wam_…")
+	method := text("path", "method", "A name from /api/proxy/methods", "sendMessage")
+	idempotency := text("header", headerIdempotency, "For sends: the same value never sends twice", "order-4711")
+	params := &huma.RequestBody{
+		Description: "The parameters by position, as in JavaScript: an object with params, or the array alone. No body: no parameters.",
+		Content: map[string]*huma.MediaType{"application/json": {
+			Schema:  &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"params": {Type: huma.TypeArray, Items: &huma.Schema{}}}},
+			Example: map[string]any{"params": []any{"4915112345678@c.us", "Hello"}},
+		}},
+	}
+	for _, p := range []struct {
+		id, verb, path, summary string
+		params                  []*huma.Param
+		body                    *huma.RequestBody
+		security                []map[string][]string
+	}{
+		{"call", http.MethodPost, "/api/proxy/{apiKey}/{method}", "Call a method", []*huma.Param{key, method, idempotency}, params, nil},
+		{"call-getter", http.MethodGet, "/api/proxy/{apiKey}/{method}", "Call a getter; also chats, contacts, info", []*huma.Param{key, method}, nil, nil},
+		{"call-by-header", http.MethodPost, "/api/proxy/{method}", "Call a method, the key in a header", []*huma.Param{method, idempotency}, params, securityOf(OwnInstance)},
+		{"call-getter-by-header", http.MethodGet, "/api/proxy/{method}", "Call a getter, the key in a header", []*huma.Param{method}, nil, securityOf(OwnInstance)},
+	} {
+		s.documented(&huma.Operation{OperationID: p.id, Method: p.verb, Path: p.path, Summary: p.summary, Tags: []string{tagProxy}, Security: p.security,
+			Parameters: p.params, RequestBody: p.body, Responses: map[string]*huma.Response{"200": success, "default": failure}})
+	}
+	s.documented(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
+		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
+		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(typeOf[methodsOutput](), true, "Methods"))}, "default": failure}})
+}

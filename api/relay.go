@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/store"
+)
+
+// relay carries one call with checked parameters to the worker of the instance
+// and back, unopened. A send takes its turn in the instance's rate first, and
+// gives it back when nothing can have been sent.
+func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method, params json.RawMessage, idempotency string) (json.RawMessage, error) {
+	const op = "api.relay"
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	defer cancel()
+	request := &workerv1.CallRequest{Method: m.Name, Params: params}
+	undo := func() {}
+	if m.Sends {
+		if len(idempotency) > 255 {
+			return nil, fault.Bad(op, headerIdempotency, "%s: is longer than 255 characters", headerIdempotency)
+		}
+		if idempotency != "" {
+			request.MessageId = messageID(string(in.ID), m.Name, idempotency)
+		}
+		var wait time.Duration
+		if undo, wait = s.sends.take(in.ID, in.SendsPerMinute, time.Now()); wait > 0 {
+			return nil, &fault.Error{Kind: fault.RateLimited, Op: op, Code: "send_rate", Msg: "the instance sends as many messages a minute as it may", RetryAfter: wait}
+		}
+	}
+	worker, err := s.worker(ctx, in.ID)
+	if err != nil {
+		undo()
+		return nil, err
+	}
+	answer, err := worker.Call(ctx, request)
+	if err = fault.FromGRPC("worker.Call", err); err != nil {
+		switch fault.KindOf(err) {
+		case fault.Invalid, fault.NotFound, fault.Conflict, fault.Unpaired, fault.Unimplemented, fault.TooLarge:
+			undo()
+		}
+		return nil, err
+	}
+	return answer.GetResult(), nil
+}
+
+// messageID derives the WhatsApp id of a send from the client's idempotency
+// key, in the form whatsmeow gives its own ids (3EB0 and 18 hex digits), so
+// that a repeated request is the same message for the worker and for WhatsApp.
+func messageID(instance, method, key string) string {
+	sum := sha256.Sum256([]byte(instance + "\x00" + method + "\x00" + key))
+	return "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9]))
+}
+
+// call is relay for the management routes that are one method in other words.
+func (s *Server) call(ctx context.Context, in store.Instance, name string, idempotency string, params ...any) (json.RawMessage, error) {
+	const op = "api.call"
+	m, ok := catalog.Lookup(name)
+	if !ok {
+		return nil, fault.New(fault.Unimplemented, op, "this build does not know %s", name)
+	}
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
+	}
+	traceOf(ctx).method = name
+	return s.relay(ctx, in, m, raw, idempotency)
+}
+
+func (s *Server) relayRoutes() {
+	op := func(id, method, path, summary string, status int) huma.Operation {
+		o := instanceOp(id, method, "/{id}"+path, summary, status)
+		o.Tags = []string{"Messages"}
+		return o
+	}
+	route(s, OwnInstance, op("send-message", http.MethodPost, "/send", "Send a message (sendMessage of the proxy)", http.StatusCreated), s.send)
+	route(s, OwnInstance, op("list-chats", http.MethodGet, "/chats", "List chats (getChats of the proxy)", http.StatusOK), s.chats)
+	route(s, OwnInstance, op("list-messages", http.MethodGet, "/messages", "The newest messages of a chat (Chat.fetchMessages of the proxy)", http.StatusOK), s.messages)
+}
+
+type messageOutput struct {
+	Body struct {
+		Message json.RawMessage `json:"message" doc:"In the shape of a whatsapp-web.js Message"`
+	}
+}
+
+func (s *Server) send(ctx context.Context, in *struct {
+	InstancePath
+	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"The same value never sends twice"`
+	Body        struct {
+		ChatID  string         `json:"chatId" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
+		Content any            `json:"content" doc:"Text, or a tagged object such as {\"$type\":\"Location\",…}" example:"Hello"`
+		Options map[string]any `json:"options,omitempty" doc:"As of whatsapp-web.js, e.g. quotedMessageId, mentions"`
+	}
+}) (*messageOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch content := in.Body.Content.(type) {
+	case string:
+		if content == "" {
+			return nil, fault.Bad("api.send", "content", "content: must not be empty")
+		}
+	case map[string]any:
+	default:
+		return nil, fault.Bad("api.send", "content", "content: is a text or an object")
+	}
+	params := []any{in.Body.ChatID, in.Body.Content}
+	if in.Body.Options != nil {
+		params = append(params, in.Body.Options)
+	}
+	result, err := s.call(ctx, row, "sendMessage", in.Idempotency, params...)
+	if err != nil {
+		return nil, renamed(err, "chatId", "content", "options")
+	}
+	out := &messageOutput{}
+	out.Body.Message = result
+	return out, nil
+}
+
+type chatsOutput struct {
+	Body struct {
+		Chats      []json.RawMessage `json:"chats" doc:"In the shape of whatsapp-web.js Chats"`
+		Pagination Pagination        `json:"pagination"`
+	}
+}
+
+func (s *Server) chats(ctx context.Context, in *struct {
+	InstancePath
+	Paging
+}) (*chatsOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.call(ctx, row, "getChats", "")
+	if err != nil {
+		return nil, err
+	}
+	all, err := listOf(result)
+	if err != nil {
+		return nil, err
+	}
+	out := &chatsOutput{}
+	from := min(in.offset(), len(all))
+	out.Body.Chats = all[from:min(from+in.Limit, len(all))]
+	out.Body.Pagination = in.of(len(all))
+	return out, nil
+}
+
+type messagesOutput struct {
+	Body struct {
+		Messages []json.RawMessage `json:"messages" doc:"In the shape of whatsapp-web.js Messages, oldest first"`
+	}
+}
+
+func (s *Server) messages(ctx context.Context, in *struct {
+	InstancePath
+	ChatID string `query:"chatId" required:"true" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
+	FromMe string `query:"fromMe" enum:"true,false" doc:"Only ours, or only theirs"`
+}) (*messagesOutput, error) {
+	row, err := s.instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	options := map[string]any{"limit": in.Limit}
+	if in.FromMe != "" {
+		options["fromMe"] = in.FromMe == "true"
+	}
+	result, err := s.call(ctx, row, "Chat.fetchMessages", "", in.ChatID, options)
+	if err != nil {
+		return nil, renamed(err, "chatId", "limit")
+	}
+	list, err := listOf(result)
+	if err != nil {
+		return nil, err
+	}
+	out := &messagesOutput{}
+	out.Body.Messages = list
+	return out, nil
+}
+
+func listOf(result json.RawMessage) ([]json.RawMessage, error) {
+	list := []json.RawMessage{}
+	if err := json.Unmarshal(result, &list); err != nil {
+		return nil, fault.Wrap(fault.Internal, "api.list", err, "internal error")
+	}
+	return list, nil
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/api/credential"
+)
+
+// Server answers HTTP. Its methods are safe for use at the same time.
+type Server struct {
+	cfg        Config
+	store      Store
+	supervisor Supervisor
+	log        zerolog.Logger
+
+	echo     *echo.Echo
+	huma     huma.API
+	document []byte // OpenAPI 3.1 as JSON, made once all routes are known
+	docsPage []byte
+
+	passwords *credential.Passwords
+	logins    *throttle
+	keyring   *keyring
+	sends     *sendLimits
+	metrics   *metrics
+	began     time.Time
+
+	secretMu sync.Mutex
+	secret   []byte // guarded by secretMu
+
+	closing   chan struct{} // closed by Run when it begins to end
+	closeOnce sync.Once
+}
+
+// New returns a server that listens nowhere yet. It fails on a wrong setting,
+// with its name.
+func New(cfg Config, deps Deps) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	passwords, err := credential.NewPasswords(2)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(deps.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, log: deps.Log,
+		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(),
+		metrics: m, began: time.Now(), closing: make(chan struct{}),
+	}
+	if len(cfg.JWTSecret) > 0 {
+		s.secret = cfg.JWTSecret
+	}
+	s.echo = s.newEcho()
+	useProblems()
+	s.huma = humaecho.New(s.echo, s.humaConfig())
+	s.authRoutes()
+	s.userRoutes()
+	s.instanceRoutes()
+	s.lifecycleRoutes()
+	s.pairingRoutes()
+	s.keyRoutes()
+	s.relayRoutes()
+	s.insightRoutes()
+	s.healthRoutes()
+	s.proxyRoutes()
+	mount := &Mount{s: s}
+	for _, add := range deps.Mounts {
+		add(mount)
+	}
+	s.metricsRoute(deps.Gatherer)
+	if s.document, err = json.Marshal(s.huma.OpenAPI()); err != nil {
+		return nil, fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	if s.docsPage, err = renderDocs(s.document); err != nil {
+		return nil, fmt.Errorf("render documentation: %w", err)
+	}
+	s.docsRoutes()
+	return s, nil
+}
+
+// Handler returns the whole of the HTTP side, for tests and for other listeners.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Run listens and serves until ctx ends; then streams are told to end, requests
+// in flight get ShutdownGrace, and it returns when all is quiet. It returns nil
+// after an end that was asked for.
+func (s *Server) Run(ctx context.Context) error {
+	listener := s.cfg.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+			return fmt.Errorf("listen for HTTP: %w", err)
+		}
+	}
+	server := &http.Server{
+		Handler:           s.echo,
+		ReadHeaderTimeout: 10 * time.Second,
+		// No ReadTimeout: it would cut streams. Bodies get a deadline of their own.
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       stdlog.New(s.log.With().Str("part", "http").Logger().Level(zerolog.WarnLevel), "", 0),
+	}
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-running.Done()
+		s.closeOnce.Do(func() { close(s.closing) })
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownGrace)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil {
+			s.log.Warn().Err(err).Msg("requests were cut off")
+			return server.Close()
+		}
+		return nil
+	})
+	group.Go(func() error { return s.keyring.run(running, s.log) })
+	return group.Wait()
+}
+
+func (s *Server) newEcho() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(s.log)
+	e.HTTPErrorHandler = s.writeError
+	e.IPExtractor, e.SchemeExtractor = echo.ExtractIPDirect(), echo.ExtractSchemeDirect()
+	if len(s.cfg.TrustedProxies) > 0 {
+		trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+		for _, p := range s.cfg.TrustedProxies {
+			trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+		}
+		e.IPExtractor, e.SchemeExtractor = echo.ExtractIPFromXFFHeader(trust...), echo.ExtractSchemeFromHeaders(trust...)
+	}
+	e.Use(s.traced, s.recovered, s.secured)
+	if len(s.cfg.CORSOrigins) > 0 {
+		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
+			AllowOrigins:  s.cfg.CORSOrigins,
+			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, headerKey, headerIdempotency, "Last-Event-ID"},
+			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter},
+		}))
+	}
+	e.Use(s.inspected)
+	return e
+}

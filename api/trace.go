@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/supervisor"
+)
+
+// trace is what is learnt about a request on its way, for the log and for
+// problems. One goroutine handles a request, so it needs no lock.
+type trace struct {
+	id       string
+	ip       string // of the client, behind trusted proxies
+	instance supervisor.ID
+	user     string
+	method   string // of the proxy
+	code     string // of a failure
+	body     []byte // read and looked at, nil when there was none
+}
+
+type traceKey struct{}
+
+// traceOf returns the request's trace; outside of requests an empty one.
+func traceOf(ctx context.Context) *trace {
+	if t, ok := ctx.Value(traceKey{}).(*trace); ok {
+		return t
+	}
+	return &trace{}
+}
+
+func (t *trace) logger(log zerolog.Logger) *zerolog.Logger {
+	with := log.With().Str("request", t.id)
+	if t.instance != "" {
+		with = with.Str("instance", string(t.instance))
+	}
+	l := with.Logger()
+	return &l
+}
+
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// traced gives each request an id, writes its error, and logs and counts it
+// when it is answered.
+func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begin := time.Now()
+		req := c.Request()
+		t := &trace{ip: c.RealIP(), id: req.Header.Get(echo.HeaderXRequestID)}
+		if !requestID.MatchString(t.id) || strings.Contains(t.id, "wam_") {
+			t.id = strings.ToLower(rand.Text()[:16])
+		}
+		c.Response().Header().Set(echo.HeaderXRequestID, t.id)
+		c.SetRequest(req.WithContext(context.WithValue(req.Context(), traceKey{}, t)))
+		s.metrics.inFlight(1)
+		defer s.metrics.inFlight(-1)
+
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+
+		route, status, took := c.Path(), c.Response().Status, time.Since(begin)
+		if status == http.StatusNotFound && !c.Response().Committed || route == "" {
+			route = "unmatched"
+		}
+		s.metrics.observe(req.Method, route, status, took)
+		line := s.log.Info()
+		if status >= http.StatusInternalServerError {
+			line = s.log.Warn()
+		}
+		line.Str("request", t.id).Str("method", req.Method).Str("path", maskPath(req.URL.Path)).Int("status", status).
+			Dur("took", took).Int64("bytes", c.Response().Size).Str("ip", t.ip)
+		for name, value := range map[string]string{"instance": string(t.instance), "user": t.user, "call": t.method, "code": t.code} {
+			if value != "" {
+				line.Str(name, value)
+			}
+		}
+		line.Msg("request")
+		return nil
+	}
+}
+
+var keyInText = regexp.MustCompile(`(wam|wrt)_[A-Za-z0-9_-]+`)
+
+// maskPath returns the path without the API key: what stands where a key
+// belongs is masked even when it is no key of ours, for it may be a mistyped one.
+func maskPath(path string) string {
+	const proxy = "/api/proxy/"
+	if rest, ok := strings.CutPrefix(path, proxy); ok {
+		first, tail, more := strings.Cut(rest, "/")
+		if _, known := catalog.Lookup(first); !known && first != "methods" && shortForms[first] == "" {
+			first = "***"
+		}
+		if path = proxy + first; more {
+			path += "/" + tail
+		}
+	}
+	return keyInText.ReplaceAllString(path, "${1}_***")
+}
