@@ -190,3 +190,6 @@ func (d *Device) conn() *wire.Conn {
 	}
 	return d.session.conn
 }
+
+// Prekeys is how many one-time keys of the device are left to hand out.
+func (d *Device) Prekeys() int { return d.prekeyCount() }

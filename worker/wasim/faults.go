@@ -146,7 +146,7 @@ func (o origin) takeIQError(namespace string) *iqError {
 			if code, ok := pop(&codes); ok {
 				f.plan.iqs[name] = codes
 				f.faultsMu.Unlock()
-				return &iqError{code, "planned failure"}
+				return &iqError{code, iqErrorText(code)}
 			}
 		}
 		f.faultsMu.Unlock()

@@ -48,6 +48,41 @@ var (
 	errConflict      = &iqError{409, "conflict"}
 )
 
+// iqErrorText is the text that belongs to a code; clients compare both.
+func iqErrorText(code int) string {
+	switch code {
+	case 400:
+		return "bad-request"
+	case 401:
+		return "not-authorized"
+	case 403:
+		return "forbidden"
+	case 404:
+		return "item-not-found"
+	case 405:
+		return "not-allowed"
+	case 406:
+		return "not-acceptable"
+	case 409:
+		return "conflict"
+	case 410:
+		return "gone"
+	case 419:
+		return "resource-limit"
+	case 423:
+		return "locked"
+	case 429:
+		return "rate-overlimit"
+	case 500:
+		return "internal-server-error"
+	case 503:
+		return "service-unavailable"
+	case 530:
+		return "partial-server-error"
+	}
+	return "error"
+}
+
 // iqHandler answers one namespace: the children of the result, or an error.
 type iqHandler func(s *Server, from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError)
 

@@ -91,7 +91,6 @@ func (d *Device) LogOut() {
 	session := d.remove()
 	if session != nil {
 		session.conn.Send(conflict("device_removed"))
-		session.conn.Finish()
 		session.closeSoon()
 	}
 }
@@ -108,9 +107,12 @@ func (d *Device) remove() *session {
 	return current
 }
 
-// ReplaceStream tells the device that another connection took over, and closes.
+// ReplaceStream tells the device that another connection took over. The client
+// hangs up, or the server does after a second.
 func (d *Device) ReplaceStream() {
-	d.sendAndClose(conflict("replaced"))
+	if current := d.deactivate(); current != nil {
+		current.replaced()
+	}
 }
 
 // StreamError sends a stream error of a code and closes the connection. 515
@@ -123,12 +125,16 @@ func (d *Device) StreamError(code int) {
 func (d *Device) StreamEnd() { d.sendAndClose(waBinary.Node{Tag: "xmlstreamend"}) }
 
 func (d *Device) sendAndClose(node waBinary.Node) {
-	d.mu.Lock()
-	current := d.session
-	d.active = false
-	d.mu.Unlock()
-	if current != nil {
+	if current := d.deactivate(); current != nil {
 		current.conn.Send(node)
 		current.conn.Finish()
 	}
+}
+
+// deactivate stops delivery on the present connection and returns it.
+func (d *Device) deactivate() *session {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.active = false
+	return d.session
 }

@@ -162,9 +162,10 @@ func (c *session) login() bool {
 }
 
 // replaced tells a connection that another one of the same device took over.
+// The close must not follow at once: whatsmeow handles stanzas in the background
+// and would take it for a lost connection.
 func (c *session) replaced() {
 	c.conn.Send(conflict("replaced"))
-	c.conn.Finish()
 	c.closeSoon()
 }
 
@@ -175,7 +176,10 @@ func (c *session) refuse(r refusal) {
 		attrs["expire"] = int(r.expire.Seconds())
 	}
 	c.conn.Send(waBinary.Node{Tag: "failure", Attrs: attrs})
-	c.conn.Finish()
+	if r.reason >= 500 {
+		// A client only waits for the close; after the other reasons it hangs up.
+		c.conn.Finish()
+	}
 }
 
 func conflict(kind string) waBinary.Node {
