@@ -75,15 +75,30 @@ func TestGroupTextReachesMembersAndFollowsMembership(t *testing.T) {
 		t.Fatal("answer did not reach the group")
 	}
 
-	before := string(alice.store.senderKeys[senderKeyID(senderKeyName(group, alice.lid))])
+	ownKey := func() uint32 {
+		alice.mu.Lock()
+		defer alice.mu.Unlock()
+		key, err := alice.store.LoadSenderKey(t.Context(), senderKeyName(group, alice.lid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := key.SenderKeyState()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.KeyID()
+	}
+	before := ownKey()
+	r.mu.Lock()
 	r.groups[group] = []types.JID{alice.LID(), bob.LID()}
+	r.mu.Unlock()
 	if _, err := alice.SendText(t.Context(), group, "without Carol"); err != nil {
 		t.Fatal(err)
 	}
 	if next(t, atBob).Text != "without Carol" {
 		t.Fatal("text lost after a member left")
 	}
-	if old, now := before[:60], string(alice.store.senderKeys[senderKeyID(senderKeyName(group, alice.lid))])[:60]; old == now {
+	if ownKey() == before {
 		t.Fatal("sender key outlived a member")
 	}
 }
@@ -120,6 +135,11 @@ func TestUndecryptableMessageArrivesOnTheSecondTry(t *testing.T) {
 			if got := next(t, atBob); got.Text != "after" || got.Attempt != 0 {
 				t.Fatalf("got %+v", got)
 			}
+			if err := bob.Wait(timeout(t)); err != nil {
+				t.Fatal(err)
+			}
+			bob.mu.Lock()
+			defer bob.mu.Unlock()
 			if len(bob.failures) != 0 {
 				t.Fatal("failure still booked")
 			}
@@ -171,7 +191,9 @@ func TestRepeatedFrameIsIgnored(t *testing.T) {
 	}
 	next(t, atAlice)
 	var frame waBinary.Node
+	r.mu.Lock()
 	r.spoil = func(to types.JID, enc *waBinary.Node) { frame = *enc }
+	r.mu.Unlock()
 	id, err := alice.SendText(t.Context(), bob.PN(), "three")
 	if err != nil {
 		t.Fatal(err)
