@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/worker/relay/value"
 )
@@ -115,7 +118,7 @@ func (m *reflected) sample(t reflect.Type) any {
 	case t.Implements(protoType) && t.Kind() == reflect.Pointer && t.Elem().Name() == "Message":
 		return map[string]string{"conversation": "Hello"}
 	case t.Implements(protoType) && t.Kind() == reflect.Pointer:
-		return map[string]string{}
+		return sampleProto(reflect.New(t.Elem()).Interface().(proto.Message).ProtoReflect().Descriptor())
 	case t == reflect.TypeFor[[]string]() && m.name == "IsOnWhatsApp":
 		return []string{"+4915123456789"}
 	case t.String() == "time.Time":
@@ -140,6 +143,20 @@ func (m *reflected) sample(t reflect.Type) any {
 		}
 	}
 	return reflect.Zero(t).Interface()
+}
+
+// sampleProto has the fields without which protojson refuses a message.
+func sampleProto(of protoreflect.MessageDescriptor) map[string]any {
+	sample := map[string]any{}
+	for i := range of.RequiredNumbers().Len() {
+		field := of.Fields().ByNumber(of.RequiredNumbers().Get(i))
+		if field.Message() != nil {
+			sample[field.JSONName()] = sampleProto(field.Message())
+		} else {
+			sample[field.JSONName()] = field.Default().Interface()
+		}
+	}
+	return sample
 }
 
 // sampleJID guesses from the method's name what kind of id it wants.

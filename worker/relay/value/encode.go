@@ -19,7 +19,7 @@ import (
 )
 
 // maxDepth stops at values that contain themselves.
-const maxDepth = 64
+const maxDepth = 256
 
 // JSON writes any Go value: protobuf messages as protojson, JIDs as strings,
 // times as RFC 3339 in UTC (null when zero), durations as Go text, bytes as
