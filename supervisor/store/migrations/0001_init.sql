@@ -84,7 +84,7 @@ create table workers (
     build         text not null,
     protocol      integer not null,
     started_at    timestamptz not null,
-    attached_at   timestamptz not null,
+    attached_at   timestamptz,         -- null: ended before anybody attached
     link          jsonb,               -- protojson of worker.v1.Link without QR and pairing code
     rss_bytes     bigint not null default 0,
     cpu_percent   double precision not null default 0,
@@ -94,7 +94,7 @@ create table workers (
     exited_at     timestamptz,
     exit_reason   text not null default '',
     exit_code     integer
-);
+) with (fillfactor = 50); -- updated at every look; room keeps the updates out of the index
 
 create table instance_history (
     id          bigint generated always as identity primary key,
@@ -114,7 +114,7 @@ create table feeds (
     instance_id text primary key references instances (id) on delete cascade,
     head        bigint not null default 0,
     generation  bigint not null default 0
-);
+) with (fillfactor = 50);
 
 -- seq is dense and ordered per instance. key is derived from what WhatsApp
 -- sent, so that a redelivery changes nothing. payload is
@@ -146,7 +146,7 @@ create table webhook_endpoints (
     delivered   bigint not null default 0,
     last_error  text not null default '',
     last_delivered_at timestamptz
-);
+) with (fillfactor = 50);
 create index webhook_endpoints_instance on webhook_endpoints (instance_id);
 
 -- Events that could not be delivered at once, and all later ones of the same

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"whatsapp-manager/supervisor/store"
 )
 
 // shared is the server of this test binary.
@@ -51,6 +53,17 @@ func NewURL(t testing.TB) string {
 		}
 	})
 	return u
+}
+
+// New returns a store on a fresh database, closed at the end of the test.
+func New(t testing.TB) *store.Store {
+	t.Helper()
+	st, err := store.Open(context.Background(), NewURL(t), store.WithMaxConns(4))
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(st.Close)
+	return st
 }
 
 func sharedServer() (*guarded, error) {

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store/db"
+)
+
+// Endpoint is a webhook: where events of an instance are delivered to. Every
+// seq up to Cursor is delivered, in the backlog, or not subscribed.
+type Endpoint struct {
+	ID              string
+	Instance        supervisor.ID
+	URL             string
+	Events          []string // empty: all
+	Headers         map[string]string
+	Secret          []byte // signs deliveries
+	Enabled         bool
+	Cursor          uint64
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	Delivered       int64
+	LastError       string // of the last failed try; empty after a success
+	LastDeliveredAt *time.Time
+}
+
+// CreateEndpoint inserts e; counters and LastError begin empty.
+func (s *Store) CreateEndpoint(ctx context.Context, e Endpoint) error {
+	const op = "store.CreateEndpoint"
+	headers, err := encodeHeaders(e.Headers)
+	if err != nil {
+		return failure(op, err)
+	}
+	return failure(op, s.q.CreateEndpoint(ctx, db.CreateEndpointParams{
+		ID: e.ID, InstanceID: string(e.Instance), Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: e.Secret,
+		Enabled: e.Enabled, Cursor: e.Cursor, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
+	}))
+}
+
+// Endpoint finds an endpoint by id.
+func (s *Store) Endpoint(ctx context.Context, id string) (Endpoint, error) {
+	const op = "store.Endpoint"
+	row, err := s.q.EndpointByID(ctx, id)
+	if err != nil {
+		return Endpoint{}, failure(op, err)
+	}
+	e, err := endpointOf(row)
+	return e, failure(op, err)
+}
+
+// EndpointsOf returns the endpoints of an instance, oldest first.
+func (s *Store) EndpointsOf(ctx context.Context, instance supervisor.ID) ([]Endpoint, error) {
+	rows, err := s.q.EndpointsOf(ctx, string(instance))
+	return endpointsOf("store.EndpointsOf", rows, err)
+}
+
+// AllEndpoints returns the endpoints of all instances that are not deleted,
+// oldest first.
+func (s *Store) AllEndpoints(ctx context.Context) ([]Endpoint, error) {
+	rows, err := s.q.AllEndpoints(ctx)
+	return endpointsOf("store.AllEndpoints", rows, err)
+}
+
+// UpdateEndpoint writes what its owner may change: URL, Events, Headers,
+// Secret, Enabled, UpdatedAt.
+func (s *Store) UpdateEndpoint(ctx context.Context, e Endpoint) error {
+	const op = "store.UpdateEndpoint"
+	headers, err := encodeHeaders(e.Headers)
+	if err != nil {
+		return failure(op, err)
+	}
+	n, err := s.q.UpdateEndpoint(ctx, db.UpdateEndpointParams{
+		ID: e.ID, Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: e.Secret, Enabled: e.Enabled, UpdatedAt: e.UpdatedAt,
+	})
+	return found(op, n, err)
+}
+
+// DeleteEndpoint removes an endpoint with its backlog and attempts.
+func (s *Store) DeleteEndpoint(ctx context.Context, id string) error {
+	n, err := s.q.DeleteEndpoint(ctx, id)
+	return found("store.DeleteEndpoint", n, err)
+}
+
+// AdvanceEndpoint moves the cursor forward, never back, and counts deliveries
+// made until at; with any, LastError is cleared. A cursor of 0 only counts.
+// An endpoint that was deleted meanwhile is no error.
+func (s *Store) AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error {
+	return failure("store.AdvanceEndpoint", s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{ID: id, Cursor: cursor, Delta: delivered, At: at}))
+}
+
+func endpointsOf(op string, rows []db.WebhookEndpoint, err error) ([]Endpoint, error) {
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	list := make([]Endpoint, len(rows))
+	for i, r := range rows {
+		if list[i], err = endpointOf(r); err != nil {
+			return nil, failure(op, err)
+		}
+	}
+	return list, nil
+}
+
+func endpointOf(r db.WebhookEndpoint) (Endpoint, error) {
+	e := Endpoint{
+		ID: r.ID, Instance: supervisor.ID(r.InstanceID), URL: r.Url, Events: r.Events, Secret: r.Secret, Enabled: r.Enabled,
+		Cursor: r.Cursor, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Delivered: r.Delivered, LastError: r.LastError, LastDeliveredAt: r.LastDeliveredAt,
+	}
+	if err := json.Unmarshal(r.Headers, &e.Headers); err != nil {
+		return Endpoint{}, fmt.Errorf("decode headers of endpoint %s: %w", r.ID, err)
+	}
+	return e, nil
+}
+
+func encodeHeaders(h map[string]string) ([]byte, error) {
+	if h == nil {
+		h = map[string]string{}
+	}
+	b, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode headers: %w", err)
+	}
+	return b, nil
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store/db"
+)
+
+// trimPage bounds how long a trim holds its locks.
+const trimPage = 5000
+
+// Event is one committed event of an instance's feed. Seq is dense and ordered
+// per instance; Key is unique per instance; Lane is the chat, within which
+// deliveries keep order. Payload is {"data": first argument, "args": [all]} as
+// whatsapp-web.js would emit it.
+type Event struct {
+	Instance        supervisor.ID
+	Seq             uint64
+	Key, Type, Lane string
+	Payload         json.RawMessage
+	At              time.Time
+}
+
+// Events returns up to limit events behind after, in ascending order.
+func (s *Store) Events(ctx context.Context, instance supervisor.ID, after uint64, limit int) ([]Event, error) {
+	rows, err := s.q.EventsAfter(ctx, db.EventsAfterParams{InstanceID: string(instance), After: after, Lim: limit})
+	return eventsOf(rows), failure("store.Events", err)
+}
+
+// EventsOf returns those of the events that are still in the feed, in
+// ascending order.
+func (s *Store) EventsOf(ctx context.Context, instance supervisor.ID, seqs []uint64) ([]Event, error) {
+	rows, err := s.q.EventsOf(ctx, db.EventsOfParams{InstanceID: string(instance), Seqs: signed(seqs)})
+	return eventsOf(rows), failure("store.EventsOf", err)
+}
+
+// FeedHead returns the highest committed seq of the instance, 0 before the
+// first event.
+func (s *Store) FeedHead(ctx context.Context, instance supervisor.ID) (uint64, error) {
+	head, err := s.q.FeedHead(ctx, string(instance))
+	return head, failure("store.FeedHead", err)
+}
+
+// SeqBefore returns the highest seq whose event is older than the time, 0 when
+// there is none: up to there a retention may trim.
+func (s *Store) SeqBefore(ctx context.Context, instance supervisor.ID, before time.Time) (uint64, error) {
+	seq, err := s.q.SeqBefore(ctx, db.SeqBeforeParams{InstanceID: string(instance), Before: before})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return seq, failure("store.SeqBefore", err)
+}
+
+// TrimEvents deletes events up to and including upTo and returns how many. It
+// keeps what an enabled endpoint has not passed yet and what is in any
+// endpoint's backlog, dead letters included.
+func (s *Store) TrimEvents(ctx context.Context, instance supervisor.ID, upTo uint64) (int, error) {
+	total := 0
+	for {
+		n, err := s.q.TrimEvents(ctx, db.TrimEventsParams{InstanceID: string(instance), UpTo: upTo, Lim: trimPage})
+		total += int(n)
+		if err != nil || n < trimPage {
+			return total, failure("store.TrimEvents", err)
+		}
+	}
+}
+
+func eventsOf(rows []db.Event) []Event {
+	events := make([]Event, len(rows))
+	for i, r := range rows {
+		events[i] = Event{
+			Instance: supervisor.ID(r.InstanceID), Seq: r.Seq, Key: r.Key, Type: r.Type, Lane: r.Lane, Payload: r.Payload, At: r.At,
+		}
+	}
+	return events
+}
+
+// signed is how Postgres counts; no feed gets to 2⁶³.
+func signed(seqs []uint64) []int64 {
+	s := make([]int64, len(seqs))
+	for i, v := range seqs {
+		s[i] = int64(v)
+	}
+	return s
+}

@@ -1,0 +1,27 @@
+-- name: CreateEndpoint :exec
+insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: EndpointByID :one
+select * from webhook_endpoints where id = $1;
+
+-- name: EndpointsOf :many
+select * from webhook_endpoints where instance_id = $1 order by created_at, id;
+
+-- name: AllEndpoints :many
+select e.* from webhook_endpoints e join instances i on i.id = e.instance_id
+where i.deleted_at is null order by e.created_at, e.id;
+
+-- name: UpdateEndpoint :execrows
+update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, enabled = $6, updated_at = $7 where id = $1;
+
+-- name: DeleteEndpoint :execrows
+delete from webhook_endpoints where id = $1;
+
+-- name: AdvanceEndpoint :exec
+update webhook_endpoints set
+    cursor = greatest(cursor, $2),
+    delivered = delivered + sqlc.arg(delta)::bigint,
+    last_delivered_at = case when sqlc.arg(delta)::bigint > 0 then greatest(last_delivered_at, sqlc.arg(at)::timestamptz) else last_delivered_at end,
+    last_error = case when sqlc.arg(delta)::bigint > 0 then '' else last_error end
+where id = $1;

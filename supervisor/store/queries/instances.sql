@@ -1,0 +1,50 @@
+-- name: CreateInstance :exec
+insert into instances (id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at)
+values ($1, $2, $3, $4, $5, 0, $6, '', $7, $8, $9);
+
+-- name: CreateFeed :exec
+insert into feeds (instance_id) values ($1);
+
+-- name: InstanceByID :one
+select * from instances where id = $1 and deleted_at is null;
+
+-- name: InstancesPage :many
+select * from instances
+where deleted_at is null and (sqlc.arg(owner)::text = '' or owner_id = sqlc.arg(owner)::text)
+order by created_at desc, id
+limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
+
+-- name: CountInstances :one
+select count(*) from instances
+where deleted_at is null and (sqlc.arg(owner)::text = '' or owner_id = sqlc.arg(owner)::text);
+
+-- name: DeletedInstances :many
+select * from instances where deleted_at is not null order by deleted_at, id;
+
+-- name: WorkersOf :many
+select * from workers where instance_id = any(sqlc.arg(ids)::text[]);
+
+-- name: UpdateInstance :execrows
+update instances set
+    name = coalesce(sqlc.narg(name)::text, name),
+    description = coalesce(sqlc.narg(description)::text, description),
+    sends_per_minute = coalesce(sqlc.narg(sends_per_minute)::int, sends_per_minute),
+    updated_at = now()
+where id = $1 and deleted_at is null;
+
+-- name: MarkDeleted :execrows
+update instances set deleted_at = coalesce(deleted_at, sqlc.arg(at)::timestamptz), desired = 'stop'
+where id = $1;
+
+-- name: DeleteInstance :execrows
+delete from instances where id = $1;
+
+-- name: HistoryPage :many
+select * from instance_history where instance_id = $1
+order by id desc limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
+
+-- name: CountHistory :one
+select count(*) from instance_history where instance_id = $1;
+
+-- name: CountMessages :one
+select count(*) from messages where instance_id = $1;

@@ -1,0 +1,20 @@
+-- name: InsertKey :exec
+insert into api_keys (id, instance_id, name, hash, prefix, created_at, last_used_at, revoked_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: KeysOf :many
+select * from api_keys where instance_id = $1 order by created_at, id;
+
+-- name: InstanceByKeyHash :one
+select sqlc.embed(i), sqlc.embed(k)
+from api_keys k join instances i on i.id = k.instance_id
+where k.hash = $1 and k.revoked_at is null and i.deleted_at is null;
+
+-- name: RevokeKey :execrows
+update api_keys set revoked_at = coalesce(revoked_at, sqlc.arg(at)::timestamptz)
+where instance_id = $1 and id = $2;
+
+-- name: TouchKeys :exec
+update api_keys k set last_used_at = greatest(k.last_used_at, t.at)
+from (select unnest(sqlc.arg(ids)::text[]) as id, unnest(sqlc.arg(ats)::timestamptz[]) as at) t
+where k.id = t.id;
