@@ -2,24 +2,196 @@ package mirror
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"time"
 
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
 )
 
-// Apply writes one change and its events in one transaction. A redelivery
-// changes nothing and succeeds. After an error nothing was written, or all of
-// it was and the next try will find that out. ErrFenced is final.
+// Apply writes one change and its events in one transaction (a history in
+// several, each of which stands for itself). A redelivery changes nothing and
+// succeeds. After an error nothing was written, or all of it was and the next
+// try will find that out. ErrFenced is final.
 func (m *Mirror) Apply(ctx context.Context, change inbound.Change) error {
-	return errors.New("not built yet")
+	_, err := m.apply(ctx, change)
+	return err
 }
 
 // RecordSent writes what this device has sent and the server has acknowledged
 // (see inbound.Sent), with its events, and returns the message as it is now,
-// receipts that were faster included. For a reaction, an edit or a revocation
-// it returns the message that was changed. A second call for the same message
-// changes nothing and returns it.
+// receipts that were faster included. For a reaction, an edit, a vote or a
+// revocation it returns the message that was changed, ErrNotFound when the
+// mirror lacks it. A second call for the same message changes nothing and
+// returns it.
 func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.Message, error) {
-	return shape.Message{}, errors.New("not built yet")
+	done, err := m.apply(ctx, change)
+	if err != nil {
+		return shape.Message{}, err
+	}
+	if done != nil {
+		return *done, nil
+	}
+	var chat, id string
+	switch op := change.Op.(type) {
+	case *inbound.Message:
+		chat, id = op.Chat, op.ID
+	case *inbound.Reaction:
+		chat, id = op.Chat, op.Target
+	case *inbound.Edit:
+		chat, id = op.Chat, op.Target
+	case *inbound.Revoke:
+		chat, id = op.Chat, op.Target
+	case *inbound.Vote:
+		chat, id = op.Chat, op.Target
+	default:
+		return shape.Message{}, fmt.Errorf("record sent: %T is nothing that is sent", change.Op)
+	}
+	row, found, err := m.find(ctx, chat, id)
+	switch {
+	case err != nil:
+		return shape.Message{}, err
+	case !found:
+		return shape.Message{}, ErrNotFound
+	}
+	return m.render(row), nil
+}
+
+// apply returns the message that a new message became, nil for all else.
+func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Message, error) {
+	if err := m.meet(ctx, change.Account); err != nil {
+		return nil, err
+	}
+	switch op := change.Op.(type) {
+	case *inbound.History:
+		return nil, m.learn(ctx, change, op)
+	case *inbound.Groups:
+		return nil, m.learnGroups(ctx, change, op)
+	case *inbound.OwnName:
+		acct := m.Account()
+		acct.PushName = op.Name
+		return nil, m.SetAccount(ctx, acct)
+	}
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	if err := m.merge(ctx, change.Aliases); err != nil {
+		return nil, err
+	}
+	var done *shape.Message
+	err := m.write(ctx, func(ctx context.Context, careful bool) (*plan, error) {
+		done = nil
+		w := &writer{Mirror: m, plan: newPlan(), change: change, careful: careful, now: m.now()}
+		w.aliases(ctx, change.Aliases)
+		w.contacts(ctx, change.Contacts)
+		var err error
+		switch op := change.Op.(type) {
+		case nil:
+		case *inbound.Message:
+			done, err = w.message(ctx, op)
+		case *inbound.Reaction:
+			err = w.reaction(ctx, op)
+		case *inbound.Edit:
+			err = w.edit(ctx, op)
+		case *inbound.Revoke:
+			err = w.revoke(ctx, op)
+		case *inbound.Vote:
+			err = w.vote(ctx, op)
+		case *inbound.Receipt:
+			err = w.receipt(ctx, op)
+		case *inbound.ChatSetting:
+			err = w.setting(ctx, op)
+		case *inbound.ClearChat:
+			err = w.clear(ctx, op)
+		case *inbound.DeleteForMe:
+			err = w.deleteForMe(ctx, op)
+		case *inbound.Star:
+			err = w.star(ctx, op)
+		case *inbound.GroupChange:
+			err = w.group(ctx, op)
+		case *inbound.Call:
+			err = w.emit("call:"+op.Call.ID, "call", op.Call.From, time.Time{}, op.Call)
+		default:
+			err = fmt.Errorf("apply change: unknown kind %T", op)
+		}
+		return w.plan, err
+	})
+	return done, err
+}
+
+// meet makes sure that the account of a change is the one on record.
+func (m *Mirror) meet(ctx context.Context, acct inbound.Account) error {
+	have := m.Account()
+	if acct.JID.IsEmpty() || (have.ID() == acct.ID() && shape.ID(have.LID) == shape.ID(acct.LID)) {
+		return nil
+	}
+	return m.SetAccount(ctx, acct)
+}
+
+// writer works out one change.
+type writer struct {
+	*Mirror
+	*plan
+	change  inbound.Change
+	careful bool
+	now     time.Time
+}
+
+// contacts writes names that differ from what was last written.
+func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
+	for _, c := range contacts {
+		if c.Saved {
+			w.put.SaveContact(ctx, db.SaveContactParams{
+				InstanceID: w.instance, ID: c.ID, Lid: c.LID, Name: c.Name, ShortName: c.ShortName,
+			})
+			w.then(func() { delete(w.cache.chats, c.ID) })
+			continue
+		}
+		if c.BusinessName == "" && c.LID == "" && w.cache.names[c.ID] == c.PushName {
+			continue
+		}
+		w.put.LearnContact(ctx, db.LearnContactParams{
+			InstanceID: w.instance, ID: c.ID, Lid: c.LID,
+			PushName: shape.Clean(c.PushName), BusinessName: shape.Clean(c.BusinessName),
+		})
+		w.then(func() {
+			if ch, ok := w.cache.chats[c.ID]; ok {
+				w.cache.putChat(ch.named(c))
+			}
+			if c.PushName != "" {
+				w.cache.putName(c.ID, c.PushName)
+			}
+		})
+	}
+}
+
+// chatNow is the chat as it will be once the names of this change are written.
+func (w *writer) chatNow(ctx context.Context, id string) (chat, error) {
+	ch, err := w.chat(ctx, id)
+	for _, c := range w.change.Contacts {
+		if c.ID == id {
+			ch = ch.named(c)
+		}
+	}
+	return ch, err
+}
+
+// named takes over the names that an event told.
+func (c chat) named(with inbound.Contact) chat {
+	if with.Saved {
+		c.savedName = with.Name
+	}
+	if with.PushName != "" {
+		c.pushName = with.PushName
+	}
+	if with.BusinessName != "" {
+		c.verifiedAs = with.BusinessName
+	}
+	return c
+}
+
+// remember keeps the chat as it is after the commit.
+func (w *writer) remember(ch chat) {
+	ch.exists = true
+	w.then(func() { w.cache.putChat(ch) })
 }

@@ -59,7 +59,8 @@ type chat struct {
 	db.Chat
 	exists                          bool
 	savedName, pushName, verifiedAs string
-	others                          int // participants of a group but us; 0: not known
+	others                          int  // participants of a group but us; 0: not known
+	announce                        bool // only admins of the group may write
 }
 
 // chat returns a chat as it is, or as a new one would be. The caller holds writing.
@@ -67,11 +68,10 @@ func (m *Mirror) chat(ctx context.Context, id string) (chat, error) {
 	if ch, ok := m.cache.chats[id]; ok {
 		return ch, nil
 	}
-	ch, metadata, err := m.readChat(ctx, id)
+	ch, _, err := m.readChat(ctx, id)
 	if err != nil {
 		return ch, err
 	}
-	ch.others = m.others(metadata)
 	m.cache.putChat(ch)
 	return ch, nil
 }
@@ -93,13 +93,19 @@ func (m *Mirror) readChat(ctx context.Context, id string) (chat, *shape.GroupMet
 	if err != nil {
 		return chat{}, nil, fmt.Errorf("read chat: %w", err)
 	}
-	ch := chat{
-		Chat: row.Chat, exists: true,
-		savedName: row.ContactName, pushName: row.ContactPushName, verifiedAs: row.ContactBusinessName,
-	}
 	metadata, err := decodeMetadata(row.Chat.Metadata)
-	ch.Metadata = nil
-	return ch, metadata, err
+	if err != nil {
+		return chat{}, nil, err
+	}
+	return m.chatOf(row.Chat, row.ContactName, row.ContactPushName, row.ContactBusinessName, metadata), metadata, nil
+}
+
+func (m *Mirror) chatOf(row db.Chat, saved, push, verified string, g *shape.GroupMetadata) chat {
+	row.Metadata = nil
+	return chat{
+		Chat: row, exists: true, savedName: saved, pushName: push, verifiedAs: verified,
+		others: m.others(g), announce: g != nil && g.Announce,
+	}
 }
 
 func decodeMetadata(encoded []byte) (*shape.GroupMetadata, error) {
@@ -134,7 +140,7 @@ func (c chat) shape() shape.Chat {
 		ID:             shape.NewWid(c.ID),
 		Name:           c.title(),
 		IsGroup:        shape.IsGroup(c.ID),
-		IsReadOnly:     c.ReadOnly,
+		IsReadOnly:     c.ReadOnly || c.announce, // as upstream: also for admins
 		UnreadCount:    int(c.UnreadCount),
 		Timestamp:      c.Timestamp,
 		Archived:       c.Archived,

@@ -1,10 +1,7 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -13,16 +10,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"whatsapp-manager/worker/mirror/db"
-	"whatsapp-manager/worker/shape"
 )
 
 // FeedEvent is one event as whatsapp-web.js has it.
 type FeedEvent struct {
-	Key  string // unique per instance; a second one with the same key is skipped
-	Type string // message, qr, ready …
-	Lane string // deliveries keep the order within a lane; "" for session events
-	Args []any  // the arguments of the event, in order
-	At   time.Time
+	Key  string    // unique per instance; a second one with the same key is skipped
+	Type string    // message, qr, ready …
+	Lane string    // deliveries keep the order within a lane; "" for session events
+	Args []any     // the arguments of the event, in order
+	At   time.Time // zero: now
 }
 
 // Append adds events that are not about the mirror (qr, ready, disconnected …)
@@ -34,7 +30,8 @@ func (m *Mirror) Append(ctx context.Context, events ...FeedEvent) error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
 	err := m.write(ctx, func(context.Context, bool) (*plan, error) {
-		p := &plan{checkKeys: true}
+		p := newPlan()
+		p.checkKeys = true
 		for _, e := range events {
 			if err := p.emit(e.Key, e.Type, e.Lane, e.At, e.Args...); err != nil {
 				return nil, err
@@ -48,66 +45,7 @@ func (m *Mirror) Append(ctx context.Context, events ...FeedEvent) error {
 	return nil
 }
 
-// plan is what one transaction will write.
-type plan struct {
-	statements []statement
-	events     []event
-	checkKeys  bool     // an event may be there already: ask before writing
-	after      []func() // changes of the cache, for when it is committed
-}
-
-type statement struct {
-	sql  string
-	args []any
-}
-
-type event struct {
-	key, kind, lane string
-	payload         []byte
-	at              time.Time
-}
-
-func (p *plan) exec(sql string, args ...any) {
-	p.statements = append(p.statements, statement{sql, args})
-}
-
-func (p *plan) then(f func()) { p.after = append(p.after, f) }
-
-func (p *plan) empty() bool { return len(p.statements) == 0 && len(p.events) == 0 }
-
-// emit adds an event. Arguments that are encoded already pass as json.RawMessage.
-func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
-	var payload bytes.Buffer
-	encoded := make([][]byte, len(args))
-	for i, arg := range args {
-		var err error
-		if encoded[i], err = shape.Marshal(arg); err != nil {
-			return fmt.Errorf("encode %s: %w", kind, err)
-		}
-	}
-	payload.WriteString(`{"data":`)
-	if len(encoded) > 0 {
-		payload.Write(encoded[0])
-	} else {
-		payload.WriteString("null")
-	}
-	payload.WriteString(`,"args":[`)
-	payload.Write(bytes.Join(encoded, []byte{','}))
-	payload.WriteString(`]}`)
-	p.events = append(p.events, event{boundKey(key), kind, lane, payload.Bytes(), at})
-	return nil
-}
-
-// boundKey keeps a key within what an index entry can hold.
-func boundKey(key string) string {
-	if len(key) <= 512 {
-		return key
-	}
-	sum := sha256.Sum256([]byte(key))
-	return key[:64] + "#" + hex.EncodeToString(sum[:])
-}
-
-// Errors of feed_advance (see the migration).
+// Errors of feed_advance (see the migration) and of unique indexes.
 const (
 	codeFenced    = "WM001"
 	codeHeadMoved = "WM002"
@@ -115,13 +53,16 @@ const (
 )
 
 // maxTries bounds how often a write is worked out again because the database
-// held something else than expected. Each reason can occur once in practice.
+// held something else than expected. Each reason occurs once in practice.
 const maxTries = 4
 
-// write works a plan out and commits it, and does so again when the database
-// turns out to hold more than we thought: careful is true then, and the plan
-// must look before it inserts. The caller holds writing.
-func (m *Mirror) write(ctx context.Context, build func(ctx context.Context, careful bool) (*plan, error)) error {
+// builder works out what to write. careful is true when the database turned
+// out to hold more than expected: it must look before it inserts then.
+type builder func(ctx context.Context, careful bool) (*plan, error)
+
+// write works a plan out and commits it, again and carefully when the first
+// try met something unexpected. The caller holds writing.
+func (m *Mirror) write(ctx context.Context, build builder) error {
 	careful, checkKeys := false, false
 	var err error
 	for range maxTries {
@@ -134,9 +75,6 @@ func (m *Mirror) write(ctx context.Context, build func(ctx context.Context, care
 		if p, err = build(ctx, careful); err != nil {
 			return err
 		}
-		if p == nil || p.empty() {
-			return nil
-		}
 		if checkKeys || p.checkKeys {
 			if err := m.skipKnown(ctx, p); err != nil {
 				return err
@@ -148,13 +86,12 @@ func (m *Mirror) write(ctx context.Context, build func(ctx context.Context, care
 		if err = m.commit(ctx, p); err == nil {
 			return nil
 		}
-		var pgErr *pgconn.PgError
 		m.loaded = false // whatever happened, what we believe is in doubt
 		m.cache.forget()
-		if !errors.As(err, &pgErr) {
-			return err
-		}
+		var pgErr *pgconn.PgError
 		switch {
+		case !errors.As(err, &pgErr):
+			return err
 		case pgErr.Code == codeFenced:
 			return ErrFenced
 		case pgErr.Code == codeHeadMoved:
@@ -201,27 +138,30 @@ func (m *Mirror) skipKnown(ctx context.Context, p *plan) error {
 // commit sends the plan as one pipelined batch, which Postgres runs as one
 // transaction: nothing of it stays when any statement fails.
 func (m *Mirror) commit(ctx context.Context, p *plan) error {
-	head := m.head.Load()
-	batch := &pgx.Batch{}
-	batch.Queue(db.AdvanceFeed, m.instance, m.generation, int64(head), int64(len(p.events)))
-	for _, s := range p.statements {
-		batch.Queue(s.sql, s.args...)
-	}
+	head := int64(m.head.Load())
+	batch := &recorder{}
+	put := db.New(batch)
+	put.AdvanceFeed(ctx, db.AdvanceFeedParams{
+		InstanceID: m.instance, Generation: m.generation, FromHead: head, Count: int64(len(p.events)),
+	})
+	batch.QueuedQueries = append(batch.QueuedQueries, p.recorded.QueuedQueries...)
 	now := m.now()
 	for i, e := range p.events {
 		at := e.at
 		if at.IsZero() {
 			at = now
 		}
-		batch.Queue(db.InsertEvent, m.instance, int64(head)+int64(i)+1, e.key, e.kind, e.lane, e.payload, at)
+		put.InsertEvent(ctx, db.InsertEventParams{
+			InstanceID: m.instance, Seq: head + int64(i) + 1, Key: e.key, Type: e.kind, Lane: e.lane, Payload: e.payload, At: at,
+		})
 	}
-	if err := m.send(ctx, batch); err != nil {
+	if err := m.send(ctx, &batch.Batch); err != nil {
 		return fmt.Errorf("write mirror: %w", err)
 	}
 	for _, f := range p.after {
 		f()
 	}
-	m.raise(head + uint64(len(p.events)))
+	m.raise(uint64(head) + uint64(len(p.events)))
 	return nil
 }
 

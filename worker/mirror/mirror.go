@@ -141,16 +141,24 @@ func (m *Mirror) SetAccount(ctx context.Context, acct inbound.Account) error {
 	}
 	m.writing.Lock()
 	defer m.writing.Unlock()
-	err := m.write(ctx, func(context.Context, bool) (*plan, error) {
-		p := &plan{}
-		p.exec(db.PutAccount, m.instance, acct.ID(), shape.ID(acct.LID), shape.Clean(acct.PushName), shape.Clean(acct.Platform))
+	err := m.write(ctx, func(ctx context.Context, _ bool) (*plan, error) {
+		p := newPlan()
+		m.putAccount(ctx, p, acct)
 		return p, nil
 	})
 	if err != nil {
 		return fmt.Errorf("set account: %w", err)
 	}
-	m.account.Store(&acct)
 	return nil
+}
+
+// putAccount records the account and makes it known once that is committed.
+func (m *Mirror) putAccount(ctx context.Context, p *plan, acct inbound.Account) {
+	p.put.PutAccount(ctx, db.PutAccountParams{
+		InstanceID: m.instance, ID: acct.ID(), Lid: shape.ID(acct.LID),
+		PushName: shape.Clean(acct.PushName), Platform: shape.Clean(acct.Platform),
+	})
+	p.then(func() { m.account.Store(&acct) })
 }
 
 // me returns our own serialised id.

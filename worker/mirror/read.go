@@ -3,10 +3,16 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -27,11 +33,16 @@ type Record struct {
 
 // Filter chooses messages of a chat.
 type Filter struct {
-	Limit  int   // at most; 0: all
+	Limit  int   // at most; 0 or more than MaxMessages: MaxMessages
 	FromMe *bool // only own, or only those of others
-	// Before continues below an older page: only messages older than this one, by WhatsApp's id.
+	// Before continues below an older page: only messages older than this one,
+	// by WhatsApp's id. ErrNotFound when the chat does not have it.
 	Before string
 }
+
+// MaxMessages bounds one answer, because a worker's memory is bounded; Before
+// reaches what is older.
+const MaxMessages = 5000
 
 // Ref names a message for a read receipt.
 type Ref struct {
@@ -40,55 +51,231 @@ type Ref struct {
 	At     int64 // seconds
 }
 
+// canonical returns the id under which the mirror keeps somebody.
+func (m *Mirror) canonical(ctx context.Context, id string) (string, error) {
+	if !shape.IsLID(id) {
+		return id, nil
+	}
+	if acct := m.Account(); id == shape.ID(acct.LID) {
+		return acct.ID(), nil
+	}
+	row, err := m.q.OneContact(ctx, db.OneContactParams{InstanceID: m.instance, ID: id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return id, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read contact: %w", err)
+	}
+	return row.ID, nil
+}
+
 // Chats returns all chats with their last message, pinned ones first, then the
-// newest.
+// newest. Channels and the status list are not among them.
 func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
-	return nil, errors.New("not built yet")
+	rows, err := m.q.Chats(ctx, m.instance)
+	if err != nil {
+		return nil, fmt.Errorf("read chats: %w", err)
+	}
+	newest, err := m.q.NewestOfEach(ctx, m.instance)
+	if err != nil {
+		return nil, fmt.Errorf("read newest messages: %w", err)
+	}
+	last := make(map[string]db.Message, len(newest))
+	for _, r := range newest {
+		last[r.Message.Chat] = r.Message
+	}
+	chats := make([]shape.Chat, 0, len(rows))
+	for _, row := range rows {
+		message, has := last[row.Chat.ID]
+		if !listed(row.Chat, has) {
+			continue
+		}
+		metadata, err := decodeMetadata(row.Chat.Metadata)
+		if err != nil {
+			return nil, err
+		}
+		ch := m.chatOf(row.Chat, row.ContactName, row.ContactPushName, row.ContactBusinessName, metadata).shape()
+		ch.GroupMetadata = metadata
+		if has {
+			rendered := m.render(message)
+			ch.LastMessage = &rendered
+		}
+		chats = append(chats, ch)
+	}
+	return chats, nil
+}
+
+// listed leaves out channels, and chats of which only a setting is known.
+func listed(c db.Chat, hasMessage bool) bool {
+	if strings.HasSuffix(c.ID, "@"+types.NewsletterServer) {
+		return false
+	}
+	return hasMessage || c.Timestamp > 0 || shape.IsGroup(c.ID)
 }
 
 // Chat returns one chat with its last message, by id in either form, or ErrNotFound.
 func (m *Mirror) Chat(ctx context.Context, id string) (shape.Chat, error) {
-	return shape.Chat{}, errors.New("not built yet")
-}
-
-// Contacts returns all persons known, ourselves, and all groups, as upstream does.
-func (m *Mirror) Contacts(ctx context.Context) ([]shape.Contact, error) {
-	return nil, errors.New("not built yet")
-}
-
-// Contact returns one contact by id in either form; a valid id that is not
-// known gives a contact without names, as upstream does.
-func (m *Mirror) Contact(ctx context.Context, id string) (shape.Contact, error) {
-	return shape.Contact{}, errors.New("not built yet")
+	id, err := m.canonical(ctx, id)
+	if err != nil {
+		return shape.Chat{}, err
+	}
+	row, metadata, err := m.readChat(ctx, id)
+	if err != nil {
+		return shape.Chat{}, err
+	}
+	if !row.exists {
+		return shape.Chat{}, ErrNotFound
+	}
+	ch := row.shape()
+	ch.GroupMetadata = metadata
+	last, err := m.newest(ctx, id, Filter{Limit: 1}, []string{})
+	if err != nil {
+		return shape.Chat{}, err
+	}
+	if len(last) > 0 {
+		rendered := m.render(last[0])
+		ch.LastMessage = &rendered
+	}
+	return ch, nil
 }
 
 // Messages returns messages of a chat, oldest first, without notifications; of
-// those that the filter lets through the newest.
+// those that the filter lets through the newest. An unknown chat has none.
 func (m *Mirror) Messages(ctx context.Context, chat string, f Filter) ([]shape.Message, error) {
-	return nil, errors.New("not built yet")
+	chat, err := m.canonical(ctx, chat)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.newest(ctx, chat, f, shape.Notifications)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]shape.Message, 0, len(rows))
+	for _, row := range slices.Backward(rows) {
+		messages = append(messages, m.render(row))
+	}
+	return messages, nil
+}
+
+// newest reads a page of a chat, newest first.
+func (m *Mirror) newest(ctx context.Context, chat string, f Filter, without []string) ([]db.Message, error) {
+	limit := f.Limit
+	if limit <= 0 || limit > MaxMessages {
+		limit = MaxMessages
+	}
+	place := db.NewestParams{
+		InstanceID: m.instance, Chat: chat, BeforeTimestamp: math.MaxInt64, BeforePosition: math.MaxInt64,
+		Without: without, AtMost: int32(limit),
+	}
+	if f.Before != "" {
+		row, found, err := m.find(ctx, chat, f.Before)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, ErrNotFound
+		}
+		place.BeforeTimestamp, place.BeforePosition = row.Timestamp, row.Position
+	}
+	if f.FromMe == nil {
+		rows, err := m.q.Newest(ctx, place)
+		if err != nil {
+			return nil, fmt.Errorf("read messages: %w", err)
+		}
+		messages := make([]db.Message, len(rows))
+		for i, r := range rows {
+			messages[i] = r.Message
+		}
+		return messages, nil
+	}
+	rows, err := m.q.NewestFrom(ctx, db.NewestFromParams{
+		InstanceID: m.instance, Chat: chat, FromMe: *f.FromMe, BeforeTimestamp: place.BeforeTimestamp,
+		BeforePosition: place.BeforePosition, Without: without, AtMost: place.AtMost,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	messages := make([]db.Message, len(rows))
+	for i, r := range rows {
+		messages[i] = r.Message
+	}
+	return messages, nil
 }
 
 // Message returns one message by its serialised id, in any form of its chat's
-// id, or by WhatsApp's bare id; ErrNotFound when the mirror lacks it.
+// id, or by WhatsApp's bare id; ErrNotFound when the mirror lacks it or the
+// text is no message id.
 func (m *Mirror) Message(ctx context.Context, id string) (Record, error) {
-	return Record{}, errors.New("not built yet")
+	row, err := m.locate(ctx, id)
+	if err != nil {
+		return Record{}, err
+	}
+	r := Record{
+		Shape: m.render(row), Raw: decodeRaw(row.Raw), ID: row.ID, FromMe: row.FromMe, ServerID: int(row.ServerID),
+	}
+	if r.Chat, err = shape.ParseID(row.Chat); err != nil {
+		return Record{}, fmt.Errorf("message in chat: %w", err)
+	}
+	if r.Sender, err = shape.ParseID(row.Sender); err != nil {
+		return Record{}, fmt.Errorf("author of message: %w", err)
+	}
+	return r, nil
+}
+
+// locate finds a message by an id as callers have it.
+func (m *Mirror) locate(ctx context.Context, id string) (db.Message, error) {
+	if !strings.Contains(id, "_") {
+		rows, err := m.q.MessagesByID(ctx, db.MessagesByIDParams{InstanceID: m.instance, ID: shape.CleanMessageID(id)})
+		if err != nil {
+			return db.Message{}, fmt.Errorf("read message: %w", err)
+		}
+		if len(rows) == 0 {
+			return db.Message{}, ErrNotFound
+		}
+		return rows[0].Message, nil
+	}
+	parsed, err := shape.ParseMessageID(id)
+	if err != nil {
+		return db.Message{}, ErrNotFound
+	}
+	chat, err := m.canonical(ctx, parsed.Remote)
+	if err != nil {
+		return db.Message{}, err
+	}
+	row, found, err := m.find(ctx, chat, shape.CleanMessageID(parsed.ID))
+	switch {
+	case err != nil:
+		return db.Message{}, err
+	case !found:
+		return db.Message{}, ErrNotFound
+	}
+	return row, nil
 }
 
 // Unread returns the messages of others that make up the unread count, newest
-// first, at most 1,000.
+// first, at most 1,000. A chat that is only marked unread has none.
 func (m *Mirror) Unread(ctx context.Context, chat string) ([]Ref, error) {
-	return nil, errors.New("not built yet")
-}
-
-// MarkSeen sets the unread count to zero, with its event. Unknown chats are fine.
-func (m *Mirror) MarkSeen(ctx context.Context, chat string) error { return errors.New("not built yet") }
-
-// Reactions returns the reactions to a message by emoji; none gives nil.
-func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList, error) {
-	return nil, errors.New("not built yet")
-}
-
-// Info returns who has received, read and played an own message.
-func (m *Mirror) Info(ctx context.Context, id string) (shape.MessageInfo, error) {
-	return shape.MessageInfo{}, errors.New("not built yet")
+	chat, err := m.canonical(ctx, chat)
+	if err != nil {
+		return nil, err
+	}
+	row, _, err := m.readChat(ctx, chat)
+	if err != nil || row.UnreadCount <= 0 {
+		return nil, err
+	}
+	rows, err := m.q.NewestIncoming(ctx, db.NewestIncomingParams{
+		InstanceID: m.instance, Chat: chat, Limit: min(row.UnreadCount, 1000),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read unread messages: %w", err)
+	}
+	refs := make([]Ref, 0, len(rows))
+	for _, r := range rows {
+		sender, err := shape.ParseID(r.Sender)
+		if err != nil {
+			continue // no address to send a receipt to
+		}
+		refs = append(refs, Ref{ID: r.ID, Sender: sender, At: r.Timestamp})
+	}
+	return refs, nil
 }

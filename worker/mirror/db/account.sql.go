@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const OneAccount = `-- name: OneAccount :one
+const oneAccount = `-- name: OneAccount :one
 select id, lid, push_name, platform from accounts where instance_id = $1
 `
 
@@ -21,7 +21,7 @@ type OneAccountRow struct {
 }
 
 func (q *Queries) OneAccount(ctx context.Context, instanceID string) (OneAccountRow, error) {
-	row := q.db.QueryRow(ctx, OneAccount, instanceID)
+	row := q.db.QueryRow(ctx, oneAccount, instanceID)
 	var i OneAccountRow
 	err := row.Scan(
 		&i.ID,
@@ -32,7 +32,7 @@ func (q *Queries) OneAccount(ctx context.Context, instanceID string) (OneAccount
 	return i, err
 }
 
-const PutAccount = `-- name: PutAccount :exec
+const putAccount = `-- name: PutAccount :exec
 insert into accounts (instance_id, id, lid, push_name, platform) values ($1, $2, $3, $4, $5)
 on conflict (instance_id) do update
 set id = excluded.id, lid = excluded.lid, push_name = excluded.push_name, platform = excluded.platform
@@ -47,7 +47,7 @@ type PutAccountParams struct {
 }
 
 func (q *Queries) PutAccount(ctx context.Context, arg PutAccountParams) error {
-	_, err := q.db.Exec(ctx, PutAccount,
+	_, err := q.db.Exec(ctx, putAccount,
 		arg.InstanceID,
 		arg.ID,
 		arg.Lid,

@@ -9,7 +9,35 @@ import (
 	"context"
 )
 
-const DropChat = `-- name: DropChat :exec
+const aliasState = `-- name: AliasState :one
+select exists (select 1 from contacts c where c.instance_id = $1 and c.id = $2::text and c.lid = $3::text) as noted,
+    (exists (select 1 from contacts c where c.instance_id = $1 and c.id = $3::text)
+     or exists (select 1 from chats c where c.instance_id = $1 and c.id = $3::text)
+     or exists (select 1 from messages m where m.instance_id = $1 and m.chat = $3::text)
+     or exists (select 1 from receipts r where r.instance_id = $1 and r.chat = $3::text)
+     or exists (select 1 from reactions r where r.instance_id = $1 and r.chat = $3::text))::bool as unmerged
+`
+
+type AliasStateParams struct {
+	InstanceID string
+	ID         string
+	Lid        string
+}
+
+type AliasStateRow struct {
+	Noted    bool
+	Unmerged bool
+}
+
+// What there is to do about a hidden id whose phone number is known.
+func (q *Queries) AliasState(ctx context.Context, arg AliasStateParams) (AliasStateRow, error) {
+	row := q.db.QueryRow(ctx, aliasState, arg.InstanceID, arg.ID, arg.Lid)
+	var i AliasStateRow
+	err := row.Scan(&i.Noted, &i.Unmerged)
+	return i, err
+}
+
+const dropChat = `-- name: DropChat :exec
 delete from chats where instance_id = $1 and id = $2
 `
 
@@ -19,11 +47,11 @@ type DropChatParams struct {
 }
 
 func (q *Queries) DropChat(ctx context.Context, arg DropChatParams) error {
-	_, err := q.db.Exec(ctx, DropChat, arg.InstanceID, arg.ID)
+	_, err := q.db.Exec(ctx, dropChat, arg.InstanceID, arg.ID)
 	return err
 }
 
-const DropContact = `-- name: DropContact :exec
+const dropContact = `-- name: DropContact :exec
 delete from contacts where instance_id = $1 and id = $2
 `
 
@@ -33,11 +61,11 @@ type DropContactParams struct {
 }
 
 func (q *Queries) DropContact(ctx context.Context, arg DropContactParams) error {
-	_, err := q.db.Exec(ctx, DropContact, arg.InstanceID, arg.ID)
+	_, err := q.db.Exec(ctx, dropContact, arg.InstanceID, arg.ID)
 	return err
 }
 
-const DropMessages = `-- name: DropMessages :exec
+const dropMessages = `-- name: DropMessages :exec
 delete from messages where instance_id = $1 and chat = $2
 `
 
@@ -47,11 +75,11 @@ type DropMessagesParams struct {
 }
 
 func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) error {
-	_, err := q.db.Exec(ctx, DropMessages, arg.InstanceID, arg.Chat)
+	_, err := q.db.Exec(ctx, dropMessages, arg.InstanceID, arg.Chat)
 	return err
 }
 
-const DropReactions = `-- name: DropReactions :exec
+const dropReactions = `-- name: DropReactions :exec
 delete from reactions where instance_id = $1 and chat = $2
 `
 
@@ -61,11 +89,11 @@ type DropReactionsParams struct {
 }
 
 func (q *Queries) DropReactions(ctx context.Context, arg DropReactionsParams) error {
-	_, err := q.db.Exec(ctx, DropReactions, arg.InstanceID, arg.Chat)
+	_, err := q.db.Exec(ctx, dropReactions, arg.InstanceID, arg.Chat)
 	return err
 }
 
-const DropReceipts = `-- name: DropReceipts :exec
+const dropReceipts = `-- name: DropReceipts :exec
 delete from receipts where instance_id = $1 and chat = $2
 `
 
@@ -75,11 +103,11 @@ type DropReceiptsParams struct {
 }
 
 func (q *Queries) DropReceipts(ctx context.Context, arg DropReceiptsParams) error {
-	_, err := q.db.Exec(ctx, DropReceipts, arg.InstanceID, arg.Chat)
+	_, err := q.db.Exec(ctx, dropReceipts, arg.InstanceID, arg.Chat)
 	return err
 }
 
-const DropVotes = `-- name: DropVotes :exec
+const dropVotes = `-- name: DropVotes :exec
 delete from votes where instance_id = $1 and chat = $2
 `
 
@@ -89,11 +117,11 @@ type DropVotesParams struct {
 }
 
 func (q *Queries) DropVotes(ctx context.Context, arg DropVotesParams) error {
-	_, err := q.db.Exec(ctx, DropVotes, arg.InstanceID, arg.Chat)
+	_, err := q.db.Exec(ctx, dropVotes, arg.InstanceID, arg.Chat)
 	return err
 }
 
-const MergeChat = `-- name: MergeChat :exec
+const mergeChat = `-- name: MergeChat :exec
 insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only)
 select c.instance_id, $1::text, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only
 from chats c where c.instance_id = $2 and c.id = $3::text
@@ -111,11 +139,11 @@ type MergeChatParams struct {
 }
 
 func (q *Queries) MergeChat(ctx context.Context, arg MergeChatParams) error {
-	_, err := q.db.Exec(ctx, MergeChat, arg.ID, arg.InstanceID, arg.Lid)
+	_, err := q.db.Exec(ctx, mergeChat, arg.ID, arg.InstanceID, arg.Lid)
 	return err
 }
 
-const MergeContact = `-- name: MergeContact :exec
+const mergeContact = `-- name: MergeContact :exec
 
 insert into contacts (instance_id, id, lid, name, short_name, push_name, business_name)
 select c.instance_id, $1::text, $2::text, c.name, c.short_name, c.push_name, c.business_name
@@ -138,11 +166,11 @@ type MergeContactParams struct {
 // phone-number id of the same person. They run together, in this order, and
 // find nothing to do after the first time.
 func (q *Queries) MergeContact(ctx context.Context, arg MergeContactParams) error {
-	_, err := q.db.Exec(ctx, MergeContact, arg.ID, arg.Lid, arg.InstanceID)
+	_, err := q.db.Exec(ctx, mergeContact, arg.ID, arg.Lid, arg.InstanceID)
 	return err
 }
 
-const MergeMessages = `-- name: MergeMessages :exec
+const mergeMessages = `-- name: MergeMessages :exec
 update messages m set
     chat = $1::text,
     sender = case when m.sender = $2::text then $1::text else m.sender end
@@ -158,11 +186,11 @@ type MergeMessagesParams struct {
 }
 
 func (q *Queries) MergeMessages(ctx context.Context, arg MergeMessagesParams) error {
-	_, err := q.db.Exec(ctx, MergeMessages, arg.ID, arg.Lid, arg.InstanceID)
+	_, err := q.db.Exec(ctx, mergeMessages, arg.ID, arg.Lid, arg.InstanceID)
 	return err
 }
 
-const MergeReactions = `-- name: MergeReactions :exec
+const mergeReactions = `-- name: MergeReactions :exec
 update reactions r set
     chat = $1::text,
     sender = case when r.sender = $2::text then $1::text else r.sender end
@@ -179,11 +207,11 @@ type MergeReactionsParams struct {
 }
 
 func (q *Queries) MergeReactions(ctx context.Context, arg MergeReactionsParams) error {
-	_, err := q.db.Exec(ctx, MergeReactions, arg.ID, arg.Lid, arg.InstanceID)
+	_, err := q.db.Exec(ctx, mergeReactions, arg.ID, arg.Lid, arg.InstanceID)
 	return err
 }
 
-const MergeReceipts = `-- name: MergeReceipts :exec
+const mergeReceipts = `-- name: MergeReceipts :exec
 update receipts r set
     chat = $1::text,
     participant = case when r.participant = $2::text then $1::text else r.participant end
@@ -200,11 +228,11 @@ type MergeReceiptsParams struct {
 }
 
 func (q *Queries) MergeReceipts(ctx context.Context, arg MergeReceiptsParams) error {
-	_, err := q.db.Exec(ctx, MergeReceipts, arg.ID, arg.Lid, arg.InstanceID)
+	_, err := q.db.Exec(ctx, mergeReceipts, arg.ID, arg.Lid, arg.InstanceID)
 	return err
 }
 
-const MergeVotes = `-- name: MergeVotes :exec
+const mergeVotes = `-- name: MergeVotes :exec
 update votes v set
     chat = $1::text,
     voter = case when v.voter = $2::text then $1::text else v.voter end
@@ -221,11 +249,11 @@ type MergeVotesParams struct {
 }
 
 func (q *Queries) MergeVotes(ctx context.Context, arg MergeVotesParams) error {
-	_, err := q.db.Exec(ctx, MergeVotes, arg.ID, arg.Lid, arg.InstanceID)
+	_, err := q.db.Exec(ctx, mergeVotes, arg.ID, arg.Lid, arg.InstanceID)
 	return err
 }
 
-const NoteLID = `-- name: NoteLID :exec
+const noteLID = `-- name: NoteLID :exec
 insert into contacts (instance_id, id, lid) values ($1, $2, $3)
 on conflict (instance_id, id) do update set lid = excluded.lid where contacts.lid <> excluded.lid
 `
@@ -237,6 +265,6 @@ type NoteLIDParams struct {
 }
 
 func (q *Queries) NoteLID(ctx context.Context, arg NoteLIDParams) error {
-	_, err := q.db.Exec(ctx, NoteLID, arg.InstanceID, arg.ID, arg.Lid)
+	_, err := q.db.Exec(ctx, noteLID, arg.InstanceID, arg.ID, arg.Lid)
 	return err
 }

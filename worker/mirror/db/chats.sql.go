@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const Chats = `-- name: Chats :many
+const chats = `-- name: Chats :many
 select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata,
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
     coalesce(p.business_name, '')::text as contact_business_name
@@ -28,7 +28,7 @@ type ChatsRow struct {
 
 // Pinned chats first, then by the newest message.
 func (q *Queries) Chats(ctx context.Context, instanceID string) ([]ChatsRow, error) {
-	rows, err := q.db.Query(ctx, Chats, instanceID)
+	rows, err := q.db.Query(ctx, chats, instanceID)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,22 @@ func (q *Queries) Chats(ctx context.Context, instanceID string) ([]ChatsRow, err
 	return items, nil
 }
 
-const GroupsList = `-- name: GroupsList :many
+const dropEmptyChat = `-- name: DropEmptyChat :exec
+delete from chats where chats.instance_id = $1 and chats.id = $2
+and not exists (select 1 from messages m where m.instance_id = $1 and m.chat = $2)
+`
+
+type DropEmptyChatParams struct {
+	InstanceID string
+	ID         string
+}
+
+func (q *Queries) DropEmptyChat(ctx context.Context, arg DropEmptyChatParams) error {
+	_, err := q.db.Exec(ctx, dropEmptyChat, arg.InstanceID, arg.ID)
+	return err
+}
+
+const groupsList = `-- name: GroupsList :many
 select id, name from chats where instance_id = $1 and id like '%@g.us' order by id
 `
 
@@ -71,7 +86,7 @@ type GroupsListRow struct {
 }
 
 func (q *Queries) GroupsList(ctx context.Context, instanceID string) ([]GroupsListRow, error) {
-	rows, err := q.db.Query(ctx, GroupsList, instanceID)
+	rows, err := q.db.Query(ctx, groupsList, instanceID)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +105,7 @@ func (q *Queries) GroupsList(ctx context.Context, instanceID string) ([]GroupsLi
 	return items, nil
 }
 
-const LearnChat = `-- name: LearnChat :exec
+const learnChat = `-- name: LearnChat :exec
 insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only, metadata)
 values ($1, $2, $3, coalesce($4::int, 0), $5,
     coalesce($6::bool, false), coalesce($7::bool, false),
@@ -122,7 +137,7 @@ type LearnChatParams struct {
 
 // From the past: null values keep what is known, and what is known of a live chat wins.
 func (q *Queries) LearnChat(ctx context.Context, arg LearnChatParams) error {
-	_, err := q.db.Exec(ctx, LearnChat,
+	_, err := q.db.Exec(ctx, learnChat,
 		arg.InstanceID,
 		arg.ID,
 		arg.Name,
@@ -137,7 +152,7 @@ func (q *Queries) LearnChat(ctx context.Context, arg LearnChatParams) error {
 	return err
 }
 
-const NewestOfEach = `-- name: NewestOfEach :many
+const newestOfEach = `-- name: NewestOfEach :many
 select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id from chats c
 join messages m on m.instance_id = c.instance_id and m.chat = c.id and m.id = (
     select l.id from messages l
@@ -152,7 +167,7 @@ type NewestOfEachRow struct {
 
 // The newest message of every chat that has one.
 func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]NewestOfEachRow, error) {
-	rows, err := q.db.Query(ctx, NewestOfEach, instanceID)
+	rows, err := q.db.Query(ctx, newestOfEach, instanceID)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +209,7 @@ func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]Newest
 	return items, nil
 }
 
-const OneChat = `-- name: OneChat :one
+const oneChat = `-- name: OneChat :one
 select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata,
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
     coalesce(p.business_name, '')::text as contact_business_name
@@ -216,7 +231,7 @@ type OneChatRow struct {
 }
 
 func (q *Queries) OneChat(ctx context.Context, arg OneChatParams) (OneChatRow, error) {
-	row := q.db.QueryRow(ctx, OneChat, arg.InstanceID, arg.ID)
+	row := q.db.QueryRow(ctx, oneChat, arg.InstanceID, arg.ID)
 	var i OneChatRow
 	err := row.Scan(
 		&i.Chat.InstanceID,
@@ -236,45 +251,67 @@ func (q *Queries) OneChat(ctx context.Context, arg OneChatParams) (OneChatRow, e
 	return i, err
 }
 
-const PutChat = `-- name: PutChat :exec
-insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only, metadata)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+const putGroup = `-- name: PutGroup :exec
+insert into chats (instance_id, id, name, read_only, metadata) values ($1, $2, $3, $4, $5)
 on conflict (instance_id, id) do update set
-    name = excluded.name, unread_count = excluded.unread_count, timestamp = excluded.timestamp,
-    archived = excluded.archived, pinned = excluded.pinned, muted_until = excluded.muted_until,
-    read_only = excluded.read_only, metadata = excluded.metadata
+    name = case when excluded.name <> '' then excluded.name else chats.name end,
+    read_only = excluded.read_only, metadata = coalesce(excluded.metadata, chats.metadata)
 `
 
-type PutChatParams struct {
-	InstanceID  string
-	ID          string
-	Name        string
-	UnreadCount int32
-	Timestamp   int64
-	Archived    bool
-	Pinned      bool
-	MutedUntil  int64
-	ReadOnly    bool
-	Metadata    []byte
+type PutGroupParams struct {
+	InstanceID string
+	ID         string
+	Name       string
+	ReadOnly   bool
+	Metadata   []byte
 }
 
-func (q *Queries) PutChat(ctx context.Context, arg PutChatParams) error {
-	_, err := q.db.Exec(ctx, PutChat,
+// An empty name and a null metadata keep what is known.
+func (q *Queries) PutGroup(ctx context.Context, arg PutGroupParams) error {
+	_, err := q.db.Exec(ctx, putGroup,
 		arg.InstanceID,
 		arg.ID,
 		arg.Name,
-		arg.UnreadCount,
-		arg.Timestamp,
-		arg.Archived,
-		arg.Pinned,
-		arg.MutedUntil,
 		arg.ReadOnly,
 		arg.Metadata,
 	)
 	return err
 }
 
-const TouchChat = `-- name: TouchChat :exec
+const setChat = `-- name: SetChat :exec
+insert into chats (instance_id, id, unread_count, archived, pinned, muted_until)
+values ($1, $2, coalesce($3::int, 0), coalesce($4::bool, false),
+    coalesce($5::bool, false), coalesce($6::bigint, 0))
+on conflict (instance_id, id) do update set
+    unread_count = coalesce($3::int, chats.unread_count),
+    archived = coalesce($4::bool, chats.archived),
+    pinned = coalesce($5::bool, chats.pinned),
+    muted_until = coalesce($6::bigint, chats.muted_until)
+`
+
+type SetChatParams struct {
+	InstanceID  string
+	ID          string
+	UnreadCount *int32
+	Archived    *bool
+	Pinned      *bool
+	MutedUntil  *int64
+}
+
+// Null values keep what is known.
+func (q *Queries) SetChat(ctx context.Context, arg SetChatParams) error {
+	_, err := q.db.Exec(ctx, setChat,
+		arg.InstanceID,
+		arg.ID,
+		arg.UnreadCount,
+		arg.Archived,
+		arg.Pinned,
+		arg.MutedUntil,
+	)
+	return err
+}
+
+const touchChat = `-- name: TouchChat :exec
 insert into chats (instance_id, id, unread_count, timestamp) values ($1, $2, $3, $4)
 on conflict (instance_id, id) do update set
     unread_count = excluded.unread_count, timestamp = greatest(chats.timestamp, excluded.timestamp)
@@ -289,7 +326,7 @@ type TouchChatParams struct {
 
 // A message arrived: the newest timestamp only rises.
 func (q *Queries) TouchChat(ctx context.Context, arg TouchChatParams) error {
-	_, err := q.db.Exec(ctx, TouchChat,
+	_, err := q.db.Exec(ctx, touchChat,
 		arg.InstanceID,
 		arg.ID,
 		arg.UnreadCount,

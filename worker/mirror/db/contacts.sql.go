@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const Contacts = `-- name: Contacts :many
+const contacts = `-- name: Contacts :many
 select id, lid, name, short_name, push_name, business_name from contacts
 where instance_id = $1 order by id
 `
@@ -24,7 +24,7 @@ type ContactsRow struct {
 }
 
 func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRow, error) {
-	rows, err := q.db.Query(ctx, Contacts, instanceID)
+	rows, err := q.db.Query(ctx, contacts, instanceID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRo
 	return items, nil
 }
 
-const LearnContact = `-- name: LearnContact :exec
+const learnContact = `-- name: LearnContact :exec
 insert into contacts (instance_id, id, lid, push_name, business_name) values ($1, $2, $3, $4, $5)
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
@@ -71,7 +71,7 @@ type LearnContactParams struct {
 
 // Empty values keep what is known.
 func (q *Queries) LearnContact(ctx context.Context, arg LearnContactParams) error {
-	_, err := q.db.Exec(ctx, LearnContact,
+	_, err := q.db.Exec(ctx, learnContact,
 		arg.InstanceID,
 		arg.ID,
 		arg.Lid,
@@ -81,7 +81,7 @@ func (q *Queries) LearnContact(ctx context.Context, arg LearnContactParams) erro
 	return err
 }
 
-const OneContact = `-- name: OneContact :one
+const oneContact = `-- name: OneContact :one
 select id, lid, name, short_name, push_name, business_name from contacts
 where instance_id = $1 and (id = $2 or (lid = $2 and lid <> '')) limit 1
 `
@@ -101,7 +101,7 @@ type OneContactRow struct {
 }
 
 func (q *Queries) OneContact(ctx context.Context, arg OneContactParams) (OneContactRow, error) {
-	row := q.db.QueryRow(ctx, OneContact, arg.InstanceID, arg.ID)
+	row := q.db.QueryRow(ctx, oneContact, arg.InstanceID, arg.ID)
 	var i OneContactRow
 	err := row.Scan(
 		&i.ID,
@@ -114,7 +114,7 @@ func (q *Queries) OneContact(ctx context.Context, arg OneContactParams) (OneCont
 	return i, err
 }
 
-const SaveContact = `-- name: SaveContact :exec
+const saveContact = `-- name: SaveContact :exec
 insert into contacts (instance_id, id, lid, name, short_name) values ($1, $2, $3, $4, $5)
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
@@ -130,7 +130,7 @@ type SaveContactParams struct {
 }
 
 func (q *Queries) SaveContact(ctx context.Context, arg SaveContactParams) error {
-	_, err := q.db.Exec(ctx, SaveContact,
+	_, err := q.db.Exec(ctx, saveContact,
 		arg.InstanceID,
 		arg.ID,
 		arg.Lid,

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const AdvanceFeed = `-- name: AdvanceFeed :exec
+const advanceFeed = `-- name: AdvanceFeed :exec
 select feed_advance($1::text, $2::bigint, $3::bigint, $4::bigint)
 `
 
@@ -22,7 +22,7 @@ type AdvanceFeedParams struct {
 }
 
 func (q *Queries) AdvanceFeed(ctx context.Context, arg AdvanceFeedParams) error {
-	_, err := q.db.Exec(ctx, AdvanceFeed,
+	_, err := q.db.Exec(ctx, advanceFeed,
 		arg.InstanceID,
 		arg.Generation,
 		arg.FromHead,
@@ -31,7 +31,7 @@ func (q *Queries) AdvanceFeed(ctx context.Context, arg AdvanceFeedParams) error 
 	return err
 }
 
-const ClaimFeed = `-- name: ClaimFeed :one
+const claimFeed = `-- name: ClaimFeed :one
 insert into feeds (instance_id, generation) values ($1, $2)
 on conflict (instance_id) do update set generation = excluded.generation
 where feeds.generation <= excluded.generation
@@ -45,13 +45,13 @@ type ClaimFeedParams struct {
 
 // Takes the feed for a generation; no row when a higher one has it.
 func (q *Queries) ClaimFeed(ctx context.Context, arg ClaimFeedParams) (int64, error) {
-	row := q.db.QueryRow(ctx, ClaimFeed, arg.InstanceID, arg.Generation)
+	row := q.db.QueryRow(ctx, claimFeed, arg.InstanceID, arg.Generation)
 	var head int64
 	err := row.Scan(&head)
 	return head, err
 }
 
-const FeedState = `-- name: FeedState :one
+const feedState = `-- name: FeedState :one
 select head, generation from feeds where instance_id = $1
 `
 
@@ -61,13 +61,13 @@ type FeedStateRow struct {
 }
 
 func (q *Queries) FeedState(ctx context.Context, instanceID string) (FeedStateRow, error) {
-	row := q.db.QueryRow(ctx, FeedState, instanceID)
+	row := q.db.QueryRow(ctx, feedState, instanceID)
 	var i FeedStateRow
 	err := row.Scan(&i.Head, &i.Generation)
 	return i, err
 }
 
-const InsertEvent = `-- name: InsertEvent :exec
+const insertEvent = `-- name: InsertEvent :exec
 insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, $2, $3, $4, $5, $6, $7)
 `
 
@@ -82,7 +82,7 @@ type InsertEventParams struct {
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
-	_, err := q.db.Exec(ctx, InsertEvent,
+	_, err := q.db.Exec(ctx, insertEvent,
 		arg.InstanceID,
 		arg.Seq,
 		arg.Key,
@@ -94,7 +94,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 	return err
 }
 
-const KnownKeys = `-- name: KnownKeys :many
+const knownKeys = `-- name: KnownKeys :many
 select key from events where instance_id = $1 and key = any($2::text[])
 `
 
@@ -104,7 +104,7 @@ type KnownKeysParams struct {
 }
 
 func (q *Queries) KnownKeys(ctx context.Context, arg KnownKeysParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, KnownKeys, arg.InstanceID, arg.Keys)
+	rows, err := q.db.Query(ctx, knownKeys, arg.InstanceID, arg.Keys)
 	if err != nil {
 		return nil, err
 	}

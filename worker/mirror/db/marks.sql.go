@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const PutReaction = `-- name: PutReaction :exec
+const putReaction = `-- name: PutReaction :exec
 insert into reactions (instance_id, chat, message_id, sender, reaction, id, from_me, timestamp, read)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (instance_id, chat, message_id, sender) do update set
@@ -31,7 +31,7 @@ type PutReactionParams struct {
 }
 
 func (q *Queries) PutReaction(ctx context.Context, arg PutReactionParams) error {
-	_, err := q.db.Exec(ctx, PutReaction,
+	_, err := q.db.Exec(ctx, putReaction,
 		arg.InstanceID,
 		arg.Chat,
 		arg.MessageID,
@@ -45,7 +45,7 @@ func (q *Queries) PutReaction(ctx context.Context, arg PutReactionParams) error 
 	return err
 }
 
-const PutReceipt = `-- name: PutReceipt :exec
+const putReceipt = `-- name: PutReceipt :exec
 insert into receipts (instance_id, chat, message_id, participant, delivered_at, read_at, played_at)
 values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (instance_id, chat, message_id, participant) do update set
@@ -66,7 +66,7 @@ type PutReceiptParams struct {
 
 // Times are kept as first reported; 0 adds nothing.
 func (q *Queries) PutReceipt(ctx context.Context, arg PutReceiptParams) error {
-	_, err := q.db.Exec(ctx, PutReceipt,
+	_, err := q.db.Exec(ctx, putReceipt,
 		arg.InstanceID,
 		arg.Chat,
 		arg.MessageID,
@@ -78,7 +78,7 @@ func (q *Queries) PutReceipt(ctx context.Context, arg PutReceiptParams) error {
 	return err
 }
 
-const PutVote = `-- name: PutVote :exec
+const putVote = `-- name: PutVote :exec
 insert into votes (instance_id, chat, message_id, voter, hashes, timestamp) values ($1, $2, $3, $4, $5, $6)
 on conflict (instance_id, chat, message_id, voter) do update set
     hashes = excluded.hashes, timestamp = excluded.timestamp
@@ -95,7 +95,7 @@ type PutVoteParams struct {
 }
 
 func (q *Queries) PutVote(ctx context.Context, arg PutVoteParams) error {
-	_, err := q.db.Exec(ctx, PutVote,
+	_, err := q.db.Exec(ctx, putVote,
 		arg.InstanceID,
 		arg.Chat,
 		arg.MessageID,
@@ -106,7 +106,7 @@ func (q *Queries) PutVote(ctx context.Context, arg PutVoteParams) error {
 	return err
 }
 
-const Reactions = `-- name: Reactions :many
+const reactions = `-- name: Reactions :many
 select sender, reaction, id, from_me, timestamp, read from reactions
 where instance_id = $1 and chat = $2 and message_id = $3
 order by timestamp, sender
@@ -128,7 +128,7 @@ type ReactionsRow struct {
 }
 
 func (q *Queries) Reactions(ctx context.Context, arg ReactionsParams) ([]ReactionsRow, error) {
-	rows, err := q.db.Query(ctx, Reactions, arg.InstanceID, arg.Chat, arg.MessageID)
+	rows, err := q.db.Query(ctx, reactions, arg.InstanceID, arg.Chat, arg.MessageID)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (q *Queries) Reactions(ctx context.Context, arg ReactionsParams) ([]Reactio
 	return items, nil
 }
 
-const Receipts = `-- name: Receipts :many
+const receipts = `-- name: Receipts :many
 select message_id, participant, delivered_at, read_at, played_at from receipts
 where instance_id = $1 and chat = $2 and message_id = any($3::text[])
 order by message_id, participant
@@ -175,7 +175,7 @@ type ReceiptsRow struct {
 }
 
 func (q *Queries) Receipts(ctx context.Context, arg ReceiptsParams) ([]ReceiptsRow, error) {
-	rows, err := q.db.Query(ctx, Receipts, arg.InstanceID, arg.Chat, arg.Ids)
+	rows, err := q.db.Query(ctx, receipts, arg.InstanceID, arg.Chat, arg.Ids)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func (q *Queries) Receipts(ctx context.Context, arg ReceiptsParams) ([]ReceiptsR
 	return items, nil
 }
 
-const Votes = `-- name: Votes :many
+const votes = `-- name: Votes :many
 select voter, hashes, timestamp from votes
 where instance_id = $1 and chat = $2 and message_id = $3
 order by timestamp, voter
@@ -219,7 +219,7 @@ type VotesRow struct {
 }
 
 func (q *Queries) Votes(ctx context.Context, arg VotesParams) ([]VotesRow, error) {
-	rows, err := q.db.Query(ctx, Votes, arg.InstanceID, arg.Chat, arg.MessageID)
+	rows, err := q.db.Query(ctx, votes, arg.InstanceID, arg.Chat, arg.MessageID)
 	if err != nil {
 		return nil, err
 	}

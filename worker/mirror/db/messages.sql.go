@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const ClearChatUpTo = `-- name: ClearChatUpTo :exec
+const clearChatUpTo = `-- name: ClearChatUpTo :exec
 delete from messages where instance_id = $1 and chat = $2 and timestamp <= $3
 `
 
@@ -20,11 +20,11 @@ type ClearChatUpToParams struct {
 }
 
 func (q *Queries) ClearChatUpTo(ctx context.Context, arg ClearChatUpToParams) error {
-	_, err := q.db.Exec(ctx, ClearChatUpTo, arg.InstanceID, arg.Chat, arg.Timestamp)
+	_, err := q.db.Exec(ctx, clearChatUpTo, arg.InstanceID, arg.Chat, arg.Timestamp)
 	return err
 }
 
-const DecryptedMessage = `-- name: DecryptedMessage :exec
+const decryptedMessage = `-- name: DecryptedMessage :exec
 update messages set type = $1, body = $2, raw = $3, push_name = $4, server_id = $5
 where instance_id = $6 and id = $7 and chat = $8
 `
@@ -42,7 +42,7 @@ type DecryptedMessageParams struct {
 
 // A message that could not be decrypted at first has become readable.
 func (q *Queries) DecryptedMessage(ctx context.Context, arg DecryptedMessageParams) error {
-	_, err := q.db.Exec(ctx, DecryptedMessage,
+	_, err := q.db.Exec(ctx, decryptedMessage,
 		arg.Type,
 		arg.Body,
 		arg.Raw,
@@ -55,7 +55,7 @@ func (q *Queries) DecryptedMessage(ctx context.Context, arg DecryptedMessagePara
 	return err
 }
 
-const DeleteMessage = `-- name: DeleteMessage :exec
+const deleteMessage = `-- name: DeleteMessage :exec
 delete from messages where instance_id = $1 and id = $2 and chat = $3
 `
 
@@ -66,11 +66,11 @@ type DeleteMessageParams struct {
 }
 
 func (q *Queries) DeleteMessage(ctx context.Context, arg DeleteMessageParams) error {
-	_, err := q.db.Exec(ctx, DeleteMessage, arg.InstanceID, arg.ID, arg.Chat)
+	_, err := q.db.Exec(ctx, deleteMessage, arg.InstanceID, arg.ID, arg.Chat)
 	return err
 }
 
-const EditMessage = `-- name: EditMessage :exec
+const editMessage = `-- name: EditMessage :exec
 update messages set body = $1, raw = $2, edit_id = $3, edited_at = $4
 where instance_id = $5 and id = $6 and chat = $7
 `
@@ -86,7 +86,7 @@ type EditMessageParams struct {
 }
 
 func (q *Queries) EditMessage(ctx context.Context, arg EditMessageParams) error {
-	_, err := q.db.Exec(ctx, EditMessage,
+	_, err := q.db.Exec(ctx, editMessage,
 		arg.Body,
 		arg.Raw,
 		arg.EditID,
@@ -98,7 +98,7 @@ func (q *Queries) EditMessage(ctx context.Context, arg EditMessageParams) error 
 	return err
 }
 
-const IncomingAfter = `-- name: IncomingAfter :one
+const incomingAfter = `-- name: IncomingAfter :one
 select count(*) from messages m
 where m.instance_id = $1 and m.chat = $2 and not m.from_me
   and (m.timestamp, m.position) > (
@@ -115,13 +115,13 @@ type IncomingAfterParams struct {
 
 // How many messages of others came after the newest of these.
 func (q *Queries) IncomingAfter(ctx context.Context, arg IncomingAfterParams) (int64, error) {
-	row := q.db.QueryRow(ctx, IncomingAfter, arg.InstanceID, arg.Chat, arg.Ids)
+	row := q.db.QueryRow(ctx, incomingAfter, arg.InstanceID, arg.Chat, arg.Ids)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
-const InsertMessage = `-- name: InsertMessage :exec
+const insertMessage = `-- name: InsertMessage :exec
 insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
     has_reaction, broadcast, server_id, recipients, revoked_at, revoke_id)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
@@ -151,7 +151,7 @@ type InsertMessageParams struct {
 
 // Fails on a message that is already there: the whole transaction is a redelivery then.
 func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) error {
-	_, err := q.db.Exec(ctx, InsertMessage,
+	_, err := q.db.Exec(ctx, insertMessage,
 		arg.InstanceID,
 		arg.Chat,
 		arg.ID,
@@ -172,7 +172,7 @@ func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) er
 	return err
 }
 
-const LearnMessage = `-- name: LearnMessage :exec
+const learnMessage = `-- name: LearnMessage :exec
 insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
     starred, has_reaction, broadcast, history, server_id, recipients, revoked_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true, $15, $16, $17)
@@ -203,7 +203,7 @@ type LearnMessageParams struct {
 
 // From the past: a message that is already there stays as it is, unless it could not be decrypted.
 func (q *Queries) LearnMessage(ctx context.Context, arg LearnMessageParams) error {
-	_, err := q.db.Exec(ctx, LearnMessage,
+	_, err := q.db.Exec(ctx, learnMessage,
 		arg.InstanceID,
 		arg.Chat,
 		arg.ID,
@@ -225,7 +225,7 @@ func (q *Queries) LearnMessage(ctx context.Context, arg LearnMessageParams) erro
 	return err
 }
 
-const MessagesByID = `-- name: MessagesByID :many
+const messagesByID = `-- name: MessagesByID :many
 select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and id = $2 limit 10
 `
 
@@ -240,7 +240,7 @@ type MessagesByIDRow struct {
 
 // The same id in several chats is possible only with forged ids.
 func (q *Queries) MessagesByID(ctx context.Context, arg MessagesByIDParams) ([]MessagesByIDRow, error) {
-	rows, err := q.db.Query(ctx, MessagesByID, arg.InstanceID, arg.ID)
+	rows, err := q.db.Query(ctx, messagesByID, arg.InstanceID, arg.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +282,7 @@ func (q *Queries) MessagesByID(ctx context.Context, arg MessagesByIDParams) ([]M
 	return items, nil
 }
 
-const MessagesIn = `-- name: MessagesIn :many
+const messagesIn = `-- name: MessagesIn :many
 select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages
 where instance_id = $1 and chat = $2 and id = any($3::text[])
 order by timestamp, position
@@ -300,7 +300,7 @@ type MessagesInRow struct {
 
 // Several messages of one chat by their ids.
 func (q *Queries) MessagesIn(ctx context.Context, arg MessagesInParams) ([]MessagesInRow, error) {
-	rows, err := q.db.Query(ctx, MessagesIn, arg.InstanceID, arg.Chat, arg.Ids)
+	rows, err := q.db.Query(ctx, messagesIn, arg.InstanceID, arg.Chat, arg.Ids)
 	if err != nil {
 		return nil, err
 	}
@@ -342,7 +342,7 @@ func (q *Queries) MessagesIn(ctx context.Context, arg MessagesInParams) ([]Messa
 	return items, nil
 }
 
-const Newest = `-- name: Newest :many
+const newest = `-- name: Newest :many
 select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages
 where instance_id = $1 and chat = $2
   and (timestamp, position) < ($3::bigint, $4::bigint)
@@ -366,7 +366,7 @@ type NewestRow struct {
 
 // The newest messages of a chat before a place in it, newest first.
 func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, error) {
-	rows, err := q.db.Query(ctx, Newest,
+	rows, err := q.db.Query(ctx, newest,
 		arg.InstanceID,
 		arg.Chat,
 		arg.BeforeTimestamp,
@@ -415,7 +415,7 @@ func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, er
 	return items, nil
 }
 
-const NewestFrom = `-- name: NewestFrom :many
+const newestFrom = `-- name: NewestFrom :many
 select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages
 where instance_id = $1 and chat = $2 and from_me = $3
   and (timestamp, position) < ($4::bigint, $5::bigint)
@@ -440,7 +440,7 @@ type NewestFromRow struct {
 
 // As Newest, of one direction.
 func (q *Queries) NewestFrom(ctx context.Context, arg NewestFromParams) ([]NewestFromRow, error) {
-	rows, err := q.db.Query(ctx, NewestFrom,
+	rows, err := q.db.Query(ctx, newestFrom,
 		arg.InstanceID,
 		arg.Chat,
 		arg.FromMe,
@@ -490,7 +490,7 @@ func (q *Queries) NewestFrom(ctx context.Context, arg NewestFromParams) ([]Newes
 	return items, nil
 }
 
-const NewestIncoming = `-- name: NewestIncoming :many
+const newestIncoming = `-- name: NewestIncoming :many
 select id, sender, timestamp from messages
 where instance_id = $1 and chat = $2 and not from_me and type <> 'revoked'
 order by timestamp desc, position desc
@@ -510,7 +510,7 @@ type NewestIncomingRow struct {
 }
 
 func (q *Queries) NewestIncoming(ctx context.Context, arg NewestIncomingParams) ([]NewestIncomingRow, error) {
-	rows, err := q.db.Query(ctx, NewestIncoming, arg.InstanceID, arg.Chat, arg.Limit)
+	rows, err := q.db.Query(ctx, newestIncoming, arg.InstanceID, arg.Chat, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -529,7 +529,7 @@ func (q *Queries) NewestIncoming(ctx context.Context, arg NewestIncomingParams) 
 	return items, nil
 }
 
-const OneMessage = `-- name: OneMessage :one
+const oneMessage = `-- name: OneMessage :one
 select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and id = $2 and chat = $3
 `
 
@@ -544,7 +544,7 @@ type OneMessageRow struct {
 }
 
 func (q *Queries) OneMessage(ctx context.Context, arg OneMessageParams) (OneMessageRow, error) {
-	row := q.db.QueryRow(ctx, OneMessage, arg.InstanceID, arg.ID, arg.Chat)
+	row := q.db.QueryRow(ctx, oneMessage, arg.InstanceID, arg.ID, arg.Chat)
 	var i OneMessageRow
 	err := row.Scan(
 		&i.Message.InstanceID,
@@ -573,7 +573,7 @@ func (q *Queries) OneMessage(ctx context.Context, arg OneMessageParams) (OneMess
 	return i, err
 }
 
-const RaiseAck = `-- name: RaiseAck :exec
+const raiseAck = `-- name: RaiseAck :exec
 update messages set ack = $1 where instance_id = $2 and id = $3 and chat = $4 and ack < $1
 `
 
@@ -585,7 +585,7 @@ type RaiseAckParams struct {
 }
 
 func (q *Queries) RaiseAck(ctx context.Context, arg RaiseAckParams) error {
-	_, err := q.db.Exec(ctx, RaiseAck,
+	_, err := q.db.Exec(ctx, raiseAck,
 		arg.Ack,
 		arg.InstanceID,
 		arg.ID,
@@ -594,7 +594,7 @@ func (q *Queries) RaiseAck(ctx context.Context, arg RaiseAckParams) error {
 	return err
 }
 
-const RevokeMessage = `-- name: RevokeMessage :exec
+const revokeMessage = `-- name: RevokeMessage :exec
 update messages set type = 'revoked', body = '', raw = null, revoked_at = $1, revoke_id = $2
 where instance_id = $3 and id = $4 and chat = $5
 `
@@ -608,7 +608,7 @@ type RevokeMessageParams struct {
 }
 
 func (q *Queries) RevokeMessage(ctx context.Context, arg RevokeMessageParams) error {
-	_, err := q.db.Exec(ctx, RevokeMessage,
+	_, err := q.db.Exec(ctx, revokeMessage,
 		arg.RevokedAt,
 		arg.RevokeID,
 		arg.InstanceID,
@@ -618,7 +618,7 @@ func (q *Queries) RevokeMessage(ctx context.Context, arg RevokeMessageParams) er
 	return err
 }
 
-const SetHasReaction = `-- name: SetHasReaction :exec
+const setHasReaction = `-- name: SetHasReaction :exec
 update messages set has_reaction = exists (
     select 1 from reactions r where r.instance_id = messages.instance_id and r.chat = messages.chat
     and r.message_id = messages.id and r.reaction <> '')
@@ -632,11 +632,11 @@ type SetHasReactionParams struct {
 }
 
 func (q *Queries) SetHasReaction(ctx context.Context, arg SetHasReactionParams) error {
-	_, err := q.db.Exec(ctx, SetHasReaction, arg.InstanceID, arg.ID, arg.Chat)
+	_, err := q.db.Exec(ctx, setHasReaction, arg.InstanceID, arg.ID, arg.Chat)
 	return err
 }
 
-const StarMessage = `-- name: StarMessage :exec
+const starMessage = `-- name: StarMessage :exec
 update messages set starred = $1 where instance_id = $2 and id = $3 and chat = $4
 `
 
@@ -648,7 +648,7 @@ type StarMessageParams struct {
 }
 
 func (q *Queries) StarMessage(ctx context.Context, arg StarMessageParams) error {
-	_, err := q.db.Exec(ctx, StarMessage,
+	_, err := q.db.Exec(ctx, starMessage,
 		arg.Starred,
 		arg.InstanceID,
 		arg.ID,

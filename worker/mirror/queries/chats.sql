@@ -34,13 +34,27 @@ insert into chats (instance_id, id, unread_count, timestamp) values ($1, $2, $3,
 on conflict (instance_id, id) do update set
     unread_count = excluded.unread_count, timestamp = greatest(chats.timestamp, excluded.timestamp);
 
--- name: PutChat :exec
-insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only, metadata)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+-- name: SetChat :exec
+-- Null values keep what is known.
+insert into chats (instance_id, id, unread_count, archived, pinned, muted_until)
+values (@instance_id, @id, coalesce(sqlc.narg(unread_count)::int, 0), coalesce(sqlc.narg(archived)::bool, false),
+    coalesce(sqlc.narg(pinned)::bool, false), coalesce(sqlc.narg(muted_until)::bigint, 0))
 on conflict (instance_id, id) do update set
-    name = excluded.name, unread_count = excluded.unread_count, timestamp = excluded.timestamp,
-    archived = excluded.archived, pinned = excluded.pinned, muted_until = excluded.muted_until,
-    read_only = excluded.read_only, metadata = excluded.metadata;
+    unread_count = coalesce(sqlc.narg(unread_count)::int, chats.unread_count),
+    archived = coalesce(sqlc.narg(archived)::bool, chats.archived),
+    pinned = coalesce(sqlc.narg(pinned)::bool, chats.pinned),
+    muted_until = coalesce(sqlc.narg(muted_until)::bigint, chats.muted_until);
+
+-- name: PutGroup :exec
+-- An empty name and a null metadata keep what is known.
+insert into chats (instance_id, id, name, read_only, metadata) values ($1, $2, $3, $4, $5)
+on conflict (instance_id, id) do update set
+    name = case when excluded.name <> '' then excluded.name else chats.name end,
+    read_only = excluded.read_only, metadata = coalesce(excluded.metadata, chats.metadata);
+
+-- name: DropEmptyChat :exec
+delete from chats where chats.instance_id = $1 and chats.id = $2
+and not exists (select 1 from messages m where m.instance_id = $1 and m.chat = $2);
 
 -- name: LearnChat :exec
 -- From the past: null values keep what is known, and what is known of a live chat wins.

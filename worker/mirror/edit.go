@@ -1,0 +1,103 @@
+package mirror
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// edit replaces text or caption. An edit of a message that the mirror lacks is
+// told to readers and changes nothing.
+func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil {
+		return err
+	}
+	key := "edit:" + op.ID + ":" + op.Sender + ":" + strconv.FormatInt(op.AtMs, 10)
+	if !found || row.Type == shape.TypeCiphertext {
+		edited := shape.Render(shape.Source{
+			Me: w.me(), Chat: op.Chat, ID: op.Target, FromMe: op.FromMe, Sender: op.Sender, Timestamp: op.At.Unix(),
+			Raw: shape.Edit(nil, op.Raw), Ack: int(inbound.LevelServer), EditID: op.ID, EditedAt: op.AtMs,
+		})
+		return w.emit(key, "message_edit", op.Chat, time.Time{}, edited, edited.Body, "")
+	}
+	if row.Type == shape.TypeRevoked || row.EditedAt >= op.AtMs {
+		return nil
+	}
+	if !samePerson(row.Sender, op.Sender) {
+		w.log.Warn().Str("message", row.ID).Msg("edit by somebody who did not write the message left out")
+		return nil
+	}
+	previous := row.Body
+	content := shape.Edit(decodeRaw(row.Raw), op.Raw)
+	if row.Raw, err = encodeRaw(content); err != nil {
+		return err
+	}
+	row.EditID, row.EditedAt = op.ID, op.AtMs
+	edited := w.render(row)
+	w.put.EditMessage(ctx, db.EditMessageParams{
+		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, Body: edited.Body, Raw: row.Raw, EditID: op.ID, EditedAt: op.AtMs,
+	})
+	return w.emit(key, "message_edit", row.Chat, time.Time{}, edited, edited.Body, previous)
+}
+
+// samePerson compares authors; a hidden id whose number is not known cannot be
+// compared with a phone number and gets the benefit of the doubt.
+func samePerson(a, b string) bool {
+	return a == b || shape.IsLID(a) != shape.IsLID(b)
+}
+
+// revoke empties a message for everyone. One that the mirror lacks is entered
+// as revoked, so that it stays so when it arrives late.
+func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil {
+		return err
+	}
+	key := "revoke:" + op.Target + ":" + op.Chat
+	if !found {
+		if op.TargetSender == "" || (!op.Admin && !samePerson(op.TargetSender, op.By)) {
+			return nil
+		}
+		row = db.Message{
+			Chat: op.Chat, ID: op.Target, FromMe: op.TargetFromMe, Sender: op.TargetSender, Timestamp: op.At.Unix(),
+			Type: shape.TypeRevoked, Ack: int16(inbound.LevelServer), RevokedAt: op.At.Unix(), RevokeID: op.ID,
+		}
+		w.put.InsertMessage(ctx, db.InsertMessageParams{
+			InstanceID: w.instance, Chat: row.Chat, ID: row.ID, FromMe: row.FromMe, Sender: row.Sender,
+			Timestamp: row.Timestamp, Type: row.Type, Ack: row.Ack, RevokedAt: row.RevokedAt, RevokeID: row.RevokeID,
+		})
+		return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, w.render(row), nil)
+	}
+	if row.Type == shape.TypeRevoked {
+		return nil
+	}
+	byAdmin := op.Admin && shape.IsGroup(row.Chat)
+	if !byAdmin && !samePerson(row.Sender, op.By) {
+		w.log.Warn().Str("message", row.ID).Msg("revocation by somebody who did not write the message left out")
+		return nil
+	}
+	before := w.render(row)
+	row.Type, row.Body, row.Raw = shape.TypeRevoked, "", nil
+	w.put.RevokeMessage(ctx, db.RevokeMessageParams{
+		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, RevokedAt: op.At.Unix(), RevokeID: op.ID,
+	})
+	return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, w.render(row), before)
+}
+
+// deleteForMe forgets one message.
+func (w *writer) deleteForMe(ctx context.Context, op *inbound.DeleteForMe) error {
+	row, found, err := w.find(ctx, op.Chat, op.ID)
+	if err != nil || !found {
+		return err
+	}
+	w.put.DeleteMessage(ctx, db.DeleteMessageParams{InstanceID: w.instance, ID: row.ID, Chat: row.Chat})
+	if op.Quiet {
+		return nil
+	}
+	return w.emit("delete:"+row.ID+":"+row.Chat, "message_revoke_me", row.Chat, time.Time{}, w.render(row))
+}

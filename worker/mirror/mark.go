@@ -1,0 +1,126 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// reaction keeps each person's newest reaction to a message.
+func (w *writer) reaction(ctx context.Context, op *inbound.Reaction) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil {
+		return err
+	}
+	chat := op.Chat
+	if found {
+		chat = row.Chat
+	}
+	have, err := w.q.Reactions(ctx, db.ReactionsParams{InstanceID: w.instance, Chat: chat, MessageID: op.Target})
+	if err != nil {
+		return fmt.Errorf("read reactions: %w", err)
+	}
+	for _, r := range have {
+		if r.Sender == op.Sender && (r.ID == op.ID || r.Timestamp > op.AtMs) {
+			return nil
+		}
+	}
+	w.put.PutReaction(ctx, db.PutReactionParams{
+		InstanceID: w.instance, Chat: chat, MessageID: op.Target, Sender: op.Sender, Reaction: op.Text, ID: op.ID,
+		FromMe: op.FromMe, Timestamp: op.AtMs, Read: !op.Unread,
+	})
+	target := shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me())
+	orphan := 1
+	if found {
+		orphan = 0
+		target = shape.NewMessageID(row.FromMe, chat, row.ID, row.Sender, w.me())
+		w.put.SetHasReaction(ctx, db.SetHasReactionParams{InstanceID: w.instance, Chat: chat, ID: op.Target})
+	}
+	reaction := w.reactionShape(chat, target, db.ReactionsRow{
+		Sender: op.Sender, Reaction: op.Text, ID: op.ID, FromMe: op.FromMe, Timestamp: op.AtMs, Read: !op.Unread,
+	})
+	reaction.Orphan = orphan
+	return w.emit("reaction:"+op.ID+":"+op.Sender, "message_reaction", chat, time.Time{}, reaction)
+}
+
+func (m *Mirror) reactionShape(chat string, target shape.MessageID, r db.ReactionsRow) shape.Reaction {
+	s := shape.Reaction{
+		ID:        shape.NewMessageID(r.FromMe, chat, r.ID, r.Sender, m.me()),
+		Timestamp: float64(r.Timestamp) / 1000, Reaction: r.Reaction, Read: r.Read, MsgID: target, SenderID: r.Sender,
+	}
+	if r.FromMe {
+		server := int(inbound.LevelServer)
+		s.Ack = &server
+	}
+	return s
+}
+
+// vote keeps each person's newest vote on a poll.
+func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil {
+		return err
+	}
+	chat := op.Chat
+	if found {
+		chat = row.Chat
+	}
+	have, err := w.q.Votes(ctx, db.VotesParams{InstanceID: w.instance, Chat: chat, MessageID: op.Target})
+	if err != nil {
+		return fmt.Errorf("read votes: %w", err)
+	}
+	for _, v := range have {
+		if v.Voter == op.Voter && v.Timestamp >= op.AtMs {
+			return nil
+		}
+	}
+	hashes := op.Hashes
+	if hashes == nil {
+		hashes = [][]byte{}
+	}
+	w.put.PutVote(ctx, db.PutVoteParams{
+		InstanceID: w.instance, Chat: chat, MessageID: op.Target, Voter: op.Voter, Hashes: hashes, Timestamp: op.AtMs,
+	})
+	vote := shape.PollVote{
+		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: []shape.PollOption{},
+		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()),
+	}
+	if found {
+		poll := w.render(row)
+		vote.ParentMessage, vote.ParentMsgKey = &poll, poll.ID
+		vote.SelectedOptions = chosen(poll, op.Hashes)
+	}
+	key := "vote:" + op.ID + ":" + op.Voter + ":" + strconv.FormatInt(op.AtMs, 10)
+	return w.emit(key, "vote_update", chat, time.Time{}, vote)
+}
+
+// chosen names the options of a poll that a vote's hashes stand for.
+func chosen(poll shape.Message, hashes [][]byte) []shape.PollOption {
+	options := []shape.PollOption{}
+	for _, option := range poll.PollOptions {
+		sum := sha256.Sum256([]byte(option.Name))
+		for _, hash := range hashes {
+			if bytes.Equal(hash, sum[:]) {
+				options = append(options, option)
+				break
+			}
+		}
+	}
+	return options
+}
+
+func (w *writer) star(ctx context.Context, op *inbound.Star) error {
+	row, found, err := w.find(ctx, op.Chat, op.ID)
+	if err != nil || !found || row.Starred == op.Starred {
+		return err
+	}
+	w.put.StarMessage(ctx, db.StarMessageParams{InstanceID: w.instance, Chat: row.Chat, ID: row.ID, Starred: op.Starred})
+	return nil
+}

@@ -1,0 +1,146 @@
+package mirror
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// message adds a new message. The first try does not look whether it is there
+// already: that is rare, and the primary key says so.
+func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Message, error) {
+	ch, err := w.chatNow(ctx, op.Chat)
+	if err != nil {
+		return nil, err
+	}
+	readable := false
+	if w.careful {
+		row, found, err := w.find(ctx, op.Chat, op.ID)
+		if err != nil {
+			return nil, err
+		}
+		if found && (row.Type != shape.TypeCiphertext || op.Raw == nil) {
+			return nil, nil
+		}
+		readable = found
+	}
+	source := w.newSource(op)
+	recipients := op.Recipients
+	if shape.IsGroup(op.Chat) && recipients == 0 {
+		recipients = ch.others
+	}
+	if op.FromMe {
+		level, err := w.reached(ctx, op.Chat, op.ID, recipients)
+		if err != nil {
+			return nil, err
+		}
+		source.Ack = max(source.Ack, level)
+	}
+	done := shape.Render(source)
+	if err := w.putMessage(ctx, op, done, recipients, readable); err != nil {
+		return nil, err
+	}
+
+	key := messageKey(op)
+	switch {
+	case done.Type == shape.TypeCiphertext:
+		err = w.emit("ciphertext:"+key, "message_ciphertext", op.Chat, time.Time{}, done)
+	case op.FromMe:
+		err = w.emitOwn(key, op, done)
+	default:
+		if err = w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, done); err == nil {
+			err = w.emit("message:"+key, "message", op.Chat, time.Time{}, done)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &done, w.touch(ctx, ch, op, done, key)
+}
+
+func (w *writer) newSource(op *inbound.Message) shape.Source {
+	return shape.Source{
+		Me: w.me(), Chat: op.Chat, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender, Timestamp: op.At.Unix(),
+		PushName: op.PushName, Raw: op.Raw, Type: op.Type, Body: op.Body, Ack: op.Ack, Starred: op.Starred,
+		Broadcast: op.Broadcast, New: true, ServerID: op.ServerID,
+	}
+}
+
+// messageKey does not hold the chat: that may be known by another id next time.
+func messageKey(op *inbound.Message) string {
+	if op.FromMe {
+		return op.ID + ":me"
+	}
+	return op.ID + ":" + op.Sender
+}
+
+func (w *writer) putMessage(ctx context.Context, op *inbound.Message, done shape.Message, recipients int, readable bool) error {
+	raw, err := encodeRaw(op.Raw)
+	if err != nil {
+		return err
+	}
+	if readable {
+		w.put.DecryptedMessage(ctx, db.DecryptedMessageParams{
+			InstanceID: w.instance, Chat: op.Chat, ID: op.ID, Type: done.Type, Body: done.Body, Raw: raw,
+			PushName: op.PushName, ServerID: int32(op.ServerID),
+		})
+		return nil
+	}
+	w.put.InsertMessage(ctx, db.InsertMessageParams{
+		InstanceID: w.instance, Chat: op.Chat, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender,
+		Timestamp: op.At.Unix(), Type: done.Type, Body: done.Body, Ack: int16(done.Ack), PushName: op.PushName,
+		Raw: raw, Broadcast: op.Broadcast, ServerID: int32(op.ServerID), Recipients: int32(recipients),
+	})
+	return nil
+}
+
+// emitOwn: what this device sent begins as pending and has reached the server;
+// receipts may have been faster than we.
+func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) error {
+	if !op.Sent {
+		return w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, done)
+	}
+	created := done
+	created.Ack, created.Data.Ack = int(inbound.LevelPending), int(inbound.LevelPending)
+	if err := w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, created); err != nil {
+		return err
+	}
+	for level := int(inbound.LevelServer); level <= done.Ack; level++ {
+		if level != int(inbound.LevelServer) && level != done.Ack {
+			continue
+		}
+		if err := w.emitAck(op.Chat, op.ID, level, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) emitAck(chat, id string, level int, msg shape.Message) error {
+	msg.Ack, msg.Data.Ack = level, level
+	return w.emit("ack:"+id+":"+chat+":"+string(rune('0'+level)), "message_ack", chat, time.Time{}, msg, level)
+}
+
+// touch moves the chat up and counts what is unread.
+func (w *writer) touch(ctx context.Context, ch chat, op *inbound.Message, done shape.Message, key string) error {
+	if op.Chat == shape.StatusID || strings.HasSuffix(op.Chat, "@broadcast") {
+		return nil
+	}
+	counts := !op.FromMe && done.Type != shape.TypeCiphertext
+	if counts {
+		ch.UnreadCount = max(ch.UnreadCount, 0) + 1
+	}
+	ch.Timestamp = max(ch.Timestamp, done.Timestamp)
+	w.put.TouchChat(ctx, db.TouchChatParams{
+		InstanceID: w.instance, ID: op.Chat, UnreadCount: ch.UnreadCount, Timestamp: ch.Timestamp,
+	})
+	w.remember(ch)
+	if !counts {
+		return nil
+	}
+	return w.emit("unread_count:"+key, "unread_count", op.Chat, time.Time{}, ch.shape())
+}

@@ -1,0 +1,32 @@
+package mirror
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/shape"
+)
+
+// notify tells one change in a group. whatsmeow drops the id of WhatsApp's
+// notification, so one is made of what the notification says: a redelivery
+// says the same.
+func (w *writer) notify(chat string, place int, n inbound.GroupNotice) error {
+	said := fmt.Sprintf("%s|%s|%s|%d|%s|%d|%s", chat, n.Type, n.By, n.At.Unix(), n.Body, place, strings.Join(n.Whom, ","))
+	sum := sha256.Sum256([]byte(said))
+	id := strings.ToUpper(hex.EncodeToString(sum[:10]))
+	whom := n.Whom
+	if whom == nil {
+		whom = []string{}
+	}
+	return w.emit("group:"+id, n.Event, chat, time.Time{}, shape.GroupNotification{
+		ID:        shape.NewMessageID(n.By != "" && n.By == w.me(), chat, id, n.By, w.me()),
+		Body:      n.Body,
+		Type:      n.Type,
+		Timestamp: n.At.Unix(),
+		ChatID:    chat, Author: n.By, RecipientIDs: whom,
+	})
+}

@@ -1,0 +1,106 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// plan is what one transaction will write. put records its calls instead of
+// running them, so they return nothing but nil.
+type plan struct {
+	put       *db.Queries
+	recorded  recorder
+	events    []event
+	checkKeys bool     // an event may be there already: ask before writing
+	after     []func() // changes of the cache, for when it is committed
+}
+
+type event struct {
+	key, kind, lane string
+	payload         []byte
+	at              time.Time
+}
+
+func newPlan() *plan {
+	p := &plan{}
+	p.put = db.New(&p.recorded)
+	return p
+}
+
+func (p *plan) then(f func()) { p.after = append(p.after, f) }
+
+func (p *plan) empty() bool { return p.recorded.Len() == 0 && len(p.events) == 0 }
+
+// emit adds an event. Arguments that are encoded already pass as json.RawMessage.
+func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
+	encoded := make([][]byte, len(args))
+	for i, arg := range args {
+		var err error
+		if encoded[i], err = shape.Marshal(arg); err != nil {
+			return fmt.Errorf("encode %s: %w", kind, err)
+		}
+	}
+	p.events = append(p.events, event{boundKey(key), kind, lane, payload(encoded), at})
+	return nil
+}
+
+// payload is {"data": <first argument>, "args": [<all arguments>]}.
+func payload(args [][]byte) []byte {
+	first := []byte("null")
+	if len(args) > 0 {
+		first = args[0]
+	}
+	var b bytes.Buffer
+	b.Grow(2*len(first) + 32)
+	b.WriteString(`{"data":`)
+	b.Write(first)
+	b.WriteString(`,"args":[`)
+	for i, arg := range args {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(arg)
+	}
+	b.WriteString(`]}`)
+	return b.Bytes()
+}
+
+// boundKey keeps a key within what an index entry can hold.
+func boundKey(key string) string {
+	key = shape.Clean(key)
+	if len(key) <= 512 {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256-" + hex.EncodeToString(sum[:])
+}
+
+// recorder is a database that writes down what it is asked to do. It lets the
+// generated, typed queries fill a batch.
+type recorder struct{ pgx.Batch }
+
+var errRecorder = errors.New("a plan can only write")
+
+func (r *recorder) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	r.Queue(sql, args...)
+	return pgconn.CommandTag{}, nil
+}
+
+func (r *recorder) Query(context.Context, string, ...any) (pgx.Rows, error) { return nil, errRecorder }
+
+func (r *recorder) QueryRow(context.Context, string, ...any) pgx.Row { return noRow{} }
+
+type noRow struct{}
+
+func (noRow) Scan(...any) error { return errRecorder }

@@ -1,0 +1,78 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// Contacts returns all persons known, ourselves, and all groups, as upstream does.
+func (m *Mirror) Contacts(ctx context.Context) ([]shape.Contact, error) {
+	rows, err := m.q.Contacts(ctx, m.instance)
+	if err != nil {
+		return nil, fmt.Errorf("read contacts: %w", err)
+	}
+	groups, err := m.q.GroupsList(ctx, m.instance)
+	if err != nil {
+		return nil, fmt.Errorf("read groups: %w", err)
+	}
+	contacts := make([]shape.Contact, 0, len(rows)+len(groups)+1)
+	me, seen := m.me(), false
+	for _, r := range rows {
+		seen = seen || r.ID == me
+		contacts = append(contacts, m.contact(db.OneContactRow(r)))
+	}
+	if !seen && me != "" {
+		contacts = append(contacts, m.contact(db.OneContactRow{ID: me}))
+	}
+	for _, g := range groups {
+		contacts = append(contacts, m.contact(db.OneContactRow{ID: g.ID, Name: g.Name}))
+	}
+	return contacts, nil
+}
+
+// Contact returns one contact by id in either form; an id that is not known
+// gives a contact without names, as upstream does.
+func (m *Mirror) Contact(ctx context.Context, id string) (shape.Contact, error) {
+	if !shape.IsUser(id) {
+		row, _, err := m.readChat(ctx, id)
+		if err != nil {
+			return shape.Contact{}, err
+		}
+		return m.contact(db.OneContactRow{ID: id, Name: row.Name}), nil
+	}
+	if acct := m.Account(); id == shape.ID(acct.LID) {
+		id = acct.ID()
+	}
+	row, err := m.q.OneContact(ctx, db.OneContactParams{InstanceID: m.instance, ID: id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		row = db.OneContactRow{ID: id}
+	} else if err != nil {
+		return shape.Contact{}, fmt.Errorf("read contact: %w", err)
+	}
+	return m.contact(row), nil
+}
+
+func (m *Mirror) contact(row db.OneContactRow) shape.Contact {
+	wid := shape.NewWid(row.ID)
+	c := shape.Contact{
+		ID: wid, Name: row.Name, ShortName: row.ShortName, Pushname: row.PushName, VerifiedName: row.BusinessName,
+		IsBusiness: row.BusinessName != "", IsMe: row.ID == m.me(), IsUser: shape.IsUser(row.ID),
+		IsGroup: shape.IsGroup(row.ID), IsWAContact: true, Type: "in",
+	}
+	if c.IsUser && !shape.IsLID(row.ID) {
+		c.Number = &wid.User
+	}
+	if c.IsMe {
+		if acct := m.Account(); acct.PushName != "" {
+			c.Pushname = acct.PushName
+		}
+	}
+	c.IsMyContact = c.IsUser && row.Name != ""
+	return c
+}

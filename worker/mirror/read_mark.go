@@ -1,0 +1,90 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// Reactions returns the reactions to a message by emoji, in the order they
+// came; none gives nil. ErrNotFound when the mirror lacks the message.
+func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList, error) {
+	row, err := m.locate(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.q.Reactions(ctx, db.ReactionsParams{InstanceID: m.instance, Chat: row.Chat, MessageID: row.ID})
+	if err != nil {
+		return nil, fmt.Errorf("read reactions: %w", err)
+	}
+	target := shape.NewMessageID(row.FromMe, row.Chat, row.ID, row.Sender, m.me())
+	var lists []shape.ReactionList
+	at := map[string]int{}
+	for _, r := range rows {
+		if r.Reaction == "" {
+			continue
+		}
+		i, ok := at[r.Reaction]
+		if !ok {
+			i = len(lists)
+			at[r.Reaction] = i
+			lists = append(lists, shape.ReactionList{ID: r.Reaction, AggregateEmoji: withoutSkin(r.Reaction)})
+		}
+		reaction := m.reactionShape(row.Chat, target, r)
+		reaction.Timestamp = math.Round(reaction.Timestamp)
+		lists[i].Senders = append(lists[i].Senders, reaction)
+		lists[i].HasReactionByMe = lists[i].HasReactionByMe || r.FromMe
+	}
+	return lists, nil
+}
+
+// withoutSkin takes the skin tone off an emoji.
+func withoutSkin(emoji string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 0x1F3FB && r <= 0x1F3FF {
+			return -1
+		}
+		return r
+	}, emoji)
+}
+
+// Info returns who has received, read and played an own message; for messages
+// of others, who is not told, ErrNotFound.
+func (m *Mirror) Info(ctx context.Context, id string) (shape.MessageInfo, error) {
+	info := shape.MessageInfo{
+		Delivery: []shape.ReceiptEntry{}, Read: []shape.ReceiptEntry{}, Played: []shape.ReceiptEntry{},
+	}
+	row, err := m.locate(ctx, id)
+	if err != nil {
+		return info, err
+	}
+	if !row.FromMe {
+		return info, ErrNotFound
+	}
+	rows, err := m.q.Receipts(ctx, db.ReceiptsParams{InstanceID: m.instance, Chat: row.Chat, Ids: []string{row.ID}})
+	if err != nil {
+		return info, fmt.Errorf("read receipts: %w", err)
+	}
+	for _, r := range rows {
+		who := shape.NewWid(r.Participant)
+		for list, at := range map[*[]shape.ReceiptEntry]int64{
+			&info.Delivery: r.DeliveredAt, &info.Read: r.ReadAt, &info.Played: r.PlayedAt,
+		} {
+			if at != 0 {
+				*list = append(*list, shape.ReceiptEntry{ID: who, T: at})
+			}
+		}
+	}
+	participants := int(row.Recipients)
+	if !shape.IsGroup(row.Chat) {
+		participants = 1
+	}
+	info.DeliveryRemaining = max(0, participants-len(info.Delivery))
+	info.ReadRemaining = max(0, participants-len(info.Read))
+	info.PlayedRemaining = max(0, participants-len(info.Played))
+	return info, nil
+}

@@ -1,0 +1,214 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// receipt raises acks of own messages, or lowers the unread count when we read
+// on another device. Receipts for own messages that are not there yet are
+// kept; the message finds them when it is recorded.
+func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
+	if op.Self {
+		return w.readElsewhere(ctx, op)
+	}
+	rows, err := w.q.MessagesIn(ctx, db.MessagesInParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
+	if err != nil {
+		return fmt.Errorf("read messages: %w", err)
+	}
+	have := make(map[string]db.Message, len(op.IDs))
+	for _, r := range rows {
+		have[r.Message.ID] = r.Message
+	}
+	for _, id := range op.IDs {
+		if _, ok := have[id]; ok || !shape.IsUser(op.Chat) {
+			continue
+		}
+		row, found, err := w.find(ctx, op.Chat, id)
+		if err != nil {
+			return err
+		}
+		if found {
+			have[id] = row
+		}
+	}
+	known, err := w.q.Receipts(ctx, db.ReceiptsParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
+	if err != nil {
+		return fmt.Errorf("read receipts: %w", err)
+	}
+	seen := make(map[string]bool, len(op.IDs))
+	for _, id := range op.IDs {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if err := w.receiptFor(ctx, op, id, have, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) receiptFor(ctx context.Context, op *inbound.Receipt, id string, have map[string]db.Message, known []db.ReceiptsRow) error {
+	row, found := have[id]
+	if found && !row.FromMe {
+		return nil // somebody else's message: says nothing about us
+	}
+	of := make([]db.ReceiptsRow, 0, len(known)+1)
+	mine := db.ReceiptsRow{MessageID: id, Participant: op.By}
+	for _, r := range known {
+		switch {
+		case r.MessageID != id:
+		case r.Participant == op.By:
+			mine = r
+		default:
+			of = append(of, r)
+		}
+	}
+	before := mine
+	at := op.At.Unix()
+	switch op.Level {
+	case inbound.LevelDelivered:
+		mine.DeliveredAt = first(mine.DeliveredAt, at)
+	case inbound.LevelRead:
+		mine.ReadAt = first(mine.ReadAt, at)
+	case inbound.LevelPlayed:
+		mine.PlayedAt = first(mine.PlayedAt, at)
+	}
+	if mine == before {
+		return nil
+	}
+	chat := op.Chat
+	if found {
+		chat = row.Chat
+	}
+	w.put.PutReceipt(ctx, db.PutReceiptParams{
+		InstanceID: w.instance, Chat: chat, MessageID: id, Participant: op.By,
+		DeliveredAt: mine.DeliveredAt, ReadAt: mine.ReadAt, PlayedAt: mine.PlayedAt,
+	})
+	if !found {
+		return nil
+	}
+	recipients := int(row.Recipients)
+	if recipients == 0 && shape.IsGroup(chat) {
+		ch, err := w.chat(ctx, chat)
+		if err != nil {
+			return err
+		}
+		recipients = ch.others
+	}
+	level := w.level(chat, append(of, mine), recipients)
+	if level <= int(row.Ack) || row.Ack < 0 {
+		return nil
+	}
+	w.put.RaiseAck(ctx, db.RaiseAckParams{InstanceID: w.instance, Chat: chat, ID: id, Ack: int16(level)})
+	return w.emitAck(chat, id, level, w.render(row))
+}
+
+// first keeps the earlier report; a receipt without time still counts.
+func first(have, reported int64) int64 {
+	if have != 0 {
+		return have
+	}
+	return max(reported, 1)
+}
+
+// reached reads how far an own message has come by the receipts that are there.
+func (m *Mirror) reached(ctx context.Context, chat, id string, recipients int) (int, error) {
+	rows, err := m.q.Receipts(ctx, db.ReceiptsParams{InstanceID: m.instance, Chat: chat, Ids: []string{id}})
+	if err != nil {
+		return 0, fmt.Errorf("read receipts: %w", err)
+	}
+	return m.level(chat, rows, recipients), nil
+}
+
+// level is the ack that receipts amount to: what the other one has done, or
+// what everybody in a group has. A group whose members are not known stays at
+// "server". Each level includes the ones below it.
+func (m *Mirror) level(chat string, receipts []db.ReceiptsRow, recipients int) int {
+	need := 1
+	if shape.IsGroup(chat) {
+		if need = recipients; need == 0 {
+			return int(inbound.LevelServer)
+		}
+	}
+	me := m.me()
+	delivered, read, played := 0, 0, 0
+	for _, r := range receipts {
+		if r.Participant == me {
+			continue
+		}
+		if r.PlayedAt != 0 {
+			played++
+		}
+		if r.ReadAt != 0 || r.PlayedAt != 0 {
+			read++
+		}
+		delivered++
+	}
+	switch {
+	case played >= need:
+		return int(inbound.LevelPlayed)
+	case read >= need:
+		return int(inbound.LevelRead)
+	case delivered >= need:
+		return int(inbound.LevelDelivered)
+	}
+	return int(inbound.LevelServer)
+}
+
+// readElsewhere: the owner read on another device. What came after the newest
+// message read stays unread.
+func (w *writer) readElsewhere(ctx context.Context, op *inbound.Receipt) error {
+	ch, err := w.chatNow(ctx, op.Chat)
+	if err != nil {
+		return err
+	}
+	if !ch.exists || ch.UnreadCount == 0 {
+		return nil
+	}
+	left, err := w.q.IncomingAfter(ctx, db.IncomingAfterParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
+	if err != nil {
+		return fmt.Errorf("count unread: %w", err)
+	}
+	key := "unread_count:read:" + op.Chat + ":" + op.IDs[0] + ":" + strconv.FormatInt(op.At.Unix(), 10)
+	return w.setUnread(ctx, ch, min(max(ch.UnreadCount, 0), int32(min(left, 1<<30))), key)
+}
+
+// setUnread writes a new unread count and tells it, if it is new.
+func (w *writer) setUnread(ctx context.Context, ch chat, unread int32, key string) error {
+	if unread == ch.UnreadCount {
+		return nil
+	}
+	ch.UnreadCount = unread
+	w.put.TouchChat(ctx, db.TouchChatParams{
+		InstanceID: w.instance, ID: ch.ID, UnreadCount: unread, Timestamp: ch.Timestamp,
+	})
+	w.remember(ch)
+	return w.emit(key, "unread_count", ch.ID, time.Time{}, ch.shape())
+}
+
+// MarkSeen sets the unread count to zero, with its event. Unknown chats are fine.
+func (m *Mirror) MarkSeen(ctx context.Context, id string) error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	err := m.write(ctx, func(ctx context.Context, careful bool) (*plan, error) {
+		w := &writer{Mirror: m, plan: newPlan(), careful: careful, now: m.now()}
+		ch, err := w.chat(ctx, id)
+		if err != nil || !ch.exists {
+			return w.plan, err
+		}
+		key := "unread_count:seen:" + id + ":" + strconv.FormatUint(m.Head(), 10)
+		return w.plan, w.setUnread(ctx, ch, 0, key)
+	})
+	if err != nil {
+		return fmt.Errorf("mark chat as seen: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// render builds the Message of a row.
+func (m *Mirror) render(row db.Message) shape.Message {
+	return shape.Render(m.source(row))
+}
+
+func (m *Mirror) source(row db.Message) shape.Source {
+	s := shape.Source{
+		Me: m.me(), Chat: row.Chat, ID: row.ID, FromMe: row.FromMe, Sender: row.Sender, Timestamp: row.Timestamp,
+		PushName: row.PushName, Raw: decodeRaw(row.Raw), Body: row.Body, Ack: int(row.Ack), Starred: row.Starred,
+		Reacted: row.HasReaction, Broadcast: row.Broadcast, History: row.History, ServerID: int(row.ServerID),
+		EditID: row.EditID, EditedAt: row.EditedAt,
+	}
+	if s.Raw == nil {
+		s.Type = row.Type
+	}
+	return s
+}
+
+// decodeRaw returns nil for what cannot be read; it was written by us, so that
+// is a message that never had content.
+func decodeRaw(encoded []byte) *waE2E.Message {
+	if len(encoded) == 0 {
+		return nil
+	}
+	var raw waE2E.Message
+	if err := proto.Unmarshal(encoded, &raw); err != nil {
+		return nil
+	}
+	return &raw
+}
+
+func encodeRaw(raw *waE2E.Message) ([]byte, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	encoded, err := proto.Marshal(raw)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	return encoded, nil
+}
+
+// find looks a message up by chat and id. A person's chat that was first known
+// by the other form of its id is found too.
+func (m *Mirror) find(ctx context.Context, chat, id string) (row db.Message, found bool, err error) {
+	one, err := m.q.OneMessage(ctx, db.OneMessageParams{InstanceID: m.instance, ID: id, Chat: chat})
+	if err == nil {
+		return one.Message, true, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return row, false, fmt.Errorf("read message: %w", err)
+	}
+	if !shape.IsUser(chat) {
+		return row, false, nil
+	}
+	rows, err := m.q.MessagesByID(ctx, db.MessagesByIDParams{InstanceID: m.instance, ID: id})
+	if err != nil {
+		return row, false, fmt.Errorf("read message: %w", err)
+	}
+	for _, r := range rows {
+		if shape.IsUser(r.Message.Chat) && shape.IsLID(r.Message.Chat) != shape.IsLID(chat) {
+			return r.Message, true, nil
+		}
+	}
+	return row, false, nil
+}

@@ -1,0 +1,126 @@
+package mirror
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// setting writes what the owner changed on a chat, and tells what upstream tells.
+func (w *writer) setting(ctx context.Context, op *inbound.ChatSetting) error {
+	s := op.State
+	ch, err := w.chatNow(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	before := ch
+	if s.Archived != nil {
+		ch.Archived = *s.Archived
+	}
+	if s.Pinned != nil {
+		ch.Pinned = *s.Pinned
+	}
+	if s.MutedUntil != nil {
+		ch.MutedUntil = *s.MutedUntil
+	}
+	var unread *int32
+	if s.Unread != nil {
+		n := int32(*s.Unread)
+		unread, ch.UnreadCount = &n, n
+	}
+	if ch.Archived == before.Archived && ch.Pinned == before.Pinned && ch.MutedUntil == before.MutedUntil &&
+		ch.UnreadCount == before.UnreadCount {
+		return nil
+	}
+	w.put.SetChat(ctx, db.SetChatParams{
+		InstanceID: w.instance, ID: s.ID, UnreadCount: unread, Archived: s.Archived, Pinned: s.Pinned, MutedUntil: s.MutedUntil,
+	})
+	w.remember(ch)
+	if op.Quiet || !before.exists {
+		return nil
+	}
+	at := strconv.FormatInt(op.At.UnixMilli(), 10)
+	if ch.Archived != before.Archived {
+		key := "chat_archived:" + s.ID + ":" + at
+		if err := w.emit(key, "chat_archived", s.ID, time.Time{}, ch.shape(), ch.Archived, before.Archived); err != nil {
+			return err
+		}
+	}
+	if ch.UnreadCount != before.UnreadCount {
+		return w.emit("unread_count:set:"+s.ID+":"+at, "unread_count", s.ID, time.Time{}, ch.shape())
+	}
+	return nil
+}
+
+// clear removes messages up to a time, and the chat when nothing newer is in it.
+func (w *writer) clear(ctx context.Context, op *inbound.ClearChat) error {
+	ch, err := w.chat(ctx, op.Chat)
+	if err != nil || !ch.exists {
+		return err
+	}
+	w.put.ClearChatUpTo(ctx, db.ClearChatUpToParams{InstanceID: w.instance, Chat: op.Chat, Timestamp: op.UpTo.Unix()})
+	if !op.Delete {
+		return nil
+	}
+	w.put.DropEmptyChat(ctx, db.DropEmptyChatParams{InstanceID: w.instance, ID: op.Chat})
+	w.then(func() { delete(w.cache.chats, op.Chat) })
+	if op.Quiet || ch.Timestamp > op.UpTo.Unix() {
+		return nil
+	}
+	removed := ch.shape()
+	removed.UnreadCount = 0
+	key := "chat_removed:" + op.Chat + ":" + strconv.FormatInt(op.UpTo.Unix(), 10)
+	return w.emit(key, "chat_removed", op.Chat, time.Time{}, removed)
+}
+
+// group writes what changed in a group and tells each change.
+func (w *writer) group(ctx context.Context, op *inbound.GroupChange) error {
+	ch, metadata, err := w.readChat(ctx, op.Chat)
+	if err != nil {
+		return err
+	}
+	name := ""
+	if op.Full != nil {
+		metadata = op.Full
+	}
+	if op.Apply != nil {
+		to := metadata
+		if to == nil {
+			to = &shape.GroupMetadata{} // only to learn the subject
+		}
+		op.Apply(to)
+		name = to.Subject
+	}
+	if metadata != nil {
+		name = metadata.Subject
+	}
+	readOnly := (ch.ReadOnly || op.Left) && !op.Joined
+	if err := w.putGroup(ctx, op.Chat, name, readOnly, metadata); err != nil {
+		return err
+	}
+	for i, notice := range op.Notices {
+		if err := w.notify(op.Chat, i, notice); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) putGroup(ctx context.Context, id, name string, readOnly bool, metadata *shape.GroupMetadata) error {
+	var encoded []byte
+	if metadata != nil {
+		var err error
+		if encoded, err = shape.Marshal(metadata); err != nil {
+			return err
+		}
+	}
+	w.put.PutGroup(ctx, db.PutGroupParams{
+		InstanceID: w.instance, ID: id, Name: name, ReadOnly: readOnly, Metadata: encoded,
+	})
+	w.then(func() { delete(w.cache.chats, id) })
+	return nil
+}

@@ -1,0 +1,62 @@
+package shape
+
+import (
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+)
+
+// Edit returns a message with the content of an edit. Media keep their file
+// and take the new caption, because an edit may bring the caption only; text
+// keeps what it quoted. Neither argument is changed.
+func Edit(original, edited *waE2E.Message) *waE2E.Message {
+	to := Unwrap(edited).Message
+	if p := to.GetProtocolMessage(); p.GetEditedMessage() != nil {
+		to = Unwrap(p.GetEditedMessage()).Message
+	}
+	if original != nil {
+		kept := proto.Clone(original).(*waE2E.Message)
+		if from := Unwrap(kept).Message; carry(from, to) {
+			return kept
+		}
+	}
+	return proto.Clone(to).(*waE2E.Message)
+}
+
+// carry writes the edit into the original; false when they are of different kinds.
+func carry(from, to *waE2E.Message) bool {
+	switch {
+	case from.ImageMessage != nil && to.ImageMessage != nil:
+		from.ImageMessage.Caption = to.ImageMessage.Caption
+		from.ImageMessage.ContextInfo = quoteOf(from.ImageMessage.ContextInfo, to.ImageMessage.ContextInfo)
+	case from.VideoMessage != nil && to.VideoMessage != nil:
+		from.VideoMessage.Caption = to.VideoMessage.Caption
+		from.VideoMessage.ContextInfo = quoteOf(from.VideoMessage.ContextInfo, to.VideoMessage.ContextInfo)
+	case from.DocumentMessage != nil && to.DocumentMessage != nil:
+		from.DocumentMessage.Caption = to.DocumentMessage.Caption
+		from.DocumentMessage.ContextInfo = quoteOf(from.DocumentMessage.ContextInfo, to.DocumentMessage.ContextInfo)
+	case from.ExtendedTextMessage != nil && (to.ExtendedTextMessage != nil || to.Conversation != nil):
+		text := proto.Clone(to.ExtendedTextMessage).(*waE2E.ExtendedTextMessage)
+		if to.ExtendedTextMessage == nil {
+			text = &waE2E.ExtendedTextMessage{Text: to.Conversation}
+		}
+		text.ContextInfo = quoteOf(from.ExtendedTextMessage.ContextInfo, text.ContextInfo)
+		from.ExtendedTextMessage = text
+	case from.Conversation != nil && to.Conversation != nil:
+		from.Conversation = to.Conversation
+	case from.Conversation != nil && to.ExtendedTextMessage != nil:
+		from.Conversation, from.ExtendedTextMessage = nil, to.ExtendedTextMessage
+	default:
+		return false
+	}
+	return true
+}
+
+// quoteOf keeps the quote where the edit has none of its own; mentions are the edit's.
+func quoteOf(from, to *waE2E.ContextInfo) *waE2E.ContextInfo {
+	if from == nil || to.GetStanzaID() != "" {
+		return to
+	}
+	kept := proto.Clone(from).(*waE2E.ContextInfo)
+	kept.MentionedJID, kept.GroupMentions = to.GetMentionedJID(), to.GetGroupMentions()
+	return kept
+}
