@@ -3,6 +3,7 @@ package wasim
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -67,20 +68,17 @@ func (s *Server) group(jid types.JID) *group {
 	return s.groups[jid.User]
 }
 
-func (s *Server) groupsOf(a *Account) (groups []*group) {
+// allGroups lists the groups in the order of their creation.
+func (s *Server) allGroups() []*group {
 	s.mu.RLock()
-	all := make([]*group, 0, len(s.groups))
-	for _, g := range s.groups {
-		all = append(all, g)
-	}
-	s.mu.RUnlock()
-	for _, g := range all {
-		if g.has(a) {
-			groups = append(groups, g)
-		}
-	}
-	slices.SortFunc(groups, func(x, y *group) int { return x.created.Compare(y.created) })
-	return groups
+	defer s.mu.RUnlock()
+	all := slices.Collect(maps.Values(s.groups))
+	slices.SortFunc(all, func(x, y *group) int { return x.created.Compare(y.created) })
+	return all
+}
+
+func (s *Server) groupsOf(a *Account) []*group {
+	return slices.DeleteFunc(s.allGroups(), func(g *group) bool { return !g.has(a) })
 }
 
 // CreateGroup makes a group of accounts, the first of which creates it, in the

@@ -53,6 +53,7 @@ type Server struct {
 
 	mu       sync.RWMutex
 	closing  bool
+	base     context.Context // ends with Run; nil before
 	byPN     map[string]*Account
 	byLID    map[string]*Account
 	accounts []*Account
@@ -114,8 +115,11 @@ func (s *Server) Run(ctx context.Context) error {
 	mux.Handle("/newsletter/", &s.host)
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	s.mu.Lock()
+	s.base = base
+	s.mu.Unlock()
 	server := &http.Server{
-		Handler:           mux,
+		Handler:           s.counted(mux),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -205,20 +209,27 @@ func (s *Server) Connections() int {
 	return len(s.sessions)
 }
 
+// counted lets shutdown wait for requests and connections.
+func (s *Server) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		if s.closing {
+			s.mu.Unlock()
+			http.Error(w, "closing", http.StatusServiceUnavailable)
+			return
+		}
+		s.running.Add(1)
+		s.mu.Unlock()
+		defer s.running.Done()
+		next.ServeHTTP(w, r)
+	})
+}
+
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if status := s.takeUpgradeRefusal(); status != 0 {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	s.mu.Lock()
-	if s.closing {
-		s.mu.Unlock()
-		http.Error(w, "closing", http.StatusServiceUnavailable)
-		return
-	}
-	s.running.Add(1)
-	s.mu.Unlock()
-	defer s.running.Done()
 	// The client's origin is WhatsApp's, never ours. Compression stays off: with
 	// context takeover it costs about a megabyte per connection on each side.
 	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
@@ -235,6 +246,23 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	newSession(s, conn).run(ctx)
+}
+
+// goRun runs f until it returns; shutdown ends its context and waits for it. It
+// reports whether the server still runs.
+func (s *Server) goRun(f func(context.Context)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.base == nil {
+		return false
+	}
+	ctx := s.base
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		f(ctx)
+	}()
+	return true
 }
 
 // nextID is a server-chosen stanza id.

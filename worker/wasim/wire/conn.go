@@ -17,7 +17,7 @@ import (
 const (
 	// queueLimit bounds the stanzas that wait for one connection's writer. A
 	// client that falls further behind is cut off, as a server would.
-	queueLimit = 1 << 16
+	queueLimit = 1 << 20
 	// batchSize is how many bytes of frames one websocket message may gather.
 	// Clients read several whole frames per message, never a frame in two.
 	batchSize = 32 << 10

@@ -1,0 +1,131 @@
+package wasim_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// call makes a request of the control API and decodes the answer into a map.
+func (r *rig) call(method, path, body string, want int) map[string]any {
+	r.t.Helper()
+	request, err := http.NewRequestWithContext(r.ctx, method, "http://"+r.Address()+"/control/"+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if response.StatusCode != want {
+		r.t.Fatalf("%s %s: status %d, want %d: %s", method, path, response.StatusCode, want, raw)
+	}
+	var answer map[string]any
+	if err = json.Unmarshal(raw, &answer); err != nil {
+		r.t.Fatalf("%s %s: %v: %s", method, path, err, raw)
+	}
+	return answer
+}
+
+func TestControlAPI(t *testing.T) {
+	r := newRig(t, nil)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	r.call("POST", "accounts", `{"number":"15550000001","name":"Alice","chats":1,"messages":2}`, 201)
+	r.call("POST", "accounts", `{"number":"15550000002","name":"Bob"}`, 201)
+	r.call("POST", "accounts", `{"number":"15550000002","name":"Bob"}`, 409)
+	r.call("POST", "accounts", `{"number":"abc","name":"Bob"}`, 400)
+	r.call("POST", "accounts", `{"numbr":"15550000003"}`, 400)
+	r.call("GET", "accounts/15559999999", "", 404)
+
+	c := r.newClient()
+	if err := c.ConnectContext(r.ctx); err != nil {
+		t.Fatal(err)
+	}
+	qr, err := json.Marshal(map[string]string{"qr": await[*events.QR](c, "QR", nil).Codes[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.call("POST", "accounts/15550000001/scan", `{"qr":"nonsense"}`, 400)
+	if device := r.call("POST", "accounts/15550000001/scan", string(qr), 200); device["connected"] != true {
+		t.Errorf("paired device %v", device)
+	}
+	r.call("POST", "accounts/15550000001/wait", `{"for":"settled"}`, 200)
+	r.call("POST", "accounts/15550000001/wait", `{"for":"disconnected","timeout":"10ms"}`, 504)
+
+	sent := r.call("POST", "accounts/15550000002/send", `{"to":"15550000001","text":"burst %d","count":3}`, 200)
+	if n := len(sent["sent"].([]any)); n != 3 {
+		t.Errorf("%d sent", n)
+	}
+	c.awaitText("burst 3")
+	c.send(r.Account("15550000002").PN(), "for the ledger")
+	got := r.call("GET", "accounts/15550000002/received?wait=20s", "", 200)
+	if message := got["messages"].([]any)[0].(map[string]any); message["text"] != "for the ledger" || got["next"] != 1.0 {
+		t.Errorf("received %v", got)
+	}
+
+	request, err := http.NewRequestWithContext(r.ctx, "GET", "http://"+r.Address()+"/control/accounts/15550000002/received", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	stream, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	lines := bufio.NewReader(stream.Body)
+	for _, want := range []string{"for the ledger", "streamed"} {
+		if want == "streamed" {
+			c.send(r.Account("15550000002").PN(), "streamed")
+		}
+		for {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(line, []byte(want)) {
+				break
+			}
+		}
+	}
+
+	group := r.call("POST", "groups", `{"name":"Club","members":["15550000001","15550000002"]}`, 201)
+	r.call("POST", "accounts/15550000002/send", `{"to":"`+group["jid"].(string)+`","text":"to the club"}`, 200)
+	c.awaitText("to the club")
+	r.call("POST", "groups/"+group["jid"].(string)+"/members", `{"remove":["15550000001"]}`, 200)
+	if groups := r.call("GET", "groups", "", 200)["groups"].([]any); len(groups) != 1 {
+		t.Errorf("groups %v", groups)
+	}
+
+	r.call("POST", "faults", `{"fault":"drop","number":"15550000001"}`, 200)
+	r.call("POST", "accounts/15550000001/wait", `{"for":"logins","logins":2}`, 200)
+	r.call("POST", "faults", `{"fault":"explode"}`, 400)
+	r.call("POST", "accounts/15550000002/auto", `{"reply":"you said %s"}`, 200)
+	c.send(r.Account("15550000002").PN(), "hello")
+	c.awaitText("you said hello")
+
+	request, err = http.NewRequestWithContext(r.ctx, "GET", "http://"+r.Address()+"/control/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "evil.example:80"
+	refused, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused.Body.Close()
+	if refused.StatusCode != http.StatusForbidden {
+		t.Errorf("a foreign host name got %d", refused.StatusCode)
+	}
+}
