@@ -24,6 +24,8 @@ type Config struct {
 	OpenRegister  bool   // anyone may register as a user
 	MaxInstances  int    // over all users; 0: no limit
 
+	SendsPerMinute int // of a new instance whose creator names none; default 20, below 0: no limit
+
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed; empty: nobody's
 	CORSOrigins    []string       // empty: no CORS headers
 
@@ -40,6 +42,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.AdminEmail == "" {
 		c.AdminEmail = "admin@localhost"
+	}
+	switch {
+	case c.SendsPerMinute == 0:
+		c.SendsPerMinute = 20
+	case c.SendsPerMinute < 0:
+		c.SendsPerMinute = 0
 	}
 	if c.BodyLimit == 0 {
 		c.BodyLimit = 1 << 20

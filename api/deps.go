@@ -67,6 +67,7 @@ type sessions interface {
 	RotateRefreshToken(ctx context.Context, hash []byte, next store.RefreshToken, now time.Time) (store.RefreshToken, error)
 	RevokeFamily(ctx context.Context, family string, now time.Time) error
 	RevokeUserTokens(ctx context.Context, userID string, now time.Time) error
+	PruneRefreshTokens(ctx context.Context, before time.Time) (int, error)
 }
 
 type instances interface {
@@ -77,6 +78,8 @@ type instances interface {
 	UpdateInstance(ctx context.Context, id supervisor.ID, name, description *string, sendsPerMinute *int) error
 	MarkDeleted(ctx context.Context, id supervisor.ID, now time.Time) error
 	DeleteInstance(ctx context.Context, id supervisor.ID) error
+	// DeletedInstances lists those whose deletion began and did not end.
+	DeletedInstances(ctx context.Context) ([]store.Instance, error)
 	History(ctx context.Context, id supervisor.ID, offset, limit int) ([]supervisor.Transition, int, error)
 }
 

@@ -7,35 +7,27 @@ import (
 	"whatsapp-manager/proto/fault"
 )
 
-// FirstAdmin is the account an empty installation begins with.
-type FirstAdmin struct {
-	Email string
-	// Password is set only when it was generated: print it once, it is kept nowhere.
-	Password string
-	Created  bool // false: there were users already, and nothing was done
-}
-
 // EnsureAdmin creates the first superadmin when there is no user at all, with
-// the configured password or a random one. Later changes of the settings
-// change no account. Safe to be called by several managers at once.
-func (s *Server) EnsureAdmin(ctx context.Context) (FirstAdmin, error) {
+// the configured password or a random one. Only a random one is returned:
+// print it once, it is kept nowhere. Later changes of the settings change no
+// account. Safe to be called by several managers at once.
+func (s *Server) EnsureAdmin(ctx context.Context) (password string, err error) {
 	n, err := s.store.CountUsers(ctx)
 	if err != nil || n > 0 {
-		return FirstAdmin{Email: s.cfg.AdminEmail}, err
+		return "", err
 	}
-	first := FirstAdmin{Email: s.cfg.AdminEmail, Created: true}
-	password := s.cfg.AdminPassword
-	if password == "" {
+	chosen := s.cfg.AdminPassword
+	if chosen == "" {
 		password = credential.NewPassword()
-		first.Password = password
+		chosen = password
 	}
-	u, err := s.createUser(ctx, s.cfg.AdminEmail, password, roleSuperadmin)
+	u, err := s.createUser(ctx, s.cfg.AdminEmail, chosen, roleSuperadmin)
 	if fault.Is(err, fault.Conflict) {
-		return FirstAdmin{Email: s.cfg.AdminEmail}, nil // another manager was quicker
+		return "", nil // another manager was quicker
 	}
 	if err != nil {
-		return FirstAdmin{}, err
+		return "", err
 	}
 	s.audit(ctx, "admin.first", u.ID, nil)
-	return first, nil
+	return password, nil
 }

@@ -58,7 +58,7 @@ func (s *Server) history(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	list, total, err := s.store.History(ctx, row.ID, in.offset(), in.Limit)
+	list, total, err := s.store.History(ctx, row.ID, in.Offset(), in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *Server) history(ctx context.Context, in *struct {
 	for _, t := range list {
 		out.Body.History = append(out.Body.History, TransitionView{From: string(t.From), To: string(t.To), Why: t.Why, Generation: t.Generation, At: t.At})
 	}
-	out.Body.Pagination = in.of(total)
+	out.Body.Pagination = in.Of(total)
 	return out, nil
 }
 

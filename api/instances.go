@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	defaultSends = 20 // a minute
-	maxSends     = 100_000
 	// farewell is how long a deletion waits for WhatsApp to hear of it.
 	farewell = 5 * time.Second
 	// removal covers the worker's graceful stop and its kill.
@@ -73,7 +71,7 @@ func (s *Server) listInstances(ctx context.Context, in *struct {
 	if p.isAdmin() && in.All {
 		owner = ""
 	}
-	rows, total, err := s.store.Instances(ctx, owner, in.offset(), in.Limit)
+	rows, total, err := s.store.Instances(ctx, owner, in.Offset(), in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +80,7 @@ func (s *Server) listInstances(ctx context.Context, in *struct {
 	for _, row := range rows {
 		out.Body.Instances = append(out.Body.Instances, s.view(row))
 	}
-	out.Body.Pagination = in.of(total)
+	out.Body.Pagination = in.Of(total)
 	return out, nil
 }
 
@@ -90,7 +88,7 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	Body struct {
 		Name           string `json:"name" maxLength:"100" example:"Support"`
 		Description    string `json:"description,omitempty" maxLength:"1000"`
-		SendsPerMinute int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000" default:"20" doc:"0: no limit"`
+		SendsPerMinute *int   `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000" doc:"0: no limit; absent: the installation's default"`
 	}
 }) (*createdOutput, error) {
 	const op = "api.createInstance"
@@ -108,9 +106,13 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 		}
 	}
 	at := now()
+	sends := s.cfg.SendsPerMinute
+	if in.Body.SendsPerMinute != nil {
+		sends = *in.Body.SendsPerMinute
+	}
 	row := store.Instance{
 		ID: supervisor.ID(newInstanceID()), OwnerID: principalOf(ctx).user.ID, Name: name, Description: in.Body.Description,
-		Desired: supervisor.Stop, SendsPerMinute: in.Body.SendsPerMinute, CreatedAt: at, UpdatedAt: at,
+		Desired: supervisor.Stop, SendsPerMinute: sends, CreatedAt: at, UpdatedAt: at,
 	}
 	key := credential.NewKey()
 	err := s.store.CreateInstance(ctx, row, store.APIKey{
@@ -182,13 +184,9 @@ func (s *Server) deleteInstance(ctx context.Context, in *InstancePath) (*noConte
 	}
 	s.keyring.forget(row.ID)
 	s.audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
-	if err := s.supervisor.Remove(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
+	if err := s.remove(ctx, row); err != nil {
 		return nil, err
 	}
-	if err := s.store.DeleteInstance(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	s.sends.forget(row.ID)
 	return nothing, nil
 }
 

@@ -153,9 +153,9 @@ func (s *Server) chats(ctx context.Context, in *struct {
 		return nil, err
 	}
 	out := &chatsOutput{}
-	from := min(in.offset(), len(all))
+	from := min(in.Offset(), len(all))
 	out.Body.Chats = all[from:min(from+in.Limit, len(all))]
-	out.Body.Pagination = in.of(len(all))
+	out.Body.Pagination = in.Of(len(all))
 	return out, nil
 }
 

@@ -100,9 +100,11 @@ type Paging struct {
 	Limit int `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Rows in a page"`
 }
 
-func (p Paging) offset() int { return (p.Page - 1) * p.Limit }
+// Offset is how many rows come before the page.
+func (p Paging) Offset() int { return (p.Page - 1) * p.Limit }
 
-func (p Paging) of(total int) Pagination {
+// Of says where the page stands in a list of total rows.
+func (p Paging) Of(total int) Pagination {
 	return Pagination{Page: p.Page, Limit: p.Limit, Total: total, Pages: (total + p.Limit - 1) / p.Limit}
 }
 

@@ -139,6 +139,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.keyring.run(running, s.log) })
+	group.Go(func() error { return s.tidy(running) })
 	return group.Wait()
 }
 

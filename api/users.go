@@ -33,7 +33,7 @@ func (s *Server) userRoutes() {
 }
 
 func (s *Server) listUsers(ctx context.Context, in *struct{ Paging }) (*usersOutput, error) {
-	rows, total, err := s.store.Users(ctx, in.offset(), in.Limit)
+	rows, total, err := s.store.Users(ctx, in.Offset(), in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (s *Server) listUsers(ctx context.Context, in *struct{ Paging }) (*usersOut
 	for _, u := range rows {
 		out.Body.Users = append(out.Body.Users, viewUser(u))
 	}
-	out.Body.Pagination = in.of(total)
+	out.Body.Pagination = in.Of(total)
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -28,8 +29,8 @@ type frame struct {
 	atKey bool   // the next string is a member's name
 }
 
-// Check returns the first defect of data, or nil: invalid UTF-8, a NUL
-// character in a string, or nesting beyond maxDepth. It does not say that data
+// Check returns the first defect of data, or nil: invalid UTF-8, half of a
+// surrogate pair or a NUL character in a string, or nesting beyond maxDepth. It does not say that data
 // is JSON; what is not JSON is reported only as far as it is one of these.
 func Check(data []byte, maxDepth int) *Defect {
 	var stack []frame
@@ -55,7 +56,7 @@ func Check(data []byte, maxDepth int) *Defect {
 				stack[len(stack)-1].atKey = false
 			}
 		case '"':
-			end, nul := stringEnd(data, i+1)
+			end, flaw := scanString(data, i+1)
 			text := data[i+1 : end]
 			isKey := len(stack) > 0 && stack[len(stack)-1].atKey
 			at := stack
@@ -66,8 +67,8 @@ func Check(data []byte, maxDepth int) *Defect {
 			switch {
 			case !utf8.Valid(text):
 				return &Defect{Path: path(at), Reason: what(isKey) + " is not valid UTF-8"}
-			case nul:
-				return &Defect{Path: path(at), Reason: what(isKey) + " contains the NUL character"}
+			case flaw != "":
+				return &Defect{Path: path(at), Reason: what(isKey) + " " + flaw}
 			}
 			i = end
 		default:
@@ -91,23 +92,44 @@ func what(isKey bool) string {
 	return "the text"
 }
 
-// stringEnd returns the index of the closing quote of the string that starts
-// at i (len(data) when it is open), and whether it holds an escaped or bare NUL.
-func stringEnd(data []byte, i int) (end int, nul bool) {
+// scanString returns the index of the closing quote of the string that starts
+// at i (len(data) when it is open), and what it holds that no text may.
+func scanString(data []byte, i int) (end int, flaw string) {
 	for ; i < len(data); i++ {
 		switch data[i] {
 		case '"':
-			return i, nul
+			return i, flaw
 		case 0:
-			nul = true
+			flaw = nul
 		case '\\':
-			if i+5 < len(data) && data[i+1] == 'u' && string(data[i+2:i+6]) == "0000" {
-				nul = true
-			}
+			r, ok := escaped(data[i:])
 			i++
+			switch {
+			case !ok:
+			case r == 0:
+				flaw = nul
+			case utf16.IsSurrogate(r):
+				low, ok := escaped(data[i+5:])
+				if !ok || utf16.DecodeRune(r, low) == utf8.RuneError {
+					flaw = "contains half of a surrogate pair"
+					continue
+				}
+				i += 10
+			}
 		}
 	}
-	return len(data), nul
+	return len(data), flaw
+}
+
+const nul = "contains the NUL character"
+
+// escaped reads \uXXXX at the beginning of data.
+func escaped(data []byte) (rune, bool) {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return 0, false
+	}
+	code, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	return rune(code), err == nil
 }
 
 func path(stack []frame) string {

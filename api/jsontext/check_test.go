@@ -16,6 +16,8 @@ func TestCheckNamesThePlace(t *testing.T) {
 		{"the whole document", `"` + "\xff" + `"`, "", "UTF-8"},
 		{"escaped NUL", `{"name":"a\u0000b"}`, "name", "NUL"},
 		{"bare NUL", "{\"name\":\"a\x00b\"}", "name", "NUL"},
+		{"half a surrogate pair", `{"x":["\ud83d!"]}`, "x[0]", "surrogate"},
+		{"a surrogate pair in the wrong order", `{"x":"\ude00\ud83d"}`, "x", "surrogate"},
 		{"too deep", `{"params":[[[[1]]]]}`, "params[0][0][0]", "deeper"},
 		{"between values", `{"a":` + "\xff" + `}`, "a", "UTF-8"},
 		{"open string", `{"a":"` + "\xff", "a", "UTF-8"},
@@ -34,7 +36,7 @@ func TestCheckNamesThePlace(t *testing.T) {
 
 func TestCheckPassesWhatIsFine(t *testing.T) {
 	for _, in := range []string{
-		``, `{}`, `[]`, `null`, `{"a":"\\u0000"}`, `{"a":"ü€😀 \ud83d\ude00"}`, `{"a":[{"b":[1]}]}`, `{"a`, `}}]]`, `[,,:]`,
+		``, `{}`, `[]`, `null`, `{"a":"\\u0000"}`, `{"a":"ü€😀 \ud83d\ude00\ud83d\ude00"}`, `{"a":[{"b":[1]}]}`, `{"a`, `}}]]`, `[,,:]`,
 	} {
 		if d := Check([]byte(in), 8); d != nil {
 			t.Errorf("%s: %v", in, d)
