@@ -28,6 +28,9 @@ const (
 	badEncoding         = "22021" // a zero byte or invalid UTF-8 in text
 	outOfRange          = "22003"
 
+	deadlock             = "40P01"
+	serializationFailure = "40001"
+
 	classConnection   = "08"
 	classResources    = "53" // too many connections, disk full, out of memory
 	classIntervention = "57" // shutting down, starting up, terminated by the administrator
@@ -76,7 +79,7 @@ func refused(op string, err error, pg *pgconn.PgError) error {
 		return &fault.Error{Kind: fault.Invalid, Op: op, Msg: "a text holds a zero byte or invalid UTF-8, or a number is too large", Err: cause}
 	case queryCanceled:
 		return fault.Wrap(fault.Deadline, op, err, "the database did not answer in time")
-	case readOnly:
+	case readOnly, deadlock, serializationFailure:
 		return away(op, err)
 	}
 	switch pg.Code[:min(2, len(pg.Code))] {

@@ -64,7 +64,7 @@ func TestDeletionHidesFirstAndRemovesLast(t *testing.T) {
 	fill(t, st, a, b)
 	must(t, st.CreateEndpoint(ctx, store.Endpoint{ID: "e", Instance: a, URL: "http://x", Secret: []byte("s"), CreatedAt: noon, UpdatedAt: noon}))
 	must(t, st.Park(ctx, "e", 1, []store.Backlog{{Seq: 1, NextAt: noon}}))
-	exec(t, u, "insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, ack, message) values ($1, 'c', 'm', false, 's', 1, 'chat', 1, '{}')", a)
+	exec(t, u, "insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, ack) values ($1, 'c', 'm', false, 's', 1, 'chat', 1)", a)
 	n, err := st.MessageCount(ctx, a)
 	must(t, err)
 	equal(t, "messages", n, int64(1))

@@ -64,13 +64,15 @@ const insertAttempts = `-- name: InsertAttempts :exec
 insert into webhook_attempts (endpoint_id, seq, at, status, error, duration_ms)
 select e.id, a.seq, a.at, nullif(a.status, 0), a.error, a.duration_ms
 from (
-    select unnest($1::text[]) as endpoint_id,
+    select generate_subscripts($1::text[], 1) as n,
+           unnest($1::text[]) as endpoint_id,
            unnest($2::bigint[]) as seq,
            unnest($3::timestamptz[]) as at,
            unnest($4::int[]) as status,
            unnest($5::text[]) as error,
            unnest($6::int[]) as duration_ms
 ) a join webhook_endpoints e on e.id = a.endpoint_id
+order by a.n
 for key share of e
 `
 
@@ -83,7 +85,8 @@ type InsertAttemptsParams struct {
 	Durations   []int
 }
 
-// Endpoints that were deleted meanwhile are left out, and the others held.
+// Endpoints that were deleted meanwhile are left out, and the others held. Ids
+// follow the order of the arrays.
 func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) error {
 	_, err := q.db.Exec(ctx, insertAttempts,
 		arg.EndpointIds,
@@ -97,14 +100,16 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 }
 
 const trimAttempts = `-- name: TrimAttempts :exec
-delete from webhook_attempts a
-using (
-    select e.id as endpoint_id, (
-        select o.id from webhook_attempts o where o.endpoint_id = e.id
-        order by o.id desc limit 1 offset $1::int) as newest_dropped
-    from webhook_endpoints e where e.id = any($2::text[])
-) k
-where a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
+delete from webhook_attempts d where d.id in (
+    select a.id from webhook_attempts a
+    join (
+        select e.id as endpoint_id, (
+            select o.id from webhook_attempts o where o.endpoint_id = e.id
+            order by o.id desc limit 1 offset $1::int) as newest_dropped
+        from webhook_endpoints e where e.id = any($2::text[])
+    ) k on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
+    for update of a skip locked
+)
 `
 
 type TrimAttemptsParams struct {
@@ -112,6 +117,7 @@ type TrimAttemptsParams struct {
 	EndpointIds []string
 }
 
+// Rows that another trim is deleting are left to it.
 func (q *Queries) TrimAttempts(ctx context.Context, arg TrimAttemptsParams) error {
 	_, err := q.db.Exec(ctx, trimAttempts, arg.Keep, arg.EndpointIds)
 	return err

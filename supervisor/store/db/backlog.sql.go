@@ -148,28 +148,30 @@ func (q *Queries) BacklogLanes(ctx context.Context, endpointID string) ([]string
 }
 
 const buryBacklog = `-- name: BuryBacklog :exec
-with buried as (
-    update webhook_backlog set attempts = attempts + 1, dead_at = $2::timestamptz, last_status = $3, last_error = $1
-    where endpoint_id = $4 and seq = $5 and dead_at is null
-    returning endpoint_id
+with e as (
+    select l.id from webhook_endpoints l where l.id = $2 for no key update
+), buried as (
+    update webhook_backlog b set attempts = b.attempts + 1, dead_at = $3::timestamptz, last_status = $4, last_error = $1
+    from e where b.endpoint_id = e.id and b.seq = $5 and b.dead_at is null
+    returning b.endpoint_id
 )
 update webhook_endpoints w set last_error = $1 from buried where w.id = buried.endpoint_id
 `
 
 type BuryBacklogParams struct {
 	Error      string
+	EndpointID string
 	At         time.Time
 	Status     *int
-	EndpointID string
 	Seq        uint64
 }
 
 func (q *Queries) BuryBacklog(ctx context.Context, arg BuryBacklogParams) error {
 	_, err := q.db.Exec(ctx, buryBacklog,
 		arg.Error,
+		arg.EndpointID,
 		arg.At,
 		arg.Status,
-		arg.EndpointID,
 		arg.Seq,
 	)
 	return err
@@ -323,30 +325,33 @@ func (q *Queries) ResolveBacklog(ctx context.Context, arg ResolveBacklogParams) 
 }
 
 const retryBacklog = `-- name: RetryBacklog :exec
-with tried as (
-    update webhook_backlog set attempts = $2, next_at = $3, last_status = $4, last_error = $1
-    where endpoint_id = $5 and seq = $6 and dead_at is null
-    returning endpoint_id
+with e as (
+    select l.id from webhook_endpoints l where l.id = $2 for no key update
+), tried as (
+    update webhook_backlog b set attempts = $3, next_at = $4, last_status = $5, last_error = $1
+    from e where b.endpoint_id = e.id and b.seq = $6 and b.dead_at is null
+    returning b.endpoint_id
 )
 update webhook_endpoints w set last_error = $1 from tried where w.id = tried.endpoint_id
 `
 
 type RetryBacklogParams struct {
 	Error      string
+	EndpointID string
 	Attempts   int
 	NextAt     time.Time
 	Status     *int
-	EndpointID string
 	Seq        uint64
 }
 
+// The endpoint is locked before its rows, as whoever deletes it does.
 func (q *Queries) RetryBacklog(ctx context.Context, arg RetryBacklogParams) error {
 	_, err := q.db.Exec(ctx, retryBacklog,
 		arg.Error,
+		arg.EndpointID,
 		arg.Attempts,
 		arg.NextAt,
 		arg.Status,
-		arg.EndpointID,
 		arg.Seq,
 	)
 	return err

@@ -112,6 +112,7 @@ const recordExit = `-- name: RecordExit :exec
 insert into workers (instance_id, generation, node_id, pid, start_ticks, boot_id, socket, build, protocol, started_at, exited_at, exit_reason, exit_code)
 select i.id, $1, i.node_id, 0, 0, '', '', '', 0, $2::timestamptz, $2::timestamptz, $3, $4::int
 from instances i where i.id = $5 and i.generation <= $1
+for key share of i
 on conflict (instance_id) do update set
     generation = excluded.generation,
     node_id = case when workers.generation = excluded.generation then workers.node_id else excluded.node_id end,
@@ -210,6 +211,7 @@ const recordTransition = `-- name: RecordTransition :exec
 insert into instance_history (instance_id, generation, from_state, to_state, why, at)
 select i.id, $1, $2, $3, $4, $5
 from instances i where i.id = $6 and i.generation <= $1
+for key share of i
 `
 
 type RecordTransitionParams struct {
@@ -237,6 +239,7 @@ const recordWorker = `-- name: RecordWorker :exec
 insert into workers (instance_id, generation, node_id, pid, start_ticks, boot_id, socket, build, protocol, started_at, attached_at)
 select i.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::timestamptz
 from instances i where i.id = $11 and i.generation <= $1
+for key share of i
 on conflict (instance_id) do update set
     generation = excluded.generation,
     node_id = excluded.node_id,
@@ -274,6 +277,7 @@ type RecordWorkerParams struct {
 	InstanceID string
 }
 
+// The instance is locked before its worker's row, as whoever deletes it does.
 // The generation is checked against both rows: instances knows of starts whose
 // worker never got as far as a row of its own.
 func (q *Queries) RecordWorker(ctx context.Context, arg RecordWorkerParams) error {

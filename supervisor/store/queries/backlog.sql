@@ -56,19 +56,24 @@ order by seq limit sqlc.arg(lim)::int;
 -- name: ResolveBacklog :exec
 delete from webhook_backlog where endpoint_id = $1 and seq = $2;
 
+-- The endpoint is locked before its rows, as whoever deletes it does.
 -- name: RetryBacklog :exec
-with tried as (
-    update webhook_backlog set attempts = @attempts, next_at = @next_at, last_status = @status, last_error = @error
-    where endpoint_id = @endpoint_id and seq = @seq and dead_at is null
-    returning endpoint_id
+with e as (
+    select l.id from webhook_endpoints l where l.id = @endpoint_id for no key update
+), tried as (
+    update webhook_backlog b set attempts = @attempts, next_at = @next_at, last_status = @status, last_error = @error
+    from e where b.endpoint_id = e.id and b.seq = @seq and b.dead_at is null
+    returning b.endpoint_id
 )
 update webhook_endpoints w set last_error = @error from tried where w.id = tried.endpoint_id;
 
 -- name: BuryBacklog :exec
-with buried as (
-    update webhook_backlog set attempts = attempts + 1, dead_at = sqlc.arg(at)::timestamptz, last_status = @status, last_error = @error
-    where endpoint_id = @endpoint_id and seq = @seq and dead_at is null
-    returning endpoint_id
+with e as (
+    select l.id from webhook_endpoints l where l.id = @endpoint_id for no key update
+), buried as (
+    update webhook_backlog b set attempts = b.attempts + 1, dead_at = sqlc.arg(at)::timestamptz, last_status = @status, last_error = @error
+    from e where b.endpoint_id = e.id and b.seq = @seq and b.dead_at is null
+    returning b.endpoint_id
 )
 update webhook_endpoints w set last_error = @error from buried where w.id = buried.endpoint_id;
 

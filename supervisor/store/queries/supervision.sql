@@ -10,12 +10,14 @@ update instances set generation = generation + 1, node_id = $2 where id = $1 ret
 -- name: SetDesired :execrows
 update instances set desired = $2 where id = $1;
 
+-- The instance is locked before its worker's row, as whoever deletes it does.
 -- The generation is checked against both rows: instances knows of starts whose
 -- worker never got as far as a row of its own.
 -- name: RecordWorker :exec
 insert into workers (instance_id, generation, node_id, pid, start_ticks, boot_id, socket, build, protocol, started_at, attached_at)
 select i.id, @generation, @node_id, @pid, @start_ticks, @boot_id, @socket, @build, @protocol, @started_at, sqlc.narg(attached_at)::timestamptz
 from instances i where i.id = @instance_id and i.generation <= @generation
+for key share of i
 on conflict (instance_id) do update set
     generation = excluded.generation,
     node_id = excluded.node_id,
@@ -43,6 +45,7 @@ where workers.generation <= excluded.generation;
 insert into workers (instance_id, generation, node_id, pid, start_ticks, boot_id, socket, build, protocol, started_at, exited_at, exit_reason, exit_code)
 select i.id, @generation, i.node_id, 0, 0, '', '', '', 0, sqlc.arg(at)::timestamptz, sqlc.arg(at)::timestamptz, @exit_reason, sqlc.arg(exit_code)::int
 from instances i where i.id = @instance_id and i.generation <= @generation
+for key share of i
 on conflict (instance_id) do update set
     generation = excluded.generation,
     node_id = case when workers.generation = excluded.generation then workers.node_id else excluded.node_id end,
@@ -65,7 +68,8 @@ update workers set link = $3 where instance_id = $1 and generation = $2;
 -- name: RecordTransition :exec
 insert into instance_history (instance_id, generation, from_state, to_state, why, at)
 select i.id, @generation, @from_state, @to_state, @why, @at
-from instances i where i.id = @instance_id and i.generation <= @generation;
+from instances i where i.id = @instance_id and i.generation <= @generation
+for key share of i;
 
 -- name: TrimHistory :exec
 delete from instance_history h
