@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .DEFAULT_GOAL := build
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  := -s -w -X main.build=$(VERSION)
+LDFLAGS  := -s -w -X main.Build=$(VERSION)
 GO       ?= go
 BIN      := bin
 DATA     ?= data

@@ -9,10 +9,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// managerLock is held by the one manager of a run directory.
+const managerLock = "manager.lock"
 
 // lockHolder asks the kernel who holds the write lock on the file. A missing file is
 // held by nobody. held with pid 0 means a process of another PID namespace.
@@ -58,6 +62,13 @@ func guardHolder(name string) (pid int, held bool) {
 		}
 	})
 	return pid, true
+}
+
+// ManagerPID returns the PID of the manager that runs on a run directory, 0 when
+// there is none.
+func ManagerPID(runDir string) (int, error) {
+	pid, _, err := lockHolder(filepath.Join(runDir, managerLock))
+	return pid, err
 }
 
 // bound reports whether the abstract socket name is taken. It only reads:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -66,7 +67,7 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 // ends. Then it lets go of the workers, which live on, and returns when all its
 // goroutines have. An error means that it could not begin. Call it once.
 func (s *Supervisor) Run(ctx context.Context) error {
-	lock, err := lockManager(ctx, s.cfg.RunDir+"/manager.lock", s.cfg.LockWait)
+	lock, err := lockManager(ctx, filepath.Join(s.cfg.RunDir, managerLock), s.cfg.LockWait)
 	if err != nil {
 		return err
 	}
@@ -176,13 +177,22 @@ func (s *Supervisor) Remove(ctx context.Context, id ID) error {
 
 // StopAll ends all workers gracefully without changing what their owners want,
 // for the shutdown of the host. It returns when the last is gone. From its call
-// on no worker is started. Call it before the context of Run ends.
+// on no worker is started, so called beside Run it ends what an earlier manager
+// left. Call it before the context of Run ends.
 func (s *Supervisor) StopAll(ctx context.Context) error {
 	const op = "supervisor.StopAll"
 	all := s.hub.subscribe("")
 	defer all.Close()
 	s.mu.Lock()
 	s.halting = true
+	s.mu.Unlock()
+	// Workers that recovery has yet to find would be missed, and live on.
+	select {
+	case <-s.loaded:
+	case <-ctx.Done():
+		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the workers are not all found yet")
+	}
+	s.mu.Lock()
 	list := s.list()
 	s.mu.Unlock()
 	for _, i := range list {

@@ -24,7 +24,7 @@ func playWorker() bool {
 	switch name := filepath.Base(os.Args[0]); name {
 	case leakyWorker:
 		trigger := filepath.Join(filepath.Dir(os.Args[0]), "leak")
-		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: func() { go leak(trigger) }}))
+		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: func(*worker.Running) { go leak(trigger) }}))
 	case crashWorker:
 		os.Exit(3)
 	}

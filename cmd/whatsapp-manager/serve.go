@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/api"
+	"whatsapp-manager/api/feed"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+var stdout, stderr = os.Stdout, os.Stderr
+
+// stopGrace bounds a graceful end of everything.
+const stopGrace = 45 * time.Second
+
+// serve runs the daemon until a signal ends it.
+func serve(ctx context.Context, c config) error {
+	log := c.logger(stderr)
+	d, err := assemble(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	return d.run(ctx, signals, func(password string) {
+		fmt.Fprintf(stdout, "\n  API    http://%s\n", d.listener.Addr())
+		if password != "" {
+			fmt.Fprintf(stdout, "  Login  %s with the password %s (shown this once)\n", c.AdminEmail, password)
+		}
+		fmt.Fprintln(stdout)
+	})
+}
+
+// daemon is everything that runs in the manager's process.
+type daemon struct {
+	log        zerolog.Logger
+	listener   net.Listener
+	db         *database
+	store      *store.Store
+	supervisor *supervisor.Supervisor
+	deliverer  *feed.Deliverer
+	server     *api.Server
+}
+
+// assemble builds the daemon. The database answers when it returns; nothing
+// else runs yet.
+func assemble(ctx context.Context, c config, log zerolog.Logger) (*daemon, error) {
+	if err := os.MkdirAll(c.DataDir, 0o711); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("setting %sLISTEN: %w", envPrefix, err)
+	}
+	d := &daemon{log: log, listener: listener}
+	if err := d.build(ctx, c); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return d, nil
+}
+
+func (d *daemon) build(ctx context.Context, c config) (err error) {
+	if d.db, err = openDatabase(ctx, c, d.log); err != nil {
+		return err
+	}
+	if d.store, err = store.Open(ctx, d.db.url); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.supervisor, err = newSupervisor(c, d.db.url, d.store, d.log, registry); err != nil {
+		return err
+	}
+	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{})
+	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
+	proxies := make([]netip.Prefix, 0, len(c.TrustedProxies))
+	for _, network := range c.TrustedProxies {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return fmt.Errorf("setting %sTRUSTED_PROXIES: %w", envPrefix, err)
+		}
+		proxies = append(proxies, prefix)
+	}
+	d.server, err = api.New(api.Config{
+		Listener: d.listener, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
+		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
+		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
+	}, api.Deps{
+		Store: d.store, Supervisor: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
+		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer)},
+	})
+	return err
+}
+
+// orUnlimited says "no limit" the way the API wants to hear it.
+func orUnlimited(sends int) int {
+	if sends == 0 {
+		return -1
+	}
+	return sends
+}
+
+func newSupervisor(c config, databaseURL string, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
+	if err := os.MkdirAll(filepath.Dir(c.RunDir), 0o711); err != nil {
+		return nil, fmt.Errorf("make run directory: %w", err)
+	}
+	return supervisor.New(supervisor.Config{
+		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary,
+		DatabaseURL: databaseURL, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
+		MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
+	}, st.Supervision(), log, registry)
+}
+
+func (c config) logDir() string { return filepath.Join(c.DataDir, "logs") }
+
+// run serves until a signal or a failure. SIGINT ends the workers and the
+// private Postgres, too; any other signal, and any failure, lets them live on
+// for the next manager.
+func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(firstPassword string)) error {
+	defer d.store.Close()
+	password, err := d.server.EnsureAdmin(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("create first administrator: %w", err), d.listener.Close())
+	}
+	all := false
+	group, ctx := errgroup.WithContext(ctx)
+	// The API goes last: while workers are being stopped it tells how far they are.
+	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer endServing()
+	group.Go(func() error { return d.db.Run(ctx) })
+	group.Go(func() error { return d.deliverer.Run(ctx) })
+	group.Go(func() error { return d.supervisor.Run(serving) })
+	group.Go(func() error { return d.server.Run(serving) })
+	group.Go(func() error {
+		defer endServing()
+		select {
+		case <-d.supervisor.Recovered():
+			ready(password)
+		case <-ctx.Done():
+			return nil
+		case sig := <-signals:
+			return d.onSignal(ctx, sig, &all)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case sig := <-signals:
+			return d.onSignal(ctx, sig, &all)
+		}
+	})
+	err = group.Wait()
+	if all {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		d.store.Close() // the cluster waits for nobody
+		err = errors.Join(err, d.db.Stop(last))
+	}
+	if errors.Is(err, errStopped) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (d *daemon) onSignal(ctx context.Context, sig os.Signal, all *bool) error {
+	if sig != syscall.SIGINT {
+		d.log.Info().Stringer("signal", sig).Msg("ending; the workers live on")
+		return errStopped
+	}
+	d.log.Info().Msg("ending with all workers")
+	ctx, cancel := context.WithTimeout(ctx, stopGrace)
+	defer cancel()
+	if err := d.supervisor.StopAll(ctx); err != nil {
+		return fmt.Errorf("end workers: %w", err) // the database stays up for those that are left
+	}
+	*all = true
+	return errStopped
+}
