@@ -122,6 +122,9 @@ func step(l link, event any, maxRounds int, now time.Time) (link, []action) {
 }
 
 func (l *link) apply(event any, maxRounds int, now time.Time) []action {
+	if !l.wanted() && late(event) {
+		return nil
+	}
 	switch e := event.(type) {
 	case started:
 		l.paired, l.smb = e.paired, e.smb
@@ -215,6 +218,17 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 		return append([]action{resume{}}, l.redial(0)...)
 	}
 	return l.ended(event, now)
+}
+
+// late reports whether an event tells of a connection that goes well: when none
+// is wanted any more, it was on its way while the link was taken down.
+func late(event any) bool {
+	switch event.(type) {
+	case *events.QR, *events.PairSuccess, *events.PairError, *events.ManualLoginReconnect, *events.Connected, *events.OfflineSyncCompleted,
+		*events.KeepAliveTimeout, *events.KeepAliveRestored, dialOpened, dialFailed, codesSpent, gotReady, wentSilent:
+		return true
+	}
+	return false
 }
 
 // begin connects, to log in or to be shown codes.

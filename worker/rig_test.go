@@ -151,8 +151,14 @@ type process struct {
 // start raises the generation and launches a worker as the manager does.
 func (i *instance) start() *process {
 	i.t.Helper()
+	i.exec("update instances set generation = $2 where id = $1", i.id, int64(i.boot.Generation+1))
+	return i.startUnrecorded()
+}
+
+// startUnrecorded is start where the database is away or knows the generation already.
+func (i *instance) startUnrecorded() *process {
+	i.t.Helper()
 	i.boot.Generation++
-	i.exec("update instances set generation = $2 where id = $1", i.id, int64(i.boot.Generation))
 	doc, err := protojson.Marshal(i.boot)
 	if err != nil {
 		i.t.Fatal(err)

@@ -1,0 +1,87 @@
+package worker
+
+import (
+	"context"
+	"errors"
+
+	"go.mau.fi/whatsmeow/store"
+
+	"whatsapp-manager/worker/mirror"
+)
+
+// load reads from the database what a client needs, however long that takes,
+// and reports loadDone.
+func (c *core) load() {
+	if c.loading {
+		return
+	}
+	c.loading = true
+	c.background(func() {
+		var device *store.Device
+		err := c.db.insist(c.ctx, func() (err error) {
+			device, err = c.loadDevice(c.ctx)
+			return err
+		})
+		c.tell(loadDone{device, err})
+	})
+}
+
+func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
+	if err := c.db.prepare(ctx, c.container); err != nil {
+		return nil, err
+	}
+	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance(), c.boot.GetGeneration())
+	if err != nil {
+		return nil, err
+	}
+	if err = c.mirror.Load(ctx); err != nil {
+		return nil, err
+	}
+	if jid.IsEmpty() {
+		return c.container.NewDevice(), nil
+	}
+	device, err := c.container.GetDevice(ctx, jid)
+	if err != nil {
+		return nil, err
+	}
+	if device == nil {
+		// Recorded, but its pairing was never completed.
+		return c.container.NewDevice(), nil
+	}
+	if device.Platform == "" {
+		device.Platform = c.mirror.Account().Platform
+	}
+	return device, c.setAccount(ctx, device)
+}
+
+func (c *core) loadDone(m loadDone) {
+	c.loading = false
+	if m.err != nil {
+		if c.ctx.Err() == nil {
+			reason := "database"
+			if errors.Is(m.err, mirror.ErrFenced) || errors.Is(m.err, errNoInstance) {
+				reason = "fenced"
+			}
+			c.end(reason, m.err)
+		}
+		return
+	}
+	first := false
+	select {
+	case <-c.loaded:
+	default:
+		first = true
+		c.board.raise(c.mirror.Head())
+		close(c.loaded)
+	}
+	c.device = m.device.GetJID()
+	c.profile = profileOf(m.device)
+	paired := m.device.ID != nil
+	smb := m.device.Platform == "smba" || m.device.Platform == "smbi"
+	c.adopt(m.device)
+	if first {
+		c.step(started{paired: paired, smb: smb})
+	} else if paired != c.link.paired {
+		c.link.paired = paired
+	}
+}
