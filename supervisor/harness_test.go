@@ -1,0 +1,228 @@
+package supervisor_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/supervisor"
+)
+
+var nodes atomic.Int64
+
+// host is one machine's worth of supervision: directories, a store, and
+// managers in this process, one after the other.
+type host struct {
+	t     testing.TB
+	cfg   supervisor.Config
+	store *fileStore
+	log   *bytes.Buffer // of the managers; complete only after they ended
+	sup   *supervisor.Supervisor
+	end   func()      // lets go of the workers
+	shown atomic.Bool // the log of managers in processes of their own was shown
+}
+
+func newHost(t testing.TB) *host {
+	t.Helper()
+	// t.TempDir is too long for a unix socket below it.
+	root, err := os.MkdirTemp("", "wam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{t: t, store: newFileStore(filepath.Join(root, "store")), log: new(bytes.Buffer)}
+	if err := os.Mkdir(h.store.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.cfg = supervisor.Config{
+		Node: fmt.Sprintf("t%d-%d", os.Getpid(), nodes.Add(1)), Build: "test",
+		RunDir: filepath.Join(root, "run"), LogDir: filepath.Join(root, "log"), WorkerPath: self,
+		HealthInterval: 100 * time.Millisecond, GuardInterval: 50 * time.Millisecond,
+		Policy: supervisor.Policy{MinDelay: 5 * time.Millisecond, MaxDelay: 20 * time.Millisecond, Budget: 1000},
+	}
+	t.Cleanup(func() {
+		if h.end != nil {
+			h.end()
+		}
+		h.killWorkers()
+		if b, err := os.ReadFile(filepath.Join(h.cfg.RunDir, witnessFile)); err == nil {
+			t.Errorf("two workers of one instance lived at a time:\n%s", b)
+		}
+		if t.Failed() {
+			t.Logf("log of the manager:\n%s", h.log)
+		}
+		os.RemoveAll(root)
+	})
+	return h
+}
+
+// id makes instance ids: twelve characters from a number.
+func id(n int) supervisor.ID { return supervisor.ID(fmt.Sprintf("inst%08d", n)) }
+
+// instance puts an instance into the store before a manager starts.
+func (h *host) instance(n int, d supervisor.Desired, s script) supervisor.ID {
+	h.t.Helper()
+	if err := s.write(filepath.Join(h.cfg.RunDir, string(id(n)))); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.store.create(supervisor.Record{ID: id(n), Desired: d}); err != nil {
+		h.t.Fatal(err)
+	}
+	return id(n)
+}
+
+func (h *host) newSupervisor() *supervisor.Supervisor {
+	h.t.Helper()
+	log := zerolog.New(zerolog.SyncWriter(h.log)).Level(zerolog.DebugLevel).With().Timestamp().Logger()
+	sup, err := supervisor.New(h.cfg, h.store, log, prometheus.NewRegistry())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return sup
+}
+
+// manage runs a manager in this process until h.end is called or the test ends.
+func (h *host) manage() *supervisor.Supervisor {
+	h.t.Helper()
+	sup := h.newSupervisor()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- sup.Run(ctx) }()
+	h.sup = sup
+	h.end = func() {
+		h.t.Helper()
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				h.t.Errorf("manager ended with: %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			h.t.Fatalf("Run did not return\n%s", stacks())
+		}
+		h.end = nil
+	}
+	select {
+	case <-sup.Recovered():
+	case err := <-done:
+		h.t.Fatalf("manager did not begin: %v", err)
+	case <-time.After(15 * time.Second):
+		h.t.Fatal("manager did not recover")
+	}
+	return sup
+}
+
+// await returns the status of an instance as soon as it is as wanted.
+func (h *host) await(id supervisor.ID, what string, ok func(supervisor.Status) bool) supervisor.Status {
+	h.t.Helper()
+	sub := h.sup.Subscribe(id)
+	defer sub.Close()
+	limit := time.After(20 * time.Second)
+	for {
+		st, known := h.sup.Status(id)
+		if known && ok(st) {
+			return st
+		}
+		select {
+		case <-sub.C():
+		case <-limit:
+			h.t.Fatalf("%s: waited in vain for: %s; it is %+v", id, what, st)
+		}
+	}
+}
+
+func (h *host) running(id supervisor.ID) supervisor.Status {
+	h.t.Helper()
+	return h.await(id, "running", func(s supervisor.Status) bool { return s.State == supervisor.Running })
+}
+
+func (h *host) want(id supervisor.ID, d supervisor.Desired) {
+	h.t.Helper()
+	if err := h.sup.Want(context.Background(), id, d); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// workers finds all live workers of this host without asking anybody: by their environment.
+func (h *host) workers() []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		env, err := os.ReadFile("/proc/" + e.Name() + "/environ") // empty for a zombie
+		if err == nil && bytes.Contains(env, []byte("PLUGIN_UNIX_SOCKET_DIR="+h.cfg.RunDir+"/")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// killWorkers leaves no worker behind, and none as a zombie of ours.
+func (h *host) killWorkers() {
+	for _, pid := range h.workers() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		_, _ = syscall.Wait4(pid, nil, 0, nil)
+	}
+	eventually(h.t, "no worker remains", func() bool { return len(h.workers()) == 0 })
+}
+
+func kill(t testing.TB, pid int, sig syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatalf("kill %d: %v", pid, err)
+	}
+}
+
+// eventually is for conditions of the operating system that announce themselves to nobody.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(15 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+func stacks() string {
+	b := make([]byte, 1<<20)
+	return string(b[:runtime.Stack(b, true)])
+}
+
+// strays returns the stacks of goroutines that belong to a manager.
+func strays() []string {
+	var out []string
+	for _, g := range strings.Split(stacks(), "\n\n") {
+		if strings.Contains(g, "whatsapp-manager/supervisor.") || strings.Contains(g, "go-plugin") || strings.Contains(g, "google.golang.org/grpc") {
+			if !strings.Contains(g, "supervisor_test.stacks") {
+				out = append(out, g)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,20 @@
+package supervisor_test
+
+import (
+	"os"
+	"testing"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+// The test binary plays three roles: the tests, a scripted worker (launched by
+// a Supervisor exactly as the real one), and a manager that can be killed.
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(workerv1.CookieKey) == workerv1.CookieValue:
+		playWorker()
+	case os.Getenv(managerEnv) != "":
+		playManager(os.Getenv(managerEnv))
+	}
+	os.Exit(m.Run())
+}
