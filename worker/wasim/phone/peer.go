@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -84,7 +85,11 @@ func (p *Phone) sendOlder(ctx context.Context, e envelope, request *waE2E.PeerDa
 		return
 	}
 	_, wantedLID, _ := p.net.Resolve(wanted)
-	oldest := time.UnixMilli(request.GetOldestMsgTimestampMS())
+	// Clients write seconds into this field in spite of its name.
+	oldest := time.Unix(request.GetOldestMsgTimestampMS(), 0)
+	if request.GetOldestMsgTimestampMS() > 1e11 {
+		oldest = time.UnixMilli(request.GetOldestMsgTimestampMS())
+	}
 	count := int(request.GetOnDemandMsgCount())
 	if count <= 0 {
 		count = 50
@@ -96,8 +101,9 @@ func (p *Phone) sendOlder(ctx context.Context, e envelope, request *waE2E.PeerDa
 		}
 		// Answer under the identity that was asked for.
 		older := &chat{Conversation: Conversation{Chat: wanted, Name: c.Name}, pn: c.pn, lid: c.lid}
-		for _, m := range c.Messages {
-			if m.Time.Before(oldest) && m.ID != request.GetOldestMsgID() && len(older.Messages) < count {
+		known := slices.IndexFunc(c.Messages, func(m HistoryMessage) bool { return m.ID == request.GetOldestMsgID() })
+		for i, m := range c.Messages {
+			if len(older.Messages) < count && (known >= 0 && i > known || known < 0 && m.Time.Before(oldest)) {
 				older.Messages = append(older.Messages, m)
 			}
 		}
