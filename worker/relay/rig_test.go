@@ -1,0 +1,273 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/rs/zerolog"
+	"go.mau.fi/libsignal/logger"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types/events"
+	waLog "go.mau.fi/whatsmeow/util/log"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/wire"
+)
+
+// root is shared by all simulators of this binary: whatsmeow trusts one root per process.
+var root = wire.NewRoot()
+
+func TestMain(m *testing.M) {
+	whatsmeow.WACertPubKey = root.Public()
+	var quiet logger.Loggable = quietLogger{}
+	logger.Setup(&quiet)
+	storetest.Main(m)
+}
+
+type quietLogger struct{}
+
+func (quietLogger) Debug(string, string)   {}
+func (quietLogger) Info(string, string)    {}
+func (quietLogger) Warning(string, string) {}
+func (quietLogger) Error(string, string)   {}
+func (quietLogger) Configure(string)       {}
+
+const instance = "relaytest001"
+
+// rig is a paired account on a simulator, its mirror in a real database, and
+// the table over both.
+type rig struct {
+	*Table
+	t     *testing.T
+	ctx   context.Context
+	sim   *wasim.Server
+	me    *wasim.Account
+	pool  *pgxpool.Pool
+	heard *ear
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	t.Cleanup(cancel)
+	r := &rig{t: t, ctx: ctx, sim: simulator(t)}
+	r.pool = database(t, ctx)
+	m := mirror.New(r.pool, instance, 1, zerolog.Nop())
+	if err := m.Load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.me, err = r.sim.CreateAccount("15550000001", "Alice", wasim.AccountOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	cli := r.client()
+	r.heard = listen(ctx, cli, m)
+	r.pair(cli, m)
+	r.Table = New(Deps{
+		Client: func() *whatsmeow.Client { return cli },
+		Mirror: m,
+		Link:   func() *workerv1.Link { return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_ONLINE, WaState: "CONNECTED"} },
+		Logout: cli.Logout,
+		Log:    zerolog.Nop(),
+	})
+	return r
+}
+
+func simulator(t *testing.T) *wasim.Server {
+	t.Helper()
+	sim := &wasim.Server{RootKey: root.PrivateHex()}
+	running, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Run(running) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("simulator: %v", err)
+		}
+	})
+	select {
+	case <-sim.Started():
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("simulator did not start: %v", err)
+	}
+	return sim
+}
+
+// database has our schema with the instance in it, and whatsmeow's tables.
+func database(t *testing.T, ctx context.Context) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(ctx, storetest.NewURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	for _, sql := range []string{
+		`insert into users (id, email, password_hash, role, created_at) values ('u', 'u@example.com', '', 'user', now())`,
+		`insert into instances (id, owner_id, name, created_at, updated_at) values ('` + instance + `', 'u', 'test', now(), now())`,
+		`insert into feeds (instance_id) values ('` + instance + `')`,
+	} {
+		if _, err := pool.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pool
+}
+
+// client is an unmodified client whose every connection goes to the simulator.
+func (r *rig) client() *whatsmeow.Client {
+	r.t.Helper()
+	container := sqlstore.NewWithDB(stdlib.OpenDBFromPool(r.pool), "postgres", waLog.Noop)
+	if err := container.Upgrade(r.ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	cli := whatsmeow.NewClient(container.NewDevice(), waLog.Noop)
+	cli.SynchronousAck = true
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, r.sim.Address())
+	}
+	transport := &http.Transport{
+		DialContext: dial, DialTLSContext: dial, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}
+	web := &http.Client{Transport: transport}
+	cli.SetWebsocketHTTPClient(web)
+	cli.SetPreLoginHTTPClient(web)
+	cli.SetMediaHTTPClient(web)
+	r.t.Cleanup(func() {
+		cli.Disconnect()
+		transport.CloseIdleConnections()
+	})
+	return cli
+}
+
+func (r *rig) pair(cli *whatsmeow.Client, m *mirror.Mirror) {
+	r.t.Helper()
+	if err := cli.ConnectContext(r.ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	qr := await(r, "QR", func(*events.QR) bool { return true })
+	if err := r.me.ScanQR(r.ctx, qr.Codes[0]); err != nil {
+		r.t.Fatal(err)
+	}
+	await(r, "Connected", func(*events.Connected) bool { return true })
+	if err := m.SetAccount(r.ctx, accountOf(cli)); err != nil {
+		r.t.Fatal(err)
+	}
+	devices := r.me.Devices()
+	if err := devices[len(devices)-1].WaitSettled(r.ctx); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func accountOf(cli *whatsmeow.Client) inbound.Account {
+	return (&call{cli: cli}).account()
+}
+
+// ear keeps the events of a client, after the mirror has taken them.
+type ear struct {
+	mu     sync.Mutex
+	events []any
+	more   chan struct{}
+}
+
+func listen(ctx context.Context, cli *whatsmeow.Client, m *mirror.Mirror) *ear {
+	e := &ear{more: make(chan struct{})}
+	cli.AddEventHandlerWithSuccessStatus(func(event any) bool {
+		if cli.Store.ID != nil {
+			change, ok, err := inbound.Translate(ctx, accountOf(cli), cli.Store.LIDs, event)
+			if err == nil && ok {
+				err = m.Apply(ctx, change)
+			}
+			if err != nil {
+				return false
+			}
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.events = append(e.events, event)
+		close(e.more)
+		e.more = make(chan struct{})
+		return true
+	})
+	return e
+}
+
+// await returns the first event of a kind that fits, past or future.
+func await[T any](r *rig, what string, fits func(T) bool) T {
+	r.t.Helper()
+	for seen := 0; ; {
+		r.heard.mu.Lock()
+		news, more := r.heard.events[seen:], r.heard.more
+		seen = len(r.heard.events)
+		r.heard.mu.Unlock()
+		for _, event := range news {
+			if e, ok := event.(T); ok && fits(e) {
+				return e
+			}
+		}
+		select {
+		case <-more:
+		case <-r.ctx.Done():
+			r.t.Fatalf("no %s", what)
+		}
+	}
+}
+
+// call asks the table and decodes the answer.
+func ask[T any](r *rig, method string, params ...any) T {
+	r.t.Helper()
+	result, err := r.try("", method, params...)
+	if err != nil {
+		r.t.Fatalf("%s: %v", method, err)
+	}
+	var v T
+	if err := json.Unmarshal(result, &v); err != nil {
+		r.t.Fatalf("%s answered %s: %v", method, result, err)
+	}
+	return v
+}
+
+func (r *rig) try(messageID, method string, params ...any) (json.RawMessage, error) {
+	r.t.Helper()
+	if params == nil {
+		params = []any{}
+	}
+	encoded, err := json.Marshal(params)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.Call(r.ctx, method, encoded, messageID)
+}
+
+// feed lists the types of the events in the feed that concern a lane.
+func (r *rig) feed(lane string) []string {
+	r.t.Helper()
+	rows, err := r.pool.Query(r.ctx, `select type from events where instance_id = $1 and lane = $2 order by seq`, instance, lane)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rows.Close()
+	var kinds []string
+	for rows.Next() {
+		var kind string
+		if err := rows.Scan(&kind); err != nil {
+			r.t.Fatal(err)
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds
+}
