@@ -97,7 +97,7 @@ func (m *Mirror) write(ctx context.Context, build builder) error {
 		case pgErr.Code == codeHeadMoved:
 			careful = true
 		case pgErr.Code == codeDuplicate && pgErr.TableName == "events":
-			checkKeys = true
+			careful, checkKeys = true, true
 		case pgErr.Code == codeDuplicate:
 			careful = true
 		default:

@@ -26,6 +26,14 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 		if found && (row.Type != shape.TypeCiphertext || op.Raw == nil) {
 			return nil, nil
 		}
+		if !found {
+			told, err := w.q.KnownKeys(ctx, db.KnownKeysParams{
+				InstanceID: w.instance, Keys: []string{boundKey("message_create:" + messageKey(op))},
+			})
+			if err != nil || len(told) > 0 { // it was deleted since
+				return nil, err
+			}
+		}
 		readable = found
 	}
 	source := w.newSource(op)

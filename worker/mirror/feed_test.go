@@ -1,0 +1,148 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/worker/inbound"
+)
+
+func TestAppendSkipsKnownKeys(t *testing.T) {
+	b := newBench(t)
+	ready := FeedEvent{Key: "ready:1", Type: "ready", At: time.Unix(1, 0)}
+	qr := FeedEvent{Key: "qr:1", Type: "qr", Args: []any{"2@a,b"}, At: time.Unix(1, 0)}
+	events := b.expect("qr ready ", func() {
+		if err := b.Append(b.ctx, qr, ready, qr); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if string(events[0].Args[0]) != `"2@a,b"` || len(events[1].Args) != 0 {
+		t.Errorf("arguments %s, %v", events[0].Args, events[1].Args)
+	}
+	b.expect("change_state ", func() {
+		if err := b.Append(b.ctx, qr, FeedEvent{Key: "s:1", Type: "change_state", Args: []any{"CONNECTED"}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	b.expect("", func() {
+		if err := b.Append(b.ctx); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestLowerGenerationIsFenced(t *testing.T) {
+	b := newBench(t)
+	b.apply(from(annaID, "A1", "x", 1000))
+	old := b.Mirror
+	b.Mirror = b.reopen(2)
+	stale := map[string]error{
+		"message": old.Apply(b.ctx, inbound.Change{Account: us, Op: from(annaID, "A2", "x", 1001)}),
+		"star":    old.Apply(b.ctx, inbound.Change{Account: us, Op: &inbound.Star{Chat: annaID, ID: "A1", Starred: true}}),
+		"session": old.Append(b.ctx, FeedEvent{Key: "k", Type: "ready"}),
+		"seen":    old.MarkSeen(b.ctx, annaID),
+		"again":   old.Append(b.ctx, FeedEvent{Key: "k", Type: "ready"}),
+		"load":    New(b.pool, instance, 1, zerolog.Nop()).Load(b.ctx),
+	}
+	for what, err := range stale {
+		if !errors.Is(err, ErrFenced) {
+			t.Errorf("%s by the older worker: %v", what, err)
+		}
+	}
+	if n := len(b.feed(0)); n != 3 {
+		t.Errorf("feed has %d events", n)
+	}
+	if b.message("A1").IsStarred {
+		t.Error("the older worker wrote")
+	}
+	b.expect("message_create message unread_count ", func() { b.apply(from(annaID, "A2", "x", 1001)) })
+}
+
+// Two mirrors of one generation never exist in the product; here they stand for
+// a head that moved behind our back.
+func TestWritersInterleaveWithoutGapsOrLoss(t *testing.T) {
+	b := newBench(t)
+	const each = 25
+	mirrors := []*Mirror{b.Mirror, b.reopen(1)}
+	var wg sync.WaitGroup
+	failed := make(chan error, 4*each)
+	for worker := range 4 {
+		wg.Go(func() {
+			m := mirrors[worker%2]
+			for i := range each {
+				// Every message is delivered to both.
+				op := from(annaID, name(worker/2*1000+i), "x", int64(1000+i))
+				for {
+					err := m.Apply(b.ctx, inbound.Change{Account: us, Op: op})
+					if err == nil {
+						break
+					}
+					if errors.Is(err, ErrFenced) {
+						failed <- err
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(failed)
+	for err := range failed {
+		t.Error(err)
+	}
+	counts := map[string]int{}
+	for _, e := range b.feed(0) {
+		counts[e.Type]++
+	}
+	if counts["message"] != 2*each || counts["message_create"] != 2*each {
+		t.Errorf("told %v, want %d messages", counts, 2*each)
+	}
+}
+
+func TestCancelledWriteLeavesAWorkingMirror(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	if err := b.Apply(ctx, inbound.Change{Account: us, Op: from(annaID, "A1", "x", 1000)}); err == nil {
+		t.Fatal("applied with a dead context")
+	}
+	b.expect("message_create message unread_count ", func() { b.apply(from(annaID, "A1", "x", 1000)) })
+}
+
+func TestUnknownInstanceFails(t *testing.T) {
+	b := newBench(t)
+	if err := New(b.pool, "zzzzzzzzzzzz", 1, zerolog.Nop()).Load(b.ctx); err == nil || errors.Is(err, ErrFenced) {
+		t.Errorf("load of an unknown instance: %v", err)
+	}
+}
+
+func TestHostileTextIsStored(t *testing.T) {
+	b := newBench(t)
+	long := ""
+	for i := range 600 {
+		long += fmt.Sprint(i)
+	}
+	for i, op := range []*inbound.Message{
+		from(annaID, "N1", "nul \x00 and \xff\xfe", 1000),
+		from(annaID, long, "long id", 1000),
+		from(annaID, "N3", "", -5),
+	} {
+		change, ok, err := inbound.Sent(b.ctx, us, nil, inbound.Outgoing{Chat: anna, ID: op.ID, At: op.At, Message: op.Raw})
+		if err != nil || !ok {
+			t.Fatal(err)
+		}
+		change.Op.(*inbound.Message).FromMe = i%2 == 0
+		if err := b.Apply(b.ctx, change); err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if list, err := b.Messages(b.ctx, annaID, Filter{}); err != nil || len(list) != 3 {
+		t.Errorf("%d messages, %v", len(list), err)
+	}
+}

@@ -1,0 +1,200 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/shape"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+const instance = "abcdefghijkl"
+
+var (
+	us   = inbound.Account{JID: types.NewJID("4900", types.DefaultUserServer), LID: types.NewJID("900", types.HiddenUserServer), PushName: "Me"}
+	anna = types.NewJID("4911", types.DefaultUserServer)
+	bert = types.NewJID("4922", types.DefaultUserServer)
+)
+
+const (
+	annaID  = "4911@c.us"
+	bertID  = "4922@c.us"
+	groupID = "12036@g.us"
+)
+
+// bench is one account's mirror on a database of its own.
+type bench struct {
+	testing.TB
+	*Mirror
+	ctx  context.Context
+	pool *pgxpool.Pool
+}
+
+func newPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 3
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	pool := newPool(t, storetest.NewURL(t))
+	ctx := context.Background()
+	for _, sql := range []string{
+		`insert into users (id, email, password_hash, role, created_at) values ('u', 'u@example.org', '', 'user', now())`,
+		`insert into instances (id, owner_id, name, created_at, updated_at) values ('` + instance + `', 'u', 'x', now(), now())`,
+	} {
+		if _, err := pool.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := &bench{TB: t, ctx: ctx, pool: pool}
+	b.Mirror = b.reopen(1)
+	if err := b.SetAccount(ctx, us); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// reopen is what a restarted worker of that generation has.
+func (b *bench) reopen(generation uint64) *Mirror {
+	b.Helper()
+	m := New(b.pool, instance, generation, zerolog.Nop())
+	if err := m.Load(b.ctx); err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+func (b *bench) apply(op inbound.Op) {
+	b.Helper()
+	if err := b.Apply(b.ctx, inbound.Change{Account: us, Op: op}); err != nil {
+		b.Fatalf("apply %T: %v", op, err)
+	}
+}
+
+// told is one row of the feed.
+type told struct {
+	Seq        int64
+	Type, Lane string
+	Key        string
+	Args       []json.RawMessage
+}
+
+// feed returns the events after a sequence number and checks that it is dense
+// and that data is the first argument.
+func (b *bench) feed(after uint64) []told {
+	b.Helper()
+	rows, err := b.pool.Query(b.ctx, `select seq, type, lane, key, payload from events where instance_id = $1 and seq > $2 order by seq`, instance, after)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	var all []told
+	want := int64(after) + 1
+	for rows.Next() {
+		var e told
+		var raw []byte
+		if err := rows.Scan(&e.Seq, &e.Type, &e.Lane, &e.Key, &raw); err != nil {
+			b.Fatal(err)
+		}
+		var body struct {
+			Data json.RawMessage
+			Args []json.RawMessage
+		}
+		if err := json.Unmarshal(raw, &body); err != nil {
+			b.Fatal(err)
+		}
+		if len(body.Args) > 0 && string(body.Args[0]) != string(body.Data) {
+			b.Errorf("event %d: data is not the first argument", e.Seq)
+		}
+		if e.Seq != want {
+			b.Errorf("feed jumps to %d, want %d", e.Seq, want)
+		}
+		want++
+		e.Args = body.Args
+		all = append(all, e)
+	}
+	if rows.Err() != nil {
+		b.Fatal(rows.Err())
+	}
+	return all
+}
+
+func (b *bench) types(after uint64) string {
+	b.Helper()
+	s := ""
+	for _, e := range b.feed(after) {
+		s += e.Type + " "
+	}
+	return s
+}
+
+// expect runs f and checks which events it told.
+func (b *bench) expect(want string, f func()) []told {
+	b.Helper()
+	before := b.Head()
+	f()
+	if got := b.types(before); got != want {
+		b.Errorf("told %q, want %q", got, want)
+	}
+	if n := uint64(len(b.feed(before))); b.Head() != before+n {
+		b.Errorf("head is %d after %d events from %d", b.Head(), n, before)
+	}
+	return b.feed(before)
+}
+
+func text(s string) *waE2E.Message { return &waE2E.Message{Conversation: proto.String(s)} }
+
+func from(sender, id, body string, at int64) *inbound.Message {
+	return &inbound.Message{
+		Chat: sender, ID: id, Sender: sender, At: time.Unix(at, 0), Raw: text(body), Ack: 1,
+	}
+}
+
+func sent(chat, id, body string, at int64) *inbound.Message {
+	return &inbound.Message{
+		Chat: chat, ID: id, FromMe: true, Sender: "4900@c.us", At: time.Unix(at, 0), Raw: text(body), Ack: 1, Sent: true,
+	}
+}
+
+func (b *bench) message(id string) shape.Message {
+	b.Helper()
+	r, err := b.Message(b.ctx, id)
+	if err != nil {
+		b.Fatalf("message %s: %v", id, err)
+	}
+	return r.Shape
+}
+
+func decode[T any](t testing.TB, raw json.RawMessage) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func name(i int) string { return fmt.Sprintf("ID%06d", i) }
