@@ -170,7 +170,9 @@ func (c *core) fromSession(evt any) {
 		evt = hungUp{time.Since(c.openedAt)}
 	case *events.QR:
 		c.step(evt)
-		c.showCodes(e.Codes)
+		if c.link.state == workerv1.LinkState_LINK_STATE_PAIRING {
+			c.showCodes(e.Codes)
+		}
 		return
 	case *events.PairSuccess:
 		c.boots = bootstrapped{}
@@ -259,6 +261,15 @@ func (c *core) client() *whatsmeow.Client {
 // shutdown ends everything and returns when it has ended, or a little later
 // than that when whatsmeow hangs in a handshake.
 func (c *core) shutdown() {
+	if s := c.current.Load(); s != nil {
+		// A proper end of the connection, before contexts tear it.
+		closed := make(chan struct{})
+		s.ops.put(func() { s.cli.Disconnect(); close(closed) })
+		select {
+		case <-closed:
+		case <-time.After(disconnectMax):
+		}
+	}
 	c.stop()
 	ended := make(chan struct{})
 	go func() {
