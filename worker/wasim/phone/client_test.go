@@ -175,6 +175,10 @@ func TestEverythingAPersonDoesReachesTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	received(ctx, t, bob.Phone(), func(m phone.Received) bool { return m.Message.GetReactionMessage().GetText() == "ok" })
+	bob.Phone().Typing(alice.LID(), true)
+	await(c, "typing", func(e *events.ChatPresence) bool {
+		return e.State == types.ChatPresenceComposing && e.Sender == bob.LID()
+	})
 	// What the owner writes on the phone itself shows up on the client.
 	if _, err := alice.Phone().SendText(ctx, bob.PN(), "from my phone"); err != nil {
 		t.Fatal(err)
@@ -259,6 +263,8 @@ func TestCorruptedMessagesArriveOnTheSecondTry(t *testing.T) {
 			if m := c.awaitText(text); m.RetryCount == 0 {
 				t.Errorf("%q was not corrupted", text)
 			}
+			// Every device has to ask again; a late answer would use up the next corruption.
+			received(ctx, t, alice.Phone(), func(m phone.Received) bool { return m.Text == text })
 			text = fmt.Sprintf("client %d %d", i, round)
 			c.device.CorruptMessages(1)
 			if _, err := c.SendMessage(ctx, toBob, &waE2E.Message{Conversation: proto.String(text)}); err != nil {
@@ -267,6 +273,7 @@ func TestCorruptedMessagesArriveOnTheSecondTry(t *testing.T) {
 			if m := received(ctx, t, bob.Phone(), func(m phone.Received) bool { return m.Text == text }); m.Attempt == 0 {
 				t.Errorf("%q was not corrupted", text)
 			}
+			received(ctx, t, alice.Phone(), func(m phone.Received) bool { return m.Text == text })
 		}
 	}
 }
