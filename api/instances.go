@@ -123,7 +123,8 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	}
 	traceOf(ctx).instance = row.ID
 	if err := s.supervisor.Add(ctx, row.ID); err != nil {
-		return nil, err
+		// It exists and its key is shown this once; the next manager finds it.
+		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("new instance is not supervised yet")
 	}
 	s.audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
 	out := &createdOutput{}
