@@ -78,7 +78,7 @@ func demo(ctx context.Context, flags *pflag.FlagSet) error {
 	})
 	err = d.run(ctx, ends, func(string) {
 		playing.Go(func() error {
-			stage := &stage{base: "http://" + d.listener.Addr().String(), email: c.AdminEmail, password: password, sim: sim}
+			stage := &stage{base: "http://" + d.listener.Addr().String(), email: c.AdminEmail, password: c.AdminPassword, sim: sim}
 			if err := stage.play(play); err != nil && play.Err() == nil {
 				fmt.Fprintln(stderr, "demo:", err)
 			}

@@ -101,10 +101,12 @@ func (s *stage) pair(ctx context.Context, a *actor, name string) error {
 		return fmt.Errorf("pair %s: %w", name, err)
 	}
 	var now struct {
-		Status string `json:"status"`
+		Instance struct {
+			Status string `json:"status"`
+		} `json:"instance"`
 	}
 	return s.until(ctx, func() bool {
-		return s.call(ctx, http.MethodGet, "/api/instances/"+a.id, nil, &now) == nil && now.Status == "ready"
+		return s.call(ctx, http.MethodGet, "/api/instances/"+a.id, nil, &now) == nil && now.Instance.Status == "ready"
 	})
 }
 

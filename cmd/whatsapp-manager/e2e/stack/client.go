@@ -127,8 +127,11 @@ func (c *Client) Create(ctx context.Context, name string) (id, key string, err e
 
 // Instance reads one.
 func (c *Client) Instance(ctx context.Context, id string) (Instance, error) {
-	var out Instance
-	return out, c.Want(ctx, http.StatusOK, http.MethodGet, "/api/instances/"+id, nil, &out)
+	var out struct {
+		Instance Instance `json:"instance"`
+	}
+	err := c.Want(ctx, http.StatusOK, http.MethodGet, "/api/instances/"+id, nil, &out)
+	return out.Instance, err
 }
 
 // Start asks for the instance to run.
