@@ -23,6 +23,9 @@ func initialise(ctx context.Context, p place, bin binaries, acc account, cfg Con
 		if len(entries) > 0 {
 			return fmt.Errorf("make cluster: %s is neither empty nor a PostgreSQL data directory", p.data())
 		}
+		if err := os.Remove(p.data()); err != nil {
+			return fmt.Errorf("make cluster: %w", err)
+		}
 	}
 	leftovers, _ := filepath.Glob(filepath.Join(globEscape(p.home), "new-*"))
 	for _, l := range leftovers {

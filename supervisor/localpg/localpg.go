@@ -18,6 +18,8 @@ const (
 
 	defaultMaxConnections = 1000
 	defaultFallbackDir    = "/var/lib/whatsapp-manager"
+
+	abandonTimeout = 10 * time.Second
 )
 
 // Config says where a cluster lives and how large it may get. Only DataDir is
@@ -52,7 +54,8 @@ type Cluster struct {
 // Ensure returns the cluster of cfg.DataDir, ready for connections: it adopts
 // the running one, or makes and starts it. Managers that race for the same
 // directory get the same postmaster. It ends with ctx; a recovery after a crash
-// of the host may take minutes, so give it time.
+// of the host may take minutes, so give it time. One that outlasts ctx's
+// deadline goes on, and the next Ensure adopts it.
 //
 // The postmaster is not bound to the caller's life: only Stop ends it.
 func Ensure(ctx context.Context, cfg Config) (*Cluster, error) {
@@ -93,7 +96,7 @@ func ensure(ctx context.Context, cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	if err := createDatabase(ctx, c.socket); err != nil {
-		return nil, errors.Join(fmt.Errorf("create database: %w", err), c.abandon())
+		return nil, errors.Join(fmt.Errorf("create database: %w", err), c.abandon(err))
 	}
 	cfg.Log.Info().Int("pid", c.PID()).Bool("adopted", c.adopted).Str("directory", p.home).Msg("private postgres is ready")
 	return c, nil
@@ -176,6 +179,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	if err := c.proc.stop(ctx, fast); err != nil {
 		return fmt.Errorf("stop private postgres: %w", err)
 	}
+	c.removeSocketDir()
 	c.log.Info().Int("pid", c.PID()).Msg("private postgres has stopped")
 	return nil
 }
@@ -189,12 +193,27 @@ func (c *Cluster) Kill(ctx context.Context) error {
 	return nil
 }
 
-// abandon lets a failed Ensure leave nothing behind that it started itself.
-func (c *Cluster) abandon() error {
-	if c.adopted {
+// Release ends the watching of the postmaster, which lives on: for a manager
+// that leaves. Exited is not closed after it, and Stop fails.
+func (c *Cluster) Release() { c.proc.release() }
+
+// removeSocketDir tidies up where the directory is not among the cluster's own.
+func (c *Cluster) removeSocketDir() {
+	if filepath.Dir(c.socket) != c.place.home {
+		_ = os.Remove(c.socket) // fails when another postmaster has begun to use it
+	}
+}
+
+// abandon ends what a failed Ensure started, except when it only ran out of
+// time: a recovery that is under way goes on, for the next Ensure to find done.
+func (c *Cluster) abandon(cause error) error {
+	if c.adopted || errors.Is(cause, context.DeadlineExceeded) {
+		c.proc.release()
 		return nil
 	}
-	return c.proc.stop(context.Background(), fast)
+	ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
+	defer cancel()
+	return c.proc.stop(ctx, immediate)
 }
 
 func socketURL(dir, db string) string {

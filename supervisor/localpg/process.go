@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,53 +26,107 @@ const (
 // stranger who got the same PID later.
 type process struct {
 	pid    int
-	fd     int
-	exited chan struct{}
+	exited chan struct{} // closed by the watcher when the process has ended
+
+	mu    sync.Mutex
+	fd    int           // -1: given up; written by the watcher as its last act
+	wake  int           // eventfd that ends the watcher
+	watch chan struct{} // closed when the watcher has returned
 }
 
-// hold opens the process; it fails with ESRCH when it is gone.
+// hold opens the process and watches it until it ends or release is called; it
+// fails with ESRCH when the process is gone.
 func hold(pid int) (*process, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &process{pid: pid, fd: fd, exited: make(chan struct{})}, nil
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	p := &process{pid: pid, fd: fd, wake: wake, exited: make(chan struct{}), watch: make(chan struct{})}
+	go p.watcher()
+	return p, nil
 }
 
-// release gives up a process nobody watches.
-func (p *process) release() { unix.Close(p.fd) }
-
-// watch closes exited when the process has ended. The goroutine lives as long
-// as the postmaster: whoever calls stop waits for it, and a manager that leaves
-// the postmaster running leaves the goroutine with it.
-func (p *process) watch() {
-	go func() {
-		defer close(p.exited)
-		for {
-			_, err := unix.Poll([]unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}, -1)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, unix.EINTR) {
-				return
-			}
-		}
+func (p *process) watcher() {
+	defer close(p.watch)
+	ended := p.await()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ended {
 		// Reaps it where it is our child: started by us, or by the program this
-		// process was before it re-executed itself. Anything else is not ours to reap.
+		// process was before it re-executed itself. Else it is not ours to reap.
 		_ = unix.Waitid(unix.P_PIDFD, p.fd, nil, unix.WEXITED, nil)
-	}()
+		close(p.exited)
+	}
+	unix.Close(p.fd)
+	unix.Close(p.wake)
+	p.fd, p.wake = -1, -1
+}
+
+// await returns true when the process has ended, false when it was released.
+func (p *process) await() bool {
+	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}, {Fd: int32(p.wake), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, -1)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return err == nil && fds[0].Revents != 0
+	}
+}
+
+// release stops watching and returns when the watcher has. The process lives on.
+func (p *process) release() {
+	p.mu.Lock()
+	if p.wake >= 0 {
+		_, _ = unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // any 64-bit number wakes
+	}
+	p.mu.Unlock()
+	<-p.watch
+}
+
+func (p *process) signal(sig unix.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fd < 0 {
+		return unix.ESRCH
+	}
+	return unix.PidfdSendSignal(p.fd, sig, nil, 0)
 }
 
 func (p *process) stop(ctx context.Context, sig unix.Signal) error {
-	err := unix.PidfdSendSignal(p.fd, sig, nil, 0)
-	if err != nil && !errors.Is(err, unix.ESRCH) {
+	if err := p.signal(sig); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("signal postmaster %d: %w", p.pid, err)
 	}
 	select {
 	case <-p.exited:
+		<-p.watch
 		return nil
+	case <-p.watch:
+		return p.releasedOrNil()
 	case <-ctx.Done():
 		return fmt.Errorf("wait for postmaster %d: %w", p.pid, ctx.Err())
+	}
+}
+
+// releasedOrNil tells the two reasons apart for which a watcher returns.
+func (p *process) releasedOrNil() error {
+	if p.hasExited() {
+		return nil
+	}
+	return fmt.Errorf("postmaster %d was released", p.pid)
+}
+
+func (p *process) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -19,9 +19,6 @@ var (
 
 const (
 	readyInterval = 10 * time.Millisecond
-	// A postmaster makes its socket before it writes it into postmaster.pid, and
-	// long before it is ready; one that has none after this time lost it.
-	socketPatience = 5 * time.Second
 
 	duplicateDatabase  = "42P04"
 	uniqueViolation    = "23505"
@@ -32,7 +29,6 @@ const (
 // ready waits until the cluster takes connections: as long as it lives and ctx
 // lets it, since recovery after a crash takes the time it takes.
 func (c *Cluster) ready(ctx context.Context) error {
-	began := time.Now()
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
 	for {
@@ -43,8 +39,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 		if !soon(err) {
 			return fmt.Errorf("connect: %w", err)
 		}
-		_, serr := os.Stat(filepath.Join(c.socket, socketName))
-		if c.adopted && errors.Is(serr, os.ErrNotExist) && time.Since(began) > socketPatience && !c.hasEnded() {
+		if c.adopted && !c.proc.hasExited() && c.socketGone() {
 			return errNoSocket
 		}
 		select {
@@ -57,13 +52,11 @@ func (c *Cluster) ready(ctx context.Context) error {
 	}
 }
 
-func (c *Cluster) hasEnded() bool {
-	select {
-	case <-c.proc.exited:
-		return true
-	default:
-		return false
-	}
+// socketGone: a postmaster makes its socket before it writes its place into
+// postmaster.pid, where we have it from, so one without a socket lost it.
+func (c *Cluster) socketGone() bool {
+	_, err := os.Stat(filepath.Join(c.socket, socketName))
+	return errors.Is(err, os.ErrNotExist)
 }
 
 // ended says why, as far as the start log knows.

@@ -58,10 +58,9 @@ func start(ctx context.Context, p place, bin binaries, acc account, life *os.Fil
 		return nil, errors.Join(fmt.Errorf("hold postmaster: %w", err), cmd.Process.Kill(), cmd.Wait())
 	}
 	_ = cmd.Process.Release()
-	proc.watch()
 	c := &Cluster{place: p, socket: socket, proc: proc, log: cfg.Log}
 	if err := c.ready(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start postmaster: %w", err), c.abandon())
+		return nil, errors.Join(fmt.Errorf("start postmaster: %w", err), c.abandon(err))
 	}
 	return c, nil
 }
@@ -98,18 +97,19 @@ func adopt(ctx context.Context, p place, cfg Config) (*Cluster, error) {
 		proc.release()
 		return nil, nil // just starting; it holds the claim, so we come back
 	}
-	proc.watch()
 	c := &Cluster{place: p, socket: f.socket, proc: proc, adopted: true, log: cfg.Log}
 	err = c.ready(ctx)
 	switch {
 	case err == nil:
 		return c, nil
 	case errors.Is(err, errEnded):
+		proc.release()
 		return nil, nil
 	case errors.Is(err, errNoSocket):
 		cfg.Log.Warn().Int("pid", f.pid).Str("directory", f.socket).Msg("the socket of the running postgres is gone; restarting it")
 		return nil, proc.stop(ctx, fast)
 	default:
+		proc.release()
 		return nil, err
 	}
 }
