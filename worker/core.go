@@ -21,7 +21,6 @@ import (
 const (
 	silenceLimit  = 2 * time.Minute // keep-alives are at most 40 s apart
 	watchdogLook  = 15 * time.Second
-	outageLimit   = 20 * time.Second // of the database, until the link is taken down
 	disconnectMax = 2 * time.Second
 	resetFirst    = 10 * time.Second
 	resetLast     = 15 * time.Minute
@@ -220,7 +219,7 @@ func (c *core) outageIs(away bool) {
 	c.outage = away
 	c.outageTime.Stop()
 	if away {
-		c.outageTime = time.AfterFunc(outageLimit, func() { c.tell(outageLong{}) })
+		c.outageTime = time.AfterFunc(c.tuning.OutageLimit, func() { c.tell(outageLong{}) })
 		return
 	}
 	c.step(outageOver{})

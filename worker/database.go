@@ -16,6 +16,8 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/mirror"
 )
 
 const (
@@ -27,9 +29,8 @@ const (
 	upgradeLock    = 0x77616d5f75706772 // "wam_upgr", of pg_advisory_lock
 )
 
-// errNoInstance says that the database does not know our instance or already
-// knows a later worker of it.
-var errNoInstance = errors.New("the database knows no such instance and generation")
+// errNoInstance says that our instance was deleted, or never existed.
+var errNoInstance = errors.New("the database knows no such instance")
 
 // database is the worker's one pool and its knowledge of whether Postgres is
 // there. Idle connections are given back, so that hundreds of workers fit.
@@ -115,11 +116,10 @@ func (db *database) prepare(ctx context.Context, container *sqlstore.Container) 
 }
 
 // deviceJID returns the AD-JID of the instance's device, empty before its first
-// pairing. Error: errNoInstance when the instance or our generation is unknown.
-func (db *database) deviceJID(ctx context.Context, instance string, generation uint64) (types.JID, error) {
+// pairing. Error: errNoInstance.
+func (db *database) deviceJID(ctx context.Context, instance string) (types.JID, error) {
 	var raw string
-	err := db.pool.QueryRow(ctx, "select device_jid from instances where id = $1 and generation = $2 and deleted_at is null",
-		instance, int64(generation)).Scan(&raw)
+	err := db.pool.QueryRow(ctx, "select device_jid from instances where id = $1 and deleted_at is null", instance).Scan(&raw)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return types.EmptyJID, errNoInstance
 	}
@@ -136,20 +136,28 @@ func (db *database) deviceJID(ctx context.Context, instance string, generation u
 	return jid, nil
 }
 
-// setDeviceJID records the instance's device; the empty JID forgets it. Error:
-// errNoInstance when a later generation exists, and then nothing was written.
+// setDeviceJID records the instance's device. A later worker is one that has
+// claimed the feed: a generation that was only raised may never have run. Then
+// nothing is written and the error is mirror.ErrFenced.
 func (db *database) setDeviceJID(ctx context.Context, instance string, generation uint64, jid types.JID) error {
-	raw := ""
-	if !jid.IsEmpty() {
-		raw = jid.String()
-	}
-	tag, err := db.pool.Exec(ctx, "update instances set device_jid = $3 where id = $1 and generation = $2",
-		instance, int64(generation), raw)
+	tag, err := db.pool.Exec(ctx, `update instances set device_jid = $3 where id = $1
+		and not exists (select from feeds where instance_id = $1 and generation > $2)`, instance, int64(generation), jid.String())
 	if err != nil {
 		return fmt.Errorf("record device of instance: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return errNoInstance
+		return mirror.ErrFenced
+	}
+	return nil
+}
+
+// removeDevice deletes the keys of a device and forgets that it is the instance's.
+func (db *database) removeDevice(ctx context.Context, instance string, jid types.JID) error {
+	if _, err := db.pool.Exec(ctx, "delete from "+librarySchema+".whatsmeow_device where jid = $1", jid.String()); err != nil {
+		return fmt.Errorf("delete device: %w", err)
+	}
+	if _, err := db.pool.Exec(ctx, "update instances set device_jid = '' where id = $1 and device_jid = $2", instance, jid.String()); err != nil {
+		return fmt.Errorf("forget device: %w", err)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ const (
 const (
 	reconnectFirst   = time.Second
 	reconnectLast    = time.Minute
-	steadyAfter      = 30 * time.Second // a connection that held this long was a good one
+	steadyAfter      = 10 * time.Second // a connection that held this long was a good one
+	failsAfterLogin  = 2                // who lets us in and drops us again is dialled every two seconds
 	loginDeadline    = 100 * time.Second
 	reloginDeadline  = 10 * time.Second // for the 515 that follows a pairing
 	catchUpDeadline  = 30 * time.Second
@@ -290,6 +291,7 @@ func (l *link) connected() []action {
 		l.socket = open
 	}
 	l.paired = true
+	l.fails = min(l.fails, failsAfterLogin)
 	l.set(workerv1.LinkState_LINK_STATE_CONNECTING, "syncing", "", waConnected)
 	acts := []action{stopTimer{timerLogin}, stopTimer{timerRelogin}}
 	if !l.known {

@@ -30,7 +30,7 @@ func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
 	if err := c.db.prepare(ctx, c.container); err != nil {
 		return nil, err
 	}
-	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance(), c.boot.GetGeneration())
+	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance())
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,11 @@ func (c *core) loadDone(m loadDone) {
 	if m.err != nil {
 		if c.ctx.Err() == nil {
 			reason := "database"
-			if errors.Is(m.err, mirror.ErrFenced) || errors.Is(m.err, errNoInstance) {
+			switch {
+			case errors.Is(m.err, mirror.ErrFenced):
 				reason = "fenced"
+			case errors.Is(m.err, errNoInstance):
+				reason = "unknown_instance"
 			}
 			c.end(reason, m.err)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -40,6 +41,8 @@ type Options struct {
 type Tuning struct {
 	CodeLife      time.Duration // of a QR code, 20 s; the first of a round lives three times longer
 	PairingRounds int           // of codes until pairing has to be asked for again, 3
+	OutageLimit   time.Duration // of the database until the link is taken down, 20 s
+	KeepAlive     time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
 }
 
 func (t Tuning) withDefaults() Tuning {
@@ -48,6 +51,9 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.PairingRounds == 0 {
 		t.PairingRounds = 3
+	}
+	if t.OutageLimit == 0 {
+		t.OutageLimit = 20 * time.Second
 	}
 	return t
 }
@@ -193,6 +199,10 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 		return nil, err
 	}
 	where.trust()
+	if every := opts.Tuning.KeepAlive; every > 0 {
+		whatsmeow.KeepAliveIntervalMin, whatsmeow.KeepAliveIntervalMax = every, every+every/2
+		whatsmeow.KeepAliveResponseDeadline = every
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &core{
 		boot: boot, tuning: opts.Tuning.withDefaults(), onEvent: opts.OnEvent, log: log, endpoint: where, end: end,

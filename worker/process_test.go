@@ -303,7 +303,7 @@ func TestUnknownInstanceEnds(t *testing.T) {
 	if code := p.exited(); code == 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if words, ok := i.lastWords(); !ok || words.Reason != "fenced" {
+	if words, ok := i.lastWords(); !ok || words.Reason != "unknown_instance" {
 		t.Errorf("last words: %+v %v", words, ok)
 	}
 }

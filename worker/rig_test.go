@@ -33,6 +33,7 @@ import (
 const (
 	asWorker  = "WAM_TEST_WORKER"
 	codeLife  = "WAM_TEST_CODE_LIFE"
+	keepAlive = "WAM_TEST_KEEP_ALIVE"
 	panicText = "WAM_TEST_PANIC" // a message with this text makes the handler panic, once per process
 )
 
@@ -42,9 +43,10 @@ func TestMain(m *testing.M) {
 		return
 	}
 	life, _ := time.ParseDuration(os.Getenv(codeLife))
+	alive, _ := time.ParseDuration(os.Getenv(keepAlive))
 	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{
 		Build: "test", Hook: noise, OnEvent: panicker(os.Getenv(panicText)),
-		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2},
+		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive},
 	}))
 }
 

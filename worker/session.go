@@ -3,13 +3,14 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/mirror"
 )
 
 const parallelRetries = 4 // answers to retry receipts at once; they share three database connections
@@ -109,7 +110,7 @@ func (c *core) beforePairing(s *session, jid types.JID) bool {
 		return true
 	}
 	c.log.Error().Err(err).Msg("pairing cancelled: device not recorded")
-	if errors.Is(err, errNoInstance) {
+	if errors.Is(err, mirror.ErrFenced) {
 		c.end("fenced", err)
 	}
 	return false
@@ -128,16 +129,7 @@ func nameDevice(name string) {
 // removeDevice deletes the keys of a device that is logged out and forgets it,
 // however long the database takes.
 func (c *core) removeDevice(jid types.JID) {
-	err := c.db.insist(c.ctx, func() error {
-		if _, err := c.db.pool.Exec(c.ctx, "delete from "+librarySchema+".whatsmeow_device where jid = $1", jid.String()); err != nil {
-			return fmt.Errorf("delete device: %w", err)
-		}
-		if _, err := c.db.pool.Exec(c.ctx, "update instances set device_jid = '' where id = $1 and generation = $2 and device_jid = $3",
-			c.boot.GetInstance(), int64(c.boot.GetGeneration()), jid.String()); err != nil {
-			return fmt.Errorf("forget device: %w", err)
-		}
-		return nil
-	})
+	err := c.db.insist(c.ctx, func() error { return c.db.removeDevice(c.ctx, c.boot.GetInstance(), jid) })
 	if err != nil && c.ctx.Err() == nil {
 		c.log.Error().Err(err).Msg("device not removed")
 	}

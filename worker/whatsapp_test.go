@@ -121,9 +121,16 @@ func (w *world) received(texts ...string) {
 		return true
 	})
 	got := w.bodies()
+	log, err := os.ReadFile(w.log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for _, text := range texts {
 		if got[text] != 1 {
 			w.t.Errorf("%q is in the feed %d times", text, got[text])
+		}
+		if strings.Contains(string(log), text) {
+			w.t.Errorf("%q is in the log", text)
 		}
 	}
 	if seqs := value[bool](w.instance, "select count(*) = max(seq) and max(seq) = (select head from feeds) from events"); !seqs {
@@ -353,6 +360,45 @@ func TestLostConnections(t *testing.T) {
 	stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{})
 	if err != nil || stats.GetReconnects() < 6 || stats.GetMessagesIn() < 6 || stats.GetHandlerFailures() != 0 {
 		t.Errorf("stats: %v, %v", stats, err)
+	}
+}
+
+// A connection that is open and dead is noticed by what it does not answer.
+func TestBlackHole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = append(w.env, keepAlive+"=300ms")
+	p, device := w.paired()
+	device.BlackHole()
+	if link := p.state(away); link.GetReason() != "keepalive_timeout" {
+		t.Errorf("link: %v", link)
+	}
+	w.say("into the hole")
+	p.state(online)
+	w.received("into the hole")
+
+	device.Garbage(40) // from here on nothing can be read
+	p.state(away)
+	w.say("unreadable")
+	p.state(online)
+	w.received("unreadable")
+}
+
+// A later worker has claimed the feed, on another host say: this one ends.
+func TestFencedWorkerEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	w.exec("update feeds set generation = 99")
+	w.say("not for you")
+	if code := p.exited(); code == 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if words, ok := w.lastWords(); !ok || words.Reason != "fenced" {
+		t.Errorf("last words: %+v %v", words, ok)
+	}
+	if device.Pending() == 0 {
+		t.Error("the message was acknowledged")
 	}
 }
 
