@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
 )
 
 var nodes atomic.Int64
@@ -28,6 +29,7 @@ type host struct {
 	t     testing.TB
 	cfg   supervisor.Config
 	store *fileStore
+	pg    *store.Store  // used instead when set
 	log   *bytes.Buffer // of the managers; complete only after they ended
 	sup   *supervisor.Supervisor
 	end   func()      // lets go of the workers
@@ -80,16 +82,43 @@ func (h *host) instance(n int, d supervisor.Desired, s script) supervisor.ID {
 	if err := s.write(filepath.Join(h.cfg.RunDir, string(id(n)))); err != nil {
 		h.t.Fatal(err)
 	}
+	if h.pg != nil {
+		now := time.Now()
+		err := h.pg.CreateInstance(h.t.Context(), store.Instance{ID: id(n), OwnerID: "owner", Name: "one", Desired: d, CreatedAt: now},
+			store.APIKey{ID: "key" + string(id(n)), Hash: []byte(id(n)), CreatedAt: now})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return id(n)
+	}
 	if err := h.store.create(supervisor.Record{ID: id(n), Desired: d}); err != nil {
 		h.t.Fatal(err)
 	}
 	return id(n)
 }
 
+// usePostgres puts the host's managers on a database of their own.
+func (h *host) usePostgres(url string) {
+	h.t.Helper()
+	pg, err := store.Open(h.t.Context(), url, store.WithMaxConns(4))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(pg.Close)
+	if err := pg.CreateUser(h.t.Context(), store.User{ID: "owner", Email: "owner@example.org", Role: "user", CreatedAt: time.Now()}); err != nil {
+		h.t.Fatal(err)
+	}
+	h.pg, h.cfg.DatabaseURL = pg, url
+}
+
 func (h *host) newSupervisor() *supervisor.Supervisor {
 	h.t.Helper()
 	log := zerolog.New(zerolog.SyncWriter(h.log)).Level(zerolog.DebugLevel).With().Timestamp().Logger()
-	sup, err := supervisor.New(h.cfg, h.store, log, prometheus.NewRegistry())
+	var st supervisor.Store = h.store
+	if h.pg != nil {
+		st = h.pg.Supervision()
+	}
+	sup, err := supervisor.New(h.cfg, st, log, prometheus.NewRegistry())
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	gops "github.com/shirou/gopsutil/v3/process"
 
+	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -114,7 +115,8 @@ func (s *Supervisor) ping(ctx context.Context, patients map[ID]*patient) {
 			pctx, cancel := context.WithTimeout(ctx, s.cfg.PingTimeout)
 			defer cancel()
 			r, err := a.worker.Ping(pctx, &workerv1.PingRequest{})
-			if pt.responsive = err == nil; !pt.responsive {
+			kind := fault.KindOf(err) // any other fault is an answer, too
+			if pt.responsive = kind != fault.Deadline && kind != fault.Unavailable; !pt.responsive {
 				pt.misses++
 				return
 			}

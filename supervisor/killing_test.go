@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store/storetest"
 )
 
 // TestRandomKills kills managers at random moments of recovery, start and
@@ -34,7 +35,9 @@ func TestRandomKills(t *testing.T) {
 	began := time.Now()
 
 	const n = 8
+	url := storetest.NewURL(t) // first, so that it is dropped last
 	h := newHost(t)
+	h.usePostgres(url)
 	for k := range n {
 		// Half of them dawdle at every step, the others run at full speed.
 		h.instance(k, supervisor.Run, script{Jitter: 20 * (k % 2)})

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/store/storetest"
 )
 
 // The test binary plays three roles: the tests, a scripted worker (launched by
@@ -16,5 +17,5 @@ func TestMain(m *testing.M) {
 	case os.Getenv(managerEnv) != "":
 		playManager(os.Getenv(managerEnv))
 	}
-	os.Exit(m.Run())
+	storetest.Main(m)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
 )
 
 const managerEnv = "WAM_TEST_MANAGER"
@@ -42,7 +43,13 @@ func playManager(plan string) {
 	var p managerPlan
 	check(json.Unmarshal(b, &p))
 	log := zerolog.New(zerolog.SyncWriter(os.Stderr)).Level(zerolog.DebugLevel).With().Timestamp().Int("manager", os.Getpid()).Logger()
-	sup, err := supervisor.New(p.Config, newFileStore(p.Store), log, prometheus.NewRegistry())
+	var st supervisor.Store = newFileStore(p.Store)
+	if p.Config.DatabaseURL != "" {
+		pg, err := store.Open(context.Background(), p.Config.DatabaseURL, store.WithMaxConns(4))
+		check(err)
+		st = pg.Supervision()
+	}
+	sup, err := supervisor.New(p.Config, st, log, prometheus.NewRegistry())
 	check(err)
 	all := sup.Subscribe("")
 	go func() {

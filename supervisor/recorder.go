@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,6 +79,13 @@ func (r *recorder) take() (write, bool) {
 	w := r.queue[0]
 	r.queue = r.queue[1:]
 	return w, true
+}
+
+// forget drops what waits for an instance whose rows are about to go.
+func (r *recorder) forget(id ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = slices.DeleteFunc(r.queue, func(w write) bool { return w.id == id })
 }
 
 // run writes until ctx ends, and then for a moment what still waits.

@@ -6,12 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
-
-var errUnnamed = errors.New("the instance is held by a process that cannot be named: of another container, or without a listening guard socket")
 
 // work returns what there is to do in the present state, and when it is over at
 // the latest. A work returns soon after its context ended.
@@ -31,65 +27,6 @@ func (i *instance) work() (func(context.Context) outcome, <-chan time.Time) {
 	return nil, nil
 }
 
-// look collects the facts. The process it returns, pinned, is the facts' holder.
-func (i *instance) look() (facts, *process, error) {
-	st := i.snapshot()
-	f := facts{id: i.id, known: !i.remove, desired: i.wanted(), generation: st.Generation}
-	var err error
-	if f.bootID, err = bootID(); err != nil {
-		return f, nil, err
-	}
-	dir := i.s.dir(i.id)
-	for {
-		pid, held, err := lockHolder(dir.lock())
-		if err != nil {
-			return f, nil, err
-		}
-		if !held {
-			break
-		}
-		f.held = true
-		if pid == 0 {
-			return f, nil, nil
-		}
-		p, err := pin(pid)
-		if err != nil { // it ended in between
-			f.held = false
-			continue
-		}
-		if again, _, err := lockHolder(dir.lock()); err != nil || again != pid {
-			p.release()
-			f.held = false
-			continue
-		}
-		f.holder = pid
-		if identity, _, err := dir.attachPoint(); err == nil && identity != nil && identity.PID == pid {
-			f.identity = identity
-		}
-		return f, p, nil
-	}
-	pid, held := guardHolder(workerv1.GuardName(i.s.cfg.Node, string(i.id)))
-	if !held {
-		return f, nil, nil
-	}
-	f.held, f.hidden = true, true
-	if pid == 0 {
-		return f, nil, nil
-	}
-	p, err := pin(pid)
-	if err != nil {
-		f.held, f.hidden = false, false
-		return f, nil, nil
-	}
-	if again, _ := guardHolder(workerv1.GuardName(i.s.cfg.Node, string(i.id))); again != pid {
-		p.release()
-		f.held, f.hidden = false, false
-		return f, nil, nil
-	}
-	f.holder = pid
-	return f, p, nil
-}
-
 // start ends in attach, as recovery begins with it.
 func (i *instance) start(ctx context.Context) outcome {
 	if !slot(ctx, i.s.starting) {
@@ -97,7 +34,10 @@ func (i *instance) start(ctx context.Context) outcome {
 	}
 	defer func() { <-i.s.starting }()
 	// A start that met another one in its way is no failure of this one; it looks again.
-	for range 5 {
+	for try := range 5 {
+		if try > 1 && !wait(ctx, 10*time.Millisecond<<try, nil) {
+			return outcome{}
+		}
 		f, p, err := i.look()
 		if err != nil {
 			return outcome{event: exited, why: err.Error(), cause: "start"}
@@ -181,13 +121,8 @@ func (i *instance) late(ctx context.Context, why string) outcome {
 func (i *instance) reattach(ctx context.Context) outcome {
 	i.hang(nil)
 	if i.flapping > 0 {
-		pause := time.NewTimer(min(100*time.Millisecond<<min(i.flapping, 10), 5*time.Second))
-		defer pause.Stop()
-		select {
-		case <-ctx.Done():
+		if !wait(ctx, min(100*time.Millisecond<<min(i.flapping, 10), 5*time.Second), i.process().done) {
 			return outcome{}
-		case <-i.process().done:
-		case <-pause.C:
 		}
 	}
 	if !slot(ctx, i.s.adopting) {
@@ -221,13 +156,7 @@ func (i *instance) attachWithin(ctx, limit context.Context) outcome {
 			return i.late(ctx, "the worker could not be attached to in time: "+err.Error())
 		}
 		i.log.Debug().Err(err).Int("pid", p.pid).Msg("attach failed, trying again")
-		pause := time.NewTimer(50 * time.Millisecond)
-		select {
-		case <-limit.Done():
-		case <-p.done:
-		case <-pause.C:
-		}
-		pause.Stop()
+		wait(limit, 50*time.Millisecond, p.done)
 	}
 }
 
@@ -311,128 +240,15 @@ func (i *instance) follow(ctx context.Context) outcome {
 	return outcome{event: lost, why: "watch broke: " + err.Error()}
 }
 
-// finish ends the instance's process, and whoever else takes the lock meanwhile.
-func (i *instance) finish(ctx context.Context) outcome {
-	p := i.process()
-	if p == nil { // stopped between two looks of a start
-		return outcome{event: exited, why: i.end.why, cause: i.end.cause}
-	}
-	by := i.shutDown(ctx, p)
-	if by == "" {
-		return outcome{}
-	}
-	i.hang(nil)
-	out := i.epitaph(p)
-	if !i.end.asked && i.end.why != "" {
-		out.why, out.cause = i.end.why, i.end.cause
-	} else if by != "stop" {
-		out.why += " (" + by + ")"
-	}
-	out.exit.Reason = out.why
-	for {
-		_, other, err := i.look()
-		if err != nil || other == nil {
-			return out
-		}
-		i.hold(other)
-		if !i.killed(ctx, other) {
-			return outcome{}
-		}
-	}
-}
-
-// shutDown asks, then tells, then kills, and names what worked; "" when ctx ended before.
-func (i *instance) shutDown(ctx context.Context, p *process) (by string) {
-	cfg := i.s.cfg
-	if !i.end.kill {
-		asking, cancel := context.WithTimeout(ctx, cfg.StopGrace)
-		defer cancel()
-		a := i.attachment()
-		if a == nil || a.proc != p {
-			if fresh, err := i.tryAttach(asking, p); err == nil {
-				i.hang(fresh)
-				a = fresh
-			} else {
-				a = nil
-			}
-		}
-		if a != nil {
-			if _, err := a.worker.Stop(asking, &workerv1.StopRequest{Reason: i.end.why}); err == nil {
-				if awaitEnd(asking, p, cfg.StopGrace) {
-					return "stop"
-				}
-			} else if !p.ended() {
-				i.log.Warn().Err(err).Int("pid", p.pid).Msg("stop call failed")
-			}
-		}
-		if ctx.Err() != nil {
-			return ""
-		}
-		if err := p.signal(unix.SIGTERM); err != nil {
-			i.log.Warn().Err(err).Msg("worker not terminated")
-		}
-		if awaitEnd(ctx, p, cfg.TermGrace) {
-			return "stop"
-		}
-	}
-	if !i.killed(ctx, p) {
-		return ""
-	}
-	return "killed"
-}
-
-// killed ends a process at once, and reports false when ctx ended before it did.
-func (i *instance) killed(ctx context.Context, p *process) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	if err := p.signal(unix.SIGKILL); err != nil {
-		i.log.Error().Err(err).Msg("worker not killed")
-	}
-	select {
-	case <-p.done:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func awaitEnd(ctx context.Context, p *process, grace time.Duration) bool {
-	t := time.NewTimer(grace)
+// wait pauses for d, or until early is closed; false when ctx ended first.
+func wait(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-p.done:
-		return true
-	case <-t.C:
 	case <-ctx.Done():
+		return false
+	case <-early:
+	case <-t.C:
 	}
-	return false
-}
-
-// epitaph is the outcome of a process that has ended, with the best account of why.
-func (i *instance) epitaph(p *process) outcome {
-	st := i.snapshot()
-	exit := Exit{At: time.Now(), Reason: "killed or crashed", Code: -1}
-	cause := "crash"
-	if p.child {
-		switch {
-		case p.status.Exited():
-			exit.Code = p.status.ExitStatus()
-			exit.Reason = fmt.Sprintf("exit code %d", exit.Code)
-		case p.status.Signaled():
-			exit.Code = 128 + int(p.status.Signal())
-			exit.Reason = "killed by " + unix.SignalName(p.status.Signal())
-		}
-	}
-	if w := i.s.dir(i.id).lastWords(st.Generation); w != nil {
-		exit.Code, exit.Reason, cause = w.Code, w.Reason, "left"
-		if w.Detail != "" {
-			exit.Reason += ": " + w.Detail
-		}
-	} else if i.logFrom >= 0 {
-		if tail := logTail(logPath(i.s.cfg, i.id), i.logFrom); tail != "" {
-			exit.Reason += ", last line of its log: " + tail
-		}
-	}
-	return outcome{event: exited, why: exit.Reason, exit: &exit, cause: cause}
+	return true
 }

@@ -1,0 +1,121 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+var errUnnamed = errors.New("the instance is held by a process that cannot be named: of another container, or without a listening guard socket")
+
+// look collects the facts. The process it returns, pinned, is the facts' holder.
+func (i *instance) look() (facts, *process, error) {
+	st := i.snapshot()
+	f := facts{id: i.id, known: !i.remove, desired: i.wanted(), generation: st.Generation}
+	var err error
+	if f.bootID, err = bootID(); err != nil {
+		return f, nil, err
+	}
+	dir := i.s.dir(i.id)
+	for {
+		pid, held, err := lockHolder(dir.lock())
+		if err != nil {
+			return f, nil, err
+		}
+		if !held {
+			break
+		}
+		f.held = true
+		if pid == 0 {
+			return f, nil, nil
+		}
+		p, err := pin(pid)
+		if err != nil { // it ended in between
+			f.held = false
+			continue
+		}
+		if again, _, err := lockHolder(dir.lock()); err != nil || again != pid {
+			p.release()
+			f.held = false
+			continue
+		}
+		f.holder = pid
+		if identity, _, err := dir.attachPoint(); err == nil && identity != nil && identity.PID == pid {
+			f.identity = identity
+		}
+		return f, p, nil
+	}
+	pid, held := guardHolder(workerv1.GuardName(i.s.cfg.Node, string(i.id)))
+	if !held {
+		return f, nil, nil
+	}
+	f.held, f.hidden = true, true
+	if pid == 0 {
+		return f, nil, nil
+	}
+	p, err := pin(pid)
+	if err != nil {
+		f.held, f.hidden = false, false
+		return f, nil, nil
+	}
+	if again, _ := guardHolder(workerv1.GuardName(i.s.cfg.Node, string(i.id))); again != pid {
+		p.release()
+		f.held, f.hidden = false, false
+		return f, nil, nil
+	}
+	f.holder = pid
+	return f, p, nil
+}
+
+// survey is recovery for this instance: look, decide, take the first step.
+func (i *instance) survey(ctx context.Context) {
+	f, p, err := i.look()
+	if err != nil {
+		i.log.Error().Err(err).Msg("run directory cannot be read")
+		i.note(func(st *Status) { st.LastError = err.Error() })
+	}
+	i.embrace(f, p)
+}
+
+// embrace takes the first step that the facts ask for. Nothing runs for the
+// instance that the loop knows of.
+func (i *instance) embrace(f facts, p *process) {
+	i.hold(p)
+	act := decide(f)
+	if act != forget {
+		i.log.Info().Str("action", string(act)).Int("pid", f.holder).Msg("facts found")
+	}
+	if p != nil {
+		if proc, err := identify(p.pid); err == nil {
+			i.note(func(st *Status) { st.Proc = proc })
+		}
+		i.logFrom = logSize(logPath(i.s.cfg, i.id))
+	}
+	switch act {
+	case adopt:
+		i.s.metrics.adopted.Inc()
+		i.step(found, "a live worker was found")
+	case reap:
+		i.step(found, "a worker was found that nobody wants")
+		i.end = end{asked: true, why: "not wanted", cause: "asked"}
+		i.step(wantStop, "not wanted")
+	case replace:
+		i.step(found, "a worker was found that cannot be kept")
+		i.end = end{asked: true, kill: true, why: "stale worker", cause: "stale"}
+		i.step(recycle, "it is of an earlier generation, another boot, or without its run directory")
+	case start:
+		if w := i.s.dir(i.id).lastWords(i.snapshot().Generation); w != nil && w.Code != 0 {
+			i.note(func(st *Status) { st.LastError = w.Reason })
+		}
+		i.step(wantRun, "wanted, and not alive")
+	case quarantine:
+		i.retryIn(i.s.cfg.Policy.CoolDown)
+		i.note(func(st *Status) { st.LastError = errUnnamed.Error() })
+		if _, ok := i.step(tripped, errUnnamed.Error()); !ok {
+			i.settle()
+		}
+	case forget:
+		i.sweep()
+	}
+}
