@@ -68,8 +68,7 @@ func (m *reflected) method() catalog.Method {
 		out.Verdict = catalog.Impossible
 		return out
 	}
-	_, sends := replaced[m.name]
-	out.Sends = sends && m.name != "Logout"
+	out.Sends = sends[m.name]
 	out.Getter = m.least() == 0 && (strings.HasPrefix(m.name, "Get") || strings.HasPrefix(m.name, "Is"))
 	out.Example = m.example()
 	return out

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 
@@ -46,11 +47,38 @@ func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.Raw
 	} else {
 		boundWaits(ctx, args)
 	}
-	out, err := t.invoke(m, fn, args)
-	if err != nil {
-		return nil, err
+	return t.bounded(ctx, m, fn, args)
+}
+
+// grace is what a method gets after the end of its call to notice it.
+const grace = time.Second
+
+// bounded answers Deadline for a method that does not listen to its context
+// (NewsletterMarkViewed waits for an answer for ever). Such a method is left
+// behind and ends with the connection.
+func (t *Table) bounded(ctx context.Context, m *reflected, fn reflect.Value, args []reflect.Value) (json.RawMessage, error) {
+	type outcome struct {
+		result json.RawMessage
+		err    error
 	}
-	return encodeResults(out)
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := t.invoke(m, fn, args)
+		done <- outcome{result, err}
+	}()
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-timer.C:
+		return nil, ctx.Err()
+	}
 }
 
 // replaced are the methods after which the worker has something to record, or
@@ -62,7 +90,24 @@ var replaced = map[string]func(*call) any{
 			return c.sendRaw(ctx, chat, c.cli.BuildRevoke(chat, types.EmptyJID, id))
 		}
 	},
-	"Logout": func(c *call) any { return c.Logout },
+	"Logout":       func(c *call) any { return c.Logout },
+	"SendAppState": func(c *call) any { return c.sendAppState },
+}
+
+// sends are the methods that count as messages sent.
+var sends = map[string]bool{"SendMessage": true, "RevokeMessage": true}
+
+// sendAppState refuses what whatsmeow would panic on in the middle of encoding.
+func (c *call) sendAppState(ctx context.Context, patch appstate.PatchInfo) error {
+	if len(patch.Mutations) == 0 {
+		return bad("params[0].Mutations", "expected at least one mutation")
+	}
+	for i, mutation := range patch.Mutations {
+		if mutation.Value == nil || len(mutation.Index) == 0 {
+			return bad(fmt.Sprintf("params[0].Mutations[%d]", i), "expected a mutation with Index and Value")
+		}
+	}
+	return c.cli.SendAppState(ctx, patch)
 }
 
 var _ func(context.Context, types.JID, *waE2E.Message, ...whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) = (*call)(nil).sendRaw
@@ -153,20 +198,20 @@ func boundWaits(ctx context.Context, args []reflect.Value) {
 	}
 }
 
-// invoke calls and sorts the results. A panic of whatsmeow is answered as
+// invoke calls, sorts the results and encodes them. A panic of whatsmeow is answered as
 // Invalid: its methods take arbitrary protobufs and structs from the caller and
 // do not check them; that a good call panics is the rarer case, and the stack
 // is in the log.
-func (t *Table) invoke(m *reflected, fn reflect.Value, args []reflect.Value) (out []reflect.Value, err error) {
+func (t *Table) invoke(m *reflected, fn reflect.Value, args []reflect.Value) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.Log.Error().Str("method", familyPrefix+m.name).Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("whatsmeow panicked")
 			f := fault.New(fault.Invalid, op, "whatsmeow could not work with these parameters of %s", m.name)
 			f.Field, f.Code = "params", "method_panicked"
-			out, err = nil, f
+			result, err = nil, f
 		}
 	}()
-	out = fn.Call(args)
+	out := fn.Call(args)
 	if m.fails {
 		last := len(out) - 1
 		if e, _ := out[last].Interface().(error); e != nil {
@@ -174,7 +219,7 @@ func (t *Table) invoke(m *reflected, fn reflect.Value, args []reflect.Value) (ou
 		}
 		out = out[:last]
 	}
-	return out, nil
+	return encodeResults(out)
 }
 
 // encodeResults: nothing is null, one value is itself, several are an array.

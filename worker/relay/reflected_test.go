@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ var odd = []string{
 	`{"$type":"ExtendedTextMessage","thumbnailDirectPath":"x"}`, `{"$type":"WebPushConfig"}`, `{"$date":null}`,
 	`{"protocolMessage":{}}`, `{"protocolMessage":{"type":"REVOKE"}}`, `{"editedMessage":{}}`, `{"viewOnceMessage":{}}`, `{"encReactionMessage":{}}`, `{"pollUpdateMessage":{}}`,
 	`{"Chat":"1@c.us","Sender":"1@c.us","ID":"A"}`, `{"Info":{"Chat":"1@c.us"},"Message":{"encReactionMessage":{"encPayload":"AA=="}}}`,
-	`{"Type":"regular","Mutations":[{"Index":["a"]}]}`, `{"Type":"x"}`,
+	`{"Type":"regular","Mutations":[{"Index":["a"]}]}`, `{"Type":"regular","Mutations":[{"Index":["a"],"Value":{}}]}`, `{"Type":"x"}`,
 }
 
 // TestNoMethodOfWhatsmeowCanBeBrokenByItsParameters calls everything that may
@@ -142,6 +143,23 @@ func TestEveryMethodIsCallableOrSaysWhy(t *testing.T) {
 	for name := range replaced {
 		if reflectedByName()[name] == nil {
 			t.Errorf("%s is not a method of whatsmeow any more", name)
+		}
+	}
+	for name, replace := range replaced {
+		m := reflectedByName()[name]
+		if m == nil {
+			continue
+		}
+		got := reflect.TypeOf(replace(&call{Table: offline(t, true)}))
+		want := clientType.Method(m.index).Type
+		if got.NumIn() != want.NumIn()-1 || got.NumOut() != want.NumOut() || got.IsVariadic() != want.IsVariadic() {
+			t.Errorf("%s is replaced by %s, which is not like %s", name, got, want)
+			continue
+		}
+		for i := range got.NumIn() {
+			if got.In(i) != want.In(i+1) {
+				t.Errorf("%s: parameter %d is %s, want %s", name, i, got.In(i), want.In(i+1))
+			}
 		}
 	}
 }

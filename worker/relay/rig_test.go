@@ -79,7 +79,9 @@ func newRig(t *testing.T) *rig {
 	r.Table = New(Deps{
 		Client: func() *whatsmeow.Client { return cli },
 		Mirror: m,
-		Link:   func() *workerv1.Link { return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_ONLINE, WaState: "CONNECTED"} },
+		Link: func() *workerv1.Link {
+			return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_ONLINE, WaState: "CONNECTED"}
+		},
 		Logout: cli.Logout,
 		Log:    zerolog.Nop(),
 	})
