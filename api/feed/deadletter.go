@@ -10,7 +10,7 @@ import (
 )
 
 type pageOfWebhook struct {
-	ofWebhook
+	OfWebhook
 	api.Paging
 }
 
@@ -81,7 +81,7 @@ func (h *manager) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[dea
 }
 
 type redriveInput struct {
-	ofWebhook
+	OfWebhook
 	Body struct {
 		Seqs []uint64 `json:"seqs,omitempty" maxItems:"1000" doc:"Empty: all"`
 	}

@@ -88,18 +88,20 @@ func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 	}
 }
 
-type ofInstance struct {
+// OfInstance is the input of routes below an instance; huma fills exported embedded structs only.
+type OfInstance struct {
 	ID string `path:"id"`
 }
 
-type ofWebhook struct {
+// OfWebhook is the input of routes below a webhook.
+type OfWebhook struct {
 	Webhook string `path:"webhook" maxLength:"40"`
 }
 
 type body[T any] struct{ Body T }
 
 type createInput struct {
-	ofInstance
+	OfInstance
 	Body struct {
 		URL     string            `json:"url" maxLength:"2000" example:"https://example.org/hook"`
 		Events  []string          `json:"events,omitempty" maxItems:"100" doc:"Empty: all" example:"[\"message\"]"`
@@ -142,7 +144,7 @@ type webhookList struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
-func (h *manager) list(ctx context.Context, in *ofInstance) (*body[webhookList], error) {
+func (h *manager) list(ctx context.Context, in *OfInstance) (*body[webhookList], error) {
 	instance, err := h.mount.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -201,13 +203,13 @@ func (h *manager) find(ctx context.Context, id string) (store.Endpoint, error) {
 	return e, nil
 }
 
-func (h *manager) get(ctx context.Context, in *ofWebhook) (*body[created], error) {
+func (h *manager) get(ctx context.Context, in *OfWebhook) (*body[created], error) {
 	e, err := h.find(ctx, in.Webhook)
 	return &body[created]{created{Webhook: show(e)}}, err
 }
 
 type updateInput struct {
-	ofWebhook
+	OfWebhook
 	Body struct {
 		URL         *string            `json:"url,omitempty" maxLength:"2000"`
 		Events      *[]string          `json:"events,omitempty" maxItems:"100"`
@@ -253,7 +255,7 @@ func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], 
 	return &body[created]{out}, nil
 }
 
-func (h *manager) delete(ctx context.Context, in *ofWebhook) (*struct{}, error) {
+func (h *manager) delete(ctx context.Context, in *OfWebhook) (*struct{}, error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -273,7 +275,7 @@ type testResult struct {
 	DurationMS int64  `json:"durationMs"`
 }
 
-func (h *manager) test(ctx context.Context, in *ofWebhook) (*body[testResult], error) {
+func (h *manager) test(ctx context.Context, in *OfWebhook) (*body[testResult], error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
