@@ -54,9 +54,8 @@ func TestOfflineQueueKeepsOrder(t *testing.T) {
 func TestUnacknowledgedMessageComesBack(t *testing.T) {
 	r := newRig(t, nil)
 	alice, bob := r.account("15550000001", "Alice"), r.account("15550000002", "Bob")
+	r.syncAck = true
 	c, d := r.pair(alice)
-	c.SynchronousAck = true
-	c.EnableDecryptedEventBuffer = true
 	refused := make(chan string, 8)
 	c.mu.Lock()
 	c.refuse = func(event any) bool {

@@ -31,6 +31,11 @@ var root = wire.NewRoot()
 
 func TestMain(m *testing.M) {
 	whatsmeow.WACertPubKey = root.Public()
+	// Clients give a dead connection up in seconds instead of minutes. Set once:
+	// the clients' goroutines read these at any time.
+	whatsmeow.KeepAliveResponseDeadline = 1500 * time.Millisecond
+	whatsmeow.KeepAliveIntervalMin, whatsmeow.KeepAliveIntervalMax = 200*time.Millisecond, 400*time.Millisecond
+	whatsmeow.KeepAliveMaxFailTime = 3 * time.Second
 	var quiet logger.Loggable = quietLogger{}
 	logger.Setup(&quiet)
 	storetest.Main(m)
@@ -51,10 +56,12 @@ type rig struct {
 	t         *testing.T
 	ctx       context.Context
 	container *sqlstore.Container
+	syncAck   bool // new clients acknowledge after their handlers
 }
 
 func newRig(t *testing.T, settings func(*wasim.Server)) *rig {
 	t.Helper()
+	t.Parallel()
 	server := &wasim.Server{RootKey: root.PrivateHex()}
 	if testing.Verbose() {
 		server.Log = zerolog.New(zerolog.NewTestWriter(t))
@@ -62,7 +69,7 @@ func newRig(t *testing.T, settings func(*wasim.Server)) *rig {
 	if settings != nil {
 		settings(server)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -121,17 +128,14 @@ type client struct {
 // newClient makes an unpaired client whose every connection goes to the simulator.
 func (r *rig) newClient() *client {
 	r.t.Helper()
-	return r.clientOn(r.Address(), waLog.Noop)
-}
-
-func (r *rig) clientOn(address string, log waLog.Logger) *client {
+	log := waLog.Noop
 	if testing.Verbose() {
 		log = testLog{r.t}
 	}
 	c := &client{Client: whatsmeow.NewClient(r.store().NewDevice(), log), rig: r, more: make(chan struct{})}
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, network, address)
+		return d.DialContext(ctx, network, r.Address())
 	}
 	transport := &http.Transport{
 		DialContext: dial, DialTLSContext: dial,
@@ -141,6 +145,7 @@ func (r *rig) clientOn(address string, log waLog.Logger) *client {
 	c.SetWebsocketHTTPClient(web)
 	c.SetPreLoginHTTPClient(web)
 	c.SetMediaHTTPClient(web)
+	c.SynchronousAck, c.EnableDecryptedEventBuffer = r.syncAck, r.syncAck
 	c.AddEventHandlerWithSuccessStatus(c.record)
 	r.t.Cleanup(func() {
 		c.Disconnect()
