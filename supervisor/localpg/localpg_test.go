@@ -125,7 +125,7 @@ func TestKilledWhileStarting(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	for range 3 {
+	for range 2 {
 		dir := newDir(t)
 		for range 3 {
 			m := startManager(t, dir, nil)
