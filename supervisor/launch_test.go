@@ -1,0 +1,90 @@
+package supervisor_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+)
+
+func TestLaunchSharesNothing(t *testing.T) {
+	t.Setenv("WAM_SECRET_OF_THE_MANAGER", "x")
+	h := newHost(t)
+	h.cfg.DatabaseURL = "postgres://user:topsecret@/db"
+	one := h.instance(1, supervisor.Run, script{})
+	h.manage()
+	pid := h.running(one).Proc.PID
+	proc := func(name string) string {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+
+	dir := filepath.Join(h.cfg.RunDir, string(one))
+	env := strings.Split(strings.TrimRight(proc("environ"), "\x00"), "\x00")
+	slices.Sort(env)
+	want := []string{
+		"GOMAXPROCS=2", "GOTRACEBACK=single", "PLUGIN_PROTOCOL_VERSIONS=1",
+		"PLUGIN_UNIX_SOCKET_DIR=" + dir, workerv1.CookieKey + "=" + workerv1.CookieValue,
+	}
+	slices.Sort(want)
+	if !slices.Equal(env, want) {
+		t.Errorf("environment %q, want %q", env, want)
+	}
+	if strings.Contains(proc("cmdline"), "topsecret") {
+		t.Error("the bootstrap shows in the command line")
+	}
+	if sid, err := unix.Getsid(pid); err != nil || sid != pid {
+		t.Errorf("session %d %v, want its own", sid, err)
+	}
+	var limit unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_DATA, nil, &limit); err != nil || limit.Cur != 768<<20 {
+		t.Errorf("data limit %d %v, want 1.5 × 512 MiB", limit.Cur, err)
+	}
+	for _, fd := range []int{1, 2} {
+		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); err != nil || to != filepath.Join(h.cfg.LogDir, string(one)+".log") {
+			t.Errorf("descriptor %d leads to %s %v, want the log", fd, to, err)
+		}
+	}
+	fi, err := os.Stat(dir)
+	if err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("run directory %v %v, want mode 0700", fi.Mode(), err)
+	}
+}
+
+// A manager that replaced itself through exec inherits its workers as children:
+// those that died meanwhile are zombies that only it can reap.
+func TestZombiesOfAFormerImageAreReaped(t *testing.T) {
+	h := newHost(t)
+	one := h.instance(1, supervisor.Run, script{})
+	h.manage()
+	pid := h.running(one).Proc.PID
+	h.end()
+	kill(t, pid, syscall.SIGKILL)
+	zombie := func() bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err == nil && bytes.Contains(b, []byte(") Z "))
+	}
+	eventually(t, "the worker is a zombie", zombie)
+	h.manage()
+	if zombie() {
+		t.Error("the zombie is left")
+	}
+	second := h.running(one).Proc.PID
+	kill(t, second, syscall.SIGKILL)
+	h.await(one, "a third worker", func(s supervisor.Status) bool { return s.State == supervisor.Running && s.Proc.PID != second })
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", second)); err == nil {
+		t.Errorf("an ended worker is left as %s", b)
+	}
+}

@@ -1,0 +1,63 @@
+package supervisor_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store/storetest"
+)
+
+// Postgres crashes, a worker is killed meanwhile, Postgres comes back: the other
+// worker notices nothing, the killed one returns, and history is complete.
+func TestPostgresCrashAndReturn(t *testing.T) {
+	pg := storetest.Server(t)
+	h := newHost(t)
+	h.usePostgres(pg.NewURL())
+	one, two := h.instance(1, supervisor.Run, script{}), h.instance(2, supervisor.Run, script{})
+	sup := h.manage()
+	first, other := h.running(one), h.running(two)
+
+	pg.Stop("immediate")
+	kill(t, first.Proc.PID, syscall.SIGKILL)
+	h.await(one, "waiting for the database", func(s supervisor.Status) bool {
+		return s.State == supervisor.Backoff && strings.Contains(s.LastError, "database")
+	})
+	w, err := sup.Worker(t.Context(), two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Call(t.Context(), &workerv1.CallRequest{Method: "echo"}); err != nil {
+		t.Errorf("call during the outage: %v", err)
+	}
+	pg.Start()
+
+	second := h.running(one)
+	if second.Generation != 2 || second.RestartCount != 1 {
+		t.Errorf("status after the outage: %+v", second)
+	}
+	if now := h.running(two); now.Proc != other.Proc {
+		t.Errorf("the other worker changed from %+v to %+v", other.Proc, now.Proc)
+	}
+	eventually(t, "the database has the second worker", func() bool {
+		in, err := h.pg.Instance(t.Context(), one)
+		return err == nil && in.Worker != nil && in.Worker.Generation == 2 && in.Worker.Link != nil && in.Worker.SampledAt != nil
+	})
+	in, err := h.pg.Instance(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Worker.Proc != second.Proc || in.Worker.Node != h.cfg.Node || in.Worker.Exit != nil || in.Worker.RSSBytes == 0 {
+		t.Errorf("recorded worker %+v, want %+v", in.Worker, second)
+	}
+	var ended bool
+	history, _, err := h.pg.History(t.Context(), one, 0, 100)
+	for _, tr := range history {
+		ended = ended || tr.From == supervisor.Running && tr.To == supervisor.Backoff && strings.Contains(tr.Why, "SIGKILL")
+	}
+	if err != nil || !ended {
+		t.Errorf("history lacks the end during the outage: %+v %v", history, err)
+	}
+}
