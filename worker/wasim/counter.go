@@ -23,5 +23,7 @@ func (c *counter) add(name string) {
 func (c *counter) snapshot() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return maps.Clone(c.n)
+	snapshot := make(map[string]int, len(c.n))
+	maps.Copy(snapshot, c.n)
+	return snapshot
 }

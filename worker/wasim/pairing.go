@@ -39,6 +39,7 @@ func (c *session) offerPairing() {
 	c.request(waBinary.Attrs{"type": "set", "xmlns": "md"}, waBinary.Node{Tag: "pair-device", Content: refs})
 }
 
+// dropPairing makes the connection unknown to phones: nobody can scan or link it.
 func (c *session) dropPairing() {
 	s := c.server
 	s.mu.Lock()
@@ -51,11 +52,6 @@ func (c *session) dropPairing() {
 		}
 	}
 	s.mu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closer != nil {
-		c.closer.Stop()
-	}
 }
 
 // ScanQR scans the text of a QR code with the account's phone and returns once
@@ -123,6 +119,7 @@ func (c *session) pair(ctx context.Context, a *Account, advSecret []byte) error 
 	}
 	device := &Device{account: a, number: number, noise: c.conn.Static, identity: identity, linked: time.Now()}
 	device.keys.register(c.conn.Payload.GetDevicePairingData())
+	c.dropPairing()
 	a.link(device)
 	c.conn.Send(waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}})
 	c.closeSoon()

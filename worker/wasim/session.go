@@ -45,6 +45,7 @@ func (c *session) run(ctx context.Context) {
 		delete(s.sessions, c)
 		s.mu.Unlock()
 		c.dropPairing()
+		c.stopCloser()
 		if c.device != nil {
 			c.device.detach(c)
 		}
@@ -121,6 +122,14 @@ func (c *session) closeSoon() {
 	defer c.mu.Unlock()
 	if c.closer == nil {
 		c.closer = time.AfterFunc(time.Second, c.conn.Close)
+	}
+}
+
+func (c *session) stopCloser() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closer != nil {
+		c.closer.Stop()
 	}
 }
 
