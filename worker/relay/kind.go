@@ -24,17 +24,10 @@ func isNull(raw json.RawMessage) bool { return value.IsNull(raw) }
 func bad(path, format string, args ...any) error { return fault.Bad(op, path, format, args...) }
 
 var (
-	kindText   = kind{"string", readAs(value.String)}
-	kindFlag   = kind{"boolean", readBool}
 	kindChatID = kind{"jid", readChatID}      // types.JID
-	kindUserID = kind{"jid", readUserID}      // types.JID of a person
 	kindPhone  = kind{"string", readPhone}    // types.JID, from digits or an id
 	kindMsgID  = kind{"messageId", readMsgID} // shape.MessageID
 )
-
-func readAs[T any](read func(json.RawMessage, string) (T, error)) func(json.RawMessage, string) (any, error) {
-	return func(raw json.RawMessage, path string) (any, error) { return read(raw, path) }
-}
 
 // kindObject is an object read into a struct; fields it does not know are
 // ignored, as JavaScript does.
@@ -54,16 +47,6 @@ func kindObject[T any](label string, check func(*T, string) error) kind {
 		}
 		return v, nil
 	}}
-}
-
-func readBool(raw json.RawMessage, path string) (any, error) {
-	switch strings.TrimSpace(string(raw)) {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
-	}
-	return nil, bad(path, "expected true or false, got %s", value.Kind(raw))
 }
 
 // readChatID reads the id of anything that can be a chat.
