@@ -319,6 +319,9 @@ func TestWhatsmeowByReflection(t *testing.T) {
 // where the simulator answers.
 func TestNothingOddBreaksALiveClient(t *testing.T) {
 	r := newRig(t)
+	devices := r.me.Devices()
+	device := devices[len(devices)-1]
+	logins := device.Logins()
 	for _, m := range reflectedMethods() {
 		switch m.name {
 		case "Logout", "ResetConnection", "SetPassive":
@@ -342,22 +345,24 @@ func TestNothingOddBreaksALiveClient(t *testing.T) {
 			}
 		}
 	}
-	if state := ask[bool](r, "whatsmeow.IsLoggedIn"); !state {
-		t.Error("the connection did not survive")
+	// A stanza that WhatsApp cannot read ends the connection.
+	if n := device.Logins(); n != logins || !device.Connected() {
+		t.Errorf("the connection was lost %d times", n-logins)
 	}
 }
 
-func TestLogout(t *testing.T) {
+func TestTheAccountItself(t *testing.T) {
 	r := newRig(t)
 	await(r, "app state", func(e *events.AppStateSyncComplete) bool { return e.Name == appstate.WAPatchCriticalBlock })
-	if info := ask[shape.ClientInfo](r, "info"); info.Wid.Serialized != "15550000001@c.us" || info.Pushname != "Alice" {
+	if info := ask[shape.ClientInfo](r, "info"); info.Wid.Serialized != "15550000001@c.us" || info.Pushname != "Alice" || info.Platform != "android" {
 		t.Errorf("info %+v", info)
 	}
 	if state := ask[string](r, "getState"); state != "CONNECTED" {
 		t.Errorf("state %s", state)
 	}
 	ask[any](r, "logout")
-	if _, err := r.try("", "getInfo"); !fault.Is(err, fault.Unpaired) {
-		t.Errorf("after logout: %v", err)
+	ask[any](r, "whatsmeow.Logout")
+	if r.logouts != 2 {
+		t.Errorf("the worker was asked %d times to log out", r.logouts)
 	}
 }

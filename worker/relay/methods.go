@@ -8,6 +8,10 @@ import (
 	"strings"
 	"sync"
 
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -127,8 +131,14 @@ func (m *reflected) sample(t reflect.Type) any {
 	case t == reflect.TypeFor[[]byte]():
 		return "aGVsbG8="
 	}
+	if word, ok := words[t]; ok {
+		return word
+	}
 	switch t.Kind() {
 	case reflect.String:
+		if isEnum(t) {
+			return "unknown"
+		}
 		return ""
 	case reflect.Slice:
 		return []any{m.sample(t.Elem())}
@@ -142,6 +152,21 @@ func (m *reflected) sample(t reflect.Type) any {
 		}
 	}
 	return reflect.Zero(t).Interface()
+}
+
+// words are values of the enumerations, for examples.
+var words = map[reflect.Type]string{
+	reflect.TypeFor[whatsmeow.ParticipantChange]():        string(whatsmeow.ParticipantChangeAdd),
+	reflect.TypeFor[whatsmeow.ParticipantRequestChange](): string(whatsmeow.ParticipantChangeApprove),
+	reflect.TypeFor[whatsmeow.MediaType]():                string(whatsmeow.MediaImage),
+	reflect.TypeFor[types.ChatPresence]():                 string(types.ChatPresenceComposing),
+	reflect.TypeFor[types.Presence]():                     string(types.PresenceAvailable),
+	reflect.TypeFor[types.ReceiptType]():                  string(types.ReceiptTypeRead),
+	reflect.TypeFor[types.PrivacySettingType]():           string(types.PrivacySettingTypeLastSeen),
+	reflect.TypeFor[types.PrivacySetting]():               string(types.PrivacySettingContacts),
+	reflect.TypeFor[types.GroupMemberAddMode]():           string(types.GroupMemberAddModeAdmin),
+	reflect.TypeFor[appstate.WAPatchName]():               string(appstate.WAPatchRegular),
+	reflect.TypeFor[events.BlocklistChangeAction]():       string(events.BlocklistChangeActionBlock),
 }
 
 // sampleProto has the fields without which protojson refuses a message.

@@ -180,6 +180,18 @@ func mayBeNull(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == clientType.Elem().PkgPath() && strings.HasSuffix(t.Elem().Name(), "Params")
 }
 
+// isEnum tells the types with a fixed set of words, such as ParticipantChange.
+// whatsmeow writes some of them as the name of a stanza's element, and WhatsApp
+// ends the connection of who sends an element without a name. Three have a
+// meaning for the empty string.
+func isEnum(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[types.ReceiptType](), reflect.TypeFor[types.ChatPresenceMedia](), reflect.TypeFor[whatsmeow.MediaType]():
+		return false
+	}
+	return t.Kind() == reflect.String && t.PkgPath() != ""
+}
+
 // least is the number of parameters that must be given.
 func (m *reflected) least() int {
 	n := len(m.in)

@@ -169,6 +169,9 @@ func (m *reflected) decodeOne(raw json.RawMessage, v reflect.Value, i int, path 
 	if err := decoder.Into(raw, v, path); err != nil {
 		return namedParam(err, m.paramName(i))
 	}
+	if isEnum(v.Type()) && v.Len() == 0 {
+		return namedParam(bad(path, "expected a %s, got an empty string", v.Type()), m.paramName(i))
+	}
 	return nil
 }
 

@@ -57,6 +57,8 @@ type rig struct {
 	me    *wasim.Account
 	pool  *pgxpool.Pool
 	heard *ear
+
+	logouts int // asked for
 }
 
 func newRig(t *testing.T) *rig {
@@ -75,14 +77,14 @@ func newRig(t *testing.T) *rig {
 	}
 	cli := r.client()
 	r.heard = listen(ctx, cli, m)
-	r.pair(cli, m)
+	r.pair(cli)
 	r.Table = New(Deps{
 		Client: func() *whatsmeow.Client { return cli },
 		Mirror: m,
 		Link: func() *workerv1.Link {
 			return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_ONLINE, WaState: "CONNECTED"}
 		},
-		Logout: cli.Logout,
+		Logout: func(context.Context) error { r.logouts++; return nil },
 		Log:    zerolog.Nop(),
 	})
 	return r
@@ -137,7 +139,7 @@ func (r *rig) client() *whatsmeow.Client {
 		r.t.Fatal(err)
 	}
 	cli := whatsmeow.NewClient(container.NewDevice(), waLog.Noop)
-	cli.SynchronousAck = true
+	cli.SynchronousAck, cli.EmitAppStateEventsOnFullSync = true, true
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, r.sim.Address())
@@ -156,7 +158,7 @@ func (r *rig) client() *whatsmeow.Client {
 	return cli
 }
 
-func (r *rig) pair(cli *whatsmeow.Client, m *mirror.Mirror) {
+func (r *rig) pair(cli *whatsmeow.Client) {
 	r.t.Helper()
 	if err := cli.ConnectContext(r.ctx); err != nil {
 		r.t.Fatal(err)
@@ -166,17 +168,10 @@ func (r *rig) pair(cli *whatsmeow.Client, m *mirror.Mirror) {
 		r.t.Fatal(err)
 	}
 	await(r, "Connected", func(*events.Connected) bool { return true })
-	if err := m.SetAccount(r.ctx, accountOf(cli)); err != nil {
-		r.t.Fatal(err)
-	}
 	devices := r.me.Devices()
 	if err := devices[len(devices)-1].WaitSettled(r.ctx); err != nil {
 		r.t.Fatal(err)
 	}
-}
-
-func accountOf(cli *whatsmeow.Client) inbound.Account {
-	return (&call{cli: cli}).account()
 }
 
 // ear keeps the events of a client, after the mirror has taken them.
@@ -189,8 +184,13 @@ type ear struct {
 func listen(ctx context.Context, cli *whatsmeow.Client, m *mirror.Mirror) *ear {
 	e := &ear{more: make(chan struct{})}
 	cli.AddEventHandlerWithSuccessStatus(func(event any) bool {
-		if cli.Store.ID != nil {
-			change, ok, err := inbound.Translate(ctx, accountOf(cli), cli.Store.LIDs, event)
+		if paired, ok := event.(*events.PairSuccess); ok {
+			if m.SetAccount(ctx, inbound.Account{JID: paired.ID, LID: paired.LID, Platform: paired.Platform}) != nil {
+				return false
+			}
+		}
+		if !m.Account().JID.IsEmpty() {
+			change, ok, err := inbound.Translate(ctx, m.Account(), cli.Store.LIDs, event)
 			if err == nil && ok {
 				err = m.Apply(ctx, change)
 			}
@@ -229,7 +229,7 @@ func await[T any](r *rig, what string, fits func(T) bool) T {
 	}
 }
 
-// call asks the table and decodes the answer.
+// ask asks the table and decodes the answer.
 func ask[T any](r *rig, method string, params ...any) T {
 	r.t.Helper()
 	result, err := r.try("", method, params...)

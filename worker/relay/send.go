@@ -126,13 +126,15 @@ func (c *call) recordOnce(ctx context.Context, out inbound.Outgoing) (shape.Mess
 	return c.Mirror.RecordSent(ctx, change)
 }
 
-// account is whom the client speaks for.
+// account is whom the client speaks for. The mirror knows; whatsmeow's own
+// record of names changes under its readers without a lock. Its ids stand in
+// until the mirror has been told.
 func (c *call) account() inbound.Account {
-	device := c.cli.Store
-	return inbound.Account{
-		JID: device.GetJID().ToNonAD(), LID: device.GetLID().ToNonAD(),
-		PushName: device.PushName, Platform: device.Platform,
+	acct := c.Mirror.Account()
+	if acct.JID.IsEmpty() {
+		acct.JID, acct.LID = c.cli.Store.GetJID().ToNonAD(), c.cli.Store.GetLID().ToNonAD()
 	}
+	return acct
 }
 
 // recipients counts the other members of a group, 0 when not known.
@@ -141,8 +143,8 @@ func (c *call) recipients(ctx context.Context, to types.JID) int {
 	if !ok {
 		return 0
 	}
-	me, n := shape.ID(c.cli.Store.GetJID()), 0
-	lid := shape.ID(c.cli.Store.GetLID())
+	account, n := c.account(), 0
+	me, lid := shape.ID(account.JID), shape.ID(account.LID)
 	for _, p := range group.Participants {
 		if p.ID.Serialized != me && p.ID.Serialized != lid {
 			n++
