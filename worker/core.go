@@ -187,9 +187,12 @@ func (c *core) fromSession(evt any) {
 		if c.boots.firstHistory() {
 			evt = gotReady{}
 		}
+	case *events.Connected:
+		c.boots.logins++
 	case *events.OfflineSyncCompleted:
-		if !c.link.fresh {
-			c.repairAppState()
+		// At the first login after a pairing the phone's keys are yet to come.
+		if !c.link.fresh || c.boots.logins > 1 {
+			c.repair()
 		}
 	}
 	c.step(evt)
@@ -201,7 +204,7 @@ func (c *core) step(event any) {
 	var acts []action
 	c.link, acts = step(c.link, event, c.tuning.PairingRounds, time.Now())
 	if _, spent := event.(timerEnded); spent && before.fresh && !c.link.fresh {
-		c.repairAppState()
+		c.repair()
 	}
 	if before.state != c.link.state || before.reason != c.link.reason {
 		c.log.Info().Str("from", stateWord(before.state)).Str("to", stateWord(c.link.state)).

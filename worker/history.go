@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
@@ -16,7 +15,6 @@ import (
 const (
 	historyTries   = 4
 	historyTimeout = 90 * time.Second
-	repairTimeout  = 2 * time.Minute
 )
 
 // historyStored tells the main loop that a part of the history is in Postgres.
@@ -35,6 +33,9 @@ func (c *core) receiveHistory(s *session, id types.MessageID, notice *waE2E.Hist
 		if !gone(err) {
 			c.counts.failures.Add(1)
 			return false
+		}
+		if id == "" { // replayed: nothing to name in the request
+			return true
 		}
 		if err = s.cli.SendHistorySyncServerErrorReceipt(s.ctx, id, notice.GetMediaKey()); err != nil {
 			c.log.Warn().Err(err).Msg("history not asked for again")
@@ -84,27 +85,4 @@ func gone(err error) bool {
 		}
 	}
 	return false
-}
-
-// repairAppState fetches the collections that are still at version 0. The
-// first fetch follows the phone's key share and is never repeated by whatsmeow
-// when the connection dies in the middle of it.
-func (c *core) repairAppState() {
-	s := c.current.Load()
-	if s == nil {
-		return
-	}
-	c.background(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, repairTimeout)
-		defer cancel()
-		key, err := s.cli.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx)
-		if err != nil || len(key) == 0 {
-			return // without a key nothing can be read; the phone's share starts the fetch
-		}
-		for _, name := range appstate.AllPatchNames {
-			if err := s.cli.FetchAppState(ctx, name, false, true); err != nil && ctx.Err() == nil {
-				c.log.Warn().Err(err).Str("collection", string(name)).Msg("app state not fetched")
-			}
-		}
-	})
 }

@@ -57,6 +57,8 @@ type link struct {
 	paired  bool
 	smb     bool // a business account
 	fresh   bool // paired a moment ago, app state and history still to come
+	handed  bool // they have come
+	caught  bool // what queued up meanwhile has been delivered, on this connection
 	settled bool // ready was announced since the start or the last pairing
 	known   bool // authenticated was announced since then
 	rounds  int  // of codes shown since pairing was asked for
@@ -165,7 +167,7 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 	case *events.PairPasskeyRequest, *events.QRScannedWithoutMultidevice:
 		return l.pairingHint(event)
 	case *events.PairSuccess:
-		l.paired, l.fresh, l.known, l.settled = true, true, true, false
+		l.paired, l.fresh, l.known, l.settled, l.handed = true, true, true, false, false
 		l.smb = e.Platform == "smba" || e.Platform == "smbi"
 		l.set(workerv1.LinkState_LINK_STATE_CONNECTING, "pairing", "", waPairing)
 		return []action{announce{"authenticated", nil}, setTimer{timerRelogin, reloginDeadline}}
@@ -180,15 +182,12 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 	case *events.Connected:
 		return l.connected()
 	case *events.OfflineSyncCompleted:
-		if l.fresh || !l.syncing() {
-			return nil
-		}
-		return l.ready()
+		// It may overtake Connected, which whatsmeow reports from another goroutine.
+		l.caught = true
+		return l.perhapsReady()
 	case gotReady:
-		if !l.fresh || !l.syncing() {
-			return nil
-		}
-		return l.ready()
+		l.handed = true
+		return l.perhapsReady()
 	case timerEnded:
 		return l.timerEnded(e.which)
 	case hungUp:
@@ -257,7 +256,7 @@ func (l *link) redial(after time.Duration) []action {
 		l.socket = noSocket
 		return nil
 	}
-	l.socket, l.dropped = dialling, false
+	l.socket, l.dropped, l.caught = dialling, false, false
 	return []action{stopTimer{timerLogin}, stopTimer{timerCatchUp}, dial{after}}
 }
 
@@ -298,10 +297,20 @@ func (l *link) connected() []action {
 		l.known = true
 		acts = append(acts, announce{"authenticated", nil})
 	}
+	patience := catchUpDeadline
 	if l.fresh {
-		return append(acts, setTimer{timerCatchUp, bootstrapPatient})
+		patience = bootstrapPatient
 	}
-	return append(acts, setTimer{timerCatchUp, catchUpDeadline})
+	acts = append(acts, setTimer{timerCatchUp, patience})
+	return append(acts, l.perhapsReady()...)
+}
+
+// perhapsReady completes a login once everything that belongs to it is there.
+func (l *link) perhapsReady() []action {
+	if !l.syncing() || l.fresh && !l.handed || !l.fresh && !l.caught {
+		return nil
+	}
+	return l.ready()
 }
 
 func (l *link) ready() []action {

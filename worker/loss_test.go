@@ -148,6 +148,12 @@ func TestBootstrapInterrupted(t *testing.T) {
 				p = w.start().attach()
 			}
 			p.state(online)
+			t.Cleanup(func() {
+				t.Logf("collections %v, chats %d, messages %d, keys %d, pending %d",
+					value[[]string](w.instance, "select coalesce(array_agg(name || ' ' || version), '{}') from whatsmeow.whatsmeow_app_state_version"),
+					value[int](w.instance, "select count(*)::int from chats"), value[int](w.instance, "select count(*)::int from messages"),
+					value[int](w.instance, "select count(*)::int from whatsmeow.whatsmeow_app_state_sync_keys"), device.Pending())
+			})
 			w.eventually("all collections and the history", func() bool {
 				return value[int](w.instance, "select count(*)::int from whatsmeow.whatsmeow_app_state_version where version > 0") == 5 &&
 					value[int](w.instance, "select count(*)::int from chats") >= 2

@@ -76,6 +76,7 @@ func stateWord(s workerv1.LinkState) string {
 type bootstrapped struct {
 	collections map[appstate.WAPatchName]bool
 	history     bool
+	logins      int
 }
 
 // collection reports whether this one made the bootstrap complete.

@@ -73,6 +73,9 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 		if notice := e.Message.GetProtocolMessage().GetHistorySyncNotification(); notice != nil && e.Info.IsFromMe {
 			return c.receiveHistory(s, e.Info.ID, notice)
 		}
+		if share := e.Message.GetProtocolMessage().GetAppStateSyncKeyShare(); share != nil && e.Info.IsFromMe {
+			return c.judge(s, "app state keys", c.repeat(s.ctx, func() error { return c.keepKeys(s, share) }))
+		}
 	}
 	return c.record(s, evt)
 }
