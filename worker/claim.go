@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func takeClaim(runDir, node, instance string) (*claim, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
-	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: int16(os.SEEK_SET)}
+	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
 	if err = unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &whole); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {

@@ -1,0 +1,86 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+var noiseHex = strings.Repeat("0b", 32)
+
+func TestParseEndpoint(t *testing.T) {
+	pin := strings.Repeat("cd", 32)
+	for _, good := range []string{
+		"", "http://127.0.0.1:5000/?noise=" + noiseHex, "http://[::1]:5000/?noise=" + noiseHex,
+		"http://127.0.0.1:5000/?noise=" + noiseHex + "&pin=" + pin, "https://127.0.0.1:5000/?noise=" + noiseHex + "&pin=" + pin,
+	} {
+		if _, err := parseEndpoint(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"127.0.0.1:5000", "ws://127.0.0.1:5000/?noise=" + noiseHex, "http://192.0.2.1:5000/?noise=" + noiseHex,
+		"http://localhost.example:5000/?noise=" + noiseHex, "http://127.0.0.1/?noise=" + noiseHex, "http://127.0.0.1:5000/",
+		"http://127.0.0.1:5000/?noise=0b", "https://127.0.0.1:5000/?noise=" + noiseHex, "https://127.0.0.1:5000/?noise=" + noiseHex + "&pin=zz",
+	} {
+		if e, err := parseEndpoint(bad); err == nil {
+			t.Errorf("%s was taken as %+v", bad, e)
+		}
+	}
+}
+
+// Whatever host a request names, it ends at the stand-in.
+func TestTransportLeadsToTheStandIn(t *testing.T) {
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto+" "+r.Host) })
+	t.Setenv("HTTPS_PROXY", "http://192.0.2.1:1")
+
+	plain := httptest.NewServer(answer)
+	defer plain.Close()
+	var heard atomic.Int64
+	fetch(t, plain.URL+"/?noise="+noiseHex, &heard, "HTTP/1.1 web.whatsapp.com")
+	if heard.Load() == 0 {
+		t.Error("no sign of life was noted")
+	}
+
+	secured := httptest.NewUnstartedServer(answer)
+	secured.EnableHTTP2 = true
+	secured.StartTLS()
+	defer secured.Close()
+	pin := sha256.Sum256(secured.Certificate().Raw)
+	fetch(t, secured.URL+"/?noise="+noiseHex+"&pin="+hex.EncodeToString(pin[:]), &heard, "HTTP/1.1 web.whatsapp.com")
+	pin[0] ^= 1
+	fetch(t, secured.URL+"/?noise="+noiseHex+"&pin="+hex.EncodeToString(pin[:]), &heard, "")
+}
+
+// fetch expects the body, or with an empty one that the request fails.
+func fetch(t *testing.T, endpoint string, heard *atomic.Int64, want string) {
+	t.Helper()
+	e, err := parseEndpoint(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := e.transport(heard)
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://web.whatsapp.com/ws/chat", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		if want != "" {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || string(body) != want {
+		t.Errorf("%s: %q, %v, want %q", endpoint, body, err, want)
+	}
+}
