@@ -13,7 +13,7 @@ const (
 	softLimitPercent = 80 // of the hard limit L; above it Go collects harder
 	idleBeforeFree   = 10 * time.Second
 	freeLook         = 5 * time.Second
-	worthFreeing     = 8 << 20
+	worthFreeing     = 4 << 20
 	oomScoreAdj      = "300"
 )
 
