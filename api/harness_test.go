@@ -211,7 +211,12 @@ func (l *lines) String() string {
 
 func open(t *testing.T, change ...func(*api.Config, *api.Deps)) *office {
 	t.Helper()
-	o := &office{t: t, store: storetest.New(t), worker: &scripted{}, log: &lines{}}
+	return openOn(t, storetest.New(t), change...)
+}
+
+func openOn(t *testing.T, st *store.Store, change ...func(*api.Config, *api.Deps)) *office {
+	t.Helper()
+	o := &office{t: t, store: st, worker: &scripted{}, log: &lines{}}
 	o.desk = &desk{store: o.store, client: serve(t, o.worker), statuses: map[supervisor.ID]supervisor.Status{}, recovered: make(chan struct{})}
 	close(o.desk.recovered)
 	cfg := api.Config{Node: "test", AdminEmail: adminEmail, AdminPassword: adminPassword, SendsPerMinute: 20}
@@ -335,10 +340,9 @@ func (o *office) user(email, role string) (token string) {
 }
 
 // instance creates one that runs and is paired.
-func (o *office) instance(token string, more ...string) (id, key string) {
+func (o *office) instance(token string) (id, key string) {
 	o.t.Helper()
-	body := map[string]any{"name": "shop"}
-	a := o.want(http.StatusCreated, http.MethodPost, "/api/instances", token, body)
+	a := o.want(http.StatusCreated, http.MethodPost, "/api/instances", token, map[string]any{"name": "shop"})
 	id, key = a.str("instance.id"), a.str("apiKey")
 	o.online(id)
 	return id, key

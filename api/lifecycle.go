@@ -68,8 +68,6 @@ func (s *Server) logoutInstance(ctx context.Context, in *InstancePath) (*instanc
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	defer cancel()
 	_, err = worker.Logout(ctx, &workerv1.LogoutRequest{})
 	if err = fault.FromGRPC("worker.Logout", err); fault.Is(err, fault.Unpaired) {
 		return s.show(row, http.StatusOK), nil

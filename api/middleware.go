@@ -162,7 +162,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return
 	}
 	p := s.problem(c.Request().Context(), err)
-	if p.Status == http.StatusMethodNotAllowed {
+	if p.Status == http.StatusMethodNotAllowed && p.allow == "" {
 		p.allow = c.Response().Header().Get(echo.HeaderAllow)
 	}
 	if strings.HasPrefix(c.Request().URL.Path, "/api/proxy/") {

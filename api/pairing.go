@@ -125,8 +125,6 @@ func (s *Server) beginPairing(ctx context.Context, id supervisor.ID) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	defer cancel()
 	_, err = worker.Pair(ctx, &workerv1.PairRequest{})
 	return fault.FromGRPC("worker.Pair", err)
 }
@@ -162,8 +160,6 @@ func (s *Server) pairingCode(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	defer cancel()
 	answer, err := worker.Pair(ctx, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
 	if err = fault.FromGRPC("worker.Pair", err); err != nil {
 		return nil, err

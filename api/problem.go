@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/labstack/echo/v4"
 
 	"whatsapp-manager/proto/fault"
@@ -160,6 +161,9 @@ func useProblems() {
 					continue
 				}
 				field := d.ErrorDetail().Location
+				if name := missing(d.ErrorDetail().Message); name != "" {
+					field += "." + name // huma names the object that lacks it
+				}
 				for _, where := range []string{"body.", "query.", "path.", "header."} {
 					field = strings.TrimPrefix(field, where)
 				}
@@ -178,6 +182,17 @@ func useProblems() {
 			return build(hc.Context(), status, msg, errs...)
 		}
 	})
+}
+
+// missing returns the name in huma's message about a property that is not there.
+func missing(message string) string {
+	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
+	name, ok := strings.CutPrefix(message, before)
+	if !ok {
+		return ""
+	}
+	name, _ = strings.CutSuffix(name, after)
+	return name
 }
 
 func codeOf(status int) string {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -30,7 +31,8 @@ func (s *Server) proxyRoutes() {
 // what the catalog says, may it send now, and then the worker's bytes.
 func (s *Server) relayed(c echo.Context) error {
 	req := c.Request()
-	ctx := req.Context()
+	ctx, cancel := context.WithTimeout(req.Context(), s.cfg.CallTimeout+ownTime)
+	defer cancel()
 	t := traceOf(ctx)
 	key := c.Param("key")
 	if key == "" {

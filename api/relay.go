@@ -99,7 +99,7 @@ func (s *Server) send(ctx context.Context, in *struct {
 	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"The same value never sends twice"`
 	Body        struct {
 		ChatID  string         `json:"chatId" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
-		Content any            `json:"content" doc:"Text, or a tagged object such as {\"$type\":\"Location\",…}" example:"Hello"`
+		Content any            `json:"content" doc:"Text, or a tagged object such as {\"$type\":\"Location\",…}" example:"\"Hello\""`
 		Options map[string]any `json:"options,omitempty" doc:"As of whatsapp-web.js, e.g. quotedMessageId, mentions"`
 	}
 }) (*messageOutput, error) {

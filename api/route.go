@@ -13,6 +13,10 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 )
 
+// ownTime is what a request may take beside its call of a worker: for the
+// database, mostly.
+const ownTime = 10 * time.Second
+
 const tagUser, tagKey = "accessToken", "apiKey"
 
 func (s *Server) humaConfig() huma.Config {
@@ -45,8 +49,8 @@ func (s *Server) version() string {
 	return s.cfg.Build
 }
 
-// route declares one documented route: authentication before validation,
-// faults of the handler as problems.
+// route declares one documented route: authentication before validation, a
+// deadline, and faults of the handler as problems.
 func route[I, O any](s *Server, who Access, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // bodies are read and limited before huma sees them
 	op.Security = securityOf(who)
@@ -59,7 +63,9 @@ func route[I, O any](s *Server, who Access, op huma.Operation, handle func(conte
 			s.writeError(err, humaecho.Unwrap(hc))
 			return
 		}
-		next(huma.WithContext(hc, withPrincipal(hc.Context(), p)))
+		ctx, cancel := context.WithTimeout(withPrincipal(hc.Context(), p), s.cfg.CallTimeout+ownTime)
+		defer cancel()
+		next(huma.WithContext(hc, ctx))
 	})
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
