@@ -33,9 +33,9 @@ func TestMain(m *testing.M) {
 	whatsmeow.WACertPubKey = root.Public()
 	// Clients give a dead connection up in seconds instead of minutes. Set once:
 	// the clients' goroutines read these at any time.
-	whatsmeow.KeepAliveResponseDeadline = 1500 * time.Millisecond
+	whatsmeow.KeepAliveResponseDeadline = time.Second
 	whatsmeow.KeepAliveIntervalMin, whatsmeow.KeepAliveIntervalMax = 200*time.Millisecond, 400*time.Millisecond
-	whatsmeow.KeepAliveMaxFailTime = 3 * time.Second
+	whatsmeow.KeepAliveMaxFailTime = 4 * time.Second
 	var quiet logger.Loggable = quietLogger{}
 	logger.Setup(&quiet)
 	storetest.Main(m)
