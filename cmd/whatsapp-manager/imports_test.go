@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "whatsapp-manager/"
+
+// room is a part of the tree and what its code may import of our other rooms,
+// and must not import from elsewhere. The first room that fits a package holds.
+type room struct {
+	path    string   // a package, with all below it where it ends in /...
+	ours    []string // of our packages, beside those of the room itself
+	tests   []string // of ours, in its tests only
+	never   []string // of others, directly
+	without []string // of others, not even through what it imports
+}
+
+var rooms = []room{
+	{path: "cmd/...", ours: []string{"..."}},
+	{path: "proto/...", never: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
+	{path: "api/...", ours: []string{"supervisor", "supervisor/store", "proto/..."}, tests: []string{"supervisor/store/storetest"},
+		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "supervisor/localpg/...", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "supervisor/store/storetest/...", ours: []string{"supervisor", "supervisor/store/...", "supervisor/localpg"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "supervisor/store/...", ours: []string{"supervisor", "proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "supervisor", ours: []string{"proto/..."}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
+	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}},
+	{path: "worker/...", ours: []string{"proto/..."}, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
+}
+
+// within reports whether the package lies in the pattern (a path, or a path
+// with /... for all below it as well, or ... for everything).
+func within(pattern, pkg string) bool {
+	if pattern == "..." {
+		return true
+	}
+	base, tree := strings.CutSuffix(pattern, "/...")
+	return pkg == base || tree && strings.HasPrefix(pkg, base+"/")
+}
+
+func anyWithin(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return within(p, pkg) })
+}
+
+// mayImport says whether the room's code, or its tests, may import the package.
+func (r room) mayImport(pkg string, test bool) bool {
+	ours, isOurs := strings.CutPrefix(pkg, module)
+	if !isOurs {
+		return test || !anyWithin(r.never, pkg)
+	}
+	// The simulator is for tests and programs, although it lies below worker.
+	if within("worker/wasim/...", ours) && r.path != "worker/wasim/..." {
+		return anyWithin(r.ours, ours) || test && anyWithin(r.tests, ours)
+	}
+	return within(r.path, ours) || anyWithin(r.ours, ours) || test && anyWithin(r.tests, ours)
+}
+
+func TestImportsKeepToTheRooms(t *testing.T) {
+	type listed struct {
+		ImportPath                               string
+		Imports, TestImports, XTestImports, Deps []string
+	}
+	// Relative to this package, whose directory a test runs in.
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports,Deps", "../../...")
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("list packages: %v\n%s", err, complaint.String())
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		path := strings.TrimPrefix(p.ImportPath, module)
+		i := slices.IndexFunc(rooms, func(r room) bool { return within(r.path, path) })
+		if i < 0 {
+			t.Errorf("%s lies in no room; the rules do not know it", path)
+			continue
+		}
+		r := rooms[i]
+		seen[r.path] = true
+		for _, imported := range p.Imports {
+			if !r.mayImport(imported, false) {
+				t.Errorf("%s must not import %s", path, imported)
+			}
+		}
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			if !r.mayImport(imported, true) {
+				t.Errorf("tests of %s must not import %s", path, imported)
+			}
+		}
+		for _, dep := range p.Deps {
+			if anyWithin(r.without, dep) {
+				t.Errorf("%s must not depend on %s, through no one", path, dep)
+			}
+		}
+	}
+	for _, r := range rooms {
+		if !seen[r.path] {
+			t.Errorf("no package lies in %s; the rule is idle", r.path)
+		}
+	}
+}
+
+func TestTheRulesBite(t *testing.T) {
+	find := func(path string) room {
+		return rooms[slices.IndexFunc(rooms, func(r room) bool { return within(r.path, path) })]
+	}
+	for _, tc := range []struct {
+		from, to   string
+		test, want bool
+	}{
+		{"api", module + "supervisor/store", false, true},
+		{"api/feed", module + "api", false, true},
+		{"api", module + "worker/relay", false, false},
+		{"api", module + "supervisor/localpg", false, false},
+		{"api", "github.com/jackc/pgx/v5", false, false},
+		{"supervisor", module + "supervisor/store", false, false},
+		{"supervisor", "net/http", false, false},
+		{"supervisor/store", module + "api", false, false},
+		{"worker", module + "worker/mirror", false, true},
+		{"worker", module + "supervisor", false, false},
+		{"worker", module + "worker/wasim", false, false},
+		{"worker/relay", module + "worker/wasim/phone", true, true},
+		{"worker/mirror", module + "supervisor/store/storetest", false, false},
+		{"worker/wasim", module + "worker/relay", false, false},
+		{"worker/wasim/wire", "go.mau.fi/whatsmeow/binary", false, true},
+		{"worker/wasim", "go.mau.fi/whatsmeow", false, false},
+		{"proto/fault", module + "supervisor", false, false},
+		{"cmd/wasim", module + "worker/wasim", false, true},
+	} {
+		if got := find(tc.from).mayImport(tc.to, tc.test); got != tc.want {
+			t.Errorf("%s -> %s (test %v): allowed %v, want %v", tc.from, tc.to, tc.test, got, tc.want)
+		}
+	}
+}
