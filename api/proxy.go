@@ -101,7 +101,7 @@ type methodsOutput struct {
 
 // listMethods answers the catalog, whole or one family or class of it.
 func (s *Server) listMethods(c echo.Context) error {
-	all, err := catalog.All()
+	all, err := methodList()
 	if err != nil {
 		return err
 	}

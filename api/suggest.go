@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"whatsapp-manager/proto/catalog"
 )
@@ -14,10 +15,13 @@ const (
 	longestName = 80
 )
 
+// methodList is the catalog, parsed once; nobody changes it.
+var methodList = sync.OnceValues(catalog.All)
+
 // suggest returns up to three names of methods like the one that was asked
 // for: another case, another class, or a slip of the finger.
 func suggest(name string) []string {
-	all, err := catalog.All()
+	all, err := methodList()
 	if err != nil || name == "" || len(name) > longestName {
 		return nil
 	}

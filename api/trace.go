@@ -78,9 +78,9 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		line.Str("request", t.id).Str("method", req.Method).Str("path", maskPath(req.URL.Path)).Int("status", status).
 			Dur("took", took).Int64("bytes", c.Response().Size).Str("ip", t.ip)
-		for name, value := range map[string]string{"instance": string(t.instance), "user": t.user, "call": t.method, "code": t.code} {
-			if value != "" {
-				line.Str(name, value)
+		for _, f := range [...]struct{ name, value string }{{"instance", string(t.instance)}, {"user", t.user}, {"call", t.method}, {"code", t.code}} {
+			if f.value != "" {
+				line.Str(f.name, f.value)
 			}
 		}
 		line.Msg("request")
