@@ -43,7 +43,7 @@ func TestBadInputIsTheCallersFault(t *testing.T) {
 		{"unknown key", "/api/proxy/wam_nosuchkey/getState", map[string]any{"params": []any{}}, 401, ""},
 		{"message that nobody knows", proxy("Message.react"), map[string]any{"params": []any{"false_" + wid(bob) + "_AAAA", "👍"}}, 404, ""},
 		{"no message id", proxy("Message.react"), map[string]any{"params": []any{"???", "👍"}}, 400, "messageId"},
-		{"negative limit", proxy("Chat.fetchMessages"), map[string]any{"params": []any{wid(bob), map[string]any{"limit": -3}}}, 400, "limit"},
+		{"word for a limit", proxy("Chat.fetchMessages"), map[string]any{"params": []any{wid(bob), map[string]any{"limit": "many"}}}, 400, "limit"},
 		{"whatsmeow: bad JID", proxy("whatsmeow.GetUserInfo"), map[string]any{"params": []any{[]any{"a@b@c"}}}, 400, ""},
 		{"whatsmeow: wrong type", proxy("whatsmeow.GetGroupInfo"), map[string]any{"params": []any{[]any{}}}, 400, ""},
 		{"whatsmeow: not callable", proxy("whatsmeow.AddEventHandler"), map[string]any{"params": []any{}}, 501, ""},

@@ -115,9 +115,7 @@ func Limit(raw json.RawMessage, path string) (int, error) {
 		return 0, err
 	case math.IsNaN(n):
 		return 0, bad(path, "expected a number, got NaN")
-	case n < 0:
-		return 0, bad(path, "expected a number of at least 0, null or \"Infinity\" for no limit")
-	case n > math.MaxInt32:
+	case n < 0 || n > math.MaxInt32:
 		return -1, nil
 	}
 	return int(n), nil
