@@ -43,8 +43,8 @@ race: postgres ## the same under the race detector
 	$(GO) test -race -timeout 1800s ./...
 
 .PHONY: bench
-bench: build ## speed and memory, each against a baseline of the same run
-	$(GO) run ./cmd/whatsapp-manager/bench -bin $(BIN)
+bench: postgres ## the benchmarks of the packages, with figures
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
 .PHONY: soak-recovery
 soak-recovery: postgres ## the randomized kill test, long: ROUNDS=1000 SEED=…
