@@ -100,14 +100,15 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 }
 
 const trimAttempts = `-- name: TrimAttempts :exec
+with borders as materialized (
+    select e.id as endpoint_id, (
+        select o.id from webhook_attempts o where o.endpoint_id = e.id
+        order by o.id desc limit 1 offset $1::int) as newest_dropped
+    from webhook_endpoints e where e.id = any($2::text[])
+)
 delete from webhook_attempts d where d.id in (
-    select a.id from webhook_attempts a
-    join (
-        select e.id as endpoint_id, (
-            select o.id from webhook_attempts o where o.endpoint_id = e.id
-            order by o.id desc limit 1 offset $1::int) as newest_dropped
-        from webhook_endpoints e where e.id = any($2::text[])
-    ) k on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
+    select a.id from borders k
+    join webhook_attempts a on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
     for update of a skip locked
 )
 `
@@ -117,7 +118,8 @@ type TrimAttemptsParams struct {
 	EndpointIds []string
 }
 
-// Rows that another trim is deleting are left to it.
+// The border is computed once per endpoint, hence materialized. Rows that
+// another trim is deleting are left to it.
 func (q *Queries) TrimAttempts(ctx context.Context, arg TrimAttemptsParams) error {
 	_, err := q.db.Exec(ctx, trimAttempts, arg.Keep, arg.EndpointIds)
 	return err

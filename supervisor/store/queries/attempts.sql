@@ -15,16 +15,18 @@ from (
 order by a.n
 for key share of e;
 
--- Rows that another trim is deleting are left to it.
+-- The border is computed once per endpoint, hence materialized. Rows that
+-- another trim is deleting are left to it.
 -- name: TrimAttempts :exec
+with borders as materialized (
+    select e.id as endpoint_id, (
+        select o.id from webhook_attempts o where o.endpoint_id = e.id
+        order by o.id desc limit 1 offset sqlc.arg(keep)::int) as newest_dropped
+    from webhook_endpoints e where e.id = any(sqlc.arg(endpoint_ids)::text[])
+)
 delete from webhook_attempts d where d.id in (
-    select a.id from webhook_attempts a
-    join (
-        select e.id as endpoint_id, (
-            select o.id from webhook_attempts o where o.endpoint_id = e.id
-            order by o.id desc limit 1 offset sqlc.arg(keep)::int) as newest_dropped
-        from webhook_endpoints e where e.id = any(sqlc.arg(endpoint_ids)::text[])
-    ) k on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
+    select a.id from borders k
+    join webhook_attempts a on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
     for update of a skip locked
 );
 
