@@ -123,20 +123,20 @@ func renderDocs(document []byte) ([]byte, error) {
 			op := docsOperation{ID: o.OperationID, Method: strings.ToUpper(verb), Path: path, Summary: o.Summary, Description: o.Description, Security: needs(o.Security)}
 			for _, p := range o.Parameters {
 				f := docsField{Name: p.Name, In: p.In, Required: p.Required, Meaning: strings.TrimSpace(p.Description + " " + p.Schema.limits())}
-				if example := cmpOr(p.Example, p.Schema.example(doc.Components.Schemas, 0)); example != nil {
+				if example := cmpOr(p.Example, p.Schema.example(doc.Components.Schemas, 0, false)); example != nil {
 					f.Example = fmt.Sprint(example)
 				}
 				op.Parameters = append(op.Parameters, f)
 			}
 			if o.RequestBody != nil {
 				content := o.RequestBody.Content["application/json"]
-				example := indented(cmpOr(content.Example, content.Schema.example(doc.Components.Schemas, 0)))
+				example := indented(cmpOr(content.Example, content.Schema.example(doc.Components.Schemas, 0, true)))
 				op.Body = &docsBody{Example: example, Rows: min(20, strings.Count(example, "\n")+1), Members: content.Schema.members(doc.Components.Schemas)}
 			}
 			for status, r := range o.Responses {
 				shown := docsResponse{Status: status, Description: r.Description}
 				for _, content := range r.Content {
-					if example := cmpOr(content.Example, content.Schema.example(doc.Components.Schemas, 0)); example != nil && len(r.Content) == 1 {
+					if example := cmpOr(content.Example, content.Schema.example(doc.Components.Schemas, 0, false)); example != nil && len(r.Content) == 1 {
 						shown.Example = indented(example)
 					}
 				}

@@ -47,8 +47,9 @@ func (s docsSchema) typeName() string {
 	return ""
 }
 
-// example makes a value of the schema's form, from its own examples where it has any.
-func (s docsSchema) example(all map[string]docsSchema, depth int) any {
+// example makes a value of the schema's form, from its own examples where it
+// has any. With skipOptional it is a body that can be sent as it stands.
+func (s docsSchema) example(all map[string]docsSchema, depth int, skipOptional bool) any {
 	s = s.resolve(all)
 	switch {
 	case depth > exampleDepth:
@@ -64,14 +65,18 @@ func (s docsSchema) example(all map[string]docsSchema, depth int) any {
 	case "object":
 		members := map[string]any{}
 		for name, p := range s.Properties {
-			if v := p.example(all, depth+1); v != nil {
+			// What may be left out and has no example of its own says nothing.
+			if depth == 0 && skipOptional && !slices.Contains(s.Required, name) && len(p.Examples) == 0 {
+				continue
+			}
+			if v := p.example(all, depth+1, false); v != nil {
 				members[name] = v
 			}
 		}
 		return members
 	case "array":
 		if s.Items != nil {
-			if v := s.Items.example(all, depth+1); v != nil {
+			if v := s.Items.example(all, depth+1, false); v != nil {
 				return []any{v}
 			}
 		}

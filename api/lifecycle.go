@@ -18,6 +18,12 @@ func (s *Server) lifecycleRoutes() {
 	logout := instanceOp("logout-instance", http.MethodPost, "/{id}/logout", "End the pairing with WhatsApp", http.StatusAccepted)
 	logout.Description = "202 when the account was logged out, 200 when there was none. The worker lives on, unpaired."
 	route(s, OwnInstance, logout, s.logoutInstance)
+	for _, what := range []string{"start", "stop", "logout"} {
+		responses := s.huma.OpenAPI().Paths["/api/instances/{id}/"+what].Post.Responses
+		already := *responses["202"]
+		already.Description = "It is so already"
+		responses["200"] = &already
+	}
 }
 
 func (s *Server) start(ctx context.Context, in *InstancePath) (*instanceOutput, error) {

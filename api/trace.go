@@ -73,7 +73,7 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.metrics.observe(req.Method, route, status, took)
 		line := s.log.Info()
-		if status >= http.StatusInternalServerError {
+		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			line = s.log.Warn()
 		}
 		line.Str("request", t.id).Str("method", req.Method).Str("path", maskPath(req.URL.Path)).Int("status", status).
