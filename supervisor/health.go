@@ -78,7 +78,7 @@ func (s *Supervisor) visit(patients map[ID]*patient) {
 			continue
 		}
 		pt.memory = m
-		i.note(func(st *Status) { st.RSSBytes = m.resident })
+		i.figure(func(st *Status) { st.RSSBytes = m.resident })
 		evict, warn := pt.guard.look(m.own, s.cfg.MemoryLimit)
 		if warn {
 			s.metrics.nearLimit.Inc()
@@ -99,7 +99,7 @@ func (s *Supervisor) visit(patients map[ID]*patient) {
 // ping asks every attached worker for a sign of life, at the same time, and has
 // those killed that gave none for too long.
 func (s *Supervisor) ping(ctx context.Context, patients map[ID]*patient) {
-	places := make(chan struct{}, 32)
+	places := make(chan struct{}, 32) // taken here, given back by each Ping
 	var wg sync.WaitGroup
 	for _, pt := range patients {
 		a := pt.i.attachment()
@@ -107,9 +107,7 @@ func (s *Supervisor) ping(ctx context.Context, patients map[ID]*patient) {
 			pt.misses, pt.answered = 0, time.Now() // attaching has a deadline of its own
 			continue
 		}
-		if !slot(ctx, places) {
-			break
-		}
+		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
 			pctx, cancel := context.WithTimeout(ctx, s.cfg.PingTimeout)
@@ -161,7 +159,7 @@ func (s *Supervisor) sample(patients map[ID]*patient) {
 		if pt.proc.ended() {
 			continue
 		}
-		pt.i.note(func(st *Status) { st.RSSBytes, st.CPUPercent = rss, pt.cpu })
+		pt.i.figure(func(st *Status) { st.RSSBytes, st.CPUPercent = rss, pt.cpu })
 		if pt.i.orphan {
 			continue
 		}

@@ -124,6 +124,8 @@ type Store interface {
 	RecordWorker(ctx context.Context, w Worker) error
 	RecordExit(ctx context.Context, id ID, generation uint64, exit Exit) error
 	RecordLink(ctx context.Context, id ID, generation uint64, link *workerv1.Link) error
+	// RecordTransition appends to the history, whatever generation is recorded
+	// by now: it may be written long after it happened, and is never a state.
 	RecordTransition(ctx context.Context, t Transition) error
 	RecordSamples(ctx context.Context, samples []Sample) error
 }

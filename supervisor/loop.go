@@ -29,7 +29,8 @@ type instance struct {
 	finished bool
 	breaker  *breaker
 	end      end       // how and why the present stay in Stopping ends the process
-	attached time.Time // of the present worker
+	attached time.Time // to the present worker for the first time
+	watching time.Time // since the present Watch opened
 	cause    string    // of the next start, when nobody asked for it
 	noStore  int       // starts in a row that the store did not allow
 	flapping int       // attachments in a row that broke at once
@@ -128,9 +129,12 @@ func (i *instance) apply(out outcome) {
 	case "":
 		return
 	case attached:
-		i.attached, i.noStore, i.cause = time.Now(), 0, ""
+		i.watching, i.noStore, i.cause = time.Now(), 0, ""
+		if i.attached.IsZero() {
+			i.attached = i.watching
+		}
 	case lost:
-		if time.Since(i.attached) < 10*time.Second {
+		if time.Since(i.watching) < 10*time.Second {
 			i.flapping++
 		} else {
 			i.flapping = 0
@@ -155,8 +159,8 @@ func (i *instance) account(out outcome) event {
 	i.hang(nil)
 	i.hold(nil)
 	st := i.snapshot()
-	i.log.Info().Uint64("gen", st.Generation).Str("reason", out.why).Bool("asked", asked).Dur("ran", ran).Msg("worker ended")
 	if out.exit != nil {
+		i.log.Info().Uint64("gen", st.Generation).Str("reason", out.why).Bool("asked", asked).Dur("ran", ran).Msg("worker ended")
 		exit := *out.exit
 		i.s.metrics.exits.WithLabelValues(out.cause).Inc()
 		i.record("", "exit", func(ctx context.Context) error {
@@ -221,8 +225,13 @@ func (i *instance) step(e event, why string) (State, bool) {
 	})
 	st := i.snapshot()
 	t := Transition{Instance: i.id, Generation: st.Generation, From: from, To: to, Why: why, At: time.Now()}
-	i.log.Info().Uint64("gen", t.Generation).Str("from", string(from)).Str("to", string(to)).Str("why", why).Msg("state")
-	i.record("", "transition", func(ctx context.Context) error { return i.s.store.RecordTransition(ctx, t) })
+	level := zerolog.InfoLevel
+	if i.idle(to) {
+		level = zerolog.DebugLevel
+	} else {
+		i.record("", "transition", func(ctx context.Context) error { return i.s.store.RecordTransition(ctx, t) })
+	}
+	i.log.WithLevel(level).Uint64("gen", t.Generation).Str("from", string(from)).Str("to", string(to)).Str("why", why).Msg("state")
 	if to == Stopped {
 		i.sweep()
 	}
@@ -231,6 +240,12 @@ func (i *instance) step(e event, why string) (State, bool) {
 		i.settle()
 	}
 	return to, true
+}
+
+// idle reports whether a move is one more turn of the wait for the store, which
+// would otherwise fill the history with the time of its outage.
+func (i *instance) idle(to State) bool {
+	return i.noStore > 0 && to == Starting || i.noStore > 1 && to == Backoff
 }
 
 // begin counts the start that is about to happen.

@@ -2,8 +2,8 @@ package supervisor
 
 import "sync"
 
-// Subscription wakes its owner when a Status changed: state, link, feed head or
-// figures. Wake-ups are coalesced and carry nothing; the owner reads what it
+// Subscription wakes its owner when a Status changed, its figures (memory, CPU)
+// excepted. Wake-ups are coalesced and carry nothing; the owner reads what it
 // needs. Many changes may be one wake-up, never none.
 type Subscription struct {
 	c   chan struct{} // written by publish, read by the owner

@@ -27,8 +27,8 @@ type Supervisor struct {
 	rec     *recorder
 	hub     hub
 
-	starting chan struct{} // a slot is held from launch to attach
-	adopting chan struct{} // a slot is held for the tries to attach to a worker found alive
+	starting chan struct{} // places of those between launch and attach
+	adopting chan struct{} // places of those that attach to a worker found alive
 
 	loaded    chan struct{} // closed when every instance of the store is in instances
 	recovered chan struct{}
@@ -322,14 +322,19 @@ func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
 	return i
 }
 
-// slot waits for one of a bounded number of places; false when ctx ended first.
-func slot(ctx context.Context, places chan struct{}) bool {
+// slot waits for one of a bounded number of places, to be given back by leave;
+// false when ctx ended first. The place becomes free after longest in any case,
+// so that whoever is stuck in it holds up nobody else.
+func slot(ctx context.Context, places chan struct{}, longest time.Duration) (leave func(), ok bool) {
 	select {
 	case places <- struct{}{}:
-		return true
 	case <-ctx.Done():
-		return false
+		return nil, false
 	}
+	var once sync.Once
+	free := func() { once.Do(func() { <-places }) }
+	expiry := time.AfterFunc(longest, free)
+	return func() { expiry.Stop(); free() }, true
 }
 
 func (s *Supervisor) dir(id ID) rundir { return rundir(s.cfg.RunDir + "/" + string(id)) }

@@ -184,9 +184,9 @@ func TestLoggedOutIsHealthy(t *testing.T) {
 
 func TestMemoryGuard(t *testing.T) {
 	h := newHost(t)
-	h.cfg.MemoryLimit = 64 << 20
+	h.cfg.MemoryLimit = 256 << 20
 	h.cfg.GuardInterval = 20 * time.Millisecond
-	one := h.instance(1, supervisor.Run, script{Eat: 100})
+	one := h.instance(1, supervisor.Run, script{Eat: 280})
 	h.manage()
 	st := h.await(one, "a restart", func(s supervisor.Status) bool { return s.RestartCount > 0 })
 	if !strings.HasPrefix(st.LastError, "memory limit") {
@@ -420,6 +420,18 @@ func TestOutageOfTheStore(t *testing.T) {
 	}
 	if st := h.running(one); st.Generation != 2 {
 		t.Errorf("generation %d, want 2", st.Generation)
+	}
+	// What happened meanwhile is written once the store is back; the tries themselves are not worth it.
+	h.end()
+	var path []supervisor.State
+	for _, tr := range h.store.transitions {
+		if tr.Instance == one {
+			path = append(path, tr.To)
+		}
+	}
+	want := []supervisor.State{supervisor.Starting, supervisor.Running, supervisor.Backoff, supervisor.Starting, supervisor.Backoff, supervisor.Running}
+	if !slices.Equal(path, want) {
+		t.Errorf("history %v, want %v", path, want)
 	}
 }
 

@@ -16,6 +16,13 @@ func (i *instance) note(change func(*Status)) {
 	i.s.hub.publish(i.id)
 }
 
+// figure changes figures that nobody needs to be woken for.
+func (i *instance) figure(change func(*Status)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	change(&i.status)
+}
+
 func (i *instance) snapshot() Status {
 	i.mu.Lock()
 	defer i.mu.Unlock()

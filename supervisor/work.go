@@ -27,12 +27,17 @@ func (i *instance) work() (func(context.Context) outcome, <-chan time.Time) {
 	return nil, nil
 }
 
+// longestTurn is how long an instance keeps its place among those that start or
+// attach: what is expensive about either is over much earlier.
+const longestTurn = 3 * time.Second
+
 // start ends in attach, as recovery begins with it.
 func (i *instance) start(ctx context.Context) outcome {
-	if !slot(ctx, i.s.starting) {
+	leave, ok := slot(ctx, i.s.starting, longestTurn)
+	if !ok {
 		return outcome{}
 	}
-	defer func() { <-i.s.starting }()
+	defer leave()
 	// A start that met another one in its way is no failure of this one; it looks again.
 	for try := range 5 {
 		if try > 1 && !wait(ctx, 10*time.Millisecond<<try, nil) {
@@ -125,10 +130,11 @@ func (i *instance) reattach(ctx context.Context) outcome {
 			return outcome{}
 		}
 	}
-	if !slot(ctx, i.s.adopting) {
+	leave, ok := slot(ctx, i.s.adopting, longestTurn)
+	if !ok {
 		return outcome{}
 	}
-	defer func() { <-i.s.adopting }()
+	defer leave()
 	return i.reach(ctx, i.s.cfg.AttachBudget)
 }
 

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -60,8 +61,12 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 	case op.FromMe:
 		err = w.emitOwn(key, op, done)
 	default:
-		if err = w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, done); err == nil {
-			err = w.emit("message:"+key, "message", op.Chat, time.Time{}, done)
+		var encoded json.RawMessage
+		if encoded, err = shape.Marshal(done); err != nil {
+			return nil, err
+		}
+		if err = w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, encoded); err == nil {
+			err = w.emit("message:"+key, "message", op.Chat, time.Time{}, encoded)
 		}
 	}
 	if err != nil {

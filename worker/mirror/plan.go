@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -46,6 +47,10 @@ func (p *plan) empty() bool { return p.recorded.Len() == 0 && len(p.events) == 0
 func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
 	encoded := make([][]byte, len(args))
 	for i, arg := range args {
+		if raw, ok := arg.(json.RawMessage); ok {
+			encoded[i] = raw
+			continue
+		}
 		var err error
 		if encoded[i], err = shape.Marshal(arg); err != nil {
 			return fmt.Errorf("encode %s: %w", kind, err)
