@@ -14,9 +14,9 @@ const keptTransitions = 1000
 
 var _ supervisor.Store = (*Supervision)(nil)
 
-// Supervision is the store as supervision sees it. Writes that carry a
-// generation change nothing when a higher one is recorded or the instance is
-// gone; that is success.
+// Supervision is the store as supervision sees it. Writes about a worker change
+// nothing when a higher generation is recorded or the instance is gone; that is
+// success.
 type Supervision struct{ s *Store }
 
 // Supervision returns the store's face towards package supervisor, which has
@@ -93,8 +93,8 @@ func (v *Supervision) RecordLink(ctx context.Context, id supervisor.ID, generati
 	return failure(op, v.s.q.RecordLink(ctx, db.RecordLinkParams{InstanceID: string(id), Generation: generation, Link: b}))
 }
 
-// RecordTransition appends to the instance's history, of which the newest 1000
-// are kept.
+// RecordTransition appends to the instance's history, whatever generation is
+// recorded by now; the newest 1000 are kept.
 func (v *Supervision) RecordTransition(ctx context.Context, t supervisor.Transition) error {
 	return failure("store.RecordTransition", v.s.inTx(ctx, func(q *db.Queries) error {
 		err := q.RecordTransition(ctx, db.RecordTransitionParams{

@@ -210,7 +210,7 @@ func (q *Queries) RecordSamples(ctx context.Context, arg RecordSamplesParams) er
 const recordTransition = `-- name: RecordTransition :exec
 insert into instance_history (instance_id, generation, from_state, to_state, why, at)
 select i.id, $1, $2, $3, $4, $5
-from instances i where i.id = $6 and i.generation <= $1
+from instances i where i.id = $6
 for key share of i
 `
 

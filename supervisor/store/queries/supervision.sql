@@ -68,7 +68,7 @@ update workers set link = $3 where instance_id = $1 and generation = $2;
 -- name: RecordTransition :exec
 insert into instance_history (instance_id, generation, from_state, to_state, why, at)
 select i.id, @generation, @from_state, @to_state, @why, @at
-from instances i where i.id = @instance_id and i.generation <= @generation
+from instances i where i.id = @instance_id
 for key share of i;
 
 -- name: TrimHistory :exec
