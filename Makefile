@@ -9,8 +9,7 @@ GO       ?= go
 BIN      := bin
 DATA     ?= data
 
-SQLC     := $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.30.0
-STATIC   := $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.1
+STATIC   := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help
 help: ## list the targets
@@ -52,7 +51,9 @@ soak-recovery: postgres ## the randomized kill test, long: ROUNDS=1000 SEED=…
 
 .PHONY: generate
 generate: ## write generated code anew (protobuf, SQL, method list)
-	cd proto && PATH=$(CURDIR)/$(BIN)/tools:$$PATH $(GO) run github.com/bufbuild/buf/cmd/buf@v1.59.0 generate
+	GOBIN=$(CURDIR)/$(BIN)/tools $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+	GOBIN=$(CURDIR)/$(BIN)/tools $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+	cd proto && PATH=$(CURDIR)/$(BIN)/tools:$$PATH $(GO) run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate
 	$(GO) generate ./...
 
 .PHONY: verify

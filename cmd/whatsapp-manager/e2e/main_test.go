@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -92,9 +91,4 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// logDir is where workers log.
-func workerLog(s *stack.Stack, id string) string {
-	return filepath.Join(s.DataDir(), "logs", id+".log")
 }
