@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/types/events"
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/worker/wasim"
+)
+
+// steadyRate is messages per second over all instances together while
+// latencies are measured.
+const steadyRate = 100
+
+// inbound measures how fast messages are committed to the feed in a burst, and
+// how long one takes from a contact's phone to the webhook under a steady load.
+func inbound(ctx context.Context, l *lab) error {
+	many := l.of(50, 5)
+	burst := []int{l.of(1500, 200), l.of(60, 20)} // messages per instance: of one, of each of many
+	steady := time.Duration(l.of(20, 5)) * time.Second
+	var ours, direct [2]load
+	var waits, bareWaits []time.Duration
+	err := l.with(ctx, func(s *stack.Stack) error {
+		all, err := l.link(ctx, s, many)
+		if err != nil {
+			return err
+		}
+		var to []*wasim.Account
+		for _, a := range all {
+			to = append(to, a.Account)
+		}
+		for i, n := range []int{1, many} {
+			if ours[i], err = l.burst(ctx, to[:n], burst[i]); err != nil {
+				return err
+			}
+			if err := inFeed(ctx, s, all[:n], n*burst[i]+i*burst[0]); err != nil {
+				return err
+			}
+		}
+		hook, err := newLedger()
+		if err != nil {
+			return err
+		}
+		defer hook.close()
+		for _, a := range all {
+			body := map[string]any{"url": hook.url(), "events": []string{"message"}}
+			if err := s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+a.id+"/webhooks", body, nil); err != nil {
+				return err
+			}
+		}
+		waits, err = l.steady(ctx, to, steady, hook)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	heard := &ledger{arrived: map[string]time.Time{}}
+	err = withBare(ctx, l, many, func(m *events.Message) { heard.note(m.Message.GetConversation(), time.Now()) }, func(all []*bare) error {
+		var to []*wasim.Account
+		for _, b := range all {
+			to = append(to, b.account)
+		}
+		for i, n := range []int{1, many} {
+			if direct[i], err = l.burst(ctx, to[:n], burst[i]); err != nil {
+				return err
+			}
+		}
+		bareWaits, err = l.steady(ctx, to, steady, heard)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, n := range []int{1, many} {
+		l.table.row(fmt.Sprintf("burst into %d instances", n),
+			fmt.Sprintf("%s into the feed  (%.2f of baseline)", rate(ours[i].n, ours[i].took), ours[i].perSecond()/direct[i].perSecond()),
+			fmt.Sprintf("%s  whatsmeow's handler, nothing kept", rate(direct[i].n, direct[i].took)), "")
+	}
+	l.table.row(fmt.Sprintf("%d messages/s over %d instances", steadyRate, many),
+		latencies(waits)+"  phone to webhook", latencies(bareWaits)+"  phone to handler", "p50 7 ms  p99 166 ms at 50 × 100/s in all")
+	return nil
+}
+
+// burst lets a contact of each account send n messages as fast as it can, and
+// returns when every one is acknowledged, which our workers do after the commit.
+func (l *lab) burst(ctx context.Context, to []*wasim.Account, n int) (load, error) {
+	senders, err := l.contacts(ctx, to)
+	if err != nil {
+		return load{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	began := time.Now()
+	group, sending := errgroup.WithContext(ctx)
+	for i, a := range to {
+		group.Go(func() error {
+			sent, err := wasim.Traffic{From: senders[i], To: a.PN(), Count: n}.Run(sending)
+			if err == nil && len(sent) != n {
+				err = fmt.Errorf("sent %d of %d", len(sent), n)
+			}
+			if err != nil {
+				return err
+			}
+			return newest(a).WaitSettled(sending)
+		})
+	}
+	err = group.Wait()
+	return load{n: n * len(to), took: time.Since(began)}, err
+}
+
+// contacts makes a sender for each account and lets it say hello, so that the
+// Signal session exists.
+func (l *lab) contacts(ctx context.Context, to []*wasim.Account) ([]*wasim.Account, error) {
+	senders := make([]*wasim.Account, len(to))
+	for i, a := range to {
+		var err error
+		if senders[i], err = l.person(); err != nil {
+			return nil, err
+		}
+		if _, err := senders[i].Phone().SendText(ctx, a.PN(), "hello"); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range to {
+		if err := newest(a).WaitSettled(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return senders, nil
+}
+
+// inFeed proves that so many messages of bursts are in the feeds.
+func inFeed(ctx context.Context, s *stack.Stack, all []*linked, want int) error {
+	have := 0
+	for _, a := range all {
+		for after := uint64(0); ; {
+			var page struct {
+				Events []stack.Event `json:"events"`
+			}
+			if err := s.Client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500&types=message", a.id, after), nil, &page); err != nil {
+				return err
+			}
+			if len(page.Events) == 0 {
+				break
+			}
+			for _, ev := range page.Events {
+				if m, err := ev.Message(); err == nil && ev.Event == "message" && m.Body != "hello" {
+					have++
+				}
+			}
+			after = page.Events[len(page.Events)-1].Seq
+		}
+	}
+	if have != want {
+		return fmt.Errorf("%d of %d messages are in the feed", have, want)
+	}
+	return nil
+}
+
+// steady sends steadyRate messages a second over all accounts and returns how
+// long each took from just before its encryption until the ledger heard of it.
+func (l *lab) steady(ctx context.Context, to []*wasim.Account, d time.Duration, heard *ledger) ([]time.Duration, error) {
+	senders, err := l.contacts(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d+time.Minute)
+	defer cancel()
+	each := float64(steadyRate) / float64(len(to))
+	var mu sync.Mutex
+	sent := map[string]time.Time{}
+	group, sending := errgroup.WithContext(ctx)
+	for i, a := range to {
+		group.Go(func() error {
+			// Senders start spread over their interval, not all at the same moment.
+			select {
+			case <-time.After(time.Duration(float64(i) / steadyRate * float64(time.Second))):
+			case <-sending.Done():
+				return sending.Err()
+			}
+			_, err := wasim.Traffic{From: senders[i], To: a.PN(), Count: int(each * d.Seconds()), Rate: each,
+				Text: func(n int) string { return fmt.Sprintf("steady %s %d", senders[i].Number(), n) },
+				OnSent: func(s wasim.Sent) {
+					mu.Lock()
+					sent[s.Text] = s.Time
+					mu.Unlock()
+				}}.Run(sending)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if want := int(each*d.Seconds()) * len(to); len(sent) != want {
+		return nil, fmt.Errorf("sent %d of %d", len(sent), want)
+	}
+	var waits []time.Duration
+	err = until(ctx, "every message arrived", 20*time.Millisecond, func() (bool, error) {
+		waits = heard.waits(sent)
+		return len(waits) == len(sent), fmt.Errorf("%d of %d", len(waits), len(sent))
+	})
+	return waits, err
+}
+
+// ledger knows when each text arrived first. It is also a webhook receiver.
+type ledger struct {
+	mu       sync.Mutex
+	arrived  map[string]time.Time
+	server   *http.Server
+	listener net.Listener
+}
+
+func newLedger() (*ledger, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for webhooks: %w", err)
+	}
+	l := &ledger{arrived: map[string]time.Time{}, listener: listener}
+	l.server = &http.Server{Handler: l}
+	go func() { _ = l.server.Serve(listener) }() // ends with close; its error says only that
+	return l, nil
+}
+
+func (l *ledger) url() string { return "http://" + l.listener.Addr().String() + "/hook" }
+func (l *ledger) close()      { _ = l.server.Close() }
+
+func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := time.Now()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	var ev stack.Event
+	if err := json.Unmarshal(body, &ev); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if m, err := ev.Message(); err == nil {
+		l.note(m.Body, at)
+	}
+}
+
+func (l *ledger) note(text string, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, again := l.arrived[text]; !again {
+		l.arrived[text] = at
+	}
+}
+
+func (l *ledger) waits(sent map[string]time.Time) []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var waits []time.Duration
+	for text, at := range sent {
+		if arrived, ok := l.arrived[text]; ok {
+			waits = append(waits, arrived.Sub(at))
+		}
+	}
+	return waits
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/worker/wasim"
+)
+
+// lab is what all measurements share.
+type lab struct {
+	sim     *wasim.Server
+	bin     string
+	quick   bool
+	table   *table
+	numbers atomic.Uint64
+}
+
+// of is n, or fewer when the run shall be quick.
+func (l *lab) of(n, quick int) int {
+	if l.quick {
+		return quick
+	}
+	return n
+}
+
+// person creates somebody with a phone.
+func (l *lab) person() (*wasim.Account, error) {
+	return l.sim.CreateAccount(fmt.Sprint(15600000000+l.numbers.Add(1)), "Bench", wasim.AccountOptions{})
+}
+
+// with runs a measurement on an installation of its own.
+func (l *lab) with(ctx context.Context, measure func(*stack.Stack) error) (err error) {
+	s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_SENDS_PER_MINUTE=0"}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return measure(s)
+}
+
+// linked is an instance with a paired account.
+type linked struct {
+	*wasim.Account
+	id, key string
+}
+
+// link pairs n new accounts with new instances, a few at a time.
+func (l *lab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	all := make([]*linked, n)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range all {
+		group.Go(func() error {
+			account, err := l.person()
+			if err != nil {
+				return err
+			}
+			id, key, err := s.Client.Create(ctx, "instance of "+account.Number())
+			if err != nil {
+				return err
+			}
+			if err := s.Client.Start(ctx, id); err != nil {
+				return err
+			}
+			qr, err := s.Client.QR(ctx, id)
+			if err != nil {
+				return err
+			}
+			if err := account.ScanQR(ctx, qr); err != nil {
+				return fmt.Errorf("scan QR: %w", err)
+			}
+			if _, err := s.Client.Ready(ctx, id); err != nil {
+				return err
+			}
+			all[i] = &linked{Account: account, id: id, key: key}
+			return all[i].device().WaitSettled(ctx)
+		})
+	}
+	return all, group.Wait()
+}
+
+// device is the account's companion.
+func (a *linked) device() *wasim.Device { return newest(a.Account) }
+
+func newest(a *wasim.Account) *wasim.Device {
+	devices := a.Devices()
+	return devices[len(devices)-1]
+}
+
+// until polls what has no event, such as the list of instances. The error that ok
+// gives says why it is not done yet.
+func until(ctx context.Context, what string, gap time.Duration, ok func() (bool, error)) error {
+	tick := time.NewTicker(gap)
+	defer tick.Stop()
+	var last error
+	for {
+		done, err := ok()
+		if done {
+			return nil
+		}
+		last = err
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until %s: %w (%v)", what, ctx.Err(), last)
+		case <-tick.C:
+		}
+	}
+}
