@@ -42,7 +42,11 @@ race: postgres ## the same under the race detector
 	$(GO) test -race -timeout 1800s ./...
 
 .PHONY: bench
-bench: postgres ## the benchmarks of the packages, with figures
+bench: postgres ## the product's figures, each beside a baseline of the same run (ARGS='-quick -only relay,send')
+	$(GO) run ./cmd/whatsapp-manager/bench $(ARGS)
+
+.PHONY: bench-packages
+bench-packages: postgres ## the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
 .PHONY: soak-recovery
