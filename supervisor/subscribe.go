@@ -6,8 +6,8 @@ import "sync"
 // excepted. Wake-ups are coalesced and carry nothing; the owner reads what it
 // needs. Many changes may be one wake-up, never none.
 type Subscription struct {
-	c   chan struct{} // written by publish, read by the owner
-	hub *hub
+	c   chan struct{} // written by Publish, read by the owner
+	hub *Hub
 	id  ID
 }
 
@@ -24,13 +24,15 @@ func (s *Subscription) Close() {
 	}
 }
 
-// hub knows who wants to hear of which instance; "" is all of them.
-type hub struct {
+// Hub wakes those who want to hear of an instance; "" is all of them. The zero
+// value is ready. A Supervisor has one of its own.
+type Hub struct {
 	mu   sync.Mutex
 	subs map[ID]map[*Subscription]struct{} // guarded by mu
 }
 
-func (h *hub) subscribe(id ID) *Subscription {
+// Subscribe returns a subscription to one instance; its owner closes it.
+func (h *Hub) Subscribe(id ID) *Subscription {
 	s := &Subscription{c: make(chan struct{}, 1), hub: h, id: id}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -44,7 +46,8 @@ func (h *hub) subscribe(id ID) *Subscription {
 	return s
 }
 
-func (h *hub) publish(id ID) {
+// Publish wakes the subscribers of an instance. It never blocks.
+func (h *Hub) Publish(id ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, key := range [...]ID{id, ""} {

@@ -25,7 +25,7 @@ type Supervisor struct {
 	log     zerolog.Logger
 	metrics *metrics
 	rec     *recorder
-	hub     hub
+	hub     Hub
 
 	starting chan struct{} // places of those between launch and attach
 	adopting chan struct{} // places of those that attach to a worker found alive
@@ -181,7 +181,7 @@ func (s *Supervisor) Remove(ctx context.Context, id ID) error {
 // left. Call it before the context of Run ends.
 func (s *Supervisor) StopAll(ctx context.Context) error {
 	const op = "supervisor.StopAll"
-	all := s.hub.subscribe("")
+	all := s.hub.Subscribe("")
 	defer all.Close()
 	s.mu.Lock()
 	s.halting = true
@@ -265,7 +265,7 @@ func (s *Supervisor) Statuses() []Status {
 
 // Subscribe returns a subscription to changes of one instance's Status, or of
 // all for the empty ID. The caller closes it.
-func (s *Supervisor) Subscribe(id ID) *Subscription { return s.hub.subscribe(id) }
+func (s *Supervisor) Subscribe(id ID) *Subscription { return s.hub.Subscribe(id) }
 
 // instance finds the loop of an instance, or says why there is none.
 func (s *Supervisor) instance(op string, id ID) (*instance, error) {
@@ -317,7 +317,7 @@ func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
 			s.mu.Unlock()
 		}
 		close(i.gone)
-		s.hub.publish(i.id)
+		s.hub.Publish(i.id)
 	})
 	return i
 }

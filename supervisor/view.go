@@ -13,7 +13,7 @@ func (i *instance) note(change func(*Status)) {
 	i.mu.Lock()
 	change(&i.status)
 	i.mu.Unlock()
-	i.s.hub.publish(i.id)
+	i.s.hub.Publish(i.id)
 }
 
 // figure changes figures that nobody needs to be woken for.

@@ -93,17 +93,17 @@ func (r *runner) again(ctx context.Context, row store.Backlog, out outcome, earl
 }
 
 func (r *runner) settleBacklog(ctx context.Context, res result, l *lane) {
-	if res.err != nil {
-		r.storeTrouble(ctx, "work off backlog", res.err)
-		l.nextAt = time.Now().Add(storeRetryGap)
-		return
-	}
 	if res.done > 0 {
 		wasDown := r.down()
 		r.succeeded(int64(res.done))
 		if wasDown {
 			r.openLanes()
 		}
+	}
+	if res.err != nil {
+		r.storeTrouble(ctx, "work off backlog", res.err)
+		l.nextAt = time.Now().Add(storeRetryGap)
+		return
 	}
 	if !res.outcome.ok() {
 		r.failed()

@@ -83,7 +83,7 @@ func (h *manager) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[dea
 type redriveInput struct {
 	OfWebhook
 	Body struct {
-		Seqs []uint64 `json:"seqs,omitempty" maxItems:"1000" doc:"Empty: all"`
+		Seqs []uint64 `json:"seqs,omitempty" minItems:"1" maxItems:"1000" doc:"Which; all when absent"`
 	}
 }
 

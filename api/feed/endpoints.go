@@ -75,16 +75,16 @@ func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 		add := func(id, method, path, summary string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags, DefaultStatus: status}
 		}
-		api.AddRoute(m, api.OwnInstance, add("createWebhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown this once", http.StatusCreated), h.create)
-		api.AddRoute(m, api.OwnInstance, add("listInstanceWebhooks", http.MethodGet, "/api/instances/{id}/webhooks", "The webhooks of an instance", http.StatusOK), h.list)
-		api.AddRoute(m, api.SignedIn, add("listWebhooks", http.MethodGet, "/api/webhooks", "All webhooks you may see", http.StatusOK), h.listAll)
-		api.AddRoute(m, api.OwnInstance, add("getWebhook", http.MethodGet, "/api/webhooks/{webhook}", "One webhook", http.StatusOK), h.get)
-		api.AddRoute(m, api.OwnInstance, add("updateWebhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
-		api.AddRoute(m, api.OwnInstance, add("deleteWebhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
-		api.AddRoute(m, api.OwnInstance, add("testWebhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and say what came back", http.StatusOK), h.test)
-		api.AddRoute(m, api.OwnInstance, add("listDeliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "The newest posts and what they brought", http.StatusOK), h.deliveries)
-		api.AddRoute(m, api.OwnInstance, add("listDeadLetters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "Events whose retries are spent", http.StatusOK), h.deadLetters)
-		api.AddRoute(m, api.OwnInstance, add("redriveWebhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
+		api.AddRoute(m, api.OwnInstance, add("create-webhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown this once", http.StatusCreated), h.create)
+		api.AddRoute(m, api.OwnInstance, add("list-instance-webhooks", http.MethodGet, "/api/instances/{id}/webhooks", "The webhooks of an instance", http.StatusOK), h.list)
+		api.AddRoute(m, api.SignedIn, add("list-webhooks", http.MethodGet, "/api/webhooks", "All webhooks you may see", http.StatusOK), h.listAll)
+		api.AddRoute(m, api.OwnInstance, add("get-webhook", http.MethodGet, "/api/webhooks/{webhook}", "One webhook", http.StatusOK), h.get)
+		api.AddRoute(m, api.OwnInstance, add("update-webhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
+		api.AddRoute(m, api.OwnInstance, add("delete-webhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
+		api.AddRoute(m, api.OwnInstance, add("test-webhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and say what came back", http.StatusOK), h.test)
+		api.AddRoute(m, api.OwnInstance, add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "The newest posts and what they brought", http.StatusOK), h.deliveries)
+		api.AddRoute(m, api.OwnInstance, add("list-dead-letters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "Events whose retries are spent", http.StatusOK), h.deadLetters)
+		api.AddRoute(m, api.OwnInstance, add("redrive-webhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
 	}
 }
 

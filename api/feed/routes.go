@@ -21,7 +21,7 @@ func StreamRoutes(s *Streamer) func(*api.Mount) {
 			return s.serve(m, c)
 		}))
 		m.OpenAPI().AddOperation(&huma.Operation{
-			OperationID: "getEvents", Method: http.MethodGet, Path: path, Tags: []string{"Events"},
+			OperationID: "get-events", Method: http.MethodGet, Path: path, Tags: []string{"Events"},
 			Summary: "The events of an instance: a page, or with Accept: text/event-stream a stream",
 			Description: "Events are numbered without gaps. A page holds what lies behind `after`, oldest first; `next` is what to ask behind next. " +
 				"A stream begins behind `Last-Event-ID` (or `after`; without either, behind the newest event) and goes on until it is closed.",

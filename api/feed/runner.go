@@ -42,7 +42,7 @@ type deliveries interface {
 
 // lane is one chat's share of an endpoint's deliveries.
 type lane struct {
-	queue  []store.Event // fresh, in order; empty while parked
+	queue  []store.Event // fresh, in order; while parked at most the one being posted
 	busy   bool          // a post (or a backlog run) of this lane is under way
 	ready  bool          // stands in runner.ready
 	parked bool          // has rows in the backlog, or rows on their way there
@@ -134,88 +134,6 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
-// loadBacklog learns which lanes are parked; false when the store did not answer.
-func (r *runner) loadBacklog(ctx context.Context) bool {
-	heads, err := r.store.BacklogHeads(ctx, r.endpoint.ID, 1<<20)
-	if err != nil {
-		r.storeTrouble(ctx, "read backlog", err)
-		return false
-	}
-	for _, head := range heads {
-		l := r.lane(head.Lane)
-		if len(l.queue) > 0 {
-			r.parkLane(head.Lane, l, head.NextAt)
-		}
-		l.parked, l.nextAt = true, head.NextAt
-	}
-	return true
-}
-
-func (r *runner) lane(name string) *lane {
-	l := r.lanes[name]
-	if l == nil {
-		l = &lane{}
-		r.lanes[name] = l
-	}
-	return l
-}
-
-// fill takes events from the feed until the window is full or the feed is read.
-func (r *runner) fill(ctx context.Context) {
-	for !r.caughtUp && len(r.pending) < window && len(r.toPark) == 0 {
-		events, err := r.store.Events(ctx, r.endpoint.Instance, r.read, readPage)
-		if err != nil {
-			r.storeTrouble(ctx, "read feed", err)
-			r.caughtUp = true // until the next look
-			return
-		}
-		r.caughtUp = len(events) < readPage
-		for _, ev := range events {
-			r.read = ev.Seq
-			r.dirty = true
-			if !r.wants(ev.Type) {
-				continue
-			}
-			r.pending = append(r.pending, ev.Seq)
-			l := r.lane(ev.Lane)
-			if l.parked {
-				r.toPark = append(r.toPark, store.Backlog{EndpointID: r.endpoint.ID, Seq: ev.Seq, Lane: ev.Lane, NextAt: l.nextAt})
-				continue
-			}
-			l.queue = append(l.queue, ev)
-			r.enqueue(ev.Lane, l)
-		}
-		r.flushParked(ctx)
-	}
-}
-
-func (r *runner) wants(event string) bool {
-	return len(r.endpoint.Events) == 0 || slices.Contains(r.endpoint.Events, event)
-}
-
-func (r *runner) enqueue(name string, l *lane) {
-	if !l.busy && !l.parked && !l.ready && len(l.queue) > 0 {
-		l.ready = true
-		r.ready = append(r.ready, name)
-	}
-}
-
-// flushParked writes what must stand in the backlog. Until it succeeds nothing
-// more is read, so an unreachable store costs time and no event.
-func (r *runner) flushParked(ctx context.Context) {
-	if len(r.toPark) == 0 {
-		return
-	}
-	if err := r.store.Park(ctx, r.endpoint.ID, r.cursor(), r.toPark); err != nil {
-		r.storeTrouble(ctx, "park events", err)
-		return
-	}
-	for _, row := range r.toPark {
-		r.settleSeq(row.Seq)
-	}
-	r.toPark = nil
-}
-
 func (r *runner) dispatch(ctx context.Context) {
 	if len(r.toPark) > 0 {
 		return
@@ -288,7 +206,7 @@ func (r *runner) settle(ctx context.Context, res result) {
 	l := r.lanes[res.lane]
 	l.busy = false
 	r.inFlight--
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && (res.backlog || !res.outcome.ok()) {
 		return // cut off by our own end: neither a success nor a failure
 	}
 	r.attempts = append(r.attempts, res.posts...)
@@ -315,14 +233,6 @@ func (r *runner) settle(ctx context.Context, res result) {
 	r.parkLane(res.lane, l, nextAt)
 }
 
-// parkLane moves a lane's fresh events behind those in the backlog.
-func (r *runner) parkLane(name string, l *lane, nextAt time.Time) {
-	for _, ev := range l.queue {
-		r.toPark = append(r.toPark, store.Backlog{EndpointID: r.endpoint.ID, Seq: ev.Seq, Lane: name, NextAt: nextAt})
-	}
-	l.queue, l.parked, l.nextAt = nil, true, nextAt
-}
-
 func (r *runner) succeeded(n int64) {
 	r.failures = 0
 	r.delivered += n
@@ -332,64 +242,6 @@ func (r *runner) succeeded(n int64) {
 func (r *runner) failed() {
 	r.failures++
 	r.probeAt = time.Now().Add(min(r.schedule.wait(r.failures-downAfter+1), longestProbe))
-}
-
-// drop forgets an idle lane, so that memory follows the chats at work and not
-// all there ever were.
-func (r *runner) drop(name string, l *lane) {
-	if !l.busy && !l.ready && !l.parked && len(l.queue) == 0 {
-		delete(r.lanes, name)
-	}
-}
-
-func (r *runner) settleSeq(seq uint64) {
-	r.settled[seq] = true
-	for len(r.pending) > 0 && r.settled[r.pending[0]] {
-		delete(r.settled, r.pending[0])
-		r.pending = r.pending[1:]
-	}
-	r.dirty = true
-}
-
-// cursor is the seq up to which everything is settled.
-func (r *runner) cursor() uint64 {
-	if len(r.pending) > 0 {
-		return r.pending[0] - 1
-	}
-	return r.read
-}
-
-func (r *runner) persist(ctx context.Context) {
-	if r.dirty {
-		if err := r.store.AdvanceEndpoint(ctx, r.endpoint.ID, r.cursor(), r.delivered, time.Now()); err != nil {
-			r.storeTrouble(ctx, "save cursor", err)
-			return
-		}
-		r.dirty, r.delivered = false, 0
-	}
-	if len(r.attempts) > 0 {
-		if err := r.store.RecordAttempts(ctx, r.attempts); err != nil {
-			r.storeTrouble(ctx, "record attempts", err)
-		}
-		r.attempts = r.attempts[:0]
-	}
-}
-
-// finish waits for the posts under way and saves how far delivery came.
-func (r *runner) finish(ctx context.Context) {
-	done := make(chan struct{})
-	go func() { r.posts.Wait(); close(done) }()
-	for open := true; open; {
-		select {
-		case res := <-r.results:
-			r.settle(ctx, res)
-		case <-done:
-			open = false
-		}
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	r.persist(last)
 }
 
 // retryTimer fires when the next parked lane is due; a nil channel when none is.
@@ -414,21 +266,4 @@ func (r *runner) retryTimer() (<-chan time.Time, func()) {
 	}
 	timer := time.NewTimer(max(time.Until(at), time.Millisecond))
 	return timer.C, func() { timer.Stop() }
-}
-
-func (r *runner) storeTrouble(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil {
-		r.log.Warn().Err(err).Msg("webhook delivery: " + what)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -1,0 +1,276 @@
+package feed_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/api/feed"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+	"whatsapp-manager/supervisor/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+const instance supervisor.ID = "aaaaaaaaaaaa"
+
+// soon is a schedule of a test: it must not wait for seconds.
+var soon = feed.Schedule{First: 20 * time.Millisecond, Longest: 80 * time.Millisecond, GiveUp: time.Hour}
+
+// rig is one instance's feed and a deliverer for it.
+type rig struct {
+	t     *testing.T
+	url   string
+	store *store.Store
+	hub   supervisor.Hub
+	opts  feed.Options
+
+	mu  sync.Mutex
+	seq int
+
+	deliverer *feed.Deliverer
+	stop      func() // ends the deliverer and waits for it
+}
+
+func newRig(t *testing.T, opts feed.Options) *rig { return newRigOn(t, storetest.NewURL(t), opts) }
+
+func newRigOn(t *testing.T, url string, opts feed.Options) *rig {
+	t.Helper()
+	st, err := store.Open(t.Context(), url)
+	must(t, err)
+	t.Cleanup(st.Close)
+	if opts.Schedule == (feed.Schedule{}) {
+		opts.Schedule = soon
+	}
+	r := &rig{t: t, url: url, store: st, opts: opts, stop: func() {}}
+	r.sql(`insert into users values ('owner', 'a@example.org', '', 'user', now())`)
+	r.sql(`insert into instances (id, owner_id, name, created_at, updated_at) values ($1, 'owner', '', now(), now())`, instance)
+	r.sql(`insert into feeds values ($1, 0, 1)`, instance)
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func (r *rig) sql(statement string, args ...any) {
+	r.t.Helper()
+	conn, err := pgx.Connect(r.t.Context(), r.url)
+	must(r.t, err)
+	defer conn.Close(context.WithoutCancel(r.t.Context()))
+	_, err = conn.Exec(r.t.Context(), statement, args...)
+	must(r.t, err)
+}
+
+// run starts a deliverer, as a manager does.
+func (r *rig) run() {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	d := feed.NewDeliverer(r.store, &r.hub, zerolog.New(zerolog.NewTestWriter(r.t)), prometheus.NewRegistry(), r.opts)
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	var once sync.Once
+	r.deliverer = d
+	r.stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				r.t.Errorf("deliverer: %v", err)
+			}
+		})
+	}
+}
+
+// happen commits n numbered events of one chat and wakes the readers.
+func (r *rig) happen(chat string, n int) { r.t.Helper(); r.happenAs("message", chat, n) }
+
+func (r *rig) happenAs(event, chat string, n int) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sql(`with head as (update feeds set head = head + $2 where instance_id = $1 returning head)
+		insert into events (instance_id, seq, key, type, lane, payload, at)
+		select $1, head - $2 + s, 'key' || (head - $2 + s), $3, $4, json_build_object('data', json_build_object('chat', $4::text, 'n', $5 + s), 'args', json_build_array()), now()
+		from head, generate_series(1, $2::bigint) s`, instance, n, event, chat, r.seq)
+	r.seq += n
+	r.hub.Publish(instance)
+}
+
+// endpoint creates one that starts at the beginning of the feed.
+func (r *rig) endpoint(url string, change ...func(*store.Endpoint)) store.Endpoint {
+	r.t.Helper()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	e := store.Endpoint{ID: strings.ToLower(fmt.Sprintf("e%d", now.UnixNano())), Instance: instance, URL: url, Secret: secret, Enabled: true, CreatedAt: now, UpdatedAt: now}
+	for _, c := range change {
+		c(&e)
+	}
+	must(r.t, r.store.CreateEndpoint(r.t.Context(), e))
+	if r.deliverer != nil {
+		r.deliverer.Changed(r.t.Context(), e.ID)
+	}
+	return e
+}
+
+var secret = []byte("thirty-two bytes of test secrecy")
+
+// post is what a receiver got.
+type post struct {
+	ID     string
+	Event  string
+	Seq    uint64
+	Chat   string
+	Header http.Header
+	Body   []byte
+}
+
+// receiver answers as the test says and keeps what it accepted.
+type receiver struct {
+	*httptest.Server
+	mu       sync.Mutex
+	answer   func(post, http.ResponseWriter) bool // false: it answered itself and did not accept
+	accepted []post
+	tries    []post
+	changed  chan struct{}
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{changed: make(chan struct{})}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Server.Close)
+	return r
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return
+	}
+	var envelope struct {
+		ID, Event string
+		Seq       uint64
+		Data      struct{ Chat string }
+	}
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	p := post{ID: envelope.ID, Event: envelope.Event, Seq: envelope.Seq, Chat: envelope.Data.Chat, Header: req.Header, Body: body}
+	r.mu.Lock()
+	answer := r.answer
+	r.mu.Unlock()
+	ok := answer == nil || answer(p, w)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tries = append(r.tries, p)
+	if ok {
+		r.accepted = append(r.accepted, p)
+	}
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// answers sets how posts are answered from now on; nil accepts all.
+func (r *receiver) answers(f func(post, http.ResponseWriter) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = f
+}
+
+// refuse answers with a status.
+func refuse(status int) func(post, http.ResponseWriter) bool {
+	return func(_ post, w http.ResponseWriter) bool { w.WriteHeader(status); return false }
+}
+
+func (r *receiver) got() (accepted, tries []post) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]post(nil), r.accepted...), append([]post(nil), r.tries...)
+}
+
+// wait blocks until ok is content with what came; it is asked after each post.
+func (r *receiver) wait(t *testing.T, what string, ok func(accepted, tries []post) bool) {
+	t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		accepted, tries := append([]post(nil), r.accepted...), append([]post(nil), r.tries...)
+		r.mu.Unlock()
+		if ok(accepted, tries) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			t.Fatalf("%s: not in time; %d accepted of %d tries", what, len(accepted), len(tries))
+		}
+	}
+}
+
+func (r *receiver) waitAll(t *testing.T, n int) []post {
+	t.Helper()
+	r.wait(t, fmt.Sprintf("%d events", n), func(accepted, _ []post) bool { return len(distinct(accepted)) >= n })
+	accepted, _ := r.got()
+	return accepted
+}
+
+func distinct(posts []post) map[uint64]string {
+	ids := map[uint64]string{}
+	for _, p := range posts {
+		ids[p.Seq] = p.ID
+	}
+	return ids
+}
+
+// inOrder proves that the first deliveries of every chat's events came in the
+// order of the feed, and each event under one id.
+func inOrder(t *testing.T, posts []post) {
+	t.Helper()
+	last := map[string]uint64{}
+	ids := map[uint64]string{}
+	for _, p := range posts {
+		if id, again := ids[p.Seq]; again {
+			if id != p.ID {
+				t.Errorf("event %d came as %s and as %s", p.Seq, id, p.ID)
+			}
+			continue
+		}
+		ids[p.Seq] = p.ID
+		if p.Seq < last[p.Chat] {
+			t.Errorf("in %s event %d came after %d", p.Chat, p.Seq, last[p.Chat])
+		}
+		last[p.Chat] = p.Seq
+	}
+}
+
+// eventually polls what has no event, such as a row.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
