@@ -285,7 +285,9 @@ func TestEndpointChangesWhileDelivering(t *testing.T) {
 	}
 	update(func(e *store.Endpoint) { e.Enabled = false })
 	r.happen("chat", 3)
-	update(func(e *store.Endpoint) { e.Enabled, e.URL, e.Events, e.Secret = true, second.URL, nil, []byte("another secret of thirty-two byte") })
+	update(func(e *store.Endpoint) {
+		e.Enabled, e.URL, e.Events, e.Secret = true, second.URL, nil, []byte("another secret of thirty-two byte")
+	})
 	r.happenAs("message_ack", "chat", 1)
 	posts := second.waitAll(t, 4)
 	inOrder(t, posts)

@@ -31,7 +31,7 @@ var soon = feed.Schedule{First: 20 * time.Millisecond, Longest: 80 * time.Millis
 
 // rig is one instance's feed and a deliverer for it.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	url   string
 	store *store.Store
 	hub   supervisor.Hub
@@ -48,6 +48,13 @@ func newRig(t *testing.T, opts feed.Options) *rig { return newRigOn(t, storetest
 
 func newRigOn(t *testing.T, url string, opts feed.Options) *rig {
 	t.Helper()
+	r := prepare(t, url, opts)
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func prepare(t testing.TB, url string, opts feed.Options) *rig {
+	t.Helper()
 	st, err := store.Open(t.Context(), url)
 	must(t, err)
 	t.Cleanup(st.Close)
@@ -58,7 +65,6 @@ func newRigOn(t *testing.T, url string, opts feed.Options) *rig {
 	r.sql(`insert into users values ('owner', 'a@example.org', '', 'user', now())`)
 	r.sql(`insert into instances (id, owner_id, name, created_at, updated_at) values ($1, 'owner', '', now(), now())`, instance)
 	r.sql(`insert into feeds values ($1, 0, 1)`, instance)
-	t.Cleanup(func() { r.stop() })
 	return r
 }
 
@@ -134,7 +140,8 @@ type post struct {
 
 // receiver answers as the test says and keeps what it accepted.
 type receiver struct {
-	*httptest.Server
+	URL string
+
 	mu       sync.Mutex
 	answer   func(post, http.ResponseWriter) bool // false: it answered itself and did not accept
 	accepted []post
@@ -144,9 +151,15 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	r := &receiver{changed: make(chan struct{})}
-	r.Server = httptest.NewServer(r)
-	t.Cleanup(r.Server.Close)
+	r.URL = listen(t, r)
 	return r
+}
+
+// listen serves h until the test ends and returns its URL.
+func listen(t testing.TB, h http.Handler) string {
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
