@@ -53,6 +53,7 @@ func BenchmarkDelivery(b *testing.B) {
 	})
 	b.Run("delivered", func(b *testing.B) {
 		r := prepare(b, storetest.NewURL(b), feed.Options{})
+		r.populate()
 		r.endpoint(url)
 		for c := range 32 {
 			r.happen(fmt.Sprint("chat", c), b.N/32+1)

@@ -49,6 +49,7 @@ func newRig(t *testing.T, opts feed.Options) *rig { return newRigOn(t, storetest
 func newRigOn(t *testing.T, url string, opts feed.Options) *rig {
 	t.Helper()
 	r := prepare(t, url, opts)
+	r.populate()
 	t.Cleanup(func() { r.stop() })
 	return r
 }
@@ -62,10 +63,15 @@ func prepare(t testing.TB, url string, opts feed.Options) *rig {
 		opts.Schedule = soon
 	}
 	r := &rig{t: t, url: url, store: st, opts: opts, stop: func() {}}
+	return r
+}
+
+// populate makes the instance, with an empty feed.
+func (r *rig) populate() {
+	r.t.Helper()
 	r.sql(`insert into users values ('owner', 'a@example.org', '', 'user', now())`)
 	r.sql(`insert into instances (id, owner_id, name, created_at, updated_at) values ($1, 'owner', '', now(), now())`, instance)
 	r.sql(`insert into feeds values ($1, 0, 1)`, instance)
-	return r
 }
 
 func (r *rig) sql(statement string, args ...any) {

@@ -1,0 +1,299 @@
+package feed_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/api"
+	"whatsapp-manager/api/feed"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store/storetest"
+)
+
+// office is the API with its webhook and stream routes, a supervisor that runs
+// no worker, and a deliverer.
+type office struct {
+	*rig
+	base, admin string
+}
+
+const password = "correct horse battery"
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	r := prepare(t, storetest.NewURL(t), feed.Options{})
+	dir, err := os.MkdirTemp("", "wam")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	sup, err := supervisor.New(supervisor.Config{
+		Node: "test", RunDir: filepath.Join(dir, "run"), LogDir: filepath.Join(dir, "logs"), WorkerPath: filepath.Join(dir, "none"),
+	}, r.store.Supervision(), zerolog.Nop(), prometheus.NewRegistry())
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	supervising := make(chan error, 1)
+	go func() { supervising <- sup.Run(ctx) }()
+	r.run()
+	reg := prometheus.NewRegistry()
+	streamer := feed.NewStreamer(r.store, &r.hub, zerolog.Nop())
+	server, err := api.New(api.Config{Node: "test", AdminEmail: "root@example.com", AdminPassword: password, SendsPerMinute: 20}, api.Deps{
+		Store: r.store, Supervisor: sup, Log: zerolog.Nop(), Registerer: reg, Gatherer: reg,
+		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(r.store, r.deliverer)},
+	})
+	must(t, err)
+	_, err = server.EnsureAdmin(t.Context())
+	must(t, err)
+	r.populate()
+	o := &office{rig: r, base: listen(t, server.Handler())}
+	t.Cleanup(func() {
+		r.stop()
+		cancel()
+		if err := <-supervising; err != nil {
+			t.Errorf("supervisor: %v", err)
+		}
+	})
+	<-sup.Recovered()
+	o.admin = o.login("root@example.com")
+	return o
+}
+
+func (o *office) login(email string) string {
+	o.t.Helper()
+	return o.do(http.StatusOK, "POST", "/api/auth/login", "", map[string]any{"email": email, "password": password})["tokens"].(map[string]any)["accessToken"].(string)
+}
+
+func (o *office) tenant(email string) string {
+	o.t.Helper()
+	o.do(http.StatusCreated, "POST", "/api/users", o.admin, map[string]any{"email": email, "password": password, "role": "user"})
+	return o.login(email)
+}
+
+// do calls the API and wants a status; it returns the decoded body.
+func (o *office) do(status int, method, path, token string, body any) map[string]any {
+	o.t.Helper()
+	var reader io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		must(o.t, err)
+		reader = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(o.t.Context(), method, o.base+path, reader)
+	must(o.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	must(o.t, err)
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	must(o.t, err)
+	if resp.StatusCode != status {
+		o.t.Fatalf("%s %s: %d, want %d: %s", method, path, resp.StatusCode, status, raw)
+	}
+	var out map[string]any
+	if len(raw) > 0 {
+		must(o.t, json.Unmarshal(raw, &out))
+	}
+	return out
+}
+
+func at(m map[string]any, path string) any {
+	var v any = m
+	for name := range strings.SplitSeq(path, ".") {
+		inner, _ := v.(map[string]any)
+		v = inner[name]
+	}
+	return v
+}
+
+func TestWebhooksAreManaged(t *testing.T) {
+	t.Parallel()
+	o, hook := newOffice(t), newReceiver(t)
+	of := "/api/instances/" + string(instance) + "/webhooks"
+	o.happen("past", 3) // before the webhook: not its business
+	made := o.do(http.StatusCreated, "POST", of, o.admin, map[string]any{"url": hook.URL, "events": []string{"message"}, "headers": map[string]string{"X-A": "1"}})
+	if s, _ := made["secret"].(string); !strings.HasPrefix(s, "whsec_") {
+		t.Fatalf("secret %q", s)
+	}
+	one := "/api/webhooks/" + at(made, "webhook.id").(string)
+	if shown := o.do(http.StatusOK, "GET", one, o.admin, nil); shown["secret"] != nil || at(shown, "webhook.url") != hook.URL {
+		t.Errorf("shown: %v", shown)
+	}
+	for _, list := range []string{of, "/api/webhooks"} {
+		if all := o.do(http.StatusOK, "GET", list, o.admin, nil)["webhooks"].([]any); len(all) != 1 {
+			t.Errorf("%s lists %d", list, len(all))
+		}
+	}
+	o.happen("chat", 2)
+	posts := hook.waitAll(t, 2)
+	if posts[0].Seq != 4 || posts[0].Header.Get("X-A") != "1" {
+		t.Errorf("first post: %d %v", posts[0].Seq, posts[0].Header)
+	}
+	eventually(t, "deliveries are listed", func() bool {
+		return at(o.do(http.StatusOK, "GET", one+"/deliveries", o.admin, nil), "pagination.total") == 2.0
+	})
+	tested := o.do(http.StatusOK, "POST", one+"/test", o.admin, nil)
+	if tested["delivered"] != true || tested["status"] != 200.0 {
+		t.Errorf("test: %v", tested)
+	}
+	hook.answers(refuse(http.StatusTeapot))
+	if tested = o.do(http.StatusOK, "POST", one+"/test", o.admin, nil); tested["delivered"] != false || tested["status"] != 418.0 || tested["error"] == nil {
+		t.Errorf("test of a refusing receiver: %v", tested)
+	}
+	hook.answers(nil)
+	if dead := at(o.do(http.StatusOK, "GET", one+"/dead-letters", o.admin, nil), "pagination.total"); dead != 0.0 {
+		t.Errorf("%v dead letters", dead)
+	}
+	o.do(http.StatusBadRequest, "POST", one+"/redrive", o.admin, map[string]any{"seqs": []int{}})
+	if n := o.do(http.StatusAccepted, "POST", one+"/redrive", o.admin, map[string]any{})["count"]; n != 0.0 {
+		t.Errorf("redriven: %v", n)
+	}
+	renewed := o.do(http.StatusOK, "PATCH", one, o.admin, map[string]any{"renewSecret": true, "events": []string{}})
+	if renewed["secret"] == made["secret"] || renewed["secret"] == nil {
+		t.Error("the secret was not renewed")
+	}
+	o.do(http.StatusNoContent, "DELETE", one, o.admin, nil)
+	o.do(http.StatusNotFound, "GET", one, o.admin, nil)
+
+	for field, bad := range map[string]map[string]any{
+		"url":     {"url": "ftp://example.org"},
+		"events":  {"url": hook.URL, "events": []string{"two words"}},
+		"headers": {"url": hook.URL, "headers": map[string]string{"Webhook-Id": "mine"}},
+	} {
+		if p := o.do(http.StatusBadRequest, "POST", of, o.admin, bad); !strings.Contains(fmt.Sprint(p), field) {
+			t.Errorf("%s is not named: %v", field, p)
+		}
+	}
+}
+
+func TestWebhooksOfOthersDoNotExist(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	made := o.do(http.StatusCreated, "POST", "/api/instances/"+string(instance)+"/webhooks", o.admin, map[string]any{"url": "http://127.0.0.1:1/"})
+	one := "/api/webhooks/" + at(made, "webhook.id").(string)
+	stranger := o.tenant("stranger@example.com")
+	for _, ask := range [][2]string{
+		{"GET", one}, {"PATCH", one}, {"DELETE", one}, {"POST", one + "/test"}, {"GET", one + "/deliveries"}, {"GET", one + "/dead-letters"}, {"POST", one + "/redrive"},
+		{"GET", "/api/instances/" + string(instance) + "/webhooks"}, {"POST", "/api/instances/" + string(instance) + "/webhooks"}, {"GET", "/api/instances/" + string(instance) + "/events"},
+	} {
+		body := map[string]any{}
+		if ask[0] == "POST" && strings.HasSuffix(ask[1], "/webhooks") {
+			body["url"] = "http://127.0.0.1:1/"
+		}
+		o.do(http.StatusNotFound, ask[0], ask[1], stranger, body)
+	}
+	if all := o.do(http.StatusOK, "GET", "/api/webhooks", stranger, nil)["webhooks"].([]any); len(all) != 0 {
+		t.Errorf("a stranger sees %d webhooks", len(all))
+	}
+}
+
+// event is one of a stream.
+type event struct {
+	ID, Name string
+	Data     map[string]any
+}
+
+// stream opens an event stream and returns a function that reads the next event.
+func (o *office) stream(ctx context.Context, query, lastID string) (next func() (event, error), done func()) {
+	o.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.base+"/api/instances/"+string(instance)+"/events"+query, nil)
+	must(o.t, err)
+	req.Header.Set("Authorization", "Bearer "+o.admin)
+	req.Header.Set("Accept", "text/event-stream")
+	if lastID != "" {
+		req.Header.Set("Last-Event-ID", lastID)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	must(o.t, err)
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
+		o.t.Fatalf("stream: %d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+	lines := bufio.NewScanner(resp.Body)
+	return func() (event, error) {
+		var e event
+		for lines.Scan() {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch {
+			case name == "id":
+				e.ID = value
+			case name == "event":
+				e.Name = value
+			case name == "data":
+				if err := json.Unmarshal([]byte(value), &e.Data); err != nil {
+					return e, err
+				}
+			case lines.Text() == "" && e.ID != "":
+				return e, nil
+			}
+		}
+		return e, io.EOF
+	}, func() { resp.Body.Close() }
+}
+
+func TestStreamResumesWithoutGapOrRepetition(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	o.happen("chat", 450)
+	seen := 0
+	read := func(next func() (event, error), n int) {
+		t.Helper()
+		for range n {
+			e, err := next()
+			must(t, err)
+			seen++
+			if e.ID != fmt.Sprint(seen) || e.Data["id"] != fmt.Sprintf("evt_%s_%d", instance, seen) || e.Name != "message" {
+				t.Fatalf("event %+v, want seq %d", e, seen)
+			}
+		}
+	}
+	next, done := o.stream(ctx, "?after=0", "")
+	read(next, 430)
+	done()
+	// A browser reconnects with the URL it knows and its last id, which wins.
+	next, done = o.stream(ctx, "?after=0", "430")
+	read(next, 20)
+	o.happen("chat", 5)
+	read(next, 5)
+	done()
+	// Without a position only what comes.
+	next, done = o.stream(ctx, "?events=message_ack,qr", "")
+	defer done()
+	o.happen("chat", 3)
+	o.happenAs("message_ack", "chat", 1)
+	if e, err := next(); err != nil || e.Name != "message_ack" || e.ID != "459" {
+		t.Errorf("filtered: %+v, %v", e, err)
+	}
+}
+
+func TestPagesOfTheFeed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.happen("chat", 7)
+	o.happenAs("message_ack", "chat", 2)
+	path := "/api/instances/" + string(instance) + "/events"
+	page := o.do(http.StatusOK, "GET", path+"?after=2&limit=3", o.admin, nil)
+	if events := page["events"].([]any); len(events) != 3 || page["next"] != 5.0 || at(events[0].(map[string]any), "seq") != 3.0 {
+		t.Errorf("page: %v", page)
+	}
+	if page = o.do(http.StatusOK, "GET", path+"?events=message_ack", o.admin, nil); len(page["events"].([]any)) != 2 || page["next"] != 9.0 {
+		t.Errorf("filtered page: %v", page)
+	}
+	for field, query := range map[string]string{"limit": "?limit=0", "after": "?after=x"} {
+		if p := o.do(http.StatusBadRequest, "GET", path+query, o.admin, nil); !strings.Contains(fmt.Sprint(p), field) {
+			t.Errorf("%s is not named: %v", field, p)
+		}
+	}
+}
