@@ -246,9 +246,10 @@ func TestRedriveWhileItsChatIsBusy(t *testing.T) {
 	// The second notice is taken only after the first was, with the post still under way.
 	r.deliverer.Redriven(t.Context(), e.ID)
 	close(release)
-	posts := hook.waitAll(t, 6)
+	hook.waitAll(t, 6)
 	r.stop()
-	if posts, _ = hook.got(); len(posts) != 6 {
+	posts, _ := hook.got()
+	if len(posts) != 6 {
 		t.Errorf("%d posts for 6 events", len(posts))
 	}
 	var after []post
