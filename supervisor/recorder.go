@@ -81,6 +81,16 @@ func (r *recorder) take() (write, bool) {
 	return w, true
 }
 
+// giveBack puts a write where take found it, unless a later one has its key.
+func (r *recorder) giveBack(w write) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w.key != "" && slices.ContainsFunc(r.queue, func(other write) bool { return other.key == w.key }) {
+		return
+	}
+	r.queue = slices.Insert(r.queue, 0, w)
+}
+
 // forget drops what waits for an instance whose rows are about to go.
 func (r *recorder) forget(id ID) {
 	r.mu.Lock()
@@ -90,51 +100,49 @@ func (r *recorder) forget(id ID) {
 
 // run writes until ctx ends, and then for a moment what still waits.
 func (r *recorder) run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		w, ok := r.take()
 		if !ok {
 			select {
 			case <-ctx.Done():
-				return
 			case <-r.wake:
 			}
 			continue
 		}
-		if ctx.Err() != nil {
-			break
+		if !r.persist(ctx, w) {
+			r.giveBack(w)
 		}
-		r.persist(ctx, w)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	for w, ok := r.take(); ok && last.Err() == nil; w, ok = r.take() {
+	for w, ok := r.take(); ok; w, ok = r.take() {
 		if err := w.do(last); err != nil {
 			r.lose(w, err)
 		}
 	}
 }
 
-func (r *recorder) persist(ctx context.Context, w write) {
+// persist writes w or gives it up for lost; false when ctx ended before either.
+func (r *recorder) persist(ctx context.Context, w write) bool {
 	pause := 100 * time.Millisecond
 	for try := 1; ; {
 		wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		err := w.do(wctx)
 		cancel()
 		if err == nil {
-			return
+			return true
 		}
 		switch fault.KindOf(err) {
 		case fault.Unavailable, fault.Deadline: // it will come back, and then wants to know
 		default:
 			if try++; try > storeTries {
 				r.lose(w, err)
-				return
+				return true
 			}
 		}
 		select {
 		case <-ctx.Done():
-			r.lose(w, err)
-			return
+			return false
 		case <-time.After(pause):
 			pause = min(2*pause, 5*time.Second)
 		}
