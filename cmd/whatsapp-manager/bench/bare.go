@@ -28,7 +28,7 @@ type bare struct {
 
 // withBare pairs n accounts with clients in this process and runs f.
 func withBare(ctx context.Context, l *lab, n int, onMessage func(*events.Message), f func([]*bare) error) error {
-	return withCluster(ctx, func(url string) (err error) {
+	return l.withDatabase(ctx, func(url string) (err error) {
 		db, err := sql.Open("pgx", url)
 		if err != nil {
 			return fmt.Errorf("open database: %w", err)

@@ -25,8 +25,8 @@ const steadyRate = 100
 // how long one takes from a contact's phone to the webhook under a steady load.
 func inbound(ctx context.Context, l *lab) error {
 	many := l.of(50, 5)
-	burst := []int{l.of(1500, 200), l.of(60, 20)} // messages per instance: of one, of each of many
-	steady := time.Duration(l.of(20, 5)) * time.Second
+	burst := []int{l.of(1500, 100), l.of(60, 20)} // messages per instance: of one, of each of many
+	steady := l.span(20*time.Second, 3*time.Second)
 	var ours, direct [2]load
 	var waits, bareWaits []time.Duration
 	err := l.with(ctx, func(s *stack.Stack) error {

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/supervisor/localpg"
 	"whatsapp-manager/worker/wasim"
 )
 
@@ -20,6 +24,7 @@ type lab struct {
 	quick   bool
 	table   *table
 	numbers atomic.Uint64
+	cluster *localpg.Cluster // of the baselines; nil until one needs it
 }
 
 // of is n, or fewer when the run shall be quick.
@@ -28,6 +33,30 @@ func (l *lab) of(n, quick int) int {
 		return quick
 	}
 	return n
+}
+
+// span is d, or less when the run shall be quick.
+func (l *lab) span(d, quick time.Duration) time.Duration {
+	if l.quick {
+		return quick
+	}
+	return d
+}
+
+// withDatabase runs f with the database of the baselines, which the lab keeps.
+func (l *lab) withDatabase(ctx context.Context, f func(url string) error) error {
+	if l.cluster == nil {
+		data := filepath.Join(l.bin, "baseline")
+		if err := os.Mkdir(data, 0o755); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+		cluster, err := localpg.Ensure(ctx, localpg.Config{DataDir: data, Log: zerolog.Nop()})
+		if err != nil {
+			return fmt.Errorf("start Postgres: %w", err)
+		}
+		l.cluster = cluster
+	}
+	return f(l.cluster.URL())
 }
 
 // person creates somebody with a phone.

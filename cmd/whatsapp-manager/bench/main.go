@@ -104,9 +104,14 @@ func openLab(ctx context.Context, quick bool) (*lab, func() error, error) {
 	whatsmeow.WACertPubKey = sim.Root().Public() // for the baselines in this process
 	var quiet logger.Loggable = quietSignal{}
 	logger.Setup(&quiet)
-	return &lab{sim: sim, bin: bin, quick: quick}, func() error {
+	l := &lab{sim: sim, bin: bin, quick: quick}
+	return l, func() error {
+		var errs []error
+		if l.cluster != nil {
+			errs = append(errs, l.cluster.Stop(context.WithoutCancel(ctx)))
+		}
 		stop()
-		return errors.Join(<-ended, os.RemoveAll(bin))
+		return errors.Join(append(errs, <-ended, os.RemoveAll(bin))...)
 	}, nil
 }
 

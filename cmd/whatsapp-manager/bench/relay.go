@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +20,6 @@ import (
 	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
-	"whatsapp-manager/supervisor/localpg"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -32,14 +30,14 @@ func relay(ctx context.Context, l *lab) error {
 		if err != nil {
 			return err
 		}
-		return withCluster(ctx, func(url string) error {
+		return l.withDatabase(ctx, func(url string) error {
 			return inProcess(ctx, url, func(base, key string) error {
 				for _, clients := range []int{1, 16, 64} {
-					ours, err := hammer(ctx, s.Client.Base+"/api/proxy/"+all[0].key+"/getState", clients, time.Duration(l.of(5, 1))*time.Second)
+					ours, err := hammer(ctx, s.Client.Base+"/api/proxy/"+all[0].key+"/getState", clients, l.span(5*time.Second, 400*time.Millisecond))
 					if err != nil {
 						return err
 					}
-					direct, err := hammer(ctx, base+"/api/proxy/"+key+"/getState", clients, time.Duration(l.of(5, 1))*time.Second)
+					direct, err := hammer(ctx, base+"/api/proxy/"+key+"/getState", clients, l.span(5*time.Second, 400*time.Millisecond))
 					if err != nil {
 						return err
 					}
@@ -124,24 +122,6 @@ func repeat(clients int, d time.Duration, one func() error) (load, error) {
 	}
 	round(d / 5)
 	return round(d), failed
-}
-
-// withCluster runs f with a database of the bench's own.
-func withCluster(ctx context.Context, f func(url string) error) (err error) {
-	dir, err := os.MkdirTemp("", "wam-bench-pg")
-	if err != nil {
-		return fmt.Errorf("make directory: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return fmt.Errorf("open directory: %w", err)
-	}
-	cluster, err := localpg.Ensure(ctx, localpg.Config{DataDir: dir, Log: zerolog.Nop()})
-	if err != nil {
-		return fmt.Errorf("start Postgres: %w", err)
-	}
-	defer func() { err = errors.Join(err, cluster.Stop(context.WithoutCancel(ctx))) }()
-	return f(cluster.URL())
 }
 
 // inProcess serves the same API in this process, with a worker that is a

@@ -21,7 +21,7 @@ const sendClients = 16
 // send measures sendMessage over HTTP; each message is encrypted for a phone,
 // which must have received it.
 func send(ctx context.Context, l *lab) error {
-	duration := time.Duration(l.of(8, 2)) * time.Second
+	duration := l.span(8*time.Second, time.Second)
 	many := l.of(16, 4)
 	var ours, direct [2]load
 	err := l.with(ctx, func(s *stack.Stack) error {
