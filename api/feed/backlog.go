@@ -8,21 +8,23 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
-// startBacklog works off a parked lane, oldest first, until a post fails or a
-// page is done. A probe comes before the head is due, so its failure does not
-// count against the head's retries.
-func (r *runner) startBacklog(ctx context.Context, name string, l *lane, probe bool) {
+// startBacklog works off a parked lane, oldest first, until a post fails, a
+// page is done or ctx ends.
+func (r *runner) startBacklog(ctx context.Context, name string, l *lane) {
 	l.busy = true
 	r.inFlight++
-	due := !l.nextAt.After(time.Now())
 	r.posts.Go(func() {
-		res := r.workBacklog(ctx, name, probe && !due)
+		res := r.workBacklog(ctx, name)
 		res.lane, res.backlog = name, true
 		r.results <- res
 	})
 }
 
-func (r *runner) workBacklog(ctx context.Context, name string, early bool) (res result) {
+// workBacklog begins no post after the end of ctx, but sees the one under way
+// through to its row, or it would be repeated.
+func (r *runner) workBacklog(ctx context.Context, name string) (res result) {
+	going := ctx
+	ctx = r.posting
 	rows, err := r.store.BacklogLane(ctx, r.endpoint.ID, name, backlogPage)
 	if err != nil {
 		return result{err: fmt.Errorf("read backlog of a lane: %w", err)}
@@ -43,6 +45,9 @@ func (r *runner) workBacklog(ctx context.Context, name string, early bool) (res 
 		bySeq[ev.Seq] = ev
 	}
 	for _, row := range rows {
+		if going.Err() != nil {
+			return res
+		}
 		ev, kept := bySeq[row.Seq]
 		if !kept {
 			// The feed's retention took the event: say so rather than block the lane for ever.
@@ -52,8 +57,11 @@ func (r *runner) workBacklog(ctx context.Context, name string, early bool) (res 
 			}
 			continue
 		}
+		// A probe, or a lane opened by another's success, comes before the head is
+		// due: its failure does not count against the retries.
+		early := row.Attempts > 0 && row.NextAt.After(time.Now())
 		out := r.poster.post(ctx, r.endpoint, ev)
-		if ctx.Err() != nil {
+		if res.cut = r.wasCut(out); res.cut {
 			return res
 		}
 		res.outcome = out
@@ -94,19 +102,18 @@ func (r *runner) again(ctx context.Context, row store.Backlog, out outcome, earl
 
 func (r *runner) settleBacklog(ctx context.Context, res result, l *lane) {
 	if res.done > 0 {
-		wasDown := r.down()
 		r.succeeded(int64(res.done))
-		if wasDown {
-			r.openLanes()
-		}
 	}
 	if res.err != nil {
 		r.storeTrouble(ctx, "work off backlog", res.err)
 		l.nextAt = time.Now().Add(storeRetryGap)
 		return
 	}
+	if res.cut {
+		return
+	}
 	if !res.outcome.ok() {
-		r.failed()
+		r.failed(res.outcome)
 		l.nextAt = res.nextAt
 		return
 	}
@@ -132,14 +139,4 @@ func (r *runner) parking(name string) bool {
 		}
 	}
 	return false
-}
-
-// openLanes lets every parked lane try at once: the receiver is back.
-func (r *runner) openLanes() {
-	now := time.Now()
-	for _, l := range r.lanes {
-		if l.parked && l.nextAt.After(now) {
-			l.nextAt = now
-		}
-	}
 }

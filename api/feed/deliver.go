@@ -2,15 +2,12 @@ package feed
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
-	"whatsapp-manager/supervisor/store"
 )
 
 // wakers gives wake-ups for an instance; implemented by supervisor.Supervisor.
@@ -26,7 +23,9 @@ type Deliverer struct {
 	schedule Schedule
 	timeout  time.Duration
 	counters *counters
-	changes  chan change // written by Changed and Redriven, read by Run
+	every    time.Duration // between refreshes
+	changes  chan change   // written by Changed and Redriven, read by Run
+	ended    chan struct{} // closed by Run
 }
 
 type change struct {
@@ -38,6 +37,9 @@ type change struct {
 type Options struct {
 	Schedule Schedule
 	Timeout  time.Duration // of one post; default 15 s
+	// Refresh is how often all endpoints are read anew, for those that came,
+	// changed or went without a notice; default 30 s.
+	Refresh time.Duration
 }
 
 // NewDeliverer returns a deliverer; Run starts it.
@@ -45,14 +47,17 @@ func NewDeliverer(st deliveries, w wakers, log zerolog.Logger, reg prometheus.Re
 	if opts.Timeout <= 0 {
 		opts.Timeout = 15 * time.Second
 	}
+	if opts.Refresh <= 0 {
+		opts.Refresh = 30 * time.Second
+	}
 	return &Deliverer{
 		store: st, wakers: w, log: log, schedule: opts.Schedule.orDefault(), timeout: opts.Timeout,
-		counters: newCounters(reg), changes: make(chan change),
+		counters: newCounters(reg), every: opts.Refresh, changes: make(chan change), ended: make(chan struct{}),
 	}
 }
 
 // Changed says that an endpoint was created, changed or deleted. It returns
-// when the deliverer has taken note or ctx ends.
+// when the deliverer has taken note or has ended, or ctx ends.
 func (d *Deliverer) Changed(ctx context.Context, endpoint string) {
 	d.tell(ctx, change{endpoint: endpoint})
 }
@@ -65,125 +70,43 @@ func (d *Deliverer) Redriven(ctx context.Context, endpoint string) {
 func (d *Deliverer) tell(ctx context.Context, c change) {
 	select {
 	case d.changes <- c:
+	case <-d.ended: // the next one reads all endpoints
 	case <-ctx.Done():
 	}
 }
 
-// handle is a runner at work.
-type handle struct {
-	cancel  context.CancelFunc
-	done    chan struct{}
-	redrive chan struct{}
-}
-
-// Run delivers until ctx ends, then waits for the posts under way.
+// Run delivers until ctx ends, then waits for the posts under way. Call it once.
 func (d *Deliverer) Run(ctx context.Context) error {
+	defer close(d.ended)
 	p := newPoster(d.timeout)
 	defer p.close()
-	running := map[string]*handle{}
-	var all sync.WaitGroup
-	defer all.Wait()
-
-	start := func(e store.Endpoint) {
-		if !e.Enabled {
-			return
-		}
-		runCtx, cancel := context.WithCancel(ctx)
-		h := &handle{cancel: cancel, done: make(chan struct{}), redrive: make(chan struct{}, 1)}
-		running[e.ID] = h
-		all.Go(func() {
-			defer close(h.done)
-			defer cancel()
-			sub := d.wakers.Subscribe(e.Instance)
-			defer sub.Close()
-			r := &runner{
-				endpoint: e, store: d.store, poster: p, schedule: d.schedule, counters: d.counters, wake: sub.C(), redrive: h.redrive,
-				log: d.log.With().Str("instance", string(e.Instance)).Str("endpoint", e.ID).Logger(),
-			}
-			r.run(runCtx)
-		})
-	}
-
-	endpoints, err := d.store.AllEndpoints(ctx)
-	for err != nil {
+	r := &roster{Deliverer: d, poster: p, running: map[string]*handle{}, unread: map[string]bool{}}
+	defer r.all.Wait()
+	for !r.refresh(ctx) {
 		if !pause(ctx, storeRetryGap) {
 			return nil
 		}
-		d.log.Warn().Err(err).Msg("webhook delivery: read endpoints")
-		endpoints, err = d.store.AllEndpoints(ctx)
 	}
-	for _, e := range endpoints {
-		start(e)
-	}
-	reload := map[string]bool{} // endpoints whose row could not be read
 	retry := time.NewTicker(storeRetryGap)
 	defer retry.Stop()
-	refresh := func(id string) {
-		if h := running[id]; h != nil {
-			h.cancel()
-			<-h.done // its last cursor must be saved before the next reads it
-			delete(running, id)
-		}
-		e, err := d.store.Endpoint(ctx, id)
-		switch {
-		case fault.Is(err, fault.NotFound):
-			delete(reload, id)
-		case err != nil:
-			reload[id] = true
-		default:
-			delete(reload, id)
-			start(e)
-		}
-	}
+	anew := time.NewTicker(d.every)
+	defer anew.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-retry.C:
-			for id := range reload {
-				refresh(id)
+			for id := range r.unread {
+				r.reload(ctx, id)
 			}
+		case <-anew.C:
+			r.refresh(ctx)
 		case c := <-d.changes:
-			if !c.redriven {
-				refresh(c.endpoint)
-				continue
-			}
-			if h := running[c.endpoint]; h != nil {
-				select {
-				case h.redrive <- struct{}{}:
-				default: // one look is enough
-				}
+			if c.redriven {
+				r.redriven(c.endpoint)
+			} else {
+				r.reload(ctx, c.endpoint)
 			}
 		}
-	}
-}
-
-type counters struct {
-	posts   *prometheus.CounterVec
-	seconds prometheus.Histogram
-}
-
-func newCounters(reg prometheus.Registerer) *counters {
-	c := &counters{
-		posts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wam_webhook_posts_total", Help: "Webhook posts by result (delivered, failed).",
-		}, []string{"result"}),
-		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "wam_webhook_post_seconds", Help: "Time a webhook receiver took to answer.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 3, 10),
-		}),
-	}
-	reg.MustRegister(c.posts, c.seconds)
-	return c
-}
-
-func (c *counters) observe(res result) {
-	for _, p := range res.posts {
-		label := "delivered"
-		if p.Error != "" {
-			label = "failed"
-		}
-		c.posts.WithLabelValues(label).Inc()
-		c.seconds.Observe(float64(p.DurationMS) / 1000)
 	}
 }

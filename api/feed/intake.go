@@ -31,33 +31,37 @@ func (r *runner) lane(name string) *lane {
 	return l
 }
 
-// fill takes events from the feed until the window is full or the feed is read.
-func (r *runner) fill(ctx context.Context) {
-	for !r.caughtUp && len(r.pending) < window && len(r.toPark) == 0 {
-		events, err := r.store.Events(ctx, r.endpoint.Instance, r.read, readPage)
-		if err != nil {
-			r.storeTrouble(ctx, "read feed", err)
-			r.caughtUp = true // until the next look
-			return
-		}
-		r.caughtUp = len(events) < readPage
-		for _, ev := range events {
-			r.read = ev.Seq
-			r.dirty = true
-			if !r.wants(ev.Type) {
-				continue
-			}
-			r.pending = append(r.pending, ev.Seq)
-			l := r.lane(ev.Lane)
-			if l.parked {
-				r.toPark = append(r.toPark, store.Backlog{EndpointID: r.endpoint.ID, Seq: ev.Seq, Lane: ev.Lane, NextAt: l.nextAt})
-				continue
-			}
-			l.queue = append(l.queue, ev)
-			r.enqueue(ev.Lane, l)
-		}
-		r.flushParked(ctx)
+// fill takes a page of events from the feed, if the window has room for it;
+// true when there may be more to take at once.
+func (r *runner) fill(ctx context.Context) bool {
+	room := func() bool { return !r.caughtUp && !r.stale && len(r.pending) < window && len(r.toPark) == 0 }
+	if !room() {
+		return false
 	}
+	events, err := r.store.Events(ctx, r.endpoint.Instance, r.read, readPage)
+	if err != nil {
+		r.storeTrouble(ctx, "read feed", err)
+		r.caughtUp = true // until the next look
+		return false
+	}
+	r.caughtUp = len(events) < readPage
+	for _, ev := range events {
+		r.read = ev.Seq
+		r.dirty = true
+		if !r.wants(ev.Type) {
+			continue
+		}
+		r.pending = append(r.pending, ev.Seq)
+		l := r.lane(ev.Lane)
+		if l.parked {
+			r.toPark = append(r.toPark, store.Backlog{EndpointID: r.endpoint.ID, Seq: ev.Seq, Lane: ev.Lane, NextAt: l.nextAt})
+			continue
+		}
+		l.queue = append(l.queue, ev)
+		r.enqueue(ev.Lane, l)
+	}
+	r.flushParked(ctx)
+	return room()
 }
 
 func (r *runner) wants(event string) bool {

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
@@ -114,14 +116,29 @@ func (p *poster) try(ctx context.Context, to store.Endpoint, ev store.Event, now
 		return outcome{status: resp.StatusCode}
 	}
 	return outcome{
-		status: resp.StatusCode, err: "the receiver answered " + resp.Status,
+		// The receiver's own words for the status may be any bytes.
+		status: resp.StatusCode, err: strings.TrimSpace(fmt.Sprintf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
 	}
 }
 
-// reason says what kept a request from being answered, without the URL: it may
-// carry credentials of the receiver.
+// reason says what kept a request from being answered, in text that any table
+// and any terminal takes, without the URL: it may carry credentials of the receiver.
 func reason(err error) string {
+	const longest = 300
+	text := strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(cause(err), "?"))
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
+
+func cause(err error) string {
 	var netErr net.Error
 	if errors.As(err, &netErr) && netErr.Timeout() {
 		return "no answer in time"

@@ -22,15 +22,21 @@ func (r *runner) cursor() uint64 {
 	return r.read
 }
 
-func (r *runner) persist(ctx context.Context) {
-	if r.dirty {
-		if err := r.store.AdvanceEndpoint(ctx, r.endpoint.ID, r.cursor(), r.delivered, time.Now()); err != nil {
-			r.storeTrouble(ctx, "save cursor", err)
-			return
-		}
-		r.dirty, r.delivered = false, 0
+// saveCursor saves how far delivery came; false when the store did not answer.
+func (r *runner) saveCursor(ctx context.Context) bool {
+	if !r.dirty {
+		return true
 	}
-	if len(r.attempts) > 0 {
+	if err := r.store.AdvanceEndpoint(ctx, r.endpoint.ID, r.cursor(), r.delivered, time.Now()); err != nil {
+		r.storeTrouble(ctx, "save cursor", err)
+		return false
+	}
+	r.dirty, r.delivered = false, 0
+	return true
+}
+
+func (r *runner) persist(ctx context.Context) {
+	if r.saveCursor(ctx) && len(r.attempts) > 0 {
 		if err := r.store.RecordAttempts(ctx, r.attempts); err != nil {
 			r.storeTrouble(ctx, "record attempts", err)
 		}
@@ -38,36 +44,18 @@ func (r *runner) persist(ctx context.Context) {
 	}
 }
 
-// finish waits for the posts under way and saves how far delivery came.
+// finish waits a moment for the posts under way, ends those that take longer,
+// and saves how far delivery came.
 func (r *runner) finish(ctx context.Context) {
-	done := make(chan struct{})
-	go func() { r.posts.Wait(); close(done) }()
-	for open := true; open; {
-		select {
-		case res := <-r.results:
-			r.settle(ctx, res)
-		case <-done:
-			open = false
-		}
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	patience := time.AfterFunc(lastPosts, r.cut)
+	defer patience.Stop()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPosts+5*time.Second)
 	defer cancel()
+	// No post is started any more, and each under way has its place in results.
+	for r.inFlight > 0 {
+		r.settle(last, <-r.results)
+	}
+	r.posts.Wait()
+	r.flushParked(last)
 	r.persist(last)
-}
-
-func (r *runner) storeTrouble(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil {
-		r.log.Warn().Err(err).Msg("webhook delivery: " + what)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ const (
 	longestProbe  = time.Minute            // a receiver that came back is found within this
 	backlogPage   = 50                     //
 	storeRetryGap = time.Second            //
+	lastPosts     = time.Second            // how long posts under way are waited for at the end
 )
 
 // deliveries is what delivery needs of the store.
@@ -63,6 +63,8 @@ type runner struct {
 
 	results chan result
 	posts   sync.WaitGroup
+	posting context.Context // of the posts: it outlives run's by lastPosts
+	cut     context.CancelFunc
 
 	read     uint64          // highest seq taken from the feed
 	pending  []uint64        // seqs taken and not yet settled, ascending
@@ -72,9 +74,12 @@ type runner struct {
 	toPark   []store.Backlog
 	inFlight int
 	caughtUp bool
+	stale    bool // the backlog has to be read before anything else
 
-	failures int // in a row
-	probeAt  time.Time
+	failures  int // in a row
+	probeAt   time.Time
+	freshAt   time.Time // when an event of a chat that did not fail may be a probe
+	heldUntil time.Time // the receiver asked for silence
 
 	delivered int64
 	attempts  []store.Attempt
@@ -90,27 +95,34 @@ type result struct {
 	posts   []store.Attempt
 	done    int       // deliveries of a backlog run
 	nextAt  time.Time // when the parked lane is due again
+	cut     bool      // by our own end: the last post is neither a success nor a failure
 	err     error     // the store failed; nothing is known to have changed
 }
+
+// always is ready.
+var always = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 func (r *runner) run(ctx context.Context) {
 	r.results = make(chan result, concurrent)
 	r.lanes = map[string]*lane{}
 	r.settled = map[uint64]bool{}
 	r.read = r.endpoint.Cursor
+	r.stale = true
+	r.posting, r.cut = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.cut()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	persist := time.NewTicker(persistEvery)
 	defer persist.Stop()
-
-	for !r.loadBacklog(ctx) {
-		if !pause(ctx, storeRetryGap) {
-			return
-		}
-	}
 	for {
+		if r.stale {
+			r.stale = !r.loadBacklog(ctx)
+		}
 		r.flushParked(ctx)
-		r.fill(ctx)
+		var more <-chan struct{}
+		if r.fill(ctx) {
+			more = always
+		}
 		r.dispatch(ctx)
 		retry, stop := r.retryTimer()
 		select {
@@ -123,10 +135,11 @@ func (r *runner) run(ctx context.Context) {
 		case <-look.C:
 			r.caughtUp = false
 		case <-r.redrive:
-			r.loadBacklog(ctx)
+			r.stale = true
 		case <-persist.C:
 			r.persist(ctx)
 		case <-retry:
+		case <-more:
 		case res := <-r.results:
 			r.settle(ctx, res)
 		}
@@ -134,136 +147,19 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
-func (r *runner) dispatch(ctx context.Context) {
-	if len(r.toPark) > 0 {
-		return
-	}
-	if r.down() {
-		r.probe(ctx)
-		return
-	}
-	now := time.Now()
-	for name, l := range r.lanes {
-		if r.inFlight >= concurrent {
-			return
-		}
-		if l.parked && !l.busy && !l.nextAt.After(now) {
-			r.startBacklog(ctx, name, l, false)
-		}
-	}
-	for len(r.ready) > 0 && r.inFlight < concurrent {
-		name := r.ready[0]
-		r.ready = r.ready[1:]
-		l := r.lanes[name]
-		l.ready = false
-		if l.busy || l.parked || len(l.queue) == 0 {
-			continue
-		}
-		r.startFresh(ctx, name, l)
+func (r *runner) storeTrouble(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		r.log.Warn().Err(err).Msg("webhook delivery: " + what)
 	}
 }
 
-func (r *runner) down() bool { return r.failures >= downAfter }
-
-// probe sends one event to a receiver that is taken to be down.
-func (r *runner) probe(ctx context.Context) {
-	if r.inFlight > 0 || time.Now().Before(r.probeAt) {
-		return
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
-	var name string
-	var first *lane
-	for n, l := range r.lanes {
-		if l.parked && !l.busy && (first == nil || l.nextAt.Before(first.nextAt)) {
-			name, first = n, l
-		}
-	}
-	if first != nil {
-		r.startBacklog(ctx, name, first, true)
-		return
-	}
-	r.failures = 0 // nothing is parked any more; fresh events find out
-}
-
-func (r *runner) startFresh(ctx context.Context, name string, l *lane) {
-	ev := l.queue[0]
-	l.busy = true
-	r.inFlight++
-	r.posts.Go(func() {
-		out := r.poster.post(ctx, r.endpoint, ev)
-		r.results <- result{lane: name, event: ev, outcome: out, posts: []store.Attempt{r.attempt(ev.Seq, out)}}
-	})
-}
-
-func (r *runner) attempt(seq uint64, out outcome) store.Attempt {
-	return store.Attempt{
-		EndpointID: r.endpoint.ID, Seq: seq, At: time.Now(), Status: out.statusPtr(), Error: out.err,
-		DurationMS: int(out.took.Milliseconds()),
-	}
-}
-
-// settle takes in a result.
-func (r *runner) settle(ctx context.Context, res result) {
-	l := r.lanes[res.lane]
-	l.busy = false
-	r.inFlight--
-	if ctx.Err() != nil && (res.backlog || !res.outcome.ok()) {
-		return // cut off by our own end: neither a success nor a failure
-	}
-	r.attempts = append(r.attempts, res.posts...)
-	r.counters.observe(res)
-	if res.backlog {
-		r.settleBacklog(ctx, res, l)
-		return
-	}
-	l.queue = slices.Delete(l.queue, 0, 1)
-	if res.outcome.ok() {
-		r.succeeded(1)
-		r.settleSeq(res.event.Seq)
-		r.enqueue(res.lane, l)
-		r.drop(res.lane, l)
-		return
-	}
-	r.failed()
-	wait := max(r.schedule.wait(1), res.outcome.retryAfter)
-	nextAt := time.Now().Add(wait)
-	r.toPark = append(r.toPark, store.Backlog{
-		EndpointID: r.endpoint.ID, Seq: res.event.Seq, Lane: res.lane, Attempts: 1, NextAt: nextAt,
-		LastStatus: res.outcome.statusPtr(), LastError: res.outcome.err,
-	})
-	r.parkLane(res.lane, l, nextAt)
-}
-
-func (r *runner) succeeded(n int64) {
-	r.failures = 0
-	r.delivered += n
-	r.dirty = true
-}
-
-func (r *runner) failed() {
-	r.failures++
-	r.probeAt = time.Now().Add(min(r.schedule.wait(r.failures-downAfter+1), longestProbe))
-}
-
-// retryTimer fires when the next parked lane is due; a nil channel when none is.
-func (r *runner) retryTimer() (<-chan time.Time, func()) {
-	var at time.Time
-	if r.down() {
-		if r.inFlight == 0 {
-			at = r.probeAt
-		}
-	} else if r.inFlight < concurrent {
-		for _, l := range r.lanes {
-			if l.parked && !l.busy && (at.IsZero() || l.nextAt.Before(at)) {
-				at = l.nextAt
-			}
-		}
-	}
-	if len(r.toPark) > 0 {
-		at = time.Now().Add(storeRetryGap)
-	}
-	if at.IsZero() {
-		return nil, func() {}
-	}
-	timer := time.NewTimer(max(time.Until(at), time.Millisecond))
-	return timer.C, func() { timer.Stop() }
 }

@@ -44,7 +44,7 @@ func (s Schedule) spent(attempts int) bool {
 	var total time.Duration
 	d := s.First
 	for i := 0; i < attempts; i++ {
-		total += d
+		total += d - d/4
 		d = min(2*d, s.Longest)
 		if total >= s.GiveUp {
 			return true

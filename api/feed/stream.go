@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,17 +11,12 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
-const (
-	streamPage = 200
-	// heartbeat keeps proxies from closing a quiet stream and finds readers that are gone.
-	heartbeat = 15 * time.Second
-	// writeTimeout ends a reader that takes nothing any more; it resumes by its last id.
-	writeTimeout = 30 * time.Second
-)
+const streamPage = 200
 
 // reader is what streaming needs of the store.
 type reader interface {
@@ -33,11 +29,16 @@ type Streamer struct {
 	store  reader
 	wakers wakers
 	log    zerolog.Logger
+
+	// heartbeat keeps proxies from closing a quiet stream and finds readers that are gone.
+	heartbeat time.Duration
+	// writeTimeout ends a reader that takes nothing any more; it resumes by its last id.
+	writeTimeout time.Duration
 }
 
 // NewStreamer returns a streamer; it starts nothing.
 func NewStreamer(st reader, w wakers, log zerolog.Logger) *Streamer {
-	return &Streamer{store: st, wakers: w, log: log}
+	return &Streamer{store: st, wakers: w, log: log, heartbeat: 15 * time.Second, writeTimeout: 30 * time.Second}
 }
 
 // Page returns up to limit events behind after, oldest first, of the wanted
@@ -65,39 +66,40 @@ func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, lim
 	return page, next, nil
 }
 
-// ServeSSE writes the events behind after and every later one until ctx ends
-// or the reader goes. Each has its seq as id, so that Last-Event-ID resumes
-// without gap or repetition.
+// ServeSSE writes the events behind after and every later one until ctx ends,
+// the reader goes or the instance is deleted. Each has its seq as id, so that
+// Last-Event-ID resumes without gap or repetition. An outage of the database
+// is a silence, with heartbeats: browsers do not come back to a stream that
+// was once refused.
 func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id supervisor.ID, after uint64, types []string) error {
 	sub := s.wakers.Subscribe(id)
 	defer sub.Close()
-	ctl := http.NewResponseController(w)
+	out := &sseWriter{w: w, ctl: http.NewResponseController(w), timeout: s.writeTimeout}
+	defer out.release()
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	write := func(format string, args ...any) error {
-		// Not every ResponseWriter can set deadlines; without one a dead reader is found by TCP.
-		_ = ctl.SetWriteDeadline(time.Now().Add(writeTimeout))
-		_, err := fmt.Fprintf(w, format, args...)
-		return err
-	}
-	if err := write("retry: 1000\n\n"); err != nil {
+	if err := errors.Join(out.write("retry: 1000\n\n"), out.flush()); err != nil {
 		return nil
 	}
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
-		next, more, err := s.writePage(ctx, write, id, after, types)
-		if err != nil {
+		next, more, err := s.writePage(ctx, out, id, after, types)
+		var again <-chan time.Time
+		switch {
+		case away(err):
+			again = time.After(storeRetryGap)
+		case err != nil:
 			if ctx.Err() == nil {
 				s.log.Debug().Err(err).Str("instance", string(id)).Msg("event stream ended")
 			}
 			return nil
 		}
 		after = next
-		if err := ctl.Flush(); err != nil {
+		if out.flush() != nil {
 			return nil
 		}
 		if more {
@@ -107,15 +109,24 @@ func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id super
 		case <-ctx.Done():
 			return nil
 		case <-sub.C():
+		case <-again:
 		case <-beat.C:
-			if err := write(": alive\n\n"); err != nil {
+			if _, err := s.store.FeedHead(ctx, id); fault.Is(err, fault.NotFound) {
+				return nil
+			}
+			if out.write(": alive\n\n") != nil {
 				return nil
 			}
 		}
 	}
 }
 
-func (s *Streamer) writePage(ctx context.Context, write func(string, ...any) error, id supervisor.ID, after uint64, types []string) (next uint64, more bool, err error) {
+// away reports whether the database is what failed, and may come back.
+func away(err error) bool {
+	return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Deadline)
+}
+
+func (s *Streamer) writePage(ctx context.Context, out *sseWriter, id supervisor.ID, after uint64, types []string) (next uint64, more bool, err error) {
 	page, next, err := s.Page(ctx, id, after, streamPage, types)
 	if err != nil {
 		return after, false, err
@@ -125,9 +136,28 @@ func (s *Streamer) writePage(ctx context.Context, write func(string, ...any) err
 		if err != nil {
 			return after, false, fmt.Errorf("encode event: %w", err)
 		}
-		if err := write("id: %d\nevent: %s\ndata: %s\n\n", envelope.Seq, envelope.Event, body); err != nil {
+		if err := out.write("id: %d\nevent: %s\ndata: %s\n\n", envelope.Seq, envelope.Event, body); err != nil {
 			return after, false, err
 		}
 	}
 	return next, next > after, nil
 }
+
+// sseWriter gives up on a reader that takes nothing for timeout.
+type sseWriter struct {
+	w       http.ResponseWriter
+	ctl     *http.ResponseController
+	timeout time.Duration
+}
+
+func (o *sseWriter) write(format string, args ...any) error {
+	// Not every ResponseWriter can set deadlines; without one a dead reader is found by TCP.
+	_ = o.ctl.SetWriteDeadline(time.Now().Add(o.timeout))
+	_, err := fmt.Fprintf(o.w, format, args...)
+	return err
+}
+
+func (o *sseWriter) flush() error { return o.ctl.Flush() }
+
+// release takes the deadline off the connection, which may serve more requests.
+func (o *sseWriter) release() { _ = o.ctl.SetWriteDeadline(time.Time{}) }
