@@ -2,7 +2,9 @@ package feed
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"whatsapp-manager/api"
@@ -82,7 +84,7 @@ func (h *manager) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[dea
 
 type redriveInput struct {
 	OfWebhook
-	Body struct {
+	Body *struct { // optional
 		Seqs []uint64 `json:"seqs,omitempty" minItems:"1" maxItems:"1000" doc:"Which; all when absent"`
 	}
 }
@@ -96,7 +98,11 @@ func (h *manager) redrive(ctx context.Context, in *redriveInput) (*body[redriven
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.store.Redrive(ctx, e.ID, in.Body.Seqs, time.Now())
+	var seqs []uint64 // nil is all
+	if in.Body != nil {
+		seqs = in.Body.Seqs
+	}
+	n, err := h.store.Redrive(ctx, e.ID, seqs, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -106,10 +112,13 @@ func (h *manager) redrive(ctx context.Context, in *redriveInput) (*body[redriven
 }
 
 // Test posts a signed event of the type "test" that is in no feed, so its seq
-// is 0, and does not try again.
+// is 0 and its ID one of its own, and does not try again.
 func (d *Deliverer) Test(ctx context.Context, e store.Endpoint) outcome {
 	p := newPoster(d.timeout)
 	defer p.close()
-	payload := json.RawMessage(`{"data":{"text":"This is a test."},"args":[{"text":"This is a test."}]}`)
-	return p.post(ctx, e, store.Event{Instance: e.Instance, Type: "test", Payload: payload, At: time.Now()})
+	return p.send(ctx, e, Envelope{
+		// Receivers drop an ID they have seen, and a second test is not the first.
+		ID: "evt_" + string(e.Instance) + "_test_" + strings.ToLower(rand.Text()), Instance: e.Instance, Event: "test", Timestamp: time.Now().UTC(),
+		Data: json.RawMessage(`{"text":"This is a test."}`), Args: json.RawMessage(`[{"text":"This is a test."}]`),
+	})
 }

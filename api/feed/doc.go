@@ -17,10 +17,13 @@
 //	                   ▼
 //	              dead letters (listed, redriven by people)
 //
-// While a lane has rows in the backlog all its newer events join it there, so
-// that none overtakes; the other lanes go on. When everything fails the
-// receiver is taken to be down: one probe at a time, and the first success
-// opens all lanes again. Memory is bounded by the window of events in flight.
+// An answer of 2xx is a delivery; anything else, 410 and redirects among them,
+// is a failure and tried again. While a lane has rows in the backlog all its
+// newer events join it there, so that none overtakes; the other lanes go on.
+// When everything fails the receiver is taken to be down: one probe at a time,
+// chats that did not fail first, and the first success opens all lanes again.
+// Retry-After of a 429 or 503 silences the whole endpoint for as long. Memory
+// is bounded by the window of events in flight.
 //
 // This package knows neither whatsmeow nor SQL.
 package feed

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
-	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -282,34 +280,6 @@ func (h *manager) test(ctx context.Context, in *OfWebhook) (*body[testResult], e
 	}
 	out := h.deliver.Test(ctx, e)
 	return &body[testResult]{testResult{Delivered: out.ok(), Status: out.status, Error: out.err, DurationMS: out.took.Milliseconds()}}, nil
-}
-
-func check(address string, events []string, headers map[string]string) error {
-	const op = "feed.check"
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fault.Bad(op, "url", "url must be an http:// or https:// address")
-	}
-	for _, event := range events {
-		if event == "" || len(event) > 64 || strings.ContainsAny(event, " ,\n\x00") {
-			return fault.Bad(op, "events", "events must be names like message or message_ack")
-		}
-	}
-	if len(headers) > 32 {
-		return fault.Bad(op, "headers", "headers: at most 32")
-	}
-	for name, value := range headers {
-		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		switch {
-		case name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }):
-			return fault.Bad(op, "headers", "headers: a name is not a header's name")
-		case len(value) > 2000 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			return fault.Bad(op, "headers", "headers: the value of %s cannot be sent", name)
-		case strings.HasPrefix(canonical, "Webhook-") || canonical == "Content-Type" || canonical == "Content-Length" || canonical == "Host" || canonical == "Transfer-Encoding" || canonical == "Connection":
-			return fault.Bad(op, "headers", "headers: %s is set by the sender", name)
-		}
-	}
-	return nil
 }
 
 func newSecret() []byte {

@@ -67,17 +67,21 @@ func newPoster(timeout time.Duration) *poster {
 func (p *poster) close() { p.client.CloseIdleConnections() }
 
 func (p *poster) post(ctx context.Context, to store.Endpoint, ev store.Event) outcome {
-	began := time.Now()
-	out := p.try(ctx, to, ev, began)
-	out.took = time.Since(began)
-	return out
-}
-
-func (p *poster) try(ctx context.Context, to store.Endpoint, ev store.Event, now time.Time) outcome {
 	envelope, err := wrap(ev)
 	if err != nil {
 		return outcome{err: err.Error()}
 	}
+	return p.send(ctx, to, envelope)
+}
+
+func (p *poster) send(ctx context.Context, to store.Endpoint, envelope Envelope) outcome {
+	began := time.Now()
+	out := p.try(ctx, to, envelope, began)
+	out.took = time.Since(began)
+	return out
+}
+
+func (p *poster) try(ctx context.Context, to store.Endpoint, envelope Envelope, now time.Time) outcome {
 	body, err := json.Marshal(envelope)
 	if err != nil {
 		return outcome{err: fmt.Sprintf("encode event: %v", err)}
@@ -96,11 +100,11 @@ func (p *poster) try(ctx context.Context, to store.Endpoint, ev store.Event, now
 	if err != nil {
 		return outcome{err: "the endpoint's URL cannot be used"}
 	}
+	req.Header.Set("User-Agent", "whatsapp-manager")
 	for name, value := range to.Headers {
 		req.Header.Set(name, value)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "whatsapp-manager")
 	req.Header.Set(standardwebhooks.HeaderWebhookID, envelope.ID)
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)

@@ -47,8 +47,10 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 		return err
 	}
 	var types []string
-	if list := c.QueryParam("events"); list != "" {
-		types = strings.Split(list, ",")
+	for name := range strings.SplitSeq(c.QueryParam("events"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			types = append(types, name)
+		}
 	}
 	after, given, err := position(c)
 	if err != nil {

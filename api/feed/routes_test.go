@@ -20,6 +20,7 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
 	"whatsapp-manager/supervisor/store/storetest"
 )
 
@@ -27,6 +28,7 @@ import (
 // no worker, and a deliverer.
 type office struct {
 	*rig
+	server      *api.Server
 	base, admin string
 }
 
@@ -48,7 +50,7 @@ func newOffice(t *testing.T) *office {
 	r.run()
 	reg := prometheus.NewRegistry()
 	streamer := feed.NewStreamer(r.store, &r.hub, zerolog.Nop())
-	server, err := api.New(api.Config{Node: "test", AdminEmail: "root@example.com", AdminPassword: password, SendsPerMinute: 20}, api.Deps{
+	server, err := api.New(api.Config{Node: "test", Listen: "127.0.0.1:0", AdminEmail: "root@example.com", AdminPassword: password, SendsPerMinute: 20}, api.Deps{
 		Store: r.store, Supervisor: sup, Log: zerolog.Nop(), Registerer: reg, Gatherer: reg,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(r.store, r.deliverer)},
 	})
@@ -56,7 +58,7 @@ func newOffice(t *testing.T) *office {
 	_, err = server.EnsureAdmin(t.Context())
 	must(t, err)
 	r.populate()
-	o := &office{rig: r, base: listen(t, server.Handler())}
+	o := &office{rig: r, server: server, base: listen(t, server.Handler())}
 	t.Cleanup(func() {
 		r.stop()
 		cancel()
@@ -166,14 +168,94 @@ func TestWebhooksAreManaged(t *testing.T) {
 	o.do(http.StatusNoContent, "DELETE", one, o.admin, nil)
 	o.do(http.StatusNotFound, "GET", one, o.admin, nil)
 
-	for field, bad := range map[string]map[string]any{
-		"url":     {"url": "ftp://example.org"},
-		"events":  {"url": hook.URL, "events": []string{"two words"}},
-		"headers": {"url": hook.URL, "headers": map[string]string{"Webhook-Id": "mine"}},
+}
+
+func TestBadWebhooksAreRefused(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	of := "/api/instances/" + string(instance) + "/webhooks"
+	made := o.do(http.StatusCreated, "POST", of, o.admin, map[string]any{"url": "http://127.0.0.1:1/"})
+	one := "/api/webhooks/" + at(made, "webhook.id").(string)
+	for _, bad := range []struct {
+		field string
+		value any
+	}{
+		{"url", "ftp://example.org"}, {"url", "http://"}, {"url", "http://:80/"}, {"url", "http://example.org:99999/"}, {"url", "nowhere"}, {"url", ""}, {"url", 7},
+		{"url", "http://example.org/" + strings.Repeat("x", 2000)},
+		{"events", []string{"two words"}}, {"events", []string{""}}, {"events", "message"}, {"events", []string{strings.Repeat("x", 65)}},
+		{"headers", map[string]string{"Webhook-Id": "mine"}}, {"headers", map[string]string{"content-length": "1"}}, {"headers", map[string]string{"Upgrade": "x"}},
+		{"headers", map[string]string{"two words": "x"}}, {"headers", map[string]string{"": "x"}}, {"headers", map[string]string{"X-A": "a\r\nX-B: c"}},
 	} {
-		if p := o.do(http.StatusBadRequest, "POST", of, o.admin, bad); !strings.Contains(fmt.Sprint(p), field) {
-			t.Errorf("%s is not named: %v", field, p)
+		body := map[string]any{"url": "http://127.0.0.1:1/"}
+		body[bad.field] = bad.value
+		if p := o.do(http.StatusBadRequest, "POST", of, o.admin, body); p["field"] != bad.field && !strings.HasPrefix(fmt.Sprint(p["field"]), bad.field+"[") {
+			t.Errorf("create with %s %v: field %v", bad.field, bad.value, p["field"])
 		}
+		p := o.do(http.StatusBadRequest, "PATCH", one, o.admin, map[string]any{bad.field: bad.value})
+		if p["field"] != bad.field && !strings.HasPrefix(fmt.Sprint(p["field"]), bad.field+"[") {
+			t.Errorf("update with %s %v: field %v", bad.field, bad.value, p["field"])
+		}
+	}
+	if p := o.do(http.StatusBadRequest, "POST", of, o.admin, map[string]any{}); p["field"] != "url" {
+		t.Errorf("create without url: %v", p)
+	}
+	if shown := o.do(http.StatusOK, "GET", one, o.admin, nil); at(shown, "webhook.url") != "http://127.0.0.1:1/" {
+		t.Errorf("a refused change was kept: %v", shown)
+	}
+}
+
+func TestDeadLettersAreListedAndRedriven(t *testing.T) {
+	t.Parallel()
+	o, hook := newOffice(t), newReceiver(t)
+	made := o.do(http.StatusCreated, "POST", "/api/instances/"+string(instance)+"/webhooks", o.admin, map[string]any{"url": hook.URL})
+	id := at(made, "webhook.id").(string)
+	one := "/api/webhooks/" + id
+	// Six events whose retries are spent.
+	o.stop()
+	o.happen("chat", 6)
+	var rows []store.Backlog
+	dead, status := time.Now(), http.StatusGone
+	for seq := uint64(1); seq <= 6; seq++ {
+		rows = append(rows, store.Backlog{EndpointID: id, Seq: seq, Lane: "chat", Attempts: 9, NextAt: dead, DeadAt: &dead, LastStatus: &status, LastError: "the receiver answered 410 Gone"})
+	}
+	must(t, o.store.Park(t.Context(), id, 6, rows))
+	page := o.do(http.StatusOK, "GET", one+"/dead-letters?page=2&limit=4", o.admin, nil)
+	letters := page["deadLetters"].([]any)
+	if at(page, "pagination.total") != 6.0 || len(letters) != 2 {
+		t.Fatalf("page: %v", page)
+	}
+	letter := letters[0].(map[string]any)
+	if letter["eventId"] != fmt.Sprintf("evt_%s_5", instance) || letter["seq"] != 5.0 || letter["chat"] != "chat" || letter["attempts"] != 9.0 || letter["lastStatus"] != 410.0 || letter["deadAt"] == nil {
+		t.Errorf("letter: %v", letter)
+	}
+	for _, bad := range []any{map[string]any{"seqs": []int{}}, map[string]any{"seqs": []int{-1}}, map[string]any{"seqs": "all"}} {
+		if p := o.do(http.StatusBadRequest, "POST", one+"/redrive", o.admin, bad); !strings.HasPrefix(fmt.Sprint(p["field"]), "seqs") {
+			t.Errorf("redrive %v: field %v", bad, p["field"])
+		}
+	}
+	for _, step := range []struct {
+		body  any
+		count float64
+	}{
+		{map[string]any{"seqs": []int{2}}, 1}, {map[string]any{"seqs": []int{2}}, 0}, {map[string]any{"seqs": []int{3, 4, 77}}, 2}, {map[string]any{}, 3}, {nil, 0},
+	} {
+		if n := o.do(http.StatusAccepted, "POST", one+"/redrive", o.admin, step.body)["count"]; n != step.count {
+			t.Errorf("redrive %v: %v", step.body, n)
+		}
+	}
+	o.run()
+	posts := hook.waitAll(t, 6)
+	inOrder(t, posts)
+	eventually(t, "the page is empty", func() bool {
+		return at(o.do(http.StatusOK, "GET", one+"/dead-letters", o.admin, nil), "pagination.total") == 0.0
+	})
+	// A test event is each time another one.
+	for range 2 {
+		o.do(http.StatusOK, "POST", one+"/test", o.admin, nil)
+	}
+	accepted, _ := hook.got()
+	if tests := accepted[len(accepted)-2:]; tests[0].ID == tests[1].ID || tests[0].Event != "test" || tests[0].Seq != 0 {
+		t.Errorf("tests: %s and %s", tests[0].ID, tests[1].ID)
 	}
 }
 

@@ -1,0 +1,51 @@
+package feed
+
+import (
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whatsapp-manager/proto/fault"
+)
+
+// reserved are the headers that belong to the message or to the connection.
+var reserved = []string{
+	"Content-Type", "Content-Length", "Content-Encoding", "Host", "Transfer-Encoding", "Trailer", "Te",
+	"Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Expect",
+}
+
+// check refuses what could not be delivered to, naming the field.
+func check(address string, events []string, headers map[string]string) error {
+	const op = "feed.check"
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fault.Bad(op, "url", "url must be an http:// or https:// address")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return fault.Bad(op, "url", "url: %s is not a port", port)
+		}
+	}
+	for _, event := range events {
+		if event == "" || len(event) > 64 || strings.ContainsAny(event, " ,\n\x00") {
+			return fault.Bad(op, "events", "events must be names like message or message_ack")
+		}
+	}
+	if len(headers) > 32 {
+		return fault.Bad(op, "headers", "headers: at most 32")
+	}
+	for name, value := range headers {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }):
+			return fault.Bad(op, "headers", "headers: a name is not a header's name")
+		case len(value) > 2000 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return fault.Bad(op, "headers", "headers: the value of %s cannot be sent", name)
+		case strings.HasPrefix(canonical, "Webhook-") || slices.Contains(reserved, canonical):
+			return fault.Bad(op, "headers", "headers: %s is set by the sender", name)
+		}
+	}
+	return nil
+}
