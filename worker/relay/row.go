@@ -41,7 +41,11 @@ func (p param) read(raw json.RawMessage, path string) (any, error) {
 // rows lists every method of whatsapp-web.js that is answered.
 func rows() []row {
 	var all []row
-	for _, class := range [][]row{clientRows, chatRows, messageRows, impossibleRows} {
+	for _, class := range [][]row{
+		clientRows, chatRows, messageRows, impossibleRows,
+		settingRows,
+		presenceRows,
+	} {
 		all = append(all, class...)
 	}
 	return all

@@ -66,6 +66,7 @@ type Account struct {
 	online   int
 	seen     time.Time
 	watchers map[*Device]types.JID
+	typing   []Typing
 }
 
 // CreateAccount registers a phone number (digits, an optional + in front) under

@@ -93,6 +93,7 @@ func (s *Server) handleChatstate(from origin, node waBinary.Node) {
 		if receiver == from.account {
 			continue
 		}
+		receiver.shown(relayed)
 		for _, device := range receiver.Devices() {
 			device.transient(relayed)
 		}
