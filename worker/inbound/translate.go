@@ -85,6 +85,12 @@ func (t *translator) translate(evt any) Op {
 		return t.joinedGroup(e)
 	case *events.Picture:
 		return t.picture(e)
+	case *events.LabelEdit:
+		return t.label(e)
+	case *events.LabelAssociationChat:
+		return t.labelled(e)
+	case *events.AppState:
+		return t.appState(e)
 	case *events.CallOffer:
 		return t.callOffer(e)
 	case *events.CallOfferNotice:

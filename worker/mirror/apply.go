@@ -109,6 +109,12 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 			err = w.star(ctx, op)
 		case *inbound.GroupChange:
 			err = w.group(ctx, op)
+		case *inbound.Label:
+			err = w.label(ctx, op)
+		case *inbound.LabelledChat:
+			err = w.labelled(ctx, op)
+		case *inbound.Note:
+			err = w.note(ctx, op)
 		case *inbound.Call:
 			err = w.emit("call:"+op.Call.ID, "call", op.Call.From, time.Time{}, op.Call)
 		default:

@@ -45,6 +45,7 @@ func rows() []row {
 		clientRows, chatRows, messageRows, impossibleRows,
 		settingRows,
 		presenceRows,
+		labelRows,
 	} {
 		all = append(all, class...)
 	}

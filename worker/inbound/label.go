@@ -1,0 +1,71 @@
+package inbound
+
+import (
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/shape"
+)
+
+// Label is a label as it is now; Deleted ones are taken off all chats.
+type Label struct {
+	ID, Name string
+	Color    int32
+	Deleted  bool
+}
+
+// LabelledChat puts a label on a chat or takes it off.
+type LabelledChat struct {
+	LabelID, Chat string
+	On            bool
+}
+
+// Note is what is noted about a customer; a Deleted one has its id only.
+type Note struct {
+	shape.CustomerNote
+	Deleted bool
+}
+
+func (*Label) op()        {}
+func (*LabelledChat) op() {}
+func (*Note) op()         {}
+
+func (t *translator) label(e *events.LabelEdit) Op {
+	if e.LabelID == "" {
+		return nil
+	}
+	return &Label{ID: shape.Clean(e.LabelID), Name: shape.Clean(e.Action.GetName()), Color: e.Action.GetColor(), Deleted: e.Action.GetDeleted()}
+}
+
+func (t *translator) labelled(e *events.LabelAssociationChat) Op {
+	if e.LabelID == "" || e.JID.User == "" {
+		return nil
+	}
+	return &LabelledChat{LabelID: shape.Clean(e.LabelID), Chat: t.user(e.JID, types.EmptyJID), On: e.Action.GetLabeled()}
+}
+
+// appState is for settings that whatsmeow has no event of its own for.
+func (t *translator) appState(e *events.AppState) Op {
+	note := e.GetNoteEditAction()
+	if len(e.Index) < 2 || e.Index[0] != appstate.IndexNoteEdit || note == nil {
+		return nil
+	}
+	op := &Note{CustomerNote: shape.CustomerNote{
+		ID: shape.Clean(e.Index[1]), Content: shape.Clean(note.GetUnstructuredContent()), Type: "unstructured",
+		CreatedAt: note.GetCreatedAt() / 1000, ModifiedAt: e.GetTimestamp() / 1000,
+	}, Deleted: note.GetDeleted()}
+	if note.GetType() == waSyncAction.NoteEditAction_STRUCTURED {
+		op.Type = "structured"
+	}
+	chat, err := types.ParseJID(note.GetChatJID())
+	if err != nil || chat.User == "" {
+		if op.Deleted {
+			return op
+		}
+		return nil
+	}
+	op.ChatID = t.user(chat, types.EmptyJID)
+	return op
+}
