@@ -35,6 +35,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *quick, *only); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("interrupted: %w", err)
+		}
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
@@ -65,6 +68,13 @@ func run(ctx context.Context, quick bool, only string) (err error) {
 	for _, m := range measurements {
 		if len(wanted) > 0 && !slices.Contains(wanted, m.name) {
 			continue
+		}
+		busy, err := disturbance(500 * time.Millisecond)
+		if err != nil {
+			return err
+		}
+		if busy > 0.1 {
+			fmt.Printf("\nother programs use %.0f %% of the CPUs: read what follows with care\n", 100*busy)
 		}
 		began := time.Now()
 		l.table = newTable(m.name)
