@@ -176,7 +176,11 @@ func TestRestartInTheMiddle(t *testing.T) {
 		r.stop()
 		r.run()
 	}
-	inOrder(t, hook.waitAll(t, 600))
+	posts := hook.waitAll(t, 600)
+	inOrder(t, posts)
+	if len(posts) != 600 {
+		t.Errorf("%d accepted posts for 600 events: what was accepted before a restart came again", len(posts))
+	}
 }
 
 func TestDeadLettersAndRedrive(t *testing.T) {

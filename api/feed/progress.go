@@ -37,6 +37,8 @@ func (r *runner) saveCursor(ctx context.Context) bool {
 
 func (r *runner) persist(ctx context.Context) {
 	if r.saveCursor(ctx) && len(r.attempts) > 0 {
+		// A burst need not go through the store whole only to be trimmed there.
+		r.attempts = r.attempts[max(0, len(r.attempts)-shownAttempts):]
 		if err := r.store.RecordAttempts(ctx, r.attempts); err != nil {
 			r.storeTrouble(ctx, "record attempts", err)
 		}
@@ -45,7 +47,9 @@ func (r *runner) persist(ctx context.Context) {
 }
 
 // finish waits a moment for the posts under way, ends those that take longer,
-// and saves how far delivery came.
+// and saves how far delivery came. What was read and not delivered goes to the
+// backlog: the cursor alone cannot tell it from younger events of other chats
+// that were, and the next runner would repeat those.
 func (r *runner) finish(ctx context.Context) {
 	patience := time.AfterFunc(lastPosts, r.cut)
 	defer patience.Stop()
@@ -56,6 +60,11 @@ func (r *runner) finish(ctx context.Context) {
 		r.settle(last, <-r.results)
 	}
 	r.posts.Wait()
+	for name, l := range r.lanes {
+		if len(l.queue) > 0 {
+			r.parkLane(name, l, time.Now())
+		}
+	}
 	r.flushParked(last)
 	r.persist(last)
 }

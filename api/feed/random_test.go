@@ -31,9 +31,10 @@ func TestRandomFailures(t *testing.T) {
 	r := newRig(t, feed.Options{Timeout: 60 * time.Millisecond})
 	r.run()
 	hooks := make([]*receiver, 3)
+	ids := make([]string, len(hooks))
 	for i := range hooks {
 		hooks[i] = newReceiver(t)
-		r.endpoint(hooks[i].URL)
+		ids[i] = r.endpoint(hooks[i].URL).ID
 	}
 	total := 0
 	for range *rounds {
@@ -57,8 +58,16 @@ func TestRandomFailures(t *testing.T) {
 	for _, hook := range hooks {
 		hook.answers(nil)
 	}
-	for _, hook := range hooks {
+	for i, hook := range hooks {
 		inOrder(t, hook.waitAll(t, total))
+		// The books agree: each counted once, none left over.
+		eventually(t, "all is settled", func() bool {
+			e, err := r.store.Endpoint(t.Context(), ids[i])
+			must(t, err)
+			waiting, err := r.store.BacklogLanes(t.Context(), ids[i])
+			must(t, err)
+			return e.Cursor == uint64(total) && e.Delivered == int64(total) && len(waiting) == 0
+		})
 	}
 }
 

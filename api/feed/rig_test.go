@@ -37,6 +37,8 @@ type rig struct {
 	hub   supervisor.Hub
 	opts  feed.Options
 
+	metrics *prometheus.Registry // of the deliverer that runs
+
 	mu  sync.Mutex
 	seq int
 
@@ -87,7 +89,8 @@ func (r *rig) sql(statement string, args ...any) {
 func (r *rig) run() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
-	d := feed.NewDeliverer(r.store, &r.hub, zerolog.New(zerolog.NewTestWriter(r.t)), prometheus.NewRegistry(), r.opts)
+	r.metrics = prometheus.NewRegistry()
+	d := feed.NewDeliverer(r.store, &r.hub, zerolog.New(zerolog.NewTestWriter(r.t)), r.metrics, r.opts)
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	var once sync.Once
@@ -270,6 +273,21 @@ func inOrder(t *testing.T, posts []post) {
 		}
 		last[p.Chat] = p.Seq
 	}
+}
+
+// posted reads wam_webhook_posts_total for a result.
+func (r *rig) posted(result string) int {
+	r.t.Helper()
+	families, err := r.metrics.Gather()
+	must(r.t, err)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "wam_webhook_posts_total" && m.GetLabel()[0].GetValue() == result {
+				return int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return 0
 }
 
 // eventually polls what has no event, such as a row.

@@ -22,6 +22,7 @@ const (
 	backlogPage   = 50                     //
 	storeRetryGap = time.Second            //
 	lastPosts     = time.Second            // how long posts under way are waited for at the end
+	shownAttempts = 200                    // the newest posts of an endpoint that the store keeps
 )
 
 // deliveries is what delivery needs of the store.

@@ -78,6 +78,10 @@ func TestMoreThanAWindowWhileDown(t *testing.T) {
 		must(t, err)
 		return saved.Delivered == 1800 && saved.Cursor == 1800
 	})
+	accepted, tries := hook.got()
+	if ok, failed := r.posted("delivered"), r.posted("failed"); ok != len(accepted) || failed != len(tries)-len(accepted) {
+		t.Errorf("metrics say %d delivered and %d failed; the receiver accepted %d of %d", ok, failed, len(accepted), len(tries))
+	}
 }
 
 // An endpoint that wants next to nothing passes a long feed.
