@@ -304,3 +304,37 @@ func TestStreamOutlivesAnOutage(t *testing.T) {
 		}
 	}
 }
+
+// What waits behind a slow post when the deliverer ends must not make the next
+// one repeat younger events of other chats.
+func TestEndingRepeatsNothingOfOtherChats(t *testing.T) {
+	t.Parallel()
+	r, hook := newRig(t, feed.Options{}), newReceiver(t)
+	release := make(chan struct{})
+	hook.answers(func(p post, _ http.ResponseWriter) bool {
+		if p.Seq == 1 {
+			<-release
+		}
+		return true
+	})
+	r.run()
+	e := r.endpoint(hook.URL)
+	r.happen("slow", 3)
+	r.happen("fast", 3)
+	hook.waitAll(t, 3)
+	ended := make(chan struct{})
+	stop := r.stop
+	go func() { stop(); close(ended) }()
+	r.deliverer.Changed(t.Context(), "none") // returns at the latest when it has ended
+	close(release)
+	<-ended
+	r.run()
+	posts := hook.waitAll(t, 6)
+	inOrder(t, posts)
+	r.stop()
+	saved, err := r.store.Endpoint(t.Context(), e.ID)
+	must(t, err)
+	if posts, _ = hook.got(); len(posts) != 6 || saved.Delivered != 6 || saved.Cursor != 6 {
+		t.Errorf("%d accepted posts, %d counted, cursor %d, want 6 of each", len(posts), saved.Delivered, saved.Cursor)
+	}
+}
