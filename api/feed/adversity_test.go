@@ -185,12 +185,9 @@ func TestEndingRepeatsNothingThatWasAccepted(t *testing.T) {
 			r.happen("chat", 3)
 		}
 		<-arrived
-		ended := make(chan struct{})
-		stop := r.stop
-		go func() { stop(); close(ended) }()
-		r.deliverer.Changed(t.Context(), "none") // returns at the latest when it has ended
+		r.cancel()
 		close(release)
-		<-ended
+		r.stop()
 		r.run()
 		hook.waitAll(t, 3)
 		r.stop()
@@ -322,12 +319,9 @@ func TestEndingRepeatsNothingOfOtherChats(t *testing.T) {
 	r.happen("slow", 3)
 	r.happen("fast", 3)
 	hook.waitAll(t, 3)
-	ended := make(chan struct{})
-	stop := r.stop
-	go func() { stop(); close(ended) }()
-	r.deliverer.Changed(t.Context(), "none") // returns at the latest when it has ended
+	r.cancel()
 	close(release)
-	<-ended
+	r.stop()
 	r.run()
 	posts := hook.waitAll(t, 6)
 	inOrder(t, posts)

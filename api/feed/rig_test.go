@@ -43,6 +43,7 @@ type rig struct {
 	seq int
 
 	deliverer *feed.Deliverer
+	cancel    func() // tells the deliverer to end
 	stop      func() // ends the deliverer and waits for it
 }
 
@@ -94,7 +95,7 @@ func (r *rig) run() {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	var once sync.Once
-	r.deliverer = d
+	r.deliverer, r.cancel = d, cancel
 	r.stop = func() {
 		once.Do(func() {
 			cancel()
