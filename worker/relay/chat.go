@@ -28,7 +28,7 @@ var chatRows = []row{
 		doc:     "Sends a message to this chat and returns it once WhatsApp has it.",
 		example: `["4915123456789@c.us","Hello"]`,
 		do: func(ctx context.Context, c *call) (any, error) {
-			return c.sendContent(ctx, arg[types.JID](c, 0), arg[string](c, 1), arg[sendOptions](c, 2))
+			return c.sendContent(ctx, arg[types.JID](c, 0), arg[content](c, 1), arg[sendOptions](c, 2))
 		},
 	},
 	{

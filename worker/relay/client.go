@@ -19,13 +19,13 @@ var clientRows = []row{
 		name: "sendMessage", class: "Client", result: "Message", need: needOnline, sends: true,
 		params: []param{
 			{name: "chatId", kind: kindChatID},
-			{name: "content", kind: kindContent, doc: "text; a text that starts with BEGIN:VCARD is sent as a contact"},
+			{name: "content", kind: kindContent, doc: "text, or a tagged Location, Poll or Contact, or an array of Contacts; a text that starts with BEGIN:VCARD is sent as a contact"},
 			{name: "options", kind: kindSendOptions, optional: true, doc: "quotedMessageId, mentions, groupMentions, sendSeen (true), parseVCards (true), ignoreQuoteErrors (true)"},
 		},
 		doc:     "Sends a message to a chat and returns it once WhatsApp has it.",
 		example: `["4915123456789@c.us","Hello"]`,
 		do: func(ctx context.Context, c *call) (any, error) {
-			return c.sendContent(ctx, arg[types.JID](c, 0), arg[string](c, 1), arg[sendOptions](c, 2))
+			return c.sendContent(ctx, arg[types.JID](c, 0), arg[content](c, 1), arg[sendOptions](c, 2))
 		},
 	},
 	{

@@ -15,10 +15,10 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// sendContent sends text as whatsapp-web.js' sendMessage does: the chat is
+// sendContent sends as whatsapp-web.js' sendMessage does: the chat is
 // marked as read first unless sendSeen is false, the quoted message is looked
 // up, mentions are put where phones look for them.
-func (c *call) sendContent(ctx context.Context, to types.JID, text string, options sendOptions) (any, error) {
+func (c *call) sendContent(ctx context.Context, to types.JID, what content, options sendOptions) (any, error) {
 	if sent, ok, err := c.alreadySent(ctx); err != nil {
 		return nil, err
 	} else if ok {
@@ -34,7 +34,11 @@ func (c *call) sendContent(ctx context.Context, to types.JID, text string, optio
 			c.Log.Warn().Err(err).Msg("chat could not be marked as read before sending")
 		}
 	}
-	return c.send(ctx, to, compose(text, options, info))
+	msg, err := what.message(ctx, c, options, info)
+	if err != nil {
+		return nil, err
+	}
+	return c.send(ctx, to, msg)
 }
 
 // compose builds the message. Plain text without context stays the plainest

@@ -16,42 +16,53 @@ import (
 // maxText is the longest text that WhatsApp's own clients send, in characters.
 const maxText = 65536
 
-// kindContent is MessageContent; the functions get a string.
+// kindContent is MessageContent; the functions get a content.
 var kindContent = kind{"string|object|array", readContent}
 
 func readContent(raw json.RawMessage, path string) (any, error) {
 	switch value.Kind(raw) {
 	case "string":
-		text, err := value.String(raw, path)
-		switch {
-		case err != nil:
+		t, err := readText(raw, path)
+		if err != nil {
 			return nil, err
-		case strings.TrimSpace(text) == "":
-			return nil, bad(path, "expected text that is not empty")
-		case utf8.RuneCountInString(text) > maxText:
-			return nil, bad(path, "expected at most %d characters", maxText)
 		}
-		return text, nil
+		return text(t.(string)), nil
 	case "object", "array":
-		return nil, notSent(path, contentName(raw))
+		return readTagged(raw, path)
 	}
 	return nil, bad(path, "expected text or a tagged object, got %s", value.Kind(raw))
 }
 
+func readText(raw json.RawMessage, path string) (any, error) {
+	text, err := value.String(raw, path)
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.TrimSpace(text) == "":
+		return nil, bad(path, "expected text that is not empty")
+	case utf8.RuneCountInString(text) > maxText:
+		return nil, bad(path, "expected at most %d characters", maxText)
+	}
+	return text, nil
+}
+
 // notSent answers for contents that whatsapp-web.js knows and this build does not send.
 func notSent(path, what string) error {
-	return fault.New(fault.Unimplemented, op, "%s: this build sends text only, not %s", path, what)
+	return fault.New(fault.Unimplemented, op, "%s: this build does not send %s", path, what)
 }
 
 // contentName names a kind of content by its tag or, as callers of old leave
 // the tag out, by its fields.
 func contentName(raw json.RawMessage) string {
-	if value.Kind(raw) == "array" {
-		return "several contacts"
-	}
 	switch tag := value.TypeTag(raw); tag {
 	case "MessageMedia", "Location", "Poll", "ScheduledEvent", "Contact", "Buttons", "List":
 		return tag
+	}
+	var people struct {
+		ID json.RawMessage `json:"id"`
+	}
+	if json.Unmarshal(raw, &people) == nil && value.Kind(people.ID) == "object" {
+		return "Contact"
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil {

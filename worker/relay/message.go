@@ -85,7 +85,7 @@ func reply(ctx context.Context, c *call) (any, error) {
 	if to.IsEmpty() {
 		to = record.Chat
 	}
-	return c.sendContent(ctx, to, arg[string](c, 1), options)
+	return c.sendContent(ctx, to, arg[content](c, 1), options)
 }
 
 // message looks up a message that a method is about.

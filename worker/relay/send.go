@@ -119,11 +119,18 @@ func (c *call) record(ctx context.Context, out inbound.Outgoing) (shape.Message,
 }
 
 func (c *call) recordOnce(ctx context.Context, out inbound.Outgoing) (shape.Message, error) {
-	change, ok, err := inbound.Sent(ctx, c.account(), c.cli.Store.LIDs, out)
+	change, ok, err := inbound.Sent(ctx, c.account(), directory{c.cli.Store.LIDs, c.cli}, out)
 	if err != nil || !ok {
 		return shape.Message{}, err
 	}
 	return c.Mirror.RecordSent(ctx, change)
+}
+
+// directory resolves ids and opens what is sealed with the secret of an earlier
+// message, such as an own vote.
+type directory struct {
+	inbound.IDs
+	inbound.Secrets
 }
 
 // account is whom the client speaks for. The mirror knows; whatsmeow's own

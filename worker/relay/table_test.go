@@ -134,8 +134,8 @@ func TestWhatThisBuildDoesNotDo(t *testing.T) {
 	for _, tc := range []struct{ method, params, words string }{
 		{"sendMessage", `["1@c.us",{"$type":"MessageMedia","mimetype":"image/png","data":"aGk="}]`, "MessageMedia"},
 		{"sendMessage", `["1@c.us",{"mimetype":"image/png","data":"aGk="}]`, "MessageMedia"},
-		{"sendMessage", `["1@c.us",{"latitude":1,"longitude":2}]`, "Location"},
-		{"sendMessage", `["1@c.us",["1@c.us"]]`, "several contacts"},
+		{"sendMessage", `["1@c.us",{"$type":"ScheduledEvent","name":"x","startTimeTs":1}]`, "ScheduledEvent"},
+		{"sendMessage", `["1@c.us",{"buttons":[]}]`, "Buttons"},
 		{"sendMessage", `["1@c.us",{}]`, "this object"},
 		{"sendMessage", `["1@c.us","caption",{"media":{"mimetype":"image/png"}}]`, "options.media"},
 		{"pupPage", `[]`, "there is no page"},

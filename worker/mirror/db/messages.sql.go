@@ -618,6 +618,75 @@ func (q *Queries) RevokeMessage(ctx context.Context, arg RevokeMessageParams) er
 	return err
 }
 
+const searchMessages = `-- name: SearchMessages :many
+select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id from messages m
+where m.instance_id = $1 and ($2::text = '' or m.chat = $2::text) and m.body ilike $3::text
+order by m.timestamp desc, m.position desc
+limit $5::int offset $4::int
+`
+
+type SearchMessagesParams struct {
+	InstanceID string
+	Chat       string
+	Pattern    string
+	Off        int32
+	Lim        int32
+}
+
+type SearchMessagesRow struct {
+	Message Message
+}
+
+// pattern is for like, its wildcards escaped by the caller.
+func (q *Queries) SearchMessages(ctx context.Context, arg SearchMessagesParams) ([]SearchMessagesRow, error) {
+	rows, err := q.db.Query(ctx, searchMessages,
+		arg.InstanceID,
+		arg.Chat,
+		arg.Pattern,
+		arg.Off,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SearchMessagesRow
+	for rows.Next() {
+		var i SearchMessagesRow
+		if err := rows.Scan(
+			&i.Message.InstanceID,
+			&i.Message.Chat,
+			&i.Message.ID,
+			&i.Message.FromMe,
+			&i.Message.Sender,
+			&i.Message.Timestamp,
+			&i.Message.Position,
+			&i.Message.Type,
+			&i.Message.Body,
+			&i.Message.Ack,
+			&i.Message.PushName,
+			&i.Message.Raw,
+			&i.Message.Starred,
+			&i.Message.HasReaction,
+			&i.Message.Broadcast,
+			&i.Message.History,
+			&i.Message.ServerID,
+			&i.Message.Recipients,
+			&i.Message.EditID,
+			&i.Message.EditedAt,
+			&i.Message.RevokedAt,
+			&i.Message.RevokeID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const setHasReaction = `-- name: SetHasReaction :exec
 update messages set has_reaction = exists (
     select 1 from reactions r where r.instance_id = messages.instance_id and r.chat = messages.chat

@@ -92,3 +92,10 @@ where m.instance_id = @instance_id and m.chat = @chat and not m.from_me
     select n.timestamp, n.position from messages n
     where n.instance_id = @instance_id and n.chat = @chat and n.id = any(@ids::text[])
     order by n.timestamp desc, n.position desc limit 1);
+
+-- name: SearchMessages :many
+-- pattern is for like, its wildcards escaped by the caller.
+select sqlc.embed(m) from messages m
+where m.instance_id = @instance_id and (sqlc.arg(chat)::text = '' or m.chat = sqlc.arg(chat)::text) and m.body ilike sqlc.arg(pattern)::text
+order by m.timestamp desc, m.position desc
+limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
