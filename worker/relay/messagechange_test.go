@@ -279,7 +279,9 @@ func TestWhatIsKnownOfAMessage(t *testing.T) {
 	if err := bob.Phone().MarkRead(r.ctx, r.me.PN(), types.EmptyJID, sent.ID.ID); err != nil {
 		t.Fatal(err)
 	}
-	await(r, "read receipt", func(e *events.Receipt) bool { return e.Type == types.ReceiptTypeRead && slices.Contains(e.MessageIDs, sent.ID.ID) })
+	await(r, "read receipt", func(e *events.Receipt) bool {
+		return e.Type == types.ReceiptTypeRead && slices.Contains(e.MessageIDs, sent.ID.ID)
+	})
 	if info := ask[*shape.MessageInfo](r, "Message.getInfo", sent.ID.Serialized); info == nil || len(info.Read) != 1 || info.Read[0].ID.Serialized != chat || info.ReadRemaining != 0 {
 		t.Errorf("info: %+v", info)
 	}

@@ -46,6 +46,7 @@ func rows() []row {
 		settingRows,
 		presenceRows,
 		labelRows,
+		contactRows, profileRows,
 		messageLookupRows, messageChangeRows,
 	} {
 		all = append(all, class...)

@@ -100,6 +100,7 @@ func (s *Server) register(number, pushName string, history phone.History) (*Acco
 		pn:     types.NewJID(number, types.DefaultUserServer),
 		lid:    types.NewJID(lid, types.HiddenUserServer),
 		seen:   time.Now(),
+		about:  "Hey there! I am using WhatsApp.", // what the apps set for a new account
 	}
 	a.phone = phone.New(phone.Config{PN: a.pn, LID: a.lid, PushName: pushName, Network: s, History: history})
 	s.byPN[number], s.byLID[lid] = a, a

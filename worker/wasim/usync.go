@@ -53,9 +53,6 @@ func (s *Server) usyncUser(account *Account, asked types.JID, protocols []waBina
 			account.mu.Lock()
 			about := account.about
 			account.mu.Unlock()
-			if about == "" {
-				about = "Hey there! I am using WhatsApp."
-			}
 			answers = append(answers, waBinary.Node{Tag: "status", Attrs: waBinary.Attrs{"t": time.Now().Unix()}, Content: []byte(about)})
 		case "picture":
 			account.mu.Lock()
