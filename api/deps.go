@@ -34,6 +34,7 @@ type Supervisor interface {
 	Status(id supervisor.ID) (supervisor.Status, bool)
 	Statuses() []supervisor.Status
 	Recovered() <-chan struct{}
+	Subscribe(id supervisor.ID) *supervisor.Subscription
 }
 
 // Store is what the API needs of the database; *store.Store is one. Errors are

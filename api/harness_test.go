@@ -105,6 +105,9 @@ type desk struct {
 	statuses  map[supervisor.ID]supervisor.Status
 	removed   []supervisor.ID
 	recovered chan struct{}
+
+	hub     supervisor.Hub
+	waiting chan supervisor.ID // told of everybody who begins to wait for a change
 }
 
 func (d *desk) Add(_ context.Context, id supervisor.ID) error {
@@ -171,6 +174,16 @@ func (d *desk) Statuses() []supervisor.Status {
 
 func (d *desk) Recovered() <-chan struct{} { return d.recovered }
 
+func (d *desk) Subscribe(id supervisor.ID) *supervisor.Subscription {
+	defer func() { // somebody waits now
+		select {
+		case d.waiting <- id:
+		default:
+		}
+	}()
+	return d.hub.Subscribe(id)
+}
+
 func (d *desk) set(id supervisor.ID, change func(*supervisor.Status)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -178,6 +191,7 @@ func (d *desk) set(id supervisor.ID, change func(*supervisor.Status)) {
 	st.ID = id
 	change(&st)
 	d.statuses[id] = st
+	d.hub.Publish(id)
 }
 
 // office is one server with its real database, its worker and its log.
@@ -217,7 +231,7 @@ func open(t *testing.T, change ...func(*api.Config, *api.Deps)) *office {
 func openOn(t *testing.T, st *store.Store, change ...func(*api.Config, *api.Deps)) *office {
 	t.Helper()
 	o := &office{t: t, store: st, worker: &scripted{}, log: &lines{}}
-	o.desk = &desk{store: o.store, client: serve(t, o.worker), statuses: map[supervisor.ID]supervisor.Status{}, recovered: make(chan struct{})}
+	o.desk = &desk{store: o.store, client: serve(t, o.worker), statuses: map[supervisor.ID]supervisor.Status{}, recovered: make(chan struct{}), waiting: make(chan supervisor.ID, 1)}
 	close(o.desk.recovered)
 	cfg := api.Config{Node: "test", AdminEmail: adminEmail, AdminPassword: adminPassword, SendsPerMinute: 20}
 	reg := prometheus.NewRegistry()

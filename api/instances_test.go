@@ -180,7 +180,7 @@ func TestQRInEveryForm(t *testing.T) {
 	o.want(http.StatusBadRequest, http.MethodGet, path+"?format=gif", key, nil)
 
 	show(&workerv1.Link{State: workerv1.LinkState_LINK_STATE_PAIRING, Qr: qrText, QrExpiresAt: timestamppb.New(time.Now().Add(-time.Second))})
-	if a := o.want(http.StatusNotFound, http.MethodGet, path, key, nil); a.str("code") != "qr_not_ready" || a.header.Get("Retry-After") != "1" {
+	if a := o.want(http.StatusNotFound, http.MethodGet, path+"?wait=0", key, nil); a.str("code") != "qr_not_ready" || a.header.Get("Retry-After") != "1" {
 		t.Errorf("expired: %s", a.raw)
 	}
 	asked := 0
@@ -224,6 +224,41 @@ func TestPairingCode(t *testing.T) {
 	for _, bad := range []any{"", "12", "0151123456", "49151123456789012", "49x5112345678", 4915112345678, nil} {
 		if a := ask(bad); a.status != http.StatusBadRequest || a.str("field") != "phoneNumber" {
 			t.Errorf("%v: %d %s", bad, a.status, a.raw)
+		}
+	}
+}
+
+// A script asks for the code right after the start.
+func TestACodeThatIsBeingMadeIsWaitedFor(t *testing.T) {
+	o := open(t)
+	id, key := o.instance(o.token)
+	state := func(to supervisor.State, link *workerv1.Link) {
+		o.desk.set(supervisor.ID(id), func(st *supervisor.Status) { st.State, st.Link = to, link })
+	}
+	path := "/api/instances/" + id
+	o.worker.pair = func(*workerv1.PairRequest) (*workerv1.PairResponse, error) {
+		return &workerv1.PairResponse{Code: "ABCD-EFGH", ExpiresAt: timestamppb.Now()}, nil
+	}
+	for _, tc := range []struct {
+		method, path string
+		body         any
+		want         string
+	}{
+		{http.MethodGet, path + "/qr?wait=30", nil, qrText},
+		{http.MethodPost, path + "/pairing-code", map[string]any{"phoneNumber": "4915112345678"}, "ABCD-EFGH"},
+	} {
+		state(supervisor.Starting, nil)
+		select { // of the case before
+		case <-o.desk.waiting:
+		default:
+		}
+		came := make(chan answer, 1)
+		go func() { came <- o.do(tc.method, tc.path, key, tc.body) }()
+		<-o.desk.waiting
+		state(supervisor.Running, &workerv1.Link{State: workerv1.LinkState_LINK_STATE_CONNECTING})
+		state(supervisor.Running, &workerv1.Link{State: workerv1.LinkState_LINK_STATE_PAIRING, Qr: qrText})
+		if a := <-came; a.status != http.StatusOK || !strings.Contains(string(a.raw), tc.want) {
+			t.Errorf("%s: %d %s", tc.path, a.status, a.raw)
 		}
 	}
 }

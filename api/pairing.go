@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -12,6 +13,11 @@ import (
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
+)
+
+const (
+	codeSoon    = "qr_not_ready"
+	pairingWait = 10 * time.Second // for a worker that is starting, before it is asked for a code
 )
 
 // qrScale is pixels to the module: about 400 pixels for WhatsApp's codes.
@@ -27,7 +33,7 @@ type QRView struct {
 
 func (s *Server) pairingRoutes() {
 	code := instanceOp("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
-	code.Description = "404 with the reason when there is none to show. When the codes ran out unread, asking makes new ones."
+	code.Description = "404 with the reason when there is none to show. When the codes ran out unread, asking makes new ones. A code that is being made is waited for."
 	code.Responses = map[string]*huma.Response{"200": {Description: "The code, in the form asked for", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(typeOf[QRView](), true, "QRView")},
 		"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
@@ -46,12 +52,17 @@ type qrOutput struct {
 func (s *Server) getQR(ctx context.Context, in *struct {
 	InstancePath
 	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: the bare picture; text: for a terminal"`
+	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"Most seconds to wait for a code that is being made"`
 }) (*qrOutput, error) {
 	row, err := s.instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	st, err := s.pairable(ctx, row.ID)
+	var st supervisor.Status
+	err = s.settled(ctx, row.ID, time.Duration(in.Wait)*time.Second, func() (err error) {
+		st, err = s.pairable(ctx, row.ID)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +99,7 @@ func (s *Server) pairable(ctx context.Context, id supervisor.ID) (supervisor.Sta
 	none := func(code, msg string) error {
 		return &fault.Error{Kind: fault.NotFound, Op: op, Code: code, Msg: msg}
 	}
-	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: "qr_not_ready", Msg: "the code is being made; ask again in a moment", RetryAfter: time.Second}
+	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: codeSoon, Msg: "the code is being made; ask again in a moment", RetryAfter: time.Second}
 	st, ok := s.supervisor.Status(id)
 	if showsQR(st) {
 		return st, nil
@@ -134,6 +145,35 @@ func showsQR(st supervisor.Status) bool {
 	return st.State == supervisor.Running && st.Link.GetQr() != "" && (exp == nil || exp.AsTime().After(time.Now()))
 }
 
+// settled tries until the answer is no longer "soon": whenever the instance's
+// status changed, and as often as the answer says, for at most wait. A script
+// that starts an instance and asks for its code in the next line gets it.
+func (s *Server) settled(ctx context.Context, id supervisor.ID, wait time.Duration, try func() error) error {
+	changes := s.supervisor.Subscribe(id)
+	defer changes.Close()
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	for {
+		err := try()
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.Starting && f.Code != codeSoon {
+			return err
+		}
+		again := time.NewTimer(max(f.RetryAfter, time.Second))
+		select {
+		case <-changes.C():
+		case <-again.C:
+		case <-deadline.C:
+			again.Stop()
+			return err
+		case <-ctx.Done():
+			again.Stop()
+			return err
+		}
+		again.Stop()
+	}
+}
+
 type pairingCodeOutput struct {
 	Body struct {
 		Code      string     `json:"code" example:"ABCD-EFGH"`
@@ -156,12 +196,16 @@ func (s *Server) pairingCode(ctx context.Context, in *struct {
 	if !ok {
 		return nil, fault.Bad("api.pairingCode", "phoneNumber", "phoneNumber: needs 7 to 15 digits, beginning with the country code")
 	}
-	worker, err := s.worker(ctx, row.ID)
+	var answer *workerv1.PairResponse
+	err = s.settled(ctx, row.ID, pairingWait, func() error {
+		worker, err := s.worker(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		answer, err = worker.Pair(ctx, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
+		return fault.FromGRPC("worker.Pair", err)
+	})
 	if err != nil {
-		return nil, err
-	}
-	answer, err := worker.Pair(ctx, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
-	if err = fault.FromGRPC("worker.Pair", err); err != nil {
 		return nil, err
 	}
 	out := &pairingCodeOutput{}

@@ -51,6 +51,9 @@ type Webhook struct {
 }
 
 func show(e store.Endpoint) Webhook {
+	if e.Headers == nil {
+		e.Headers = map[string]string{} // an object for clients, always
+	}
 	return Webhook{
 		ID: e.ID, Instance: e.Instance, URL: e.URL, Events: append([]string{}, e.Events...), Headers: e.Headers, Enabled: e.Enabled,
 		Cursor: e.Cursor, Delivered: e.Delivered, LastError: e.LastError, LastDeliveredAt: e.LastDeliveredAt,

@@ -119,6 +119,15 @@ func at(m map[string]any, path string) any {
 	return v
 }
 
+func TestAWebhookWithoutHeadersShowsNone(t *testing.T) {
+	t.Parallel()
+	o, hook := newOffice(t), newReceiver(t)
+	made := o.do(http.StatusCreated, "POST", "/api/instances/"+string(instance)+"/webhooks", o.admin, map[string]any{"url": hook.URL})
+	if headers, ok := at(made, "webhook.headers").(map[string]any); !ok || len(headers) != 0 {
+		t.Errorf("headers: %v", at(made, "webhook.headers"))
+	}
+}
+
 func TestWebhooksAreManaged(t *testing.T) {
 	t.Parallel()
 	o, hook := newOffice(t), newReceiver(t)

@@ -177,6 +177,9 @@ func (desk) Statuses() []supervisor.Status { return nil }
 func (desk) Worker(context.Context, supervisor.ID) (workerv1.WorkerClient, error) {
 	return local{}, nil
 }
+func (desk) Subscribe(id supervisor.ID) *supervisor.Subscription {
+	return new(supervisor.Hub).Subscribe(id)
+}
 func (desk) Recovered() <-chan struct{} {
 	done := make(chan struct{})
 	close(done)
