@@ -44,7 +44,11 @@ func (s *service) Watch(_ *workerv1.WatchRequest, stream workerv1.Worker_WatchSe
 
 func (s *service) Call(ctx context.Context, req *workerv1.CallRequest) (*workerv1.CallResponse, error) {
 	s.core.idle.touch()
-	result, err := s.table.Call(ctx, req.GetMethod(), json.RawMessage(req.GetParams()), req.GetMessageId())
+	call := s.table.Call
+	if req.GetFirst() {
+		call = s.table.CallFirst
+	}
+	result, err := call(ctx, req.GetMethod(), json.RawMessage(req.GetParams()), req.GetMessageId())
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (t *Table) away() error {
 	case workerv1.LinkState_LINK_STATE_REFUSED:
 		f := fault.New(fault.Offline, op, "WhatsApp does not let this account connect: %s", link.GetReason())
 		f.Code = link.GetReason()
+		if until := link.GetUntil(); until.IsValid() {
+			f.RetryAfter = max(0, time.Until(until.AsTime()))
+		}
 		return f
 	}
 	f := fault.New(fault.Offline, op, "the account is not connected to WhatsApp at the moment")

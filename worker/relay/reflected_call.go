@@ -20,7 +20,7 @@ import (
 )
 
 // callReflected runs a method of whatsmeow with decoded parameters.
-func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.RawMessage, messageID string) (json.RawMessage, error) {
+func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.RawMessage, c *call) (json.RawMessage, error) {
 	if m.reason != "" {
 		return nil, fault.New(fault.Unimplemented, op, "%s%s cannot be called from outside: %s", familyPrefix, m.name, m.reason)
 	}
@@ -38,9 +38,10 @@ func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.Raw
 	if cli == nil {
 		return nil, t.away()
 	}
+	c.cli = cli
 	fn := reflect.ValueOf(cli).Method(m.index)
 	if replace, ok := replaced[m.name]; ok {
-		fn = reflect.ValueOf(replace(&call{Table: t, cli: cli, messageID: messageID}))
+		fn = reflect.ValueOf(replace(c))
 	}
 	if m.takesContext {
 		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)

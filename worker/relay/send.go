@@ -30,7 +30,7 @@ func (c *call) send(ctx context.Context, to types.JID, msg *waE2E.Message) (shap
 // alreadySent finds the message of an earlier call with the same message id, so
 // that a retry does not send twice.
 func (c *call) alreadySent(ctx context.Context) (mirror.Record, bool, error) {
-	if c.messageID == "" {
+	if c.messageID == "" || c.first {
 		return mirror.Record{}, false, nil
 	}
 	record, err := c.Mirror.Message(ctx, c.messageID)

@@ -55,6 +55,7 @@ type call struct {
 	cli       *whatsmeow.Client // nil for methods that need none
 	args      []any             // nil where an optional parameter was left out
 	messageID string            // WhatsApp id to use for a send; empty: generate one
+	first     bool              // no earlier call had this messageID
 }
 
 // arg returns a parameter as the type that its row promises, and the zero value
@@ -68,7 +69,17 @@ func arg[T any](c *call, i int) T {
 // the answer a JSON value. With a messageID, a sending method uses it as
 // WhatsApp's id, and a second call with the same one does not send twice. Every
 // error is a *fault.Error; a panic inside is recovered and becomes one.
-func (t *Table) Call(ctx context.Context, method string, params json.RawMessage, messageID string) (result json.RawMessage, err error) {
+func (t *Table) Call(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error) {
+	return t.run(ctx, method, params, &call{Table: t, messageID: messageID})
+}
+
+// CallFirst is Call under a messageID that no earlier call had, so that there
+// is no need to look whether it was sent.
+func (t *Table) CallFirst(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error) {
+	return t.run(ctx, method, params, &call{Table: t, messageID: messageID, first: true})
+}
+
+func (t *Table) run(ctx context.Context, method string, params json.RawMessage, c *call) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may quote parameters; its stack does not.
@@ -86,28 +97,28 @@ func (t *Table) Call(ctx context.Context, method string, params json.RawMessage,
 	if err != nil {
 		return nil, err
 	}
-	if messageID != "" && !plainMessageID(messageID) {
+	if c.messageID != "" && !plainMessageID(c.messageID) {
 		return nil, fault.Bad(op, "message_id", "expected 8 to 64 letters and digits")
 	}
 	if r, ok := rowsByName()[method]; ok {
-		return t.callRow(ctx, r, list, messageID)
+		return t.callRow(ctx, r, list, c)
 	}
 	if name, ok := strings.CutPrefix(method, familyPrefix); ok {
 		if m, ok := reflectedByName()[name]; ok {
-			return t.callReflected(ctx, m, list, messageID)
+			return t.callReflected(ctx, m, list, c)
 		}
 	}
 	return nil, unknownMethod(method)
 }
 
-func (t *Table) callRow(ctx context.Context, r *row, list []json.RawMessage, messageID string) (json.RawMessage, error) {
+func (t *Table) callRow(ctx context.Context, r *row, list []json.RawMessage, c *call) (json.RawMessage, error) {
 	if r.impossible != "" {
 		return nil, fault.New(fault.Unimplemented, op, "%s is impossible without a browser: %s", r.name, r.impossible)
 	}
 	if err := checkCount(r.name, r.params, len(list)); err != nil {
 		return nil, err
 	}
-	c := &call{Table: t, args: make([]any, len(r.params)), messageID: messageID}
+	c.args = make([]any, len(r.params))
 	for i, raw := range list {
 		v, err := r.params[i].read(raw, fmt.Sprintf("params[%d]", i))
 		if err != nil {

@@ -630,6 +630,7 @@ type CallRequest struct {
 	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
 	Params        []byte                 `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"`                        // JSON array
 	MessageId     string                 `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"` // WhatsApp message id to use for a send, so that a retry cannot send twice
+	First         bool                   `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`                         // no earlier call had this message_id: the worker need not look whether it was sent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -683,6 +684,13 @@ func (x *CallRequest) GetMessageId() string {
 		return x.MessageId
 	}
 	return ""
+}
+
+func (x *CallRequest) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
 }
 
 type CallResponse struct {
@@ -1282,12 +1290,13 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\fWatchRequest\"Q\n" +
 	"\rWatchResponse\x12#\n" +
 	"\x04link\x18\x01 \x01(\v2\x0f.worker.v1.LinkR\x04link\x12\x1b\n" +
-	"\tfeed_head\x18\x02 \x01(\x04R\bfeedHead\"\\\n" +
+	"\tfeed_head\x18\x02 \x01(\x04R\bfeedHead\"r\n" +
 	"\vCallRequest\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x16\n" +
 	"\x06params\x18\x02 \x01(\fR\x06params\x12\x1d\n" +
 	"\n" +
-	"message_id\x18\x03 \x01(\tR\tmessageId\"&\n" +
+	"message_id\x18\x03 \x01(\tR\tmessageId\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\"&\n" +
 	"\fCallResponse\x12\x16\n" +
 	"\x06result\x18\x01 \x01(\fR\x06result\"\r\n" +
 	"\vPingRequest\"\xc3\x01\n" +

@@ -66,6 +66,30 @@ type RefreshToken struct {
 	RevokedAt *time.Time
 }
 
+type Send struct {
+	InstanceID string
+	Key        string
+	Method     string
+	Digest     []byte
+	MessageID  string
+	State      string
+	Params     json.RawMessage
+	Result     json.RawMessage
+	ErrorCode  string
+	Error      string
+	Attempts   int
+	SendAt     *time.Time
+	Position   int64
+	CreatedAt  time.Time
+	EndedAt    *time.Time
+}
+
+type SendPause struct {
+	InstanceID string
+	Until      time.Time
+	Reason     string
+}
+
 type User struct {
 	ID           string
 	Email        string

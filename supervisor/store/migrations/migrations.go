@@ -11,6 +11,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver "pgx", the only kind goose takes
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/rivermigrate"
 )
 
 //go:embed *.sql
@@ -36,7 +38,7 @@ func Up(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("make migration lock: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker), goose.WithGoMigrations(river()))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -44,4 +46,29 @@ func Up(ctx context.Context, url string) error {
 		return fmt.Errorf("apply migrations: %w", err)
 	}
 	return nil
+}
+
+// River's tables at the version that the pinned River needs. A River that needs
+// more gets a migration of its own.
+const (
+	riverMigration = 11
+	riverTables    = 8
+)
+
+// river brings River's tables as one of our migrations, so that they come under
+// the same lock and in the same order.
+func river() *goose.Migration {
+	to := func(direction rivermigrate.Direction, version int) func(context.Context, *sql.Tx) error {
+		return func(ctx context.Context, tx *sql.Tx) error {
+			m, err := rivermigrate.New(riverdatabasesql.New(nil), nil)
+			if err != nil {
+				return err
+			}
+			_, err = m.MigrateTx(ctx, tx, direction, &rivermigrate.MigrateOpts{TargetVersion: version})
+			return err
+		}
+	}
+	return goose.NewGoMigration(riverMigration,
+		&goose.GoFunc{RunTx: to(rivermigrate.DirectionUp, riverTables)},
+		&goose.GoFunc{RunTx: to(rivermigrate.DirectionDown, -1)})
 }

@@ -1,0 +1,65 @@
+-- name: InsertSend :one
+insert into sends (instance_id, key, method, digest, message_id, state, params, send_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (instance_id, key) do nothing
+returning *;
+
+-- name: Send :one
+select * from sends where instance_id = $1 and key = $2;
+
+-- name: Sends :many
+select * from sends
+where instance_id = $1 and (sqlc.arg(state)::text = '' or state = sqlc.arg(state)::text)
+order by position desc offset sqlc.arg(off)::int limit sqlc.arg(lim)::int;
+
+-- name: CountSends :one
+select count(*)::int from sends where instance_id = $1 and (sqlc.arg(state)::text = '' or state = sqlc.arg(state)::text);
+
+-- name: CountQueued :one
+select count(*)::int from sends where instance_id = $1 and state = 'queued';
+
+-- name: QueueHead :one
+select * from sends where instance_id = $1 and state = 'queued' order by send_at, position limit 1;
+
+-- name: QueuedInstances :many
+select instance_id, min(send_at)::timestamptz as first from sends where state = 'queued' group by instance_id;
+
+-- name: MarkSend :execrows
+update sends
+set state = sqlc.arg(state), error_code = sqlc.arg(error_code), error = sqlc.arg(error),
+    result = sqlc.narg(result), attempts = attempts + sqlc.arg(tried)::int, ended_at = sqlc.narg(ended_at),
+    params = case when sqlc.narg(ended_at)::timestamptz is null then params end
+where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state in ('running', 'queued', 'unknown', 'failed');
+
+-- name: CancelSend :execrows
+update sends set state = 'cancelled', ended_at = sqlc.arg(now)::timestamptz, params = null
+where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state = 'queued' and attempts = 0;
+
+-- name: RemoveSend :exec
+delete from sends where instance_id = $1 and key = $2 and state = 'running';
+
+-- name: PruneSends :execrows
+delete from sends where (ended_at < sqlc.arg(before)) or (state in ('running', 'unknown') and created_at < sqlc.arg(before));
+
+-- name: OwnMessage :one
+-- Whether the mirror holds an own message of that id: then it was sent.
+select exists (select 1 from messages where instance_id = $1 and id = $2 and from_me);
+
+-- name: SetPause :exec
+insert into send_pauses (instance_id, until, reason) values ($1, $2, $3)
+on conflict (instance_id) do update set until = excluded.until, reason = excluded.reason;
+
+-- name: Pause :one
+select * from send_pauses where instance_id = $1;
+
+-- name: EndPause :execrows
+delete from send_pauses where instance_id = $1;
+
+-- name: RaiseHead :one
+insert into feeds (instance_id, head) values ($1, 1)
+on conflict (instance_id) do update set head = feeds.head + 1
+returning head;
+
+
+-- name: AddEvent :exec
+insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, $2, $3, $4, $5, $6, $7);
