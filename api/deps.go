@@ -44,6 +44,7 @@ type Store interface {
 	sessions
 	instances
 	keys
+	sends
 	Ping(ctx context.Context) error
 	// SettingOrCreate returns the kept value of key; the first caller's make wins.
 	SettingOrCreate(ctx context.Context, key string, make func() ([]byte, error)) ([]byte, error)
@@ -90,4 +91,14 @@ type keys interface {
 	Keys(ctx context.Context, instance supervisor.ID) ([]store.APIKey, error)
 	RevokeKey(ctx context.Context, instance supervisor.ID, id string, now time.Time) error
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
+}
+
+type sends interface {
+	BeginSend(ctx context.Context, send store.Send) (known store.Send, fresh bool, err error)
+	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
+	ForgetSend(ctx context.Context, instance supervisor.ID, key string) error
+	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
+	Sends(ctx context.Context, instance supervisor.ID, state store.SendState, offset, limit int) ([]store.Send, int, error)
+	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
+	PruneSends(ctx context.Context, before time.Time) (int, error)
 }

@@ -20,7 +20,7 @@ type Failure struct {
 	Method    string         `json:"method"`
 	Error     string         `json:"error" doc:"One sentence for people"`
 	Code      string         `json:"code" doc:"Machine-readable" example:"invalid"`
-	Details   map[string]any `json:"details" doc:"field: the parameter that is wrong; suggestions: methods with a similar name; retryAfter: seconds; requestId"`
+	Details   map[string]any `json:"details" doc:"field: the parameter that is wrong; suggestions: methods with a similar name; retryAfter: seconds; idempotencyKey: of a send whose end was not seen, to ask for it and to repeat it safely; requestId"`
 	Timestamp string         `json:"timestamp" format:"date-time"`
 }
 
@@ -38,6 +38,9 @@ type Success struct {
 func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.RawMessage) error {
 	if len(result) == 0 {
 		result = json.RawMessage("null")
+	}
+	if traceOf(c.Request().Context()).replayed {
+		c.Response().Header().Set(headerReplayed, "true")
 	}
 	// The id and the catalog's names need no escaping.
 	const around = len(`{"success":true,"instanceId":"","method":"","result":,"timestamp":""}`) + len(stamp) + 1
@@ -60,6 +63,9 @@ func (s *Server) writeFailure(c echo.Context, p *Problem) {
 	details := map[string]any{"requestId": t.id}
 	if p.Field != "" {
 		details["field"] = p.Field
+	}
+	if t.sendKey != "" {
+		details["idempotencyKey"] = t.sendKey
 	}
 	if len(p.suggestions) > 0 {
 		details["suggestions"] = p.suggestions

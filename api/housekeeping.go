@@ -29,6 +29,9 @@ func (s *Server) tidy(ctx context.Context) error {
 		if _, err := s.store.PruneRefreshTokens(ctx, now()); err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Msg("expired refresh tokens are not removed")
 		}
+		if _, err := s.store.PruneSends(ctx, now().Add(-sendsKept)); err != nil && ctx.Err() == nil {
+			s.log.Warn().Err(err).Msg("old sends are not removed")
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

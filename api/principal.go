@@ -13,6 +13,7 @@ import (
 const (
 	headerKey         = "X-API-Key"
 	headerIdempotency = "Idempotency-Key"
+	headerReplayed    = "Idempotency-Replayed" // "true": the answer of an earlier request
 
 	roleUser       = "user"
 	roleAdmin      = "admin"

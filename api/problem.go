@@ -49,6 +49,7 @@ type Problem struct {
 	Code      string    `json:"code" doc:"Machine-readable; never changes for the same cause" example:"invalid"`
 	Field     string    `json:"field,omitempty" doc:"The part of the request that is wrong" example:"name"`
 	Errors    []Culprit `json:"errors,omitempty" doc:"All parts that are wrong, when there are several or they were checked against the schema"`
+	SendKey   string    `json:"idempotencyKey,omitempty" doc:"Of a send whose end was not seen: to ask for it and to repeat it safely"`
 	RequestID string    `json:"requestId,omitempty" doc:"Also in X-Request-ID and in the server's log"`
 
 	retryAfter  time.Duration
@@ -102,8 +103,8 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 		p.RequestID = traceOf(ctx).id
 		return p
 	}
-	var f *fault.Error
-	if !errors.As(err, &f) {
+	f, ok := faultOf(err)
+	if !ok {
 		switch {
 		case errors.Is(err, context.Canceled):
 			return &Problem{Type: "about:blank", Status: statusClientGone, Title: "Client Closed Request", Detail: "the request was cancelled", Code: "cancelled", RequestID: traceOf(ctx).id}
@@ -117,7 +118,7 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: f.Msg, Code: f.Code, Field: f.Field, RequestID: traceOf(ctx).id, retryAfter: f.RetryAfter}
+	p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: f.Msg, Code: f.Code, Field: f.Field, SendKey: traceOf(ctx).sendKey, RequestID: traceOf(ctx).id, retryAfter: f.RetryAfter}
 	if p.Code == "" {
 		p.Code = string(f.Kind)
 	}
@@ -140,6 +141,11 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("request needs what is away")
 	}
 	return p
+}
+
+func faultOf(err error) (*fault.Error, bool) {
+	var f *fault.Error
+	return f, errors.As(err, &f)
 }
 
 var speakProblem sync.Once

@@ -47,8 +47,8 @@ func TestCallGoesThroughUnopened(t *testing.T) {
 		}
 	}
 	for _, call := range o.worker.seen() {
-		if string(call.GetParams()) != params || call.GetMessageId() != "" {
-			t.Errorf("the worker got %s, id %q", call.GetParams(), call.GetMessageId())
+		if string(call.GetParams()) != params || !regexp.MustCompile(`^3EB0[0-9A-F]{18}$`).MatchString(call.GetMessageId()) || !call.GetFirst() {
+			t.Errorf("the worker got %s, id %q, first %t", call.GetParams(), call.GetMessageId(), call.GetFirst())
 		}
 	}
 }

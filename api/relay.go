@@ -2,12 +2,8 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,48 +14,22 @@ import (
 )
 
 // relay carries one call with checked parameters to the worker of the instance
-// and back, unopened. A send takes its turn in the instance's rate first, and
-// gives it back when nothing can have been sent.
+// and back, unopened.
 func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method, params json.RawMessage, idempotency string) (json.RawMessage, error) {
-	const op = "api.relay"
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
-	request := &workerv1.CallRequest{Method: m.Name, Params: params}
-	undo := func() {}
 	if m.Sends {
-		if len(idempotency) > 255 {
-			return nil, fault.Bad(op, headerIdempotency, "%s: is longer than 255 characters", headerIdempotency)
-		}
-		if idempotency != "" {
-			request.MessageId = messageID(string(in.ID), m.Name, idempotency)
-		}
-		var wait time.Duration
-		if undo, wait = s.sends.take(in.ID, in.SendsPerMinute, time.Now()); wait > 0 {
-			return nil, &fault.Error{Kind: fault.RateLimited, Op: op, Code: "send_rate", Msg: "the instance sends as many messages a minute as it may", RetryAfter: wait}
-		}
+		return s.sendOnce(ctx, in, m, params, idempotency)
 	}
 	worker, err := s.worker(ctx, in.ID)
 	if err != nil {
-		undo()
 		return nil, err
 	}
-	answer, err := worker.Call(ctx, request)
+	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params})
 	if err = fault.FromGRPC("worker.Call", err); err != nil {
-		switch fault.KindOf(err) {
-		case fault.Invalid, fault.NotFound, fault.Conflict, fault.Unpaired, fault.Unimplemented, fault.TooLarge:
-			undo()
-		}
 		return nil, err
 	}
 	return answer.GetResult(), nil
-}
-
-// messageID derives the WhatsApp id of a send from the client's idempotency
-// key, in the form whatsmeow gives its own ids (3EB0 and 18 hex digits), so
-// that a repeated request is the same message for the worker and for WhatsApp.
-func messageID(instance, method, key string) string {
-	sum := sha256.Sum256([]byte(instance + "\x00" + method + "\x00" + key))
-	return "3EB0" + strings.ToUpper(hex.EncodeToString(sum[:9]))
 }
 
 // call is relay for the management routes that are one method in other words.

@@ -37,6 +37,7 @@ type Server struct {
 	logins    *throttle
 	keyring   *keyring
 	sends     *sendLimits
+	underway  underway
 	metrics   *metrics
 	began     time.Time
 
@@ -80,6 +81,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.pairingRoutes()
 	s.keyRoutes()
 	s.relayRoutes()
+	s.sendRoutes()
 	s.insightRoutes()
 	s.healthRoutes()
 	s.proxyRoutes()
@@ -161,7 +163,7 @@ func (s *Server) newEcho() *echo.Echo {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.cfg.CORSOrigins,
 			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, headerKey, headerIdempotency, "Last-Event-ID"},
-			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter},
+			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, headerReplayed},
 		}))
 	}
 	e.Use(s.inspected)

@@ -24,6 +24,8 @@ type trace struct {
 	user     string
 	method   string // of the proxy
 	code     string // of a failure
+	sendKey  string // under which a failed send can be asked for and repeated
+	replayed bool   // the answer is that of an earlier request with the same key
 	body     []byte // read and looked at, nil when there was none
 }
 

@@ -58,7 +58,7 @@ func (q *Queries) CancelSend(ctx context.Context, arg CancelSendParams) (int64, 
 }
 
 const countQueued = `-- name: CountQueued :one
-select count(*)::int from sends where instance_id = $1 and state = 'queued'
+select count(*)::int from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running')
 `
 
 func (q *Queries) CountQueued(ctx context.Context, instanceID string) (int, error) {
@@ -213,7 +213,7 @@ func (q *Queries) Pause(ctx context.Context, instanceID string) (SendPause, erro
 }
 
 const pruneSends = `-- name: PruneSends :execrows
-delete from sends where (ended_at < $1) or (state in ('running', 'unknown') and created_at < $1)
+delete from sends where (ended_at < $1) or (state in ('running', 'unknown') and send_at is null and created_at < $1)
 `
 
 func (q *Queries) PruneSends(ctx context.Context, before *time.Time) (int64, error) {
@@ -225,9 +225,10 @@ func (q *Queries) PruneSends(ctx context.Context, before *time.Time) (int64, err
 }
 
 const queueHead = `-- name: QueueHead :one
-select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends where instance_id = $1 and state = 'queued' order by send_at, position limit 1
+select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running') order by send_at, position limit 1
 `
 
+// A running one was interrupted: nobody else works on this queue.
 func (q *Queries) QueueHead(ctx context.Context, instanceID string) (Send, error) {
 	row := q.db.QueryRow(ctx, queueHead, instanceID)
 	var i Send
@@ -252,7 +253,7 @@ func (q *Queries) QueueHead(ctx context.Context, instanceID string) (Send, error
 }
 
 const queuedInstances = `-- name: QueuedInstances :many
-select instance_id, min(send_at)::timestamptz as first from sends where state = 'queued' group by instance_id
+select instance_id, min(send_at)::timestamptz as first from sends where send_at is not null and state in ('queued', 'running') group by instance_id
 `
 
 type QueuedInstancesRow struct {

@@ -20,7 +20,7 @@ create table sends (
     ended_at    timestamptz,                 -- sent, failed or cancelled
     primary key (instance_id, key)
 );
-create index sends_queue on sends (instance_id, send_at, position) where state = 'queued';
+create index sends_queue on sends (instance_id, send_at, position) where send_at is not null and state in ('queued', 'running');
 create index sends_ended on sends (ended_at) where ended_at is not null;
 
 -- Until when an instance's queue rests, as WhatsApp asked for.

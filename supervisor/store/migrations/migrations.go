@@ -56,19 +56,20 @@ const (
 )
 
 // river brings River's tables as one of our migrations, so that they come under
-// the same lock and in the same order.
+// the same lock and in the same order. Not in one transaction: a value added to
+// an enum can be used after its commit only. River knows how far it came.
 func river() *goose.Migration {
-	to := func(direction rivermigrate.Direction, version int) func(context.Context, *sql.Tx) error {
-		return func(ctx context.Context, tx *sql.Tx) error {
-			m, err := rivermigrate.New(riverdatabasesql.New(nil), nil)
+	to := func(direction rivermigrate.Direction, version int) func(context.Context, *sql.DB) error {
+		return func(ctx context.Context, db *sql.DB) error {
+			m, err := rivermigrate.New(riverdatabasesql.New(db), nil)
 			if err != nil {
 				return err
 			}
-			_, err = m.MigrateTx(ctx, tx, direction, &rivermigrate.MigrateOpts{TargetVersion: version})
+			_, err = m.Migrate(ctx, direction, &rivermigrate.MigrateOpts{TargetVersion: version})
 			return err
 		}
 	}
 	return goose.NewGoMigration(riverMigration,
-		&goose.GoFunc{RunTx: to(rivermigrate.DirectionUp, riverTables)},
-		&goose.GoFunc{RunTx: to(rivermigrate.DirectionDown, -1)})
+		&goose.GoFunc{RunDB: to(rivermigrate.DirectionUp, riverTables)},
+		&goose.GoFunc{RunDB: to(rivermigrate.DirectionDown, -1)})
 }

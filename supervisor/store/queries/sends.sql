@@ -16,13 +16,14 @@ order by position desc offset sqlc.arg(off)::int limit sqlc.arg(lim)::int;
 select count(*)::int from sends where instance_id = $1 and (sqlc.arg(state)::text = '' or state = sqlc.arg(state)::text);
 
 -- name: CountQueued :one
-select count(*)::int from sends where instance_id = $1 and state = 'queued';
+select count(*)::int from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running');
 
 -- name: QueueHead :one
-select * from sends where instance_id = $1 and state = 'queued' order by send_at, position limit 1;
+-- A running one was interrupted: nobody else works on this queue.
+select * from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running') order by send_at, position limit 1;
 
 -- name: QueuedInstances :many
-select instance_id, min(send_at)::timestamptz as first from sends where state = 'queued' group by instance_id;
+select instance_id, min(send_at)::timestamptz as first from sends where send_at is not null and state in ('queued', 'running') group by instance_id;
 
 -- name: MarkSend :execrows
 update sends
@@ -39,7 +40,7 @@ where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state = 'q
 delete from sends where instance_id = $1 and key = $2 and state = 'running';
 
 -- name: PruneSends :execrows
-delete from sends where (ended_at < sqlc.arg(before)) or (state in ('running', 'unknown') and created_at < sqlc.arg(before));
+delete from sends where (ended_at < sqlc.arg(before)) or (state in ('running', 'unknown') and send_at is null and created_at < sqlc.arg(before));
 
 -- name: OwnMessage :one
 -- Whether the mirror holds an own message of that id: then it was sent.
