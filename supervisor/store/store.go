@@ -76,6 +76,10 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 // Close closes all connections, after the calls in progress have returned.
 func (s *Store) Close() { s.pool.Close() }
 
+// Pool returns the store's connections, for those who keep tables of their own
+// beside ours.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
 // Ping returns nil when the database answers.
 func (s *Store) Ping(ctx context.Context) error { return failure("store.Ping", s.pool.Ping(ctx)) }
 
