@@ -2,11 +2,15 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -64,6 +68,42 @@ func (m *Mount) Visible(ctx context.Context) (ownerID string, err error) {
 // Audit records what the request's principal did. A failure is logged, not returned.
 func (m *Mount) Audit(ctx context.Context, action, target string, detail map[string]any) {
 	m.s.audit(ctx, action, target, detail)
+}
+
+// CheckSend holds a call that is to be made later against the catalog: it is a
+// method that sends, and its parameters have the right form. It returns them.
+func (m *Mount) CheckSend(method string, params json.RawMessage) (json.RawMessage, error) {
+	known, err := m.s.method(http.MethodPost, method)
+	if err != nil {
+		return nil, err
+	}
+	if !known.Sends {
+		return nil, fault.Bad("api.CheckSend", "method", "method: %s sends nothing, so it cannot be queued", known.Name)
+	}
+	return readParams(known, params)
+}
+
+// Attempt makes one attempt at a send that waited, under its message id and in
+// the instance's rate. began is false when no worker got to see it; a full
+// minute is fault.RateLimited with the code send_rate then.
+func (m *Mount) Attempt(ctx context.Context, in store.Instance, send store.Send) (result json.RawMessage, began bool, err error) {
+	method, ok := catalog.Lookup(send.Method)
+	if !ok {
+		return nil, false, fault.New(fault.Unimplemented, "api.Attempt", "this build does not know %s", send.Method)
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.s.cfg.CallTimeout)
+	defer cancel()
+	return m.s.attempt(ctx, in, method, send.Params, send.MessageID, send.Attempts == 0)
+}
+
+// NewSend fixes key and message id of a send.
+func (m *Mount) NewSend(instance supervisor.ID, method string, params json.RawMessage, key string) store.Send {
+	return newSend(instance, method, params, key)
+}
+
+// SendView tells what is known of a send.
+func (m *Mount) SendView(ctx context.Context, send store.Send) (SendView, error) {
+	return m.s.sendView(ctx, send)
 }
 
 // AddRoute declares a documented route of a mount; see route.

@@ -267,6 +267,10 @@ func (s *Supervisor) Statuses() []Status {
 // all for the empty ID. The caller closes it.
 func (s *Supervisor) Subscribe(id ID) *Subscription { return s.hub.Subscribe(id) }
 
+// Wake wakes those who watch an instance, because the manager itself added to
+// its feed.
+func (s *Supervisor) Wake(id ID) { s.hub.Publish(id) }
+
 // instance finds the loop of an instance, or says why there is none.
 func (s *Supervisor) instance(op string, id ID) (*instance, error) {
 	s.mu.Lock()

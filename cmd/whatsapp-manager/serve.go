@@ -19,6 +19,7 @@ import (
 
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
+	"whatsapp-manager/api/outbox"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
@@ -55,6 +56,7 @@ type daemon struct {
 	store      *store.Store
 	supervisor *supervisor.Supervisor
 	deliverer  *feed.Deliverer
+	outbox     *outbox.Queue
 	server     *api.Server
 }
 
@@ -89,6 +91,9 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	}
 	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
+	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.NodeID, d.log); err != nil {
+		return err
+	}
 	proxies := make([]netip.Prefix, 0, len(c.TrustedProxies))
 	for _, network := range c.TrustedProxies {
 		prefix, err := netip.ParsePrefix(network)
@@ -103,7 +108,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
-		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer)},
+		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
 	})
 	return err
 }
@@ -146,6 +151,14 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	group.Go(func() error { return d.db.Run(ctx) })
 	group.Go(func() error { return d.deliverer.Run(ctx) })
 	group.Go(func() error { return d.supervisor.Run(serving) })
+	group.Go(func() error {
+		select {
+		case <-d.supervisor.Recovered(): // before, every worker would seem away
+			return d.outbox.Run(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	group.Go(func() error { return d.server.Run(serving) })
 	group.Go(func() error {
 		defer endServing()

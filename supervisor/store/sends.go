@@ -156,7 +156,7 @@ func (s *Store) ForgetSend(ctx context.Context, instance supervisor.ID, key stri
 	return failure("store.ForgetSend", s.q.RemoveSend(ctx, db.RemoveSendParams{InstanceID: string(instance), Key: key}))
 }
 
-// CancelSend takes a send that was not tried yet out of the queue; NotFound
+// CancelSend takes a send that is not with a worker out of the queue; NotFound
 // when it is not there.
 func (s *Store) CancelSend(ctx context.Context, instance supervisor.ID, key string, now time.Time, also ...Event) error {
 	return failure("store.CancelSend", s.inTx(ctx, func(q *db.Queries) error {

@@ -40,7 +40,7 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 
 const cancelSend = `-- name: CancelSend :execrows
 update sends set state = 'cancelled', ended_at = $1::timestamptz, params = null
-where instance_id = $2 and key = $3 and state = 'queued' and attempts = 0
+where instance_id = $2 and key = $3 and state = 'queued'
 `
 
 type CancelSendParams struct {

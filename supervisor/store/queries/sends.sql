@@ -34,7 +34,7 @@ where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state in (
 
 -- name: CancelSend :execrows
 update sends set state = 'cancelled', ended_at = sqlc.arg(now)::timestamptz, params = null
-where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state = 'queued' and attempts = 0;
+where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state = 'queued';
 
 -- name: RemoveSend :exec
 delete from sends where instance_id = $1 and key = $2 and state = 'running';

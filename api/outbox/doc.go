@@ -1,0 +1,23 @@
+// Package outbox sends later: messages that wait for their time, for their turn
+// in the instance's rate, or for an account that is away.
+//
+// The truth is the sends table. River only says when to look: every send brings
+// a job that is due at the send's time, and a job drains its instance's queue,
+// first things first, until nothing is due. So messages keep their order (by
+// time, then by arrival), one instance never holds up another, and a job more
+// or less changes nothing.
+//
+//	POST …/sends ──▶ sends (queued) + job, in one transaction
+//	                     │ due
+//	                     ▼
+//	              drain: take the head ──▶ worker ──▶ sent | failed
+//	                     │ rate full, account away, WhatsApp says wait
+//	                     └──▶ the job comes back then
+//
+// The WhatsApp id of a message is fixed when it is queued. A send that was
+// interrupted (the manager or the worker died) is tried again under the same
+// id, and the worker looks first whether it was sent.
+//
+// What becomes of a send is an event of its instance's feed: send_update, and
+// sends_paused and sends_resumed while WhatsApp lets the account send nothing.
+package outbox

@@ -1,0 +1,238 @@
+package outbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+const (
+	drainers   = 64 // instances that send from their queues at the same time
+	sweepEvery = time.Minute
+	stopGrace  = 10 * time.Second
+	maxQueued  = 10_000 // sends waiting in one instance's queue
+	maxAhead   = 366 * 24 * time.Hour
+)
+
+// Store is what the queue needs of the database; *store.Store is one.
+type Store interface {
+	Instance(ctx context.Context, id supervisor.ID) (store.Instance, error)
+	Enqueue(ctx context.Context, send store.Send, and func(pgx.Tx) error) (known store.Send, fresh bool, err error)
+	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
+	Queued(ctx context.Context, instance supervisor.ID) (int, error)
+	QueueHead(ctx context.Context, instance supervisor.ID) (store.Send, error)
+	QueuedInstances(ctx context.Context) (map[supervisor.ID]time.Time, error)
+	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
+	CancelSend(ctx context.Context, instance supervisor.ID, key string, now time.Time, also ...store.Event) error
+	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
+	Pause(ctx context.Context, instance supervisor.ID) (store.Pause, error)
+	SetPause(ctx context.Context, instance supervisor.ID, p store.Pause, also ...store.Event) error
+	EndPause(ctx context.Context, instance supervisor.ID, also ...store.Event) error
+	Pool() *pgxpool.Pool
+}
+
+// attempt is api.Mount's Attempt.
+type attempt func(ctx context.Context, in store.Instance, send store.Send) (result json.RawMessage, began bool, err error)
+
+// Queue sends what waits. Its methods may be called from any goroutine.
+type Queue struct {
+	store Store
+	wake  func(supervisor.ID)
+	log   zerolog.Logger
+	queue string
+	river *river.Client[pgx.Tx]
+
+	attempt attempt // set by Routes, before Run
+
+	mu    sync.Mutex
+	lanes map[supervisor.ID]*lane // guarded by mu
+}
+
+// lane is who looks after an instance's queue.
+type lane struct {
+	busy   bool      // a job drains it
+	again  bool      // another one came meanwhile, so look once more
+	holder int64     // the job that comes back
+	until  time.Time // and when
+}
+
+// New returns a queue for the instances of one node. Wake is told of instances
+// whose feed grew. It starts nothing; a server that mounts its Routes must exist
+// before Run.
+func New(st Store, wake func(supervisor.ID), node string, log zerolog.Logger) (*Queue, error) {
+	q := &Queue{store: st, wake: wake, log: log, queue: queueName(node), lanes: map[supervisor.ID]*lane{}}
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &drainer{q: q}); err != nil {
+		return nil, fmt.Errorf("make send queue: %w", err)
+	}
+	var err error
+	q.river, err = river.NewClient(riverpgxv5.New(st.Pool()), &river.Config{
+		Queues:     map[string]river.QueueConfig{q.queue: {MaxWorkers: drainers}},
+		Workers:    workers,
+		JobTimeout: -1, // a drain is as long as its queue; each attempt has its own time
+		Logger:     slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make send queue: %w", err)
+	}
+	return q, nil
+}
+
+// queueName is the same for a node always, and made of what River takes.
+func queueName(node string) string {
+	sum := sha256.Sum256([]byte(node))
+	return "sends-" + hex.EncodeToString(sum[:8])
+}
+
+// Run sends until ctx ends; a send that a worker has then gets a while to end.
+func (q *Queue) Run(ctx context.Context) error {
+	if err := q.start(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := q.sweep(ctx); err != nil && ctx.Err() == nil {
+			q.log.Warn().Err(err).Msg("queues of sends cannot be read")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+			defer cancel()
+			if err := q.river.Stop(last); err != nil {
+				q.log.Warn().Err(err).Msg("a queued send was cut off; the next manager finishes it")
+				return q.cut(ctx)
+			}
+			return nil
+		}
+	}
+}
+
+// start begins River's work as soon as the database lets it.
+func (q *Queue) start(ctx context.Context) error {
+	for {
+		err := q.river.Start(context.WithoutCancel(ctx))
+		if err == nil {
+			return nil
+		}
+		q.log.Warn().Err(err).Msg("send queue does not start yet")
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (q *Queue) cut(ctx context.Context) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	if err := q.river.StopAndCancel(last); err != nil {
+		return fmt.Errorf("end send queue: %w", err)
+	}
+	return nil
+}
+
+// sweep brings a job to every queue that has something due and nobody to look
+// after it: after a crash, whose jobs River takes for running still.
+func (q *Queue) sweep(ctx context.Context) error {
+	first, err := q.store.QueuedInstances(ctx)
+	if err != nil {
+		return err
+	}
+	for id, due := range first {
+		if due.After(time.Now()) || q.attended(id) {
+			continue
+		}
+		if _, err := q.river.Insert(ctx, drain{Instance: id}, q.options(time.Time{})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Queue) options(at time.Time) *river.InsertOpts {
+	return &river.InsertOpts{Queue: q.queue, ScheduledAt: at}
+}
+
+// add writes the send into its queue together with its job.
+func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
+	const op = "outbox.add"
+	n, err := q.store.Queued(ctx, send.Instance)
+	if err != nil {
+		return send, err
+	}
+	if n >= maxQueued {
+		return send, &fault.Error{Kind: fault.RateLimited, Op: op, Code: "queue_full", Msg: fmt.Sprintf("%d messages wait already", n), RetryAfter: time.Minute}
+	}
+	known, _, err := q.store.Enqueue(ctx, send, func(tx pgx.Tx) error {
+		_, err := q.river.InsertTx(ctx, tx, drain{Instance: send.Instance}, q.options(*send.SendAt))
+		return err
+	})
+	return known, err
+}
+
+// enter makes the job the one that drains the queue; false when another does,
+// or will at the time it has to wait for.
+func (q *Queue) enter(id supervisor.ID, job int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[id]
+	if l == nil {
+		l = &lane{}
+		q.lanes[id] = l
+	}
+	if l.busy {
+		l.again = true
+		return false
+	}
+	if l.holder != 0 && l.holder != job && time.Now().Before(l.until.Add(sweepEvery)) {
+		return false
+	}
+	l.busy, l.again, l.holder = true, false, 0
+	return true
+}
+
+// leave ends the job's drain, to come back after wait if there is one; false
+// when somebody came meanwhile and the queue must be looked at once more.
+func (q *Queue) leave(id supervisor.ID, job int64, wait time.Duration) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[id]
+	switch {
+	case wait > 0:
+		l.holder, l.until = job, time.Now().Add(wait)
+	case l.again:
+		l.again = false
+		return false
+	default:
+		delete(q.lanes, id)
+		return true
+	}
+	l.busy = false
+	return true
+}
+
+// attended tells whether a job drains the queue or comes back to it.
+func (q *Queue) attended(id supervisor.ID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[id]
+	return l != nil && (l.busy || time.Now().Before(l.until.Add(sweepEvery)))
+}

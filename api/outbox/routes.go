@@ -1,0 +1,121 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/api"
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor/store"
+)
+
+type enqueueInput struct {
+	api.InstancePath
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Names the send; one is made up when it is left out"`
+	Body struct {
+		Method string          `json:"method,omitempty" default:"sendMessage" maxLength:"100" doc:"A method that sends, as in /api/proxy/methods"`
+		Params json.RawMessage `json:"params" doc:"Its parameters by position, as in the proxy"`
+		SendAt *time.Time      `json:"sendAt,omitempty" doc:"Not before; at once when it is left out or past. At most a year ahead"`
+	}
+}
+
+type sendOutput struct {
+	Body struct {
+		Send api.SendView `json:"send"`
+	}
+}
+
+// Routes adds the queue to the API. It also gives the queue the way to send.
+func Routes(q *Queue) func(*api.Mount) {
+	return func(m *api.Mount) {
+		q.attempt = m.Attempt
+		op := func(id, method, path, summary, description string, status int) huma.Operation {
+			return huma.Operation{OperationID: id, Method: method, Path: "/api/instances/{id}/sends" + path, Summary: summary, Description: description, Tags: []string{"Messages"}, DefaultStatus: status}
+		}
+		api.AddRoute(m, api.OwnInstance, op("enqueue-send", http.MethodPost, "", "Queue a message, or schedule it",
+			"Messages of an instance go out one after another, by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. The end is an event: send_update.",
+			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
+		api.AddRoute(m, api.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue", "", http.StatusOK),
+			func(ctx context.Context, in *api.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
+	}
+}
+
+func (q *Queue) enqueue(ctx context.Context, m *api.Mount, in *enqueueInput) (*sendOutput, error) {
+	const op = "outbox.enqueue"
+	row, err := m.Instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	params, err := m.CheckSend(in.Body.Method, in.Body.Params)
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now().UTC()
+	if in.Body.SendAt != nil {
+		if in.Body.SendAt.After(at.Add(maxAhead)) {
+			return nil, fault.Bad(op, "sendAt", "sendAt: is more than a year ahead")
+		}
+		if in.Body.SendAt.After(at) {
+			at = in.Body.SendAt.UTC()
+		}
+	}
+	key := in.Key
+	if key == "" {
+		key = "auto-" + strings.ToLower(rand.Text())
+	}
+	send := m.NewSend(row.ID, in.Body.Method, params, key)
+	send.State, send.Params, send.SendAt = store.SendQueued, params, &at
+	if send, err = q.add(ctx, send); err != nil {
+		return nil, err
+	}
+	return answer(ctx, m, send)
+}
+
+func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*sendOutput, error) {
+	const op = "outbox.cancel"
+	row, err := m.Instance(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	send, err := q.store.Send(ctx, row.ID, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	began := fault.New(fault.Conflict, op, "the message is being sent, or has been")
+	if send.Attempts > 0 {
+		sent, err := q.store.WasSent(ctx, row.ID, send.MessageID)
+		if err != nil {
+			return nil, err
+		}
+		if sent {
+			return nil, began
+		}
+	}
+	now := time.Now().UTC()
+	send.State, send.EndedAt = store.SendCancelled, &now
+	ev, err := update(send)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.store.CancelSend(ctx, row.ID, in.Key, now, ev); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return nil, began
+		}
+		return nil, err
+	}
+	q.wake(row.ID)
+	return answer(ctx, m, send)
+}
+
+func answer(ctx context.Context, m *api.Mount, send store.Send) (*sendOutput, error) {
+	out := &sendOutput{}
+	var err error
+	out.Body.Send, err = m.SendView(ctx, send)
+	return out, err
+}
