@@ -51,7 +51,7 @@ func Up(ctx context.Context, url string) error {
 // River's tables at the version that the pinned River needs. A River that needs
 // more gets a migration of its own.
 const (
-	riverMigration = 11
+	riverMigration = 5
 	riverTables    = 8
 )
 

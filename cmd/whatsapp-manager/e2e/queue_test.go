@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/phone"
+)
+
+// Queued messages reach the contact once each and in order, although the
+// manager and the worker are killed while they go out.
+func TestQueuedSendsSurviveKills(t *testing.T) {
+	s := start(t)
+	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
+	must(t, s.Client.Want(deadline(t, 10*time.Second), http.StatusOK, "PATCH", "/api/instances/"+alice.id, map[string]any{"sendsPerMinute": 0}, nil))
+	ann := person(t, "Ann", wasim.AccountOptions{})
+
+	const n = 40
+	var mu sync.Mutex
+	var got []string
+	arrived := make(chan int, 10*n)
+	cancel := ann.Phone().Subscribe(func(r phone.Received) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, r.Text)
+		arrived <- len(got)
+	})
+	defer cancel()
+	for i := range n {
+		must(t, s.Client.Want(deadline(t, 10*time.Second), http.StatusAccepted, "POST", "/api/instances/"+alice.id+"/sends",
+			map[string]any{"params": []string{wid(ann), fmt.Sprint("queued ", i)}}, nil))
+		switch i {
+		case n / 3:
+			s.KillManager()
+			must(t, s.StartManager())
+		case 2 * n / 3:
+			for _, pid := range s.Workers()[alice.id] {
+				must(t, syscall.Kill(pid, syscall.SIGKILL))
+			}
+		case n - 2:
+			s.KillManager()
+			must(t, s.StartManager())
+		}
+		if i == n/3 || i == n-2 {
+			must(t, s.Ready(deadline(t, 30*time.Second)))
+		}
+	}
+	ctx := deadline(t, 90*time.Second)
+	waitFor(t, ctx, arrived, n)
+	var out struct{ Pagination struct{ Total int } }
+	eventually(t, 60*time.Second, "every send told as sent", func() bool {
+		must(t, s.Client.Want(ctx, http.StatusOK, "GET", "/api/instances/"+alice.id+"/sends?state=sent", nil, &out))
+		return out.Pagination.Total == n
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(got) != n {
+		t.Errorf("%d messages arrived, want %d", len(got), n)
+	}
+	for i, text := range got {
+		if text != fmt.Sprint("queued ", i) {
+			t.Fatalf("message %d is %q", i, text)
+		}
+	}
+}
+
+func waitFor(t *testing.T, ctx context.Context, counts <-chan int, n int) {
+	t.Helper()
+	for {
+		select {
+		case have := <-counts:
+			if have >= n {
+				return
+			}
+		case <-ctx.Done():
+			t.Fatalf("not all of %d messages arrived in time", n)
+		}
+	}
+}
