@@ -286,3 +286,9 @@ func (g *groupEdit) op() Op {
 	}
 	return &g.GroupChange
 }
+
+// GroupMetadata is the shape of a group that the account need not be in.
+func GroupMetadata(ctx context.Context, acct Account, ids IDs, g *types.GroupInfo) shape.GroupMetadata {
+	t := &translator{resolver: resolver{ctx: ctx, acct: acct, ids: ids}}
+	return t.metadata(g)
+}

@@ -48,6 +48,7 @@ func rows() []row {
 		labelRows,
 		contactRows, profileRows,
 		messageLookupRows, messageChangeRows,
+		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows,
 	} {
 		all = append(all, class...)
 	}

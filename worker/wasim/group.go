@@ -34,6 +34,12 @@ type group struct {
 	approval bool
 	addMode  string
 	code     string
+	revoked  map[string]bool // codes of former invite links
+	picture  string          // id, empty without one
+	image    []byte          // JPEG
+
+	requests    []request
+	invitations map[*Account]invitation
 }
 
 type member struct {

@@ -2,8 +2,10 @@ package wasim
 
 import (
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -22,6 +24,15 @@ func (s *Server) iqGroup(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqEr
 	if g == nil {
 		return nil, errNotFound
 	}
+	if child.Tag == "accept" {
+		return s.acceptInvitation(g, from, child.Attrs)
+	}
+	if request, ok := child.GetOptionalChildByTag("add_request"); ok && child.Tag == "query" {
+		if refused := g.checkInvitation(from.account, request.Attrs); refused != nil {
+			return nil, refused
+		}
+		return []waBinary.Node{g.node()}, nil
+	}
 	if !g.has(from.account) {
 		return nil, errForbidden
 	}
@@ -31,7 +42,9 @@ func (s *Server) iqGroup(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqEr
 			return []waBinary.Node{g.node()}, nil
 		case "invite":
 			return g.invite(from, false)
-		case "membership_approval_requests", "sub_groups", "linked_groups_participants":
+		case "membership_approval_requests":
+			return g.listRequests(from)
+		case "sub_groups", "linked_groups_participants":
 			return []waBinary.Node{{Tag: child.Tag}}, nil
 		}
 		return nil, errBadRequest
@@ -64,28 +77,40 @@ func (s *Server) iqGroups(from origin, child waBinary.Node, kind string) ([]waBi
 	case child.Tag == "invite":
 		code, _ := child.Attrs["code"].(string)
 		g := s.groupByCode(code)
-		if g == nil {
+		switch {
+		case g == nil && s.wasCode(code):
+			return nil, errGone
+		case g == nil:
 			return nil, errNotAcceptable
-		}
-		if kind == "get" {
+		case kind == "get":
 			return []waBinary.Node{g.node()}, nil
 		}
-		s.changeMembers(g, origin{account: from.account}, "add", []*Account{from.account})
-		return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
+		return s.joinByLink(g, from)
 	}
 	return nil, errBadRequest
 }
 
 func (s *Server) createGroup(from origin, child waBinary.Node) ([]waBinary.Node, *iqError) {
+	subject, _ := child.Attrs["subject"].(string)
+	// WhatsApp's limit, after ReqCreateGroup of whatsmeow; phones allow more by now.
+	if utf8.RuneCountInString(subject) > 100 {
+		return nil, errNotAcceptable
+	}
 	members := []*Account{from.account}
+	var private []*Account
+	var unknown []types.JID
 	for _, participant := range child.GetChildrenByTag("participant") {
 		jid, _ := participant.Attrs["jid"].(types.JID)
 		// Participants come in whatever form the caller used, in either mode.
-		if account := s.account(jid); account != nil {
+		switch account := s.account(jid); {
+		case account == nil:
+			unknown = append(unknown, jid)
+		case account.privateOnly():
+			private = append(private, account)
+		default:
 			members = append(members, account)
 		}
 	}
-	subject, _ := child.Attrs["subject"].(string)
 	g := s.makeGroup(subject, members)
 	for _, flag := range []string{"announcement", "locked"} {
 		if _, ok := child.GetOptionalChildByTag(flag); ok {
@@ -95,9 +120,26 @@ func (s *Server) createGroup(from origin, child waBinary.Node) ([]waBinary.Node,
 	if timer, ok := child.GetOptionalChildByTag("ephemeral"); ok {
 		g.expiry = number(timer.Attrs["expiration"])
 	}
+	if mode, ok := child.GetOptionalChildByTag("member_add_mode"); ok {
+		raw, _ := mode.Content.([]byte)
+		g.addMode = string(raw)
+	}
+	if mode, ok := child.GetOptionalChildByTag("membership_approval_mode"); ok {
+		join := mode.GetChildByTag("group_join")
+		g.approval = join.Attrs["state"] == "on"
+	}
 	key, _ := child.Attrs["key"].(string)
 	s.announceGroup(g, from, g.snapshot(), key)
-	return []waBinary.Node{g.node()}, nil
+	answer := g.node()
+	content, _ := answer.Content.([]waBinary.Node)
+	for _, account := range private {
+		content = append(content, g.invitePrivately(from.account, account))
+	}
+	for _, jid := range unknown {
+		content = append(content, waBinary.Node{Tag: "participant", Attrs: waBinary.Attrs{"jid": jid, "error": 404}})
+	}
+	answer.Content = content
+	return []waBinary.Node{answer}, nil
 }
 
 // changeGroup carries out a set request on a group and notifies its members.
@@ -109,7 +151,10 @@ func (s *Server) changeGroup(g *group, from origin, child waBinary.Node) ([]waBi
 	g.mu.Unlock()
 	switch child.Tag {
 	case "add", "remove", "promote", "demote":
-		if !admin && child.Tag != "add" {
+		g.mu.Lock()
+		byAll := g.addMode != "admin_add"
+		g.mu.Unlock()
+		if !admin && (child.Tag != "add" || !byAll) {
 			return nil, errForbidden
 		}
 		return s.changeParticipants(g, from, child)
@@ -118,7 +163,16 @@ func (s *Server) changeGroup(g *group, from origin, child waBinary.Node) ([]waBi
 			return nil, errForbidden
 		}
 	case "invite":
-		return g.invite(from, true)
+		answer, refused := g.invite(from, true)
+		if refused == nil {
+			s.notifyGroup(g, from, g.snapshot(), waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": answer[0].Attrs["code"]}})
+		}
+		return answer, refused
+	case "membership_requests_action":
+		if !admin {
+			return nil, errForbidden
+		}
+		return s.decideRequests(g, from, child)
 	default:
 		if !admin {
 			return nil, errForbidden
@@ -132,6 +186,10 @@ func (s *Server) changeGroup(g *group, from origin, child waBinary.Node) ([]waBi
 	switch child.Tag {
 	case "subject":
 		raw, _ := child.Content.([]byte)
+		if len(raw) == 0 || utf8.RuneCount(raw) > 100 {
+			g.mu.Unlock()
+			return nil, errNotAcceptable
+		}
 		g.subject, g.named, g.namer = string(raw), now, from.account
 		notice.Attrs = waBinary.Attrs{"subject": g.subject, "s_t": now.Unix(), "s_o": from.account.jid(g.server(), 0), "s_o_pn": from.account.pn}
 	case "description":
@@ -185,6 +243,10 @@ func (g *group) invite(from origin, reset bool) ([]waBinary.Node, *iqError) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if reset {
+		if g.revoked == nil {
+			g.revoked = map[string]bool{}
+		}
+		g.revoked[g.code] = true
 		g.code = newInviteCode()
 	}
 	return []waBinary.Node{{Tag: "invite", Attrs: waBinary.Attrs{"code": g.code}}}, nil
@@ -202,6 +264,15 @@ func (s *Server) groupByCode(code string) *group {
 		}
 	}
 	return nil
+}
+
+// wasCode tells whether the code was that of a group's link before.
+func (s *Server) wasCode(code string) bool {
+	return slices.ContainsFunc(s.allGroups(), func(g *group) bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.revoked[code]
+	})
 }
 
 func newInviteCode() string { return rand.Text()[:22] }

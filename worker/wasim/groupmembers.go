@@ -22,6 +22,9 @@ func (s *Server) changeParticipants(g *group, from origin, child waBinary.Node) 
 			continue
 		case child.Tag == "add" && g.has(account):
 			code = 409
+		case child.Tag == "add" && account.privateOnly():
+			answers = append(answers, g.invitePrivately(from.account, account))
+			continue
 		case child.Tag != "add" && !g.has(account):
 			code = 404
 		}
@@ -42,6 +45,12 @@ func (s *Server) changeParticipants(g *group, from origin, child waBinary.Node) 
 // changeMembers applies a change and notifies those who are in the group before
 // or after it.
 func (s *Server) changeMembers(g *group, from origin, change string, accounts []*Account) {
+	s.changeMembersFor(g, from, change, "", accounts)
+}
+
+// changeMembersFor is changeMembers with the reason of a join: "invite" for
+// those who came by a link or an invitation.
+func (s *Server) changeMembersFor(g *group, from origin, change, reason string, accounts []*Account) {
 	before := g.snapshot()
 	g.mu.Lock()
 	previous := g.version
@@ -74,11 +83,11 @@ func (s *Server) changeMembers(g *group, from origin, change string, accounts []
 	}
 	// Who joins gets the whole group, the others only the change.
 	s.announceGroup(g, from, joined, "")
-	s.notifyGroup(g, from, before, waBinary.Node{
-		Tag:     change,
-		Attrs:   waBinary.Attrs{"v_id": version, "prev_v_id": previous},
-		Content: listed,
-	})
+	attrs := waBinary.Attrs{"v_id": version, "prev_v_id": previous}
+	if reason != "" {
+		attrs["reason"] = reason
+	}
+	s.notifyGroup(g, from, before, waBinary.Node{Tag: change, Attrs: attrs, Content: listed})
 }
 
 // announceGroup sends accounts the create notification, which holds the whole group.

@@ -46,6 +46,7 @@ var (
 	errNotFound      = &iqError{404, "item-not-found"}
 	errNotAcceptable = &iqError{406, "not-acceptable"}
 	errConflict      = &iqError{409, "conflict"}
+	errGone          = &iqError{410, "gone"}
 )
 
 // iqErrorText is the text that belongs to a code; clients compare both.

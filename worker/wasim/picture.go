@@ -16,6 +16,9 @@ func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *iq
 	if !ok {
 		target, ok = iq.Attrs["to"].(types.JID)
 	}
+	if ok && target.Server == types.GroupServer && target.User != "" {
+		return s.iqGroupPicture(from, target, iq)
+	}
 	a := from.account
 	if ok && target.User != "" {
 		if a = s.account(target); a == nil {
@@ -38,15 +41,66 @@ func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *iq
 	if known, _ := child.Attrs["id"].(string); known == id {
 		return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"status": 304}}}, nil
 	}
-	path := "/pp/" + a.lid.User + "?ccb=" + id
+	return s.pictureAt("/pp/"+a.lid.User, id), nil
+}
+
+func (s *Server) pictureAt(path, id string) []waBinary.Node {
+	path += "?ccb=" + id
 	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{
 		"id": id, "type": "image", "direct_path": path, "url": "https://" + s.Address() + path,
-	}}}, nil
+	}}}
 }
+
+// iqGroupPicture answers about a group's picture; any member may see it, and
+// change it as they may change the subject.
+func (s *Server) iqGroupPicture(from origin, jid types.JID, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+	g := s.group(jid)
+	if g == nil {
+		return nil, errNotFound
+	}
+	rank := g.rank(from.account)
+	child := first(iq)
+	g.mu.Lock()
+	id, locked := g.picture, g.flags["locked"]
+	g.mu.Unlock()
+	if kind, _ := iq.Attrs["type"].(string); kind != "set" {
+		switch {
+		case rank == "":
+			return nil, errNotAuthorized
+		case id == "":
+			return nil, errNotFound
+		}
+		return s.pictureAt("/pp/"+g.jid.User, id), nil
+	}
+	raw, _ := child.Content.([]byte)
+	switch {
+	case rank == "", rank == "member" && locked:
+		return nil, errForbidden
+	case child.Tag == "picture" && !isJPEG(raw):
+		return nil, errNotAcceptable
+	}
+	change := waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": g.jid, "author": from.account.jid(g.server(), 0)}}
+	if id = ""; len(raw) > 0 {
+		id = strconv.FormatInt(time.Now().UnixMicro(), 10)
+		change.Tag, change.Attrs["id"] = "set", id
+	}
+	g.mu.Lock()
+	g.picture, g.image = id, raw
+	g.mu.Unlock()
+	for _, account := range g.snapshot() {
+		account.notify(s.notification("picture", g.jid, nil, change), -1)
+	}
+	if id == "" {
+		return nil, nil
+	}
+	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": id}}}, nil
+}
+
+func isJPEG(raw []byte) bool { return len(raw) > 2 && raw[0] == 0xff && raw[1] == 0xd8 }
 
 func (s *Server) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *iqError) {
 	raw, _ := child.Content.([]byte)
-	if child.Tag == "picture" && (len(raw) < 3 || raw[0] != 0xff || raw[1] != 0xd8) {
+	if child.Tag == "picture" && !isJPEG(raw) {
 		return nil, errNotAcceptable
 	}
 	id, change := "", waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": a.lid}}
@@ -69,18 +123,28 @@ func (s *Server) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *
 
 // servePicture answers the download of a profile picture, which is not encrypted.
 func (s *Server) servePicture(w http.ResponseWriter, r *http.Request) {
-	account := s.account(types.NewJID(r.PathValue("user"), types.HiddenUserServer))
-	if account == nil {
-		http.NotFound(w, r)
-		return
+	var image []byte
+	if g := s.group(types.NewJID(r.PathValue("user"), types.GroupServer)); g != nil {
+		g.mu.Lock()
+		image = g.image
+		g.mu.Unlock()
+	} else if account := s.account(types.NewJID(r.PathValue("user"), types.HiddenUserServer)); account != nil {
+		account.mu.Lock()
+		image = account.image
+		account.mu.Unlock()
 	}
-	account.mu.Lock()
-	image := account.image
-	account.mu.Unlock()
 	if len(image) == 0 {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
 	w.Write(image)
+}
+
+// Picture returns the account's picture as the server holds it, JPEG, with its
+// id; nothing when there is none.
+func (a *Account) Picture() (id string, jpeg []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.picture, a.image
 }

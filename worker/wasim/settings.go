@@ -17,6 +17,18 @@ var privacyDefaults = map[string]string{
 	"groupadd": "all", "calladd": "all", "messages": "all", "defense": "off", "stickers": "contacts",
 }
 
+// setPrivacy sets one setting as the account's phone does.
+func (a *Account) setPrivacy(name, value string) {
+	a.mu.Lock()
+	if a.privacy == nil {
+		a.privacy = maps.Clone(privacyDefaults)
+	}
+	a.privacy[name] = value
+	a.mu.Unlock()
+	changed := []waBinary.Node{{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": value}}}
+	a.notify(a.server.notification("account_sync", a.pn, nil, waBinary.Node{Tag: "privacy", Content: changed}), -1)
+}
+
 func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
 	child := first(iq)
 	if child.Tag == "tokens" {
