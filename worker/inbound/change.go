@@ -252,6 +252,9 @@ type GroupNotice struct {
 	By    string
 	Whom  []string
 	At    time.Time
+	// Version tells two changes of the same second and content apart, where
+	// WhatsApp gives one.
+	Version string
 }
 
 // Groups is the present metadata of groups, as asked from WhatsApp. No events.

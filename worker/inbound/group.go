@@ -108,6 +108,9 @@ func (t *translator) groupInfo(e *events.GroupInfo) Op {
 	}
 	g := &groupEdit{GroupChange: GroupChange{Chat: shape.ID(e.JID), At: e.Timestamp}, by: by}
 	t.members(e, g)
+	for i := range g.Notices {
+		g.Notices[i].Version = e.ParticipantVersionID
+	}
 
 	if e.Name != nil {
 		subject, owner := shape.Clean(e.Name.Name), t.wid(e.Name.NameSetBy, e.Name.NameSetByPN)
@@ -240,6 +243,9 @@ func (t *translator) picture(e *events.Picture) Op {
 	}
 	g := &groupEdit{GroupChange: GroupChange{Chat: shape.ID(e.JID), At: e.Timestamp}, by: t.user(e.Author, types.EmptyJID)}
 	g.update("picture", "", nil)
+	if g.Notices[0].Version = e.PictureID; e.Remove {
+		g.Notices[0].Version = "removed"
+	}
 	return g.op()
 }
 

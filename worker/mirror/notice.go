@@ -16,6 +16,9 @@ import (
 // says the same.
 func (w *writer) notify(chat string, place int, n inbound.GroupNotice) error {
 	said := fmt.Sprintf("%s|%s|%s|%d|%s|%d|%s", chat, n.Type, n.By, n.At.Unix(), n.Body, place, strings.Join(n.Whom, ","))
+	if n.Version != "" {
+		said += "|" + n.Version
+	}
 	sum := sha256.Sum256([]byte(said))
 	id := strings.ToUpper(hex.EncodeToString(sum[:10]))
 	whom := n.Whom

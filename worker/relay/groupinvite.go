@@ -193,6 +193,9 @@ func (c *call) requests(ctx context.Context, group types.JID) ([]membershipReque
 		if err := attrs.Error(); err != nil {
 			return nil, fmt.Errorf("read membership request: %w", err)
 		}
+		if number := attrs.OptionalJIDOrEmpty("phone_number"); !number.IsEmpty() {
+			c.cli.StoreLIDPNMapping(ctx, jid, number)
+		}
 		if r.ID, err = c.person(ctx, jid); err != nil {
 			return nil, err
 		}

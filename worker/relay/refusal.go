@@ -134,7 +134,7 @@ func iqFault(err error, iq *whatsmeow.IQError) *fault.Error {
 	switch {
 	case iq.Code == 0:
 		f.Msg = "WhatsApp answered something unexpected"
-	case iq.Code == 404:
+	case iq.Code == 404, iq.Code == 410:
 		f.Kind = fault.NotFound
 	case iq.Code == 429:
 		f.Kind, f.RetryAfter = fault.RateLimited, time.Minute

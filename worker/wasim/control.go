@@ -46,6 +46,7 @@ func (s *Server) controlHandler() http.Handler {
 		"GET /control/groups":                    s.controlGroups,
 		"POST /control/groups":                   s.controlCreateGroup,
 		"POST /control/groups/{jid}/members":     s.controlMembers,
+		"POST /control/groups/{jid}":             s.controlGroup,
 		"POST /control/faults":                   s.controlFaults,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

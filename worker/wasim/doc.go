@@ -65,7 +65,11 @@
 //	                                             last one linked; timeout is 30s when left out
 //	GET  /control/groups                         {groups:[group]}; group: {jid, name, members:[number], addressing}
 //	POST /control/groups                         {name, members:[number]} → 201 group; the first member creates it
+//	                                             and what the server holds: admins, description, announce, restrict,
+//	                                             addMode, approval, code (of the invite link), picture, requests
 //	POST /control/groups/{jid}/members           {add:[number], remove:[number]} → group
+//	POST /control/groups/{jid}                   {approval, join:[number]} → group; join is by the invite link;
+//	                                             {invite:{from, to}} → {code, expiration} of a private invitation
 //	POST /control/faults                         {fault, number, device, code, count, duration, namespace} → {devices}
 //
 // A fault hits every device when number is missing, every device of the account

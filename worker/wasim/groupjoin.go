@@ -136,8 +136,9 @@ func (g *group) listRequests(from origin) ([]waBinary.Node, *iqError) {
 	defer g.mu.Unlock()
 	var waiting []waBinary.Node
 	for _, r := range g.requests {
+		// guess: phone_number, as the participants of a group have it.
 		waiting = append(waiting, waBinary.Node{Tag: "membership_approval_request", Attrs: waBinary.Attrs{
-			"jid": r.account.jid(g.server(), 0), "requestor": r.account.jid(g.server(), 0),
+			"phone_number": r.account.pn, "jid": r.account.jid(g.server(), 0), "requestor": r.account.jid(g.server(), 0),
 			"request_time": r.at.Unix(), "request_method": r.method,
 		}})
 	}
