@@ -29,11 +29,14 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed; empty: nobody's
 	CORSOrigins    []string       // empty: no CORS headers
 
-	BodyLimit     int64         // bytes of a request body; default 1 MiB
-	CallTimeout   time.Duration // for one call of a worker; default 60 s
-	AccessTTL     time.Duration // of access tokens; default 15 min
-	RefreshTTL    time.Duration // of refresh tokens; default 30 days
-	ShutdownGrace time.Duration // for requests in flight when Run ends; default 15 s
+	BodyLimit int64 // bytes of a request body; default 1 MiB
+	// MediaBodyLimit is for calls that may carry a file, made with a valid API
+	// key; default 32 MiB.
+	MediaBodyLimit int64
+	CallTimeout    time.Duration // for one call of a worker; default 60 s
+	AccessTTL      time.Duration // of access tokens; default 15 min
+	RefreshTTL     time.Duration // of refresh tokens; default 30 days
+	ShutdownGrace  time.Duration // for requests in flight when Run ends; default 15 s
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -51,6 +54,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.BodyLimit == 0 {
 		c.BodyLimit = 1 << 20
+	}
+	if c.MediaBodyLimit == 0 {
+		c.MediaBodyLimit = 32 << 20
 	}
 	for _, d := range []struct {
 		value    *time.Duration

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"whatsapp-manager/api/jsontext"
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -101,7 +102,7 @@ func (s *Server) inspected(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func (s *Server) readBody(c echo.Context) ([]byte, error) {
-	req, limit := c.Request(), s.cfg.BodyLimit
+	req, limit := c.Request(), s.bodyLimit(c)
 	ctl := http.NewResponseController(c.Response())
 	// Not every ResponseWriter has deadlines (a recorder in a test has none).
 	_ = ctl.SetReadDeadline(time.Now().Add(bodyTime))
@@ -122,6 +123,29 @@ func (s *Server) readBody(c echo.Context) ([]byte, error) {
 		return nil, overLimit(req.Body, limit)
 	}
 	return buf.Bytes(), nil
+}
+
+// bodyLimit is larger where a file may come, for those who have a key: a
+// stranger cannot make the manager hold large bodies.
+func (s *Server) bodyLimit(c echo.Context) int64 {
+	req := c.Request()
+	name := c.Param("method")
+	switch c.Path() {
+	case "/api/instances/:id/send", "/api/instances/:id/sends":
+		name = "sendMessage"
+	}
+	method, ok := catalog.Lookup(name)
+	if !ok || !method.TakesMedia() || req.ContentLength >= 0 && req.ContentLength <= s.cfg.BodyLimit {
+		return s.cfg.BodyLimit
+	}
+	key := apiKeyOf(c)
+	if key == "" {
+		return s.cfg.BodyLimit
+	}
+	if _, _, err := s.keyring.find(req.Context(), key); err != nil {
+		return s.cfg.BodyLimit
+	}
+	return max(s.cfg.MediaBodyLimit, s.cfg.BodyLimit)
 }
 
 func overLimit(body io.Reader, limit int64) error {

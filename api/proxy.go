@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -34,12 +36,7 @@ func (s *Server) relayed(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(req.Context(), s.cfg.CallTimeout+ownTime)
 	defer cancel()
 	t := traceOf(ctx)
-	key := c.Param("key")
-	if key == "" {
-		if key = req.Header.Get(headerKey); key == "" {
-			key, _ = bearerOf(req.Header.Get(echo.HeaderAuthorization))
-		}
-	}
+	key := apiKeyOf(c)
 	if key == "" {
 		return &fault.Error{Kind: fault.Unauthorized, Op: "api.proxy", Field: "apiKey", Code: "key_missing", Msg: "an API key is needed: in the path, as X-API-Key, or as a Bearer token"}
 	}
@@ -59,11 +56,26 @@ func (s *Server) relayed(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if int64(len(t.body)) > s.cfg.BodyLimit && !carriesFile(params) {
+		return &fault.Error{Kind: fault.TooLarge, Op: "api.proxy", Field: "body", Msg: fmt.Sprintf("the body is larger than %d bytes and carries no file", s.cfg.BodyLimit)}
+	}
 	result, err := s.relay(ctx, in, method, params, req.Header.Get(headerIdempotency))
 	if err != nil {
 		return err
 	}
 	return writeSuccess(c, in.ID, method.Name, result)
+}
+
+// apiKeyOf takes the key from the path, its header, or the bearer's place.
+func apiKeyOf(c echo.Context) string {
+	if key := c.Param("key"); key != "" {
+		return key
+	}
+	if key := c.Request().Header.Get(headerKey); key != "" {
+		return key
+	}
+	key, _ := bearerOf(c.Request().Header.Get(echo.HeaderAuthorization))
+	return key
 }
 
 // method looks the name up in the catalog and says what can be said against it.
@@ -160,4 +172,20 @@ func (s *Server) documentProxy() {
 	s.documented(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
 		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(typeOf[methodsOutput](), true, "Methods"))}, "default": failure}})
+}
+
+// carriesFile tells whether a parameter is a MessageMedia, or options with one:
+// only files may be as large as that.
+func carriesFile(params json.RawMessage) bool {
+	var list []json.RawMessage
+	if json.Unmarshal(params, &list) != nil {
+		return false
+	}
+	for _, p := range list {
+		var file struct{ Data, Media json.RawMessage }
+		if json.Unmarshal(p, &file) == nil && (file.Data != nil || file.Media != nil) {
+			return true
+		}
+	}
+	return false
 }

@@ -20,6 +20,7 @@ type Config struct {
 
 	// Handed to workers unopened.
 	DatabaseURL, WhatsAppEndpoint, DeviceName, LogLevel string
+	MediaNetworks                                       []string
 
 	MemoryLimit uint64 // bytes per worker: 512 MiB
 

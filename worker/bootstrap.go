@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"time"
 
@@ -78,4 +79,15 @@ func checkBootstrap(boot *workerv1.Bootstrap) error {
 		return errors.New("check bootstrap: run_dir is not a directory")
 	}
 	return nil
+}
+
+// networks reads what the manager has checked; what is none allows nothing.
+func networks(texts []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
 }

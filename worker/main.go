@@ -144,7 +144,8 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	}
 	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
-		Link: func() *workerv1.Link { link, _ := c.board.present(); return link },
+		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
+		MediaNetworks: networks(boot.GetMediaNetworks()),
 	})}
 	quiet := sync.OnceFunc(c.shutdown)
 	svc.stop = func(_ context.Context, reason string) {

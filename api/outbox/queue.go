@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/rs/zerolog"
@@ -32,7 +30,7 @@ const (
 // Store is what the queue needs of the database; *store.Store is one.
 type Store interface {
 	Instance(ctx context.Context, id supervisor.ID) (store.Instance, error)
-	Enqueue(ctx context.Context, send store.Send, and func(pgx.Tx) error) (known store.Send, fresh bool, err error)
+	Enqueue(ctx context.Context, send store.Send, and func(store.Tx) error) (known store.Send, fresh bool, err error)
 	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 	Queued(ctx context.Context, instance supervisor.ID) (int, error)
 	QueueHead(ctx context.Context, instance supervisor.ID) (store.Send, error)
@@ -43,7 +41,7 @@ type Store interface {
 	Pause(ctx context.Context, instance supervisor.ID) (store.Pause, error)
 	SetPause(ctx context.Context, instance supervisor.ID, p store.Pause, also ...store.Event) error
 	EndPause(ctx context.Context, instance supervisor.ID, also ...store.Event) error
-	Pool() *pgxpool.Pool
+	Pool() *store.Conns
 }
 
 // attempt is api.Mount's Attempt.
@@ -55,7 +53,7 @@ type Queue struct {
 	wake  func(supervisor.ID)
 	log   zerolog.Logger
 	queue string
-	river *river.Client[pgx.Tx]
+	river *river.Client[store.Tx]
 
 	attempt attempt // set by Routes, before Run
 
@@ -181,7 +179,7 @@ func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
 	if n >= maxQueued {
 		return send, &fault.Error{Kind: fault.RateLimited, Op: op, Code: "queue_full", Msg: fmt.Sprintf("%d messages wait already", n), RetryAfter: time.Minute}
 	}
-	known, _, err := q.store.Enqueue(ctx, send, func(tx pgx.Tx) error {
+	known, _, err := q.store.Enqueue(ctx, send, func(tx store.Tx) error {
 		_, err := q.river.InsertTx(ctx, tx, drain{Instance: send.Instance}, q.options(*send.SendAt))
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -41,9 +42,12 @@ type config struct {
 	NodeID           string        `env:"NODE_ID" envDefault:"node1" help:"name of this node in the database"`
 	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
 	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
+	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
+	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" envDefault:"32MiB" help:"largest body of a request that carries a file"`
 	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
 
 	memoryLimit uint64
+	mediaBody   uint64
 	logLevel    zerolog.Level
 }
 
@@ -82,6 +86,15 @@ func (c *config) check() error {
 		return wrong("WORKER_MEMORY_LIMIT", "%q is not a size of at least 64MiB", c.WorkerMemory)
 	}
 	c.memoryLimit = limit
+	// A worker holds a file several times while it is decoded and encrypted.
+	if c.mediaBody, err = humanize.ParseBytes(c.MediaBodyLimit); err != nil || c.mediaBody < 1<<20 || c.mediaBody > 64<<20 || c.mediaBody > limit/8 {
+		return wrong("MEDIA_BODY_LIMIT", "%q is not a size from 1MiB to 64MiB that is below an eighth of WORKER_MEMORY_LIMIT", c.MediaBodyLimit)
+	}
+	for _, network := range c.MediaNetworks {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			return wrong("MEDIA_NETWORKS", "%q is not a network like 10.0.0.0/8", network)
+		}
+	}
 	if c.HealthInterval < time.Second {
 		return wrong("HEALTH_INTERVAL", "%s is less than a second", c.HealthInterval)
 	}

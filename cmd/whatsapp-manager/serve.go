@@ -106,6 +106,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		Listener: d.listener, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
 		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
 		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
+		MediaBodyLimit: int64(c.mediaBody),
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
@@ -128,7 +129,7 @@ func newSupervisor(c config, databaseURL string, st *store.Store, log zerolog.Lo
 	return supervisor.New(supervisor.Config{
 		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary,
 		DatabaseURL: databaseURL, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
-		MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
+		MediaNetworks: c.MediaNetworks, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
 }
 

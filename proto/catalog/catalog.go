@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -55,6 +56,16 @@ type Param struct {
 	Optional bool   `json:"optional,omitempty"`
 	Variadic bool   `json:"variadic,omitempty"`
 	Doc      string `json:"doc,omitempty"`
+}
+
+// TakesMedia tells whether a file may be among the parameters.
+func (m Method) TakesMedia() bool {
+	for _, p := range m.Params {
+		if p.Type == "MessageMedia" || p.Name == "content" && strings.Contains(p.Type, "object") {
+			return true
+		}
+	}
+	return false
 }
 
 var load = sync.OnceValues(func() (map[string]Method, error) {

@@ -51,7 +51,7 @@ func (s *Store) BeginSend(ctx context.Context, send Send) (Send, bool, error) {
 
 // Enqueue is BeginSend for a send that waits, with something more to write in
 // the same transaction.
-func (s *Store) Enqueue(ctx context.Context, send Send, and func(pgx.Tx) error) (Send, bool, error) {
+func (s *Store) Enqueue(ctx context.Context, send Send, and func(Tx) error) (Send, bool, error) {
 	return s.beginSend(ctx, send, and)
 }
 

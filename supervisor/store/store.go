@@ -76,9 +76,15 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 // Close closes all connections, after the calls in progress have returned.
 func (s *Store) Close() { s.pool.Close() }
 
+// Conns and Tx are what River, which keeps its jobs beside our tables, is given.
+type (
+	Conns = pgxpool.Pool
+	Tx    = pgx.Tx
+)
+
 // Pool returns the store's connections, for those who keep tables of their own
 // beside ours.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *Conns { return s.pool }
 
 // Ping returns nil when the database answers.
 func (s *Store) Ping(ctx context.Context) error { return failure("store.Ping", s.pool.Ping(ctx)) }

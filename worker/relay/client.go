@@ -19,8 +19,8 @@ var clientRows = []row{
 		name: "sendMessage", class: "Client", result: "Message", need: needOnline, sends: true,
 		params: []param{
 			{name: "chatId", kind: kindChatID},
-			{name: "content", kind: kindContent, doc: "text, or a tagged Location, Poll or Contact, or an array of Contacts; a text that starts with BEGIN:VCARD is sent as a contact"},
-			{name: "options", kind: kindSendOptions, optional: true, doc: "quotedMessageId, mentions, groupMentions, sendSeen (true), parseVCards (true), ignoreQuoteErrors (true)"},
+			{name: "content", kind: kindContent, doc: "text, a MessageMedia ({mimetype, data: base64, filename} or {url}), a tagged Location, Poll or Contact, or an array of Contacts; a text that starts with BEGIN:VCARD is sent as a contact"},
+			{name: "options", kind: kindSendOptions, optional: true, doc: "quotedMessageId, mentions, groupMentions, sendSeen (true), parseVCards (true), ignoreQuoteErrors (true); of media: caption, sendAudioAsVoice, sendVideoAsGif, sendMediaAsSticker, sendMediaAsDocument, sendMediaAsHd, isViewOnce"},
 		},
 		doc:     "Sends a message to a chat and returns it once WhatsApp has it.",
 		example: `["4915123456789@c.us","Hello"]`,

@@ -34,6 +34,12 @@ func (c *call) sendContent(ctx context.Context, to types.JID, what content, opti
 			c.Log.Warn().Err(err).Msg("chat could not be marked as read before sending")
 		}
 	}
+	if options.media != nil { // the content is its caption then
+		if caption, ok := what.(text); ok {
+			options.Caption = string(caption)
+		}
+		what = options.media
+	}
 	msg, err := what.message(ctx, c, options, info)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func contentName(raw json.RawMessage) string {
 	}
 	for _, known := range []struct{ field, name string }{
 		{"mimetype", "MessageMedia"}, {"latitude", "Location"}, {"pollName", "Poll"},
-		{"startTimeTs", "ScheduledEvent"}, {"buttons", "Buttons"}, {"sections", "List"},
+		{"startTimeTs", "ScheduledEvent"}, {"buttons", "Buttons"}, {"sections", "List"}, {"url", "MessageMedia"},
 	} {
 		if _, ok := fields[known.field]; ok {
 			return known.name
@@ -79,7 +79,7 @@ func contentName(raw json.RawMessage) string {
 	return "this object"
 }
 
-// sendOptions are the MessageSendOptions that concern text.
+// sendOptions are the MessageSendOptions.
 type sendOptions struct {
 	QuotedMessageID   json.RawMessage `json:"quotedMessageId"`
 	Mentions          json.RawMessage `json:"mentions"`
@@ -90,7 +90,9 @@ type sendOptions struct {
 	Media             json.RawMessage `json:"media"`
 	Extra             json.RawMessage `json:"extra"`
 	InvokedBotWid     json.RawMessage `json:"invokedBotWid"`
+	mediaOptions
 
+	media    *messageMedia
 	quoted   *shape.MessageID
 	mentions []types.JID
 }
@@ -107,10 +109,20 @@ func (o *sendOptions) check(path string) error {
 	for _, other := range []struct {
 		raw  json.RawMessage
 		name string
-	}{{o.Media, "media"}, {o.Extra, "extra"}, {o.InvokedBotWid, "invokedBotWid"}} {
+	}{{o.Extra, "extra"}, {o.InvokedBotWid, "invokedBotWid"}} {
 		if !isNull(other.raw) {
 			return notSent(path, "options."+other.name)
 		}
+	}
+	if !isNull(o.Media) {
+		o.media = &messageMedia{}
+		if err := o.media.read(o.Media, path+".media"); err != nil {
+			return err
+		}
+		o.Media = nil
+	}
+	if utf8.RuneCountInString(o.Caption) > maxText {
+		return bad(path+".caption", "expected at most %d characters", maxText)
 	}
 	if !isNull(o.QuotedMessageID) {
 		id, err := readMsgID(o.QuotedMessageID, path+".quotedMessageId")

@@ -176,6 +176,12 @@ func readTagged(raw json.RawMessage, path string) (any, error) {
 		}
 		p := v.(poll)
 		return &p, nil
+	case "MessageMedia":
+		m := &messageMedia{}
+		if err := m.read(raw, path); err != nil {
+			return nil, err
+		}
+		return m, nil
 	case "Contact":
 		jid, err := readUserID(raw, path)
 		if err != nil {

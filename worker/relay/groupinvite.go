@@ -169,6 +169,7 @@ func membershipRequests(ctx context.Context, c *call) (any, error) {
 // requests asks who waits. whatsmeow's own method keeps only the id and the time
 // of a request, so its query is sent and read here.
 func (c *call) requests(ctx context.Context, group types.JID) ([]membershipRequest, error) {
+	//lint:ignore SA1019 whatsmeow has no other way to send a query of one's own
 	answer, err := c.cli.DangerousInternals().SendGroupIQ(ctx, "get", group, node("membership_approval_requests", nil))
 	if err != nil {
 		return nil, err

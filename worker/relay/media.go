@@ -12,12 +12,14 @@ import (
 
 // messageMedia is whatsapp-web.js' MessageMedia: a file as JSON carries it.
 type messageMedia struct {
-	Mimetype string      `json:"mimetype"`
-	Data     string      `json:"data"` // base64
-	Filename *string     `json:"filename"`
-	Filesize json.Number `json:"filesize"` // ignored: the data says it
+	Mimetype string          `json:"mimetype"`
+	Data     string          `json:"data"` // base64
+	Filename *string         `json:"filename"`
+	Filesize json.RawMessage `json:"filesize"` // ignored: the data says it
+	URL      string          `json:"url"`      // instead of data: where it is fetched from; ours
 
 	raw []byte
+	at  string // where it stands in the parameters
 }
 
 var kindMedia = kind{"MessageMedia", func(raw json.RawMessage, path string) (any, error) {
@@ -31,6 +33,15 @@ func (m *messageMedia) read(raw json.RawMessage, path string) error {
 	}
 	if err := (value.Decoder{Lenient: true}).Into(raw, reflect.ValueOf(m).Elem(), path); err != nil {
 		return err
+	}
+	m.at = path
+	if m.URL != "" && m.Data == "" {
+		if m.Mimetype != "" {
+			if _, _, err := mime.ParseMediaType(m.Mimetype); err != nil {
+				return bad(path+".mimetype", "expected a media type like image/jpeg")
+			}
+		}
+		return nil // fetched when it is needed
 	}
 	data := m.Data
 	if header, rest, ok := strings.Cut(data, ","); ok && strings.HasPrefix(header, "data:") && strings.HasSuffix(header, ";base64") {

@@ -48,7 +48,7 @@ func rows() []row {
 		labelRows,
 		contactRows, profileRows,
 		messageLookupRows, messageChangeRows,
-		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows,
+		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows, mediaRows,
 	} {
 		all = append(all, class...)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"unicode/utf8"
@@ -30,7 +31,9 @@ type Deps struct {
 	Link func() *workerv1.Link
 	// Logout ends the pairing as the Logout RPC does.
 	Logout func(context.Context) error
-	Log    zerolog.Logger
+	// MediaNetworks are internal networks from which media may be fetched.
+	MediaNetworks []netip.Prefix
+	Log           zerolog.Logger
 }
 
 // Table answers calls. It is safe for concurrent use and keeps no state but a cache.

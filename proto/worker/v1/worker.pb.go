@@ -115,7 +115,8 @@ type Bootstrap struct {
 	WhatsappEndpoint string                 `protobuf:"bytes,7,opt,name=whatsapp_endpoint,json=whatsappEndpoint,proto3" json:"whatsapp_endpoint,omitempty"`    // empty: the real WhatsApp
 	MemoryLimitBytes uint64                 `protobuf:"varint,8,opt,name=memory_limit_bytes,json=memoryLimitBytes,proto3" json:"memory_limit_bytes,omitempty"` // the hard limit L; the worker derives its soft limit
 	LogLevel         string                 `protobuf:"bytes,9,opt,name=log_level,json=logLevel,proto3" json:"log_level,omitempty"`
-	DeviceName       string                 `protobuf:"bytes,10,opt,name=device_name,json=deviceName,proto3" json:"device_name,omitempty"` // shown in the phone's list of linked devices
+	DeviceName       string                 `protobuf:"bytes,10,opt,name=device_name,json=deviceName,proto3" json:"device_name,omitempty"`          // shown in the phone's list of linked devices
+	MediaNetworks    []string               `protobuf:"bytes,11,rep,name=media_networks,json=mediaNetworks,proto3" json:"media_networks,omitempty"` // CIDR; internal networks from which media may be fetched
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -218,6 +219,13 @@ func (x *Bootstrap) GetDeviceName() string {
 		return x.DeviceName
 	}
 	return ""
+}
+
+func (x *Bootstrap) GetMediaNetworks() []string {
+	if x != nil {
+		return x.MediaNetworks
+	}
+	return nil
 }
 
 type HelloRequest struct {
@@ -1237,7 +1245,7 @@ var File_worker_v1_worker_proto protoreflect.FileDescriptor
 
 const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n" +
+	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
 	"\tBootstrap\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -1252,7 +1260,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\tlog_level\x18\t \x01(\tR\blogLevel\x12\x1f\n" +
 	"\vdevice_name\x18\n" +
 	" \x01(\tR\n" +
-	"deviceName\"O\n" +
+	"deviceName\x12%\n" +
+	"\x0emedia_networks\x18\v \x03(\tR\rmediaNetworks\"O\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12#\n" +
 	"\rmanager_build\x18\x02 \x01(\tR\fmanagerBuild\"\x84\x02\n" +

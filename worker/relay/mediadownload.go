@@ -1,0 +1,176 @@
+package relay
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waMmsRetry"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/relay/value"
+	"whatsapp-manager/worker/shape"
+)
+
+// mediaRows fetch files.
+var mediaRows = []row{
+	{name: "Message.downloadMedia", class: "Message", result: "MessageMedia|undefined", need: needOnline, params: messageOnly, example: messageExample,
+		doc: "Downloads this message's file; null for a message without one, and when WhatsApp and the phone no longer have it.", do: ofMessage(downloadMedia)},
+	{name: "MessageMedia.fromUrl", class: "MessageMedia", result: "MessageMedia",
+		params: []param{
+			{name: "url", kind: kindURL},
+			{name: "options", kind: kindFetch, optional: true, doc: "filename, unsafeMime (true: the type by the file's bytes when nothing else tells it)"},
+		},
+		doc:     "Fetches a file from a public address.",
+		example: `["https://example.org/picture.jpg"]`, do: fromURL},
+	{name: "MessageMedia.fromFilePath", class: "MessageMedia", result: "MessageMedia", doc: "Reads a file of the caller's machine.",
+		impossible: "the files are on the caller's machine and not on the server; read it there and pass {mimetype, data, filename}"},
+}
+
+type fetchedOptions struct {
+	Filename   *string         `json:"filename"`
+	UnsafeMime bool            `json:"unsafeMime"`
+	Client     json.RawMessage `json:"client"`
+	ReqOptions json.RawMessage `json:"reqOptions"`
+}
+
+var (
+	kindURL = kind{"string", func(raw json.RawMessage, path string) (any, error) {
+		text, err := value.String(raw, path)
+		if err == nil && (text == "" || len(text) > 8192) {
+			err = bad(path, "expected a URL")
+		}
+		return text, err
+	}}
+	kindFetch = kindObject("MediaFromURLOptions", func(o *fetchedOptions, path string) error {
+		for name, given := range map[string]json.RawMessage{"client": o.Client, "reqOptions": o.ReqOptions} {
+			if !isNull(given) {
+				return fault.New(fault.Unimplemented, op, "%s.%s: there is no browser to fetch with", path, name)
+			}
+		}
+		return nil
+	})
+)
+
+// mediaAnswer is MessageMedia as a result.
+type mediaAnswer struct {
+	Mimetype string  `json:"mimetype"`
+	Data     string  `json:"data"`
+	Filename *string `json:"filename,omitempty"`
+	Filesize int     `json:"filesize,omitempty"`
+}
+
+func fromURL(ctx context.Context, c *call) (any, error) {
+	options := arg[fetchedOptions](c, 1)
+	m := &messageMedia{URL: arg[string](c, 0), Filename: options.Filename}
+	if err := m.fetch(ctx, c.MediaNetworks, "params[0]"); err != nil {
+		return nil, err
+	}
+	return mediaAnswer{Mimetype: m.Mimetype, Data: base64.StdEncoding.EncodeToString(m.raw), Filename: m.Filename, Filesize: len(m.raw)}, nil
+}
+
+// maxDownload bounds a file that travels inside JSON.
+const maxDownload = 64 << 20
+
+func downloadMedia(ctx context.Context, c *call, r mirror.Record) (any, error) {
+	file, ok := attachment(r)
+	if !ok {
+		return nil, nil
+	}
+	if sized, ok := file.(interface{ GetFileLength() uint64 }); ok && sized.GetFileLength() > maxDownload {
+		return nil, &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", maxDownload)}
+	}
+	data, err := c.cli.Download(ctx, file)
+	if gone(err) {
+		data, err = c.downloadAgain(ctx, r, file)
+		if data == nil && err == nil {
+			return nil, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer := mediaAnswer{Data: base64.StdEncoding.EncodeToString(data), Filesize: len(data)}
+	if typed, ok := file.(interface{ GetMimetype() string }); ok {
+		answer.Mimetype = shape.Clean(typed.GetMimetype())
+	}
+	if named, ok := file.(interface{ GetFileName() string }); ok && named.GetFileName() != "" {
+		name := shape.Clean(named.GetFileName())
+		answer.Filename = &name
+	}
+	return answer, nil
+}
+
+// attachment returns what can be downloaded of a message; false when it has
+// nothing, or not any more.
+func attachment(r mirror.Record) (whatsmeow.DownloadableMessage, bool) {
+	if r.Raw == nil {
+		return nil, false
+	}
+	var file whatsmeow.DownloadableMessage
+	shape.Unwrap(r.Raw).Message.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.Kind() != protoreflect.MessageKind || fd.IsList() || fd.IsMap() {
+			return true
+		}
+		if d, ok := v.Message().Interface().(whatsmeow.DownloadableMessage); ok && d.GetDirectPath() != "" && len(d.GetMediaKey()) > 0 && whatsmeow.GetMediaType(d) != "" {
+			file = d
+			return false
+		}
+		return true
+	})
+	return file, file != nil
+}
+
+func gone(err error) bool {
+	return errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith403) || errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith404) || errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith410)
+}
+
+// retryTime is how long the phone gets to upload a file again.
+const retryTime = 30 * time.Second
+
+// downloadAgain asks the phone to upload a file that WhatsApp no longer has.
+// Nothing and no error when the phone does not have it either, or does not answer.
+func (c *call) downloadAgain(ctx context.Context, r mirror.Record, file whatsmeow.DownloadableMessage) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, retryTime)
+	defer cancel()
+	answers := make(chan *events.MediaRetry, 1)
+	handler := c.cli.AddEventHandler(func(event any) {
+		if e, ok := event.(*events.MediaRetry); ok && e.MessageID == r.ID {
+			select {
+			case answers <- e:
+			default:
+			}
+		}
+	})
+	defer c.cli.RemoveEventHandler(handler)
+	info := &types.MessageInfo{ID: r.ID, MessageSource: types.MessageSource{Chat: r.Chat, Sender: r.Sender, IsFromMe: r.FromMe, IsGroup: r.Chat.Server == types.GroupServer}}
+	if err := c.cli.SendMediaRetryReceipt(ctx, info, file.GetMediaKey()); err != nil {
+		return nil, err
+	}
+	var answer *events.MediaRetry
+	select {
+	case answer = <-answers:
+	case <-ctx.Done():
+		return nil, nil // the phone may be off; as whatsapp-web.js has it, there is no file now
+	}
+	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, file.GetMediaKey())
+	if errors.Is(err, whatsmeow.ErrMediaNotAvailableOnPhone) || err == nil && retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the phone's answer: %w", err)
+	}
+	data, err := c.cli.DownloadMediaWithPath(ctx, retry.GetDirectPath(), file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(), whatsmeow.GetMediaType(file), "", false)
+	if gone(err) {
+		return nil, nil
+	}
+	return data, err
+}

@@ -1,0 +1,206 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"golang.org/x/image/draw"
+	"google.golang.org/protobuf/proto"
+)
+
+// mediaOptions are the MessageSendOptions that concern media.
+type mediaOptions struct {
+	Caption    string `json:"caption"`
+	AsVoice    bool   `json:"sendAudioAsVoice"`
+	AsGif      bool   `json:"sendVideoAsGif"`
+	AsSticker  bool   `json:"sendMediaAsSticker"`
+	AsDocument bool   `json:"sendMediaAsDocument"`
+	AsHD       bool   `json:"sendMediaAsHd"`
+	ViewOnce   bool   `json:"isViewOnce"`
+}
+
+const (
+	// thumbnailSide is the longer side of the preview inside a message.
+	thumbnailSide    = 72
+	thumbnailQuality = 60
+	defaultFilename  = "file"
+)
+
+// message uploads the file and builds the message that shows it, in the form
+// that its media type and the options ask for.
+func (m *messageMedia) message(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	if err := m.load(ctx, c); err != nil {
+		return nil, err
+	}
+	kind, _, _ := strings.Cut(m.Mimetype, "/")
+	var built *waE2E.Message
+	var err error
+	switch {
+	case options.AsSticker:
+		built, err = m.sticker(ctx, c, info)
+	case options.AsDocument:
+		built, err = m.document(ctx, c, options, info)
+	case kind == "image":
+		built, err = m.image(ctx, c, options, info)
+	case kind == "video":
+		built, err = m.video(ctx, c, options, info)
+	case kind == "audio":
+		built, err = m.audio(ctx, c, options, info)
+	default:
+		built, err = m.document(ctx, c, options, info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if options.ViewOnce {
+		if options.AsDocument || options.AsSticker || built.GetDocumentMessage() != nil {
+			return nil, bad("options.isViewOnce", "only images, videos and voice messages can be shown once")
+		}
+		built = &waE2E.Message{ViewOnceMessageV2: &waE2E.FutureProofMessage{Message: built}}
+	}
+	return built, nil
+}
+
+func (c *call) upload(ctx context.Context, data []byte, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error) {
+	up, err := c.cli.Upload(ctx, data, kind)
+	if err != nil {
+		return up, fmt.Errorf("upload media: %w", err)
+	}
+	return up, nil
+}
+
+func (m *messageMedia) image(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	up, err := c.upload(ctx, m.raw, whatsmeow.MediaImage)
+	if err != nil {
+		return nil, err
+	}
+	im := &waE2E.ImageMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
+		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info, Caption: orNil(options.Caption), ViewOnce: orNil(options.ViewOnce),
+	}
+	if picture, ok := decodeImage(m.raw); ok {
+		b := picture.Bounds()
+		im.Width, im.Height, im.JPEGThumbnail = proto.Uint32(uint32(b.Dx())), proto.Uint32(uint32(b.Dy())), thumbnail(picture)
+	}
+	if options.AsHD {
+		im.ImageSourceType = waE2E.ImageMessage_USER_IMAGE.Enum()
+	}
+	return &waE2E.Message{ImageMessage: im}, nil
+}
+
+func (m *messageMedia) video(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	up, err := c.upload(ctx, m.raw, whatsmeow.MediaVideo)
+	if err != nil {
+		return nil, err
+	}
+	return &waE2E.Message{VideoMessage: &waE2E.VideoMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
+		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info, Caption: orNil(options.Caption), ViewOnce: orNil(options.ViewOnce),
+		GifPlayback: orNil(options.AsGif),
+	}}, nil
+}
+
+// voiceType is what phones record voice messages as.
+const voiceType = "audio/ogg; codecs=opus"
+
+func (m *messageMedia) audio(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	data, kind := m.raw, m.Mimetype
+	if options.AsVoice {
+		var err error
+		if data, err = asVoice(ctx, m.raw, m.at+".data"); err != nil {
+			return nil, err
+		}
+		kind = voiceType
+	}
+	up, err := c.upload(ctx, data, whatsmeow.MediaAudio)
+	if err != nil {
+		return nil, err
+	}
+	audio := &waE2E.AudioMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
+		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &kind, ContextInfo: info, PTT: orNil(options.AsVoice), ViewOnce: orNil(options.ViewOnce),
+	}
+	if seconds, ok := opusSeconds(data); ok {
+		audio.Seconds = &seconds
+	}
+	return &waE2E.Message{AudioMessage: audio}, nil
+}
+
+func (m *messageMedia) document(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	up, err := c.upload(ctx, m.raw, whatsmeow.MediaDocument)
+	if err != nil {
+		return nil, err
+	}
+	name := defaultFilename
+	if m.Filename != nil && *m.Filename != "" {
+		name = *m.Filename
+	}
+	doc := &waE2E.DocumentMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
+		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info, Caption: orNil(options.Caption), FileName: &name, Title: &name,
+	}
+	built := &waE2E.Message{DocumentMessage: doc}
+	if options.Caption != "" { // phones show a document's caption in this wrapper only
+		built = &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: built}}
+	}
+	return built, nil
+}
+
+func (m *messageMedia) sticker(ctx context.Context, c *call, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	data, animated, err := asSticker(ctx, m.Mimetype, m.raw, m.at+".data")
+	if err != nil {
+		return nil, err
+	}
+	up, err := c.upload(ctx, data, whatsmeow.MediaImage)
+	if err != nil {
+		return nil, err
+	}
+	return &waE2E.Message{StickerMessage: &waE2E.StickerMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
+		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: proto.String("image/webp"), ContextInfo: info,
+		Width: proto.Uint32(stickerSide), Height: proto.Uint32(stickerSide), IsAnimated: &animated,
+	}}, nil
+}
+
+// orNil leaves a field out that has its zero value.
+func orNil[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// decodeImage reads an image of sane size; false for anything else, which is
+// sent without a preview.
+func decodeImage(raw []byte) (image.Image, bool) {
+	conf, _, err := image.DecodeConfig(bytes.NewReader(raw))
+	if err != nil || conf.Width < 1 || conf.Height < 1 || conf.Width*conf.Height > maxPixels {
+		return nil, false
+	}
+	picture, _, err := image.Decode(bytes.NewReader(raw))
+	return picture, err == nil
+}
+
+func thumbnail(picture image.Image) []byte {
+	b := picture.Bounds()
+	w, h := thumbnailSide, thumbnailSide
+	if b.Dx() > b.Dy() {
+		h = max(1, b.Dy()*thumbnailSide/b.Dx())
+	} else {
+		w = max(1, b.Dx()*thumbnailSide/b.Dy())
+	}
+	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.ApproxBiLinear.Scale(out, out.Bounds(), picture, b, draw.Over, nil)
+	var buf bytes.Buffer
+	_ = jpeg.Encode(&buf, out, &jpeg.Options{Quality: thumbnailQuality}) // a buffer and a sane size do not fail
+	return buf.Bytes()
+}
