@@ -22,11 +22,6 @@ type messageMedia struct {
 	at  string // where it stands in the parameters
 }
 
-var kindMedia = kind{"MessageMedia", func(raw json.RawMessage, path string) (any, error) {
-	m := &messageMedia{}
-	return m, m.read(raw, path)
-}}
-
 func (m *messageMedia) read(raw json.RawMessage, path string) error {
 	if value.Kind(raw) != "object" {
 		return bad(path, "expected a MessageMedia: an object with mimetype and data, got %s", value.Kind(raw))
