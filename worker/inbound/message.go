@@ -192,7 +192,7 @@ func (t *translator) encReaction(e *events.Message) Op {
 
 func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessage) Op {
 	s, ok := t.secrets()
-	if !ok || m.GetSecretEncType() != waE2E.SecretEncryptedMessage_MESSAGE_EDIT || m.GetTargetMessageKey().GetID() == "" {
+	if !ok || m.GetSecretEncType() != waE2E.SecretEncryptedMessage_MESSAGE_EDIT && m.GetSecretEncType() != waE2E.SecretEncryptedMessage_EVENT_EDIT || m.GetTargetMessageKey().GetID() == "" {
 		return nil
 	}
 	content, err := s.DecryptSecretEncryptedMessage(t.ctx, e)

@@ -210,6 +210,27 @@ func (m *Mirror) Message(ctx context.Context, id string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	return m.record(row)
+}
+
+// Oldest returns the oldest message of a chat; ErrNotFound when there is none.
+func (m *Mirror) Oldest(ctx context.Context, chat string) (Record, error) {
+	id, err := m.canonical(ctx, chat)
+	if err != nil {
+		return Record{}, err
+	}
+	row, err := m.q.OldestMessage(ctx, db.OldestMessageParams{InstanceID: m.instance, Chat: id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Record{}, ErrNotFound
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("read oldest message: %w", err)
+	}
+	return m.record(row.Message)
+}
+
+func (m *Mirror) record(row db.Message) (Record, error) {
+	var err error
 	r := Record{
 		Shape: m.render(row), Raw: decodeRaw(row.Raw), ID: row.ID, FromMe: row.FromMe, ServerID: int(row.ServerID),
 	}

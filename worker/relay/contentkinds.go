@@ -182,6 +182,13 @@ func readTagged(raw json.RawMessage, path string) (any, error) {
 			return nil, err
 		}
 		return m, nil
+	case "ScheduledEvent":
+		v, err := kindEvent.read(raw, path)
+		if err != nil {
+			return nil, err
+		}
+		e := v.(scheduled)
+		return &e, nil
 	case "Contact":
 		jid, err := readUserID(raw, path)
 		if err != nil {

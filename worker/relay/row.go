@@ -49,6 +49,7 @@ func rows() []row {
 		contactRows, profileRows,
 		messageLookupRows, messageChangeRows,
 		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows, mediaRows,
+		statusRows, eventRows, businessRows, callRows, historyRows,
 	} {
 		all = append(all, class...)
 	}

@@ -67,6 +67,10 @@ type Account struct {
 	seen     time.Time
 	watchers map[*Device]types.JID
 	typing   []Typing
+	calls    []CallSignal
+	links    []CallLink
+	products []Product
+	orders   map[string]Order
 }
 
 // CreateAccount registers a phone number (digits, an optional + in front) under

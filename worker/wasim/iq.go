@@ -105,6 +105,8 @@ func init() {
 		"status":            (*Server).iqStatus,
 		"md":                (*Server).iqMultiDevice,
 		"abt":               (*Server).iqProps,
+		"fb:thrift_iq":      (*Server).iqOrder,
+		"w:biz:catalog":     (*Server).iqCatalogue,
 	}
 }
 

@@ -167,8 +167,13 @@ func (s *Server) routeStatus(from origin, to types.JID, node waBinary.Node) {
 // handleCall passes a call's signalling on to the devices of whom it is meant for.
 func (s *Server) handleCall(from origin, node waBinary.Node) {
 	to, _ := node.Attrs["to"].(types.JID)
+	child := first(&node)
+	if to.User == "" && to.Server == "call" && child.Tag == "link_create" {
+		s.makeCallLink(from, node, child)
+		return
+	}
 	if peer := s.account(to); peer != nil {
-		child := first(&node)
+		peer.noteCall(from.account, child)
 		attrs := waBinary.Attrs{"from": from.jid(to.Server), "id": node.Attrs["id"], "t": time.Now().Unix(), "platform": "android", "version": "2.26"}
 		peer.broadcast(waBinary.Node{Tag: "call", Attrs: attrs, Content: []waBinary.Node{child}}, -1)
 	}

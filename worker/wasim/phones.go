@@ -58,6 +58,9 @@ func (s *Server) Send(from types.JID, node waBinary.Node) {
 
 // Members implements phone.Network: the users of a group in its own addressing.
 func (s *Server) Members(jid types.JID) (members []types.JID, lidMode bool, err error) {
+	if jid == types.StatusBroadcastJID {
+		return s.everybody(), true, nil
+	}
 	g := s.group(jid)
 	if g == nil {
 		return nil, false, fmt.Errorf("members of %s: %w", jid, ErrNoGroup)
@@ -77,4 +80,15 @@ func (s *Server) Resolve(jid types.JID) (pn, lid types.JID, ok bool) {
 		return types.EmptyJID, types.EmptyJID, false
 	}
 	return account.pn, account.lid, true
+}
+
+// everybody is who sees a status message.
+//
+// guess: audiences are not played, so all accounts see every status.
+func (s *Server) everybody() []types.JID {
+	var all []types.JID
+	for _, account := range s.Accounts() {
+		all = append(all, account.lid)
+	}
+	return all
 }

@@ -529,6 +529,49 @@ func (q *Queries) NewestIncoming(ctx context.Context, arg NewestIncomingParams) 
 	return items, nil
 }
 
+const oldestMessage = `-- name: OldestMessage :one
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and chat = $2 order by timestamp, position limit 1
+`
+
+type OldestMessageParams struct {
+	InstanceID string
+	Chat       string
+}
+
+type OldestMessageRow struct {
+	Message Message
+}
+
+func (q *Queries) OldestMessage(ctx context.Context, arg OldestMessageParams) (OldestMessageRow, error) {
+	row := q.db.QueryRow(ctx, oldestMessage, arg.InstanceID, arg.Chat)
+	var i OldestMessageRow
+	err := row.Scan(
+		&i.Message.InstanceID,
+		&i.Message.Chat,
+		&i.Message.ID,
+		&i.Message.FromMe,
+		&i.Message.Sender,
+		&i.Message.Timestamp,
+		&i.Message.Position,
+		&i.Message.Type,
+		&i.Message.Body,
+		&i.Message.Ack,
+		&i.Message.PushName,
+		&i.Message.Raw,
+		&i.Message.Starred,
+		&i.Message.HasReaction,
+		&i.Message.Broadcast,
+		&i.Message.History,
+		&i.Message.ServerID,
+		&i.Message.Recipients,
+		&i.Message.EditID,
+		&i.Message.EditedAt,
+		&i.Message.RevokedAt,
+		&i.Message.RevokeID,
+	)
+	return i, err
+}
+
 const oneMessage = `-- name: OneMessage :one
 select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and id = $2 and chat = $3
 `

@@ -99,3 +99,6 @@ select sqlc.embed(m) from messages m
 where m.instance_id = @instance_id and (sqlc.arg(chat)::text = '' or m.chat = sqlc.arg(chat)::text) and m.body ilike sqlc.arg(pattern)::text
 order by m.timestamp desc, m.position desc
 limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
+
+-- name: OldestMessage :one
+select sqlc.embed(messages) from messages where instance_id = $1 and chat = $2 order by timestamp, position limit 1;

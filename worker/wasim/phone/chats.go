@@ -40,7 +40,7 @@ func (p *Phone) chats() []*chat {
 		conversation.Messages = slices.Clone(conversation.Messages)
 		c.Conversation = conversation
 	}
-	for _, r := range p.Received() {
+	for _, r := range slices.Backward(p.Received()) { // of one second the newest first, too
 		if !lasting(r) {
 			continue
 		}

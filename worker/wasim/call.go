@@ -1,0 +1,78 @@
+package wasim
+
+import (
+	"crypto/rand"
+	"strconv"
+	"strings"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// CallSignal is one signal of a call that an account got: offer, reject, terminate.
+type CallSignal struct {
+	From   *Account
+	CallID string
+	Kind   string
+}
+
+// CallLink is a link that an account asked for.
+type CallLink struct {
+	Token, Media string // audio, video
+	Start        time.Time
+}
+
+// Ring lets the account's phone call somebody, whose companions ring. It
+// returns the id of the call.
+func (a *Account) Ring(to *Account, video bool) string {
+	id := strings.ToUpper(rand.Text()[:16])
+	creator := a.jid(types.HiddenUserServer, 0)
+	var content []waBinary.Node
+	if video {
+		content = append(content, waBinary.Node{Tag: "video", Attrs: waBinary.Attrs{"enc": "h.264"}})
+	}
+	offer := waBinary.Node{Tag: "offer", Content: append(content, waBinary.Node{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}),
+		Attrs: waBinary.Attrs{"call-id": id, "call-creator": creator, "caller_pn": a.pn}}
+	to.noteCall(a, offer)
+	to.broadcast(waBinary.Node{Tag: "call", Content: []waBinary.Node{offer},
+		Attrs: waBinary.Attrs{"from": creator, "id": rand.Text()[:16], "t": time.Now().Unix(), "platform": "android", "version": "2.26"}}, -1)
+	return id
+}
+
+func (a *Account) noteCall(from *Account, signal waBinary.Node) {
+	id, _ := signal.Attrs["call-id"].(string)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, CallSignal{From: from, CallID: id, Kind: signal.Tag})
+}
+
+// Calls lists the signals of calls that the account got, oldest first.
+func (a *Account) Calls() []CallSignal {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]CallSignal(nil), a.calls...)
+}
+
+// CallLinks lists the links that the account asked for, oldest first.
+func (a *Account) CallLinks() []CallLink {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]CallLink(nil), a.links...)
+}
+
+// makeCallLink answers a request for a link by the stanza's ack, as other open
+// clients read it.
+func (s *Server) makeCallLink(from origin, node, child waBinary.Node) {
+	media, _ := child.Attrs["media"].(string)
+	event := child.GetChildByTag("event")
+	start, _ := event.Attrs["start_time"].(string)
+	seconds, _ := strconv.ParseInt(start, 10, 64)
+	link := CallLink{Token: rand.Text()[:22], Media: media, Start: time.Unix(seconds, 0)}
+	from.account.mu.Lock()
+	from.account.links = append(from.account.links, link)
+	from.account.mu.Unlock()
+	answer := ack("call", node, nil)
+	answer.Content = []waBinary.Node{{Tag: "link_create", Attrs: waBinary.Attrs{"token": link.Token, "media": media}}}
+	from.reply(answer)
+}
