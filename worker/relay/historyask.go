@@ -21,7 +21,6 @@ var historyRows = []row{
 		doc: "Asks the phone for older messages of this chat, which come into the mirror when the phone answers; false when no message of it is known to ask from.", do: syncHistory},
 }
 
-
 // askedMessages is how many messages are asked for at a time, as whatsmeow recommends.
 const askedMessages = 50
 
