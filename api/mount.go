@@ -70,6 +70,9 @@ func (m *Mount) Audit(ctx context.Context, action, target string, detail map[str
 	m.s.audit(ctx, action, target, detail)
 }
 
+// Method adds a method of the catalog that the package answers.
+func (m *Mount) Method(name string, do Managed) { m.s.managed[name] = do }
+
 // CheckSend holds a call that is to be made later against the catalog: it is a
 // method that sends, and its parameters have the right form. It returns them.
 func (m *Mount) CheckSend(method string, params json.RawMessage) (json.RawMessage, error) {

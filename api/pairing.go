@@ -196,15 +196,7 @@ func (s *Server) pairingCode(ctx context.Context, in *struct {
 	if !ok {
 		return nil, fault.Bad("api.pairingCode", "phoneNumber", "phoneNumber: needs 7 to 15 digits, beginning with the country code")
 	}
-	var answer *workerv1.PairResponse
-	err = s.settled(ctx, row.ID, pairingWait, func() error {
-		worker, err := s.worker(ctx, row.ID)
-		if err != nil {
-			return err
-		}
-		answer, err = worker.Pair(ctx, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
-		return fault.FromGRPC("worker.Pair", err)
-	})
+	answer, err := s.pair(ctx, row.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ import (
 func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method, params json.RawMessage, idempotency string) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
+	if m.Manager {
+		return s.manage(ctx, in, m, params)
+	}
 	if m.Sends {
 		return s.sendOnce(ctx, in, m, params, idempotency)
 	}

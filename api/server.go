@@ -38,6 +38,7 @@ type Server struct {
 	keyring   *keyring
 	sends     *sendLimits
 	underway  underway
+	managed   map[string]Managed
 	metrics   *metrics
 	began     time.Time
 
@@ -68,6 +69,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(),
 		metrics: m, began: time.Now(), closing: make(chan struct{}),
 	}
+	s.managed = s.managedMethods()
 	if len(cfg.JWTSecret) > 0 {
 		s.secret = cfg.JWTSecret
 	}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	last.log = log
 	limitMemory(boot.GetMemoryLimitBytes())
 	silenceSignal()
-	nameDevice(boot.GetDeviceName())
+	nameDevice(cmp.Or(boot.GetDeviceName(), "WhatsApp Manager"), "")
 	identity, err := newIdentity(boot, opts.Build)
 	if err != nil {
 		return fatal(last, err)

@@ -40,6 +40,9 @@ type pairCall struct {
 	ctx    context.Context
 	phone  string
 	notify bool
+	cancel bool
+	device string
+	shown  string          // browser
 	answer chan pairAnswer // capacity 1
 }
 
@@ -141,6 +144,19 @@ func (c *core) pairCalled(call *pairCall) {
 	}
 	if c.outage {
 		call.answer <- pairAnswer{err: fault.New(fault.Unavailable, "worker.Pair", "the database cannot be reached")}
+		return
+	}
+	if call.device != "" || call.shown != "" {
+		nameDevice(call.device, call.shown)
+		c.step(pairAsked{renew: true}) // the name is part of the registration
+		call.answer <- pairAnswer{}
+		return
+	}
+	if call.cancel {
+		if c.codes.phone != "" {
+			c.step(pairAsked{renew: true})
+		}
+		call.answer <- pairAnswer{}
 		return
 	}
 	fresh := len(c.codes.list) > 0 && time.Since(c.codes.opened) < codeUseful

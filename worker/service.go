@@ -78,7 +78,7 @@ func (s *service) Pair(ctx context.Context, req *workerv1.PairRequest) (*workerv
 			return nil, err
 		}
 	}
-	call := &pairCall{ctx: ctx, phone: phone, notify: req.GetShowNotification(), answer: make(chan pairAnswer, 1)}
+	call := &pairCall{ctx: ctx, phone: phone, notify: req.GetShowNotification(), cancel: req.GetCancel(), device: req.GetDeviceName(), shown: req.GetBrowser(), answer: make(chan pairAnswer, 1)}
 	s.core.tell(call)
 	select {
 	case a := <-call.answer:

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"go.mau.fi/whatsmeow"
@@ -117,13 +118,22 @@ func (c *core) beforePairing(s *session, jid types.JID) bool {
 }
 
 // nameDevice sets how the phone lists this device. The properties are variables
-// of the whole process and part of the registration, so this comes before any client.
-func nameDevice(name string) {
-	if name == "" {
-		name = "WhatsApp Manager"
+// of the whole process and part of the registration. An empty name stays as it
+// is; a browser that is not known is Chrome.
+func nameDevice(name, browser string) {
+	if name != "" {
+		store.DeviceProps.Os = &name
 	}
-	store.DeviceProps.Os = &name
-	store.DeviceProps.PlatformType = waCompanionReg.DeviceProps_CHROME.Enum()
+	platform, ok := platforms[strings.ToLower(browser)]
+	if !ok {
+		platform = waCompanionReg.DeviceProps_CHROME
+	}
+	store.DeviceProps.PlatformType = platform.Enum()
+}
+
+var platforms = map[string]waCompanionReg.DeviceProps_PlatformType{
+	"firefox": waCompanionReg.DeviceProps_FIREFOX, "edge": waCompanionReg.DeviceProps_EDGE, "opera": waCompanionReg.DeviceProps_OPERA,
+	"safari": waCompanionReg.DeviceProps_SAFARI, "ie": waCompanionReg.DeviceProps_IE,
 }
 
 // removeDevice deletes the keys of a device that is logged out and forgets it,

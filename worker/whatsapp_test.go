@@ -224,10 +224,33 @@ func TestPairByCode(t *testing.T) {
 	if link := p.state(pairing); link.GetPairingCode() != resp.GetCode() {
 		t.Errorf("link: %v", link)
 	}
+	// Dropped: QR codes again, and the code does nothing.
+	if _, err := p.Pair(w.ctx, &workerv1.PairRequest{Cancel: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("no code", func() bool { link := p.state(pairing); return link.GetPairingCode() == "" && link.GetQr() != "" })
+	if err := w.account.EnterCode(w.ctx, resp.GetCode()); err == nil {
+		t.Error("a cancelled code paired")
+	}
+	// A name for the phone's list.
+	if _, err := p.Pair(w.ctx, &workerv1.PairRequest{DeviceName: "Anna's bakery", Browser: "Firefox"}); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("another code", func() bool {
+		var err error
+		resp, err = p.Pair(w.ctx, &workerv1.PairRequest{PhoneNumber: "+1 555 000-0001"})
+		return err == nil
+	})
 	if err := w.account.EnterCode(w.ctx, resp.GetCode()); err != nil {
 		t.Fatal(err)
 	}
 	p.state(online)
+	if name, platform := w.account.Devices()[0].Listed(); name != "Anna's bakery" || platform != "FIREFOX" {
+		t.Errorf("listed as %s %s", name, platform)
+	}
+	if _, err := p.Pair(w.ctx, &workerv1.PairRequest{DeviceName: "Later"}); err == nil {
+		t.Error("a paired device was renamed")
+	}
 	w.eventually("the code event", func() bool { return strings.Contains(strings.Join(w.events(), " "), "code") })
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -72,6 +74,7 @@ type manager struct {
 func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 	return func(m *api.Mount) {
 		h := &manager{mount: m, store: st, deliver: d}
+		m.Method("on", h.on)
 		tags := []string{"Webhooks"}
 		add := func(id, method, path, summary string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags, DefaultStatus: status}
@@ -139,6 +142,33 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 	h.mount.Audit(ctx, "webhook.create", e.ID, nil)
 	h.deliver.Changed(ctx, e.ID)
 	return &body[created]{created{show(e), secretText(e.Secret)}}, nil
+}
+
+// on is whatsapp-web.js' on: over HTTP a listener is a URL.
+func (h *manager) on(ctx context.Context, instance store.Instance, params []json.RawMessage) (any, error) {
+	var in createInput
+	in.ID = string(instance.ID)
+	var event string
+	if err := api.Param(params, 0, "event", &event); err != nil {
+		return nil, err
+	}
+	if err := api.Param(params, 1, "listener", &in.Body.URL); err != nil {
+		return nil, err
+	}
+	in.Body.Events = []string{event}
+	out, err := h.create(ctx, &in)
+	if err != nil {
+		var f *fault.Error
+		if errors.As(err, &f) && f.Kind == fault.Invalid {
+			named := *f
+			if named.Field = "params[1]"; strings.HasPrefix(f.Field, "events") {
+				named.Field = "params[0]"
+			}
+			return nil, &named
+		}
+		return nil, err
+	}
+	return out.Body, nil
 }
 
 type webhookList struct {

@@ -388,3 +388,28 @@ func TestPagesOfTheFeed(t *testing.T) {
 		}
 	}
 }
+
+// whatsapp-web.js' on makes a webhook of a URL.
+func TestOnMakesAWebhook(t *testing.T) {
+	o := newOffice(t)
+	made := o.do(http.StatusCreated, "POST", "/api/instances", o.admin, map[string]any{"name": "one"})
+	key := made["apiKey"].(string)
+	on := func(status int, params ...any) map[string]any {
+		return o.do(status, "POST", "/api/proxy/on", key, map[string]any{"params": params})
+	}
+	hook := on(http.StatusOK, "message", "https://example.org/hook")["result"].(map[string]any)
+	if !strings.HasPrefix(hook["secret"].(string), "whsec_") {
+		t.Errorf("%v", hook)
+	}
+	id := made["instance"].(map[string]any)["id"].(string)
+	listed := o.do(http.StatusOK, "GET", "/api/instances/"+id+"/webhooks", key, nil)["webhooks"].([]any)
+	if len(listed) != 1 || fmt.Sprint(listed[0].(map[string]any)["events"]) != "[message]" {
+		t.Errorf("%v", listed)
+	}
+	for field, params := range map[string][]any{"params[1]": {"message", "ftp://example.org"}, "params[0]": {"no such event", "https://example.org/hook"}} {
+		refused := on(http.StatusBadRequest, params...)
+		if got := refused["details"].(map[string]any)["field"]; got != field {
+			t.Errorf("%v names %v", params, got)
+		}
+	}
+}

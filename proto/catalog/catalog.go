@@ -43,6 +43,7 @@ type Method struct {
 	Reason   string          `json:"reason,omitempty"`
 	Getter   bool            `json:"getter,omitempty"`   // may be asked by GET: no required parameter, changes nothing
 	Sends    bool            `json:"sends,omitempty"`    // counts against the instance's rate of sends
+	Manager  bool            `json:"manager,omitempty"`  // answered by the manager, with or without a worker
 	Unpaired bool            `json:"unpaired,omitempty"` // answers without a paired account
 	Example  json.RawMessage `json:"example,omitempty"`  // a params array
 }

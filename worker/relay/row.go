@@ -19,6 +19,7 @@ type row struct {
 	getter     bool
 	sends      bool
 	example    string // a params array
+	manager    bool   // the manager answers it; then there is no do
 	impossible string // why it cannot be done; then there is no do
 	do         func(context.Context, *call) (any, error)
 }
@@ -49,7 +50,7 @@ func rows() []row {
 		contactRows, profileRows,
 		messageLookupRows, messageChangeRows,
 		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows, mediaRows,
-		statusRows, eventRows, businessRows, callRows, historyRows,
+		sessionRows, statusRows, eventRows, businessRows, callRows, historyRows,
 	} {
 		all = append(all, class...)
 	}
@@ -68,7 +69,7 @@ func (r row) method() catalog.Method {
 	m := catalog.Method{
 		Name: r.name, Family: catalog.WWebJS, Class: r.class, Doc: r.doc, Params: []catalog.Param{},
 		Result: r.result, Verdict: catalog.Native, Reason: r.impossible,
-		Getter: r.getter, Sends: r.sends, Unpaired: r.need < needPaired && r.impossible == "",
+		Getter: r.getter, Sends: r.sends, Manager: r.manager, Unpaired: r.need < needPaired && r.impossible == "",
 	}
 	if r.impossible != "" {
 		m.Verdict = catalog.Impossible

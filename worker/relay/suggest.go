@@ -15,7 +15,7 @@ func unknownMethod(method string) error {
 }
 
 func nearest(method string) string {
-	if len(method) > 80 {
+	if method == "" || len(method) > 80 {
 		return ""
 	}
 	wanted := strings.ToLower(method)

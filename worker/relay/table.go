@@ -118,6 +118,9 @@ func (t *Table) callRow(ctx context.Context, r *row, list []json.RawMessage, c *
 	if r.impossible != "" {
 		return nil, fault.New(fault.Unimplemented, op, "%s is impossible without a browser: %s", r.name, r.impossible)
 	}
+	if r.manager {
+		return nil, fault.New(fault.Unimplemented, op, "%s is answered by the manager", r.name)
+	}
 	if err := checkCount(r.name, r.params, len(list)); err != nil {
 		return nil, err
 	}

@@ -7,13 +7,16 @@ import (
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/worker/wasim/wire"
 )
 
 // Device is one linked companion, connected or not.
 type Device struct {
+	name, platform string // guarded by mu; as it registered
 	// Faults that apply to this device only.
 	Faults
 
@@ -45,6 +48,25 @@ func (d *Device) JID() types.JID { return d.account.jid(types.DefaultUserServer,
 
 // LID is the device's hidden identity with its device number.
 func (d *Device) LID() types.JID { return d.account.jid(types.HiddenUserServer, d.number) }
+
+// props keeps how the companion wants to be listed. What cannot be read is no name.
+func (d *Device) props(raw []byte) {
+	var p waCompanionReg.DeviceProps
+	if proto.Unmarshal(raw, &p) != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.name, d.platform = p.GetOs(), p.GetPlatformType().String()
+}
+
+// Listed is how the phone lists the companion: its name, and the browser it
+// gives itself out as (CHROME, FIREFOX, …).
+func (d *Device) Listed() (name, platform string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.name, d.platform
+}
 
 // Account is whose companion this is.
 func (d *Device) Account() *Account { return d.account }

@@ -119,6 +119,7 @@ func (c *session) pair(ctx context.Context, a *Account, advSecret []byte) error 
 	}
 	device := &Device{account: a, number: number, noise: c.conn.Static, identity: identity, linked: time.Now()}
 	device.keys.register(c.conn.Payload.GetDevicePairingData())
+	device.props(c.conn.Payload.GetDevicePairingData().GetDeviceProps())
 	c.dropPairing()
 	a.link(device)
 	c.conn.Send(waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}})

@@ -853,6 +853,9 @@ type PairRequest struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	PhoneNumber      string                 `protobuf:"bytes,1,opt,name=phone_number,json=phoneNumber,proto3" json:"phone_number,omitempty"` // digits, international; empty: by QR
 	ShowNotification bool                   `protobuf:"varint,2,opt,name=show_notification,json=showNotification,proto3" json:"show_notification,omitempty"`
+	Cancel           bool                   `protobuf:"varint,3,opt,name=cancel,proto3" json:"cancel,omitempty"`                          // drop a pairing code and show QR codes again
+	DeviceName       string                 `protobuf:"bytes,4,opt,name=device_name,json=deviceName,proto3" json:"device_name,omitempty"` // how the phone will list this device; before pairing only
+	Browser          string                 `protobuf:"bytes,5,opt,name=browser,proto3" json:"browser,omitempty"`                         // Chrome, Firefox, Edge, Opera, Safari, IE: the picture beside it
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -899,6 +902,27 @@ func (x *PairRequest) GetShowNotification() bool {
 		return x.ShowNotification
 	}
 	return false
+}
+
+func (x *PairRequest) GetCancel() bool {
+	if x != nil {
+		return x.Cancel
+	}
+	return false
+}
+
+func (x *PairRequest) GetDeviceName() string {
+	if x != nil {
+		return x.DeviceName
+	}
+	return ""
+}
+
+func (x *PairRequest) GetBrowser() string {
+	if x != nil {
+		return x.Browser
+	}
+	return ""
 }
 
 type PairResponse struct {
@@ -1313,10 +1337,14 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12>\n" +
 	"\rlast_frame_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFrameAt\x12(\n" +
 	"\x04link\x18\x03 \x01(\x0e2\x14.worker.v1.LinkStateR\x04link\x12\x1b\n" +
-	"\tfeed_head\x18\x04 \x01(\x04R\bfeedHead\"]\n" +
+	"\tfeed_head\x18\x04 \x01(\x04R\bfeedHead\"\xb0\x01\n" +
 	"\vPairRequest\x12!\n" +
 	"\fphone_number\x18\x01 \x01(\tR\vphoneNumber\x12+\n" +
-	"\x11show_notification\x18\x02 \x01(\bR\x10showNotification\"]\n" +
+	"\x11show_notification\x18\x02 \x01(\bR\x10showNotification\x12\x16\n" +
+	"\x06cancel\x18\x03 \x01(\bR\x06cancel\x12\x1f\n" +
+	"\vdevice_name\x18\x04 \x01(\tR\n" +
+	"deviceName\x12\x18\n" +
+	"\abrowser\x18\x05 \x01(\tR\abrowser\"]\n" +
 	"\fPairResponse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x129\n" +
 	"\n" +
