@@ -28,7 +28,8 @@ func (c *call) sendContent(ctx context.Context, to types.JID, what content, opti
 	if err != nil {
 		return nil, err
 	}
-	if !unset(options.SendSeen) {
+	c.public = to.Server == types.NewsletterServer
+	if !unset(options.SendSeen) && !c.public {
 		if _, err := c.markSeen(ctx, to); err != nil {
 			// The message matters more than the blue ticks.
 			c.Log.Warn().Err(err).Msg("chat could not be marked as read before sending")

@@ -250,5 +250,8 @@ func commonGroups(ctx context.Context, c *call) (any, error) {
 
 // inviteCode is the last part of an invite link.
 func inviteCode(link string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(link, whatsmeow.InviteLinkPrefix), "https://chat.whatsapp.com/invite/")
+	for _, prefix := range []string{"https://chat.whatsapp.com/invite/", whatsmeow.InviteLinkPrefix, whatsmeow.NewsletterLinkPrefix, "https://www.whatsapp.com/channel/"} {
+		link = strings.TrimPrefix(link, prefix)
+	}
+	return link
 }

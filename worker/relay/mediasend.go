@@ -69,7 +69,12 @@ func (m *messageMedia) message(ctx context.Context, c *call, options sendOptions
 }
 
 func (c *call) upload(ctx context.Context, data []byte, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error) {
-	up, err := c.cli.Upload(ctx, data, kind)
+	send := c.cli.Upload
+	if c.public {
+		send = c.cli.UploadNewsletter
+	}
+	up, err := send(ctx, data, kind)
+	c.handle = up.Handle
 	if err != nil {
 		return up, fmt.Errorf("upload media: %w", err)
 	}

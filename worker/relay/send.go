@@ -23,8 +23,16 @@ func (c *call) send(ctx context.Context, to types.JID, msg *waE2E.Message) (shap
 	if sent, ok, err := c.alreadySent(ctx); ok || err != nil {
 		return sent.Shape, err
 	}
-	_, recorded, err := c.deliver(ctx, to, msg, whatsmeow.SendRequestExtra{ID: c.messageID})
+	_, recorded, err := c.deliver(ctx, to, msg, c.extra())
 	return recorded, err
+}
+
+func (c *call) extra() whatsmeow.SendRequestExtra {
+	extra := whatsmeow.SendRequestExtra{ID: c.messageID}
+	if c.public {
+		extra.MediaHandle = c.handle
+	}
+	return extra
 }
 
 // alreadySent finds the message of an earlier call with the same message id, so

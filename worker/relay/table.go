@@ -59,6 +59,8 @@ type call struct {
 	args      []any             // nil where an optional parameter was left out
 	messageID string            // WhatsApp id to use for a send; empty: generate one
 	first     bool              // no earlier call had this messageID
+	public    bool              // it goes to a channel, whose media is not encrypted
+	handle    string            // of media that was uploaded for a channel
 }
 
 // arg returns a parameter as the type that its row promises, and the zero value

@@ -105,6 +105,7 @@ func init() {
 		"status":            (*Server).iqStatus,
 		"md":                (*Server).iqMultiDevice,
 		"abt":               (*Server).iqProps,
+		"newsletter":        (*Server).iqNewsletter,
 		"fb:thrift_iq":      (*Server).iqOrder,
 		"w:biz:catalog":     (*Server).iqCatalogue,
 	}

@@ -28,7 +28,7 @@ func (s *Server) handleMessage(from origin, node waBinary.Node) {
 	case types.BroadcastServer:
 		s.routeStatus(from, to, node)
 	case types.NewsletterServer:
-		extra["server_id"] = s.nextID()
+		extra = s.routeChannel(from, to, node)
 	case types.DefaultUserServer, types.HiddenUserServer:
 		extra = s.routeDirect(from, to, node)
 	default:

@@ -16,6 +16,11 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 		return
 	}
 	kind, _ := node.Attrs["type"].(string)
+	if to.Server == types.NewsletterServer && kind == "view" {
+		s.viewed(to, node)
+		from.reply(ack("receipt", node, nil))
+		return
+	}
 	id, _ := node.Attrs["id"].(string)
 	participant, _ := node.Attrs["participant"].(types.JID)
 	if device := from.device(); device != nil && answersMessage(kind) {

@@ -58,6 +58,7 @@ type Server struct {
 	byLID    map[string]*Account
 	accounts []*Account
 	groups   map[string]*group
+	channels map[string]*channel
 	sessions map[*session]struct{}
 	refs     map[string]*session
 	links    map[string]*session

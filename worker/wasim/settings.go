@@ -146,6 +146,8 @@ func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqErro
 		if json.Unmarshal(raw, &request) == nil {
 			s.setAbout(from.account, request.Variables.Input.Text)
 		}
+	} else if raw, _ := query.Content.([]byte); mexHandlers[id] != nil {
+		return []waBinary.Node{{Tag: "result", Content: s.mex(from, id, raw)}}, nil
 	} else {
 		s.unknown.add("w:mex " + fmt.Sprint(query.Attrs["query_id"]))
 	}
