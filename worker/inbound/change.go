@@ -88,6 +88,7 @@ type Message struct {
 	Starred   bool
 	Reactions []Reaction
 	Receipts  []ReceiptOf
+	Pin       *Pinned
 	RevokedAt int64
 }
 
@@ -231,6 +232,14 @@ type Star struct {
 	Starred  bool
 }
 
+// Pinned pins or unpins one message for everybody in its chat.
+type Pinned struct {
+	Chat, Target string
+	On           bool
+	AtMs         int64 // by the clock of who did it
+	Until        int64 // unix seconds; 0: without an end
+}
+
 // GroupChange is one or more changes in a group. Apply alters what is known
 // of it and is not called when nothing is known yet and Full is nil.
 type GroupChange struct {
@@ -277,6 +286,7 @@ func (*ChatSetting) op() {}
 func (*ClearChat) op()   {}
 func (*DeleteForMe) op() {}
 func (*Star) op()        {}
+func (*Pinned) op()      {}
 func (*GroupChange) op() {}
 func (*Groups) op()      {}
 func (*Call) op()        {}

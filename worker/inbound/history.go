@@ -267,6 +267,15 @@ func (h *historian) marks(m *Message, wm *waWeb.WebMessageInfo) {
 			Text: shape.Clean(r.GetText()), AtMs: r.GetSenderTimestampMS(), Unread: r.GetUnread(),
 		})
 	}
+	if p := wm.GetPinInChat(); p.GetType() == waWeb.PinInChat_PIN_FOR_ALL {
+		m.Pin = &Pinned{Chat: m.Chat, Target: m.ID, On: true, AtMs: p.GetSenderTimestampMS()}
+		if id := p.GetKey().GetID(); id != "" {
+			m.Pin.Target = shape.CleanMessageID(id)
+		}
+		if seconds := p.GetMessageAddOnContextInfo().GetMessageAddOnDurationInSecs(); seconds > 0 {
+			m.Pin.Until = p.GetSenderTimestampMS()/1000 + int64(seconds)
+		}
+	}
 	for _, r := range wm.GetUserReceipt() {
 		if by := h.text(r.GetUserJID()); by != "" && m.FromMe {
 			m.Receipts = append(m.Receipts, ReceiptOf{

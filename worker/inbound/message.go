@@ -31,7 +31,9 @@ func (t *translator) message(e *events.Message) Op {
 		return t.vote(e, m.PollUpdateMessage)
 	case m.SecretEncryptedMessage != nil:
 		return t.secretEdit(e, m.SecretEncryptedMessage)
-	case m.EncEventResponseMessage != nil, m.PinInChatMessage != nil, m.KeepInChatMessage != nil,
+	case m.PinInChatMessage != nil:
+		return t.pin(e, m)
+	case m.EncEventResponseMessage != nil, m.KeepInChatMessage != nil,
 		m.PollAddOptionMessage != nil:
 		return nil
 	case !shape.HasContent(m):
@@ -136,6 +138,23 @@ func (t *translator) reaction(e *events.Message, r *waE2E.ReactionMessage) Op {
 		Text: shape.Clean(r.GetText()), AtMs: atMs, Unread: !e.Info.IsFromMe,
 	}
 	op.TargetSender, op.TargetFromMe = t.author(e.Info.MessageSource, r.GetKey())
+	return op
+}
+
+// pin covers both ways. How long a pin lasts stands beside it.
+func (t *translator) pin(e *events.Message, m *waE2E.Message) Op {
+	p := m.GetPinInChatMessage()
+	if p.GetKey().GetID() == "" || p.GetType() == waE2E.PinInChatMessage_UNKNOWN_TYPE {
+		return nil
+	}
+	chat, _ := t.chat(e.Info.MessageSource)
+	op := &Pinned{Chat: chat, Target: shape.CleanMessageID(p.GetKey().GetID()), On: p.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL, AtMs: p.GetSenderTimestampMS()}
+	if op.AtMs <= 0 {
+		op.AtMs = e.Info.Timestamp.UnixMilli()
+	}
+	if seconds := m.GetMessageContextInfo().GetMessageAddOnDurationInSecs(); seconds > 0 && op.On {
+		op.Until = e.Info.Timestamp.Unix() + int64(seconds)
+	}
 	return op
 }
 

@@ -68,6 +68,8 @@ func (m *Mirror) mergeOne(ctx context.Context, p *plan, a inbound.Alias) {
 	p.put.DropReactions(ctx, db.DropReactionsParams{InstanceID: in, Chat: a.LID})
 	p.put.MergeVotes(ctx, db.MergeVotesParams{InstanceID: in, ID: a.ID, Lid: a.LID})
 	p.put.DropVotes(ctx, db.DropVotesParams{InstanceID: in, Chat: a.LID})
+	p.put.MergePins(ctx, db.MergePinsParams{InstanceID: in, ID: a.ID, Lid: a.LID})
+	p.put.DropPins(ctx, db.DropPinsParams{InstanceID: in, Chat: a.LID})
 }
 
 // aliases notes pairs that are new and needed no merging.

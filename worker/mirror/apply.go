@@ -45,6 +45,8 @@ func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.M
 		chat, id = op.Chat, op.Target
 	case *inbound.Vote:
 		chat, id = op.Chat, op.Target
+	case *inbound.Pinned:
+		chat, id = op.Chat, op.Target
 	default:
 		return shape.Message{}, fmt.Errorf("record sent: %T is nothing that is sent", change.Op)
 	}
@@ -107,6 +109,8 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 			err = w.deleteForMe(ctx, op)
 		case *inbound.Star:
 			err = w.star(ctx, op)
+		case *inbound.Pinned:
+			w.pinned(ctx, op)
 		case *inbound.GroupChange:
 			err = w.group(ctx, op)
 		case *inbound.Label:

@@ -91,6 +91,9 @@ func (w *writer) learnMessage(ctx context.Context, op *inbound.Message) error {
 			FromMe: r.FromMe, Timestamp: r.AtMs, Read: !r.Unread,
 		})
 	}
+	if op.Pin != nil {
+		w.pinned(ctx, op.Pin)
+	}
 	for _, r := range op.Receipts {
 		w.put.PutReceipt(ctx, db.PutReceiptParams{
 			InstanceID: w.instance, Chat: op.Chat, MessageID: op.ID, Participant: r.By,

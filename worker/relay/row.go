@@ -50,7 +50,7 @@ func rows() []row {
 		contactRows, profileRows,
 		messageLookupRows, messageChangeRows,
 		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows, mediaRows,
-		sessionRows, channelRows, channelAdminRows, statusRows, eventRows, businessRows, callRows, historyRows,
+		sessionRows, pinnedRows, channelRows, channelAdminRows, statusRows, eventRows, businessRows, callRows, historyRows,
 	} {
 		all = append(all, class...)
 	}

@@ -1,0 +1,41 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+func (w *writer) pinned(ctx context.Context, op *inbound.Pinned) {
+	w.put.PutPin(ctx, db.PutPinParams{
+		InstanceID: w.instance, Chat: op.Chat, MessageID: op.Target, Pinned: op.On, ChangedAt: op.AtMs, Until: op.Until,
+	})
+}
+
+// Pinned returns the messages that are pinned in a chat now, the newest pin first.
+func (m *Mirror) Pinned(ctx context.Context, chat string) ([]shape.Message, error) {
+	id, err := m.canonical(ctx, chat)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.q.PinnedMessages(ctx, db.PinnedMessagesParams{InstanceID: m.instance, Chat: id, Now: m.now().Unix()})
+	if err != nil {
+		return nil, fmt.Errorf("read pinned messages: %w", err)
+	}
+	list := make([]shape.Message, len(rows))
+	for i, row := range rows {
+		list[i] = m.render(row.Message)
+	}
+	return list, nil
+}
+
+// SetPreference keeps a switch of the account's browser profile.
+func (m *Mirror) SetPreference(ctx context.Context, name string, on bool) error {
+	if err := m.q.SetPreference(ctx, db.SetPreferenceParams{InstanceID: m.instance, Name: name, Value: on}); err != nil {
+		return fmt.Errorf("keep preference: %w", err)
+	}
+	return nil
+}
