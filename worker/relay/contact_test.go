@@ -115,6 +115,18 @@ func TestContactsAreSaved(t *testing.T) {
 		a := r.me.Phone().Setting(appstate.IndexContact, bob.PN().String()).GetContactAction()
 		return a.GetFullName() == "Robert Tables" && a.GetSaveOnPrimaryAddressbook()
 	})
+	ask[any](r, "deleteAddressbookContact", "15550000002")
+	if c := ask[shape.Contact](r, "getContactById", "15550000002@c.us"); c.Name != "" || c.IsMyContact {
+		t.Errorf("deleted contact: %+v", c)
+	}
+	r.eventually("the phone forgot it", func() bool { return r.me.Phone().Setting(appstate.IndexContact, bob.PN().String()) == nil })
+	if _, err := r.try("", "deleteAddressbookContact", "15550000002"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	ask[any](r, "saveOrEditAddressbookContact", "15550000002", "Bob", "Again") // the collection is still whole
+	r.eventually("the phone has it again", func() bool {
+		return r.me.Phone().Setting(appstate.IndexContact, bob.PN().String()).GetContactAction().GetFullName() == "Bob Again"
+	})
 	if _, err := r.try("", "saveOrEditAddressbookContact", "15550000002", "", " "); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no name: %v", err)
 	}

@@ -47,7 +47,7 @@ func rows() []row {
 		settingRows,
 		presenceRows,
 		labelRows,
-		contactRows, profileRows,
+		contactRows, addressbookRows, profileRows,
 		messageLookupRows, messageChangeRows,
 		groupChatRows, groupInviteRows, groupCreateRows, groupNoticeRows, pictureRows, mediaRows,
 		sessionRows, pinnedRows, channelRows, channelAdminRows, statusRows, eventRows, businessRows, callRows, historyRows,

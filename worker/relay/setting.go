@@ -114,6 +114,11 @@ func (c *call) change(ctx context.Context, info appstate.PatchInfo, means ...any
 	if err := c.cli.SendAppState(ctx, info); err != nil {
 		return err
 	}
+	return c.means(ctx, means...)
+}
+
+// means writes into the mirror what a change of the account's settings means.
+func (c *call) means(ctx context.Context, means ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	for _, event := range means {
