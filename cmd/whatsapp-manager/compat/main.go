@@ -1,0 +1,118 @@
+// Compat asks an installation for every method of whatsapp-web.js that makes
+// sense over HTTP, by name, and looks for its effect: on the other side, or on
+// what is answered afterwards. It speaks to the public API only, and to the
+// phones of whatever stands in for WhatsApp.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed reference.tsv
+var reference []byte
+
+func main() {
+	bin := flag.String("bin", "bin", "directory of whatsapp-manager, whatsapp-worker and wasim")
+	endpoint := flag.String("endpoint", "", "a stand-in that runs already, as in WAM_WHATSAPP_ENDPOINT; empty: one is started")
+	report := flag.String("report", "", "write the report to this file")
+	only := flag.String("only", "", "only methods whose name contains this")
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	results, err := runAll(ctx, *bin, *endpoint, *only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compat:", err)
+		os.Exit(1)
+	}
+	text, good := render(results)
+	for _, r := range results {
+		if r.wrong != "" {
+			fmt.Printf("%-40s %s\n", r.name, r.wrong)
+		}
+	}
+	fmt.Printf("%d of %d\n", good, len(results))
+	if *report != "" {
+		if err := os.WriteFile(*report, []byte(text), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "compat:", err)
+			os.Exit(1)
+		}
+	}
+	if good < len(results) {
+		os.Exit(1)
+	}
+}
+
+// method is a line of the reference.
+type method struct {
+	name, returns string
+	browser       bool // impossible without one: 501 with the reason is right
+}
+
+func methods() []method {
+	var all []method
+	for s := bufio.NewScanner(bytes.NewReader(reference)); s.Scan(); {
+		if fields := strings.Split(s.Text(), "\t"); len(fields) == 3 && !strings.HasPrefix(fields[0], "#") {
+			all = append(all, method{fields[0], fields[1], fields[2] != ""})
+		}
+	}
+	return all
+}
+
+// result is what became of a method; wrong is empty when all was well.
+type result struct {
+	name, how, wrong string
+}
+
+// render writes the report. It depends on nothing but the results.
+func render(results []result) (text string, good int) {
+	var rows strings.Builder
+	for _, r := range results {
+		mark := r.how
+		if r.wrong == "" {
+			good++
+		} else {
+			mark = "**" + r.wrong + "**"
+		}
+		fmt.Fprintf(&rows, "| `%s` | %s |\n", r.name, mark)
+	}
+	return fmt.Sprintf(`# Compatibility with whatsapp-web.js
+
+Written by `+"`make compat`"+`, which calls every method over HTTP against a running installation and looks for its effect.
+%d of %d methods of whatsapp-web.js 1.34.7 do what they say; those that need a browser answer 501 with the reason.
+
+| method | how it was seen |
+|---|---|
+%s`, good, len(results), rows.String()), good
+}
+
+// startStandIn runs wasim and returns its endpoint and how to end it.
+func startStandIn(ctx context.Context, bin string) (endpoint string, end func(), err error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "wasim"), "-listen", "127.0.0.1:0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, fmt.Errorf("start stand-in: %w", err)
+	}
+	end = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		end()
+		return "", nil, fmt.Errorf("stand-in said nothing: %w", err)
+	}
+	return strings.TrimSpace(line), end, nil
+}
