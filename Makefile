@@ -70,3 +70,7 @@ verify: ## static checks: vet, staticcheck, formatting, tidy modules
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BIN)
+
+.PHONY: compat
+compat: build ## ask a running installation for every whatsapp-web.js method, look for its effect, write api/COMPATIBILITY.md
+	$(GO) run ./cmd/whatsapp-manager/compat -bin $(BIN) -report api/COMPATIBILITY.md

@@ -136,6 +136,21 @@ func quotable(record mirror.Record) *waE2E.Message {
 	return msg
 }
 
+// wireForm is the id that a message's author had when it came. Votes, answers
+// and edits are sealed with it, and what came under a hidden id is answered
+// under our own.
+func (c *call) wireForm(ctx context.Context, r mirror.Record) types.JID {
+	group, _ := c.group(ctx, r.Chat)
+	form := c.memberForm(ctx, group, r.Sender)
+	if r.FromMe {
+		return form
+	}
+	if secret, author, err := c.cli.Store.MsgSecrets.GetMessageSecret(ctx, r.Chat, form, r.ID); err == nil && secret != nil && !author.IsEmpty() {
+		return author.ToNonAD()
+	}
+	return form
+}
+
 // memberForm returns a person's address in the form that a group's members
 // know: the hidden one in groups that use it.
 func (c *call) memberForm(ctx context.Context, group *shape.GroupMetadata, jid types.JID) types.JID {

@@ -130,7 +130,7 @@ func (c *call) seal(ctx context.Context, r mirror.Record, use whatsmeow.MsgSecre
 		return nil, nil, nil, err
 	}
 	group, _ := c.group(ctx, r.Chat)
-	author := c.memberForm(ctx, group, r.Sender)
+	author := c.wireForm(ctx, r)
 	me := c.cli.Store.GetLID().ToNonAD()
 	if author.Server == types.DefaultUserServer || me.IsEmpty() {
 		me = c.cli.Store.GetJID().ToNonAD()

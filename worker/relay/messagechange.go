@@ -238,7 +238,7 @@ func vote(ctx context.Context, c *call, r mirror.Record) (any, error) {
 	}
 	group, _ := c.group(ctx, r.Chat)
 	msg, err := c.cli.BuildPollVote(ctx, &types.MessageInfo{
-		MessageSource: types.MessageSource{Chat: r.Chat, Sender: c.memberForm(ctx, group, r.Sender), IsFromMe: r.FromMe, IsGroup: group != nil}, ID: r.ID,
+		MessageSource: types.MessageSource{Chat: r.Chat, Sender: c.wireForm(ctx, r), IsFromMe: r.FromMe, IsGroup: group != nil}, ID: r.ID,
 	}, chosen)
 	if err != nil {
 		return nil, err

@@ -43,6 +43,8 @@ func (s *Server) controlHandler() http.Handler {
 		"POST /control/accounts/{number}/auto":   s.controlAuto,
 		"GET /control/accounts/{number}/devices": s.controlDevices,
 		"POST /control/accounts/{number}/wait":   s.controlWait,
+		"POST /control/accounts/{number}/ring":   s.controlRing,
+		"POST /control/accounts/{number}/shop":   s.controlShop,
 		"GET /control/groups":                    s.controlGroups,
 		"POST /control/groups":                   s.controlCreateGroup,
 		"POST /control/groups/{jid}/members":     s.controlMembers,

@@ -13,6 +13,10 @@ type accountView struct {
 	PN      string       `json:"pn"`
 	LID     string       `json:"lid"`
 	Devices []deviceView `json:"devices"`
+	Online  bool         `json:"online"`
+	Typing  []typingView `json:"typing"`
+	Calls   []callView   `json:"calls"`
+	Links   []linkView   `json:"links"`
 }
 
 // deviceView is a linked device in the control API.
@@ -32,6 +36,7 @@ func (a *Account) view() accountView {
 	for _, device := range a.Devices() {
 		view.Devices = append(view.Devices, device.view())
 	}
+	a.extras(&view)
 	return view
 }
 

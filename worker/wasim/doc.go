@@ -41,7 +41,8 @@
 //	GET  /control/                               {endpoint, accounts, connections, unknown}
 //	GET  /control/accounts                       {accounts:[account]}
 //	POST /control/accounts                       {number, name, contacts:[{number,name}], chats, messages} → 201 account
-//	GET  /control/accounts/{number}              account: {number, name, pn, lid, devices:[device]}
+//	GET  /control/accounts/{number}              account: {number, name, pn, lid, devices:[device], online, typing,
+//	                                             calls:[{id, from, kind}], links (call links it asked for)}
 //	POST /control/accounts/{number}/scan         {qr} → device, once it is paired and active
 //	POST /control/accounts/{number}/code         {code} → device, once it is paired and active
 //	POST /control/accounts/{number}/send         {to, text, count, rate, background} → {sent:[{n,id,text,time}]}
@@ -63,6 +64,8 @@
 //	POST /control/accounts/{number}/wait         {device, for, logins, timeout} → device; for is "settled" (nothing
 //	                                             unacknowledged), "connected", "disconnected" or "logins"; device 0 is the
 //	                                             last one linked; timeout is 30s when left out
+//	POST /control/accounts/{number}/ring         {to, video} → {id}; its phone calls another account
+//	POST /control/accounts/{number}/shop         {products, orders}: its catalogue, and orders it may ask for
 //	GET  /control/groups                         {groups:[group]}; group: {jid, name, members:[number], addressing}
 //	POST /control/groups                         {name, members:[number]} → 201 group; the first member creates it
 //	                                             and what the server holds: admins, description, announce, restrict,

@@ -105,15 +105,15 @@ var sessionCases = map[string]check{
 		want(w.a.call("deleteProfilePicture").Bool(), "false")
 		w.until("the contact finds none", func() bool { return w.b.call("getProfilePicUrl", w.a.wid()).Type == gjson.Null })
 	}},
-	"setAutoDownloadAudio":     {answered, flag("setAutoDownloadAudio", "null")},
-	"setAutoDownloadDocuments": {answered, flag("setAutoDownloadDocuments", "null")},
-	"setAutoDownloadPhotos":    {answered, flag("setAutoDownloadPhotos", "null")},
-	"setAutoDownloadVideos":    {answered, flag("setAutoDownloadVideos", "null")},
-	"setBackgroundSync":        {answered, flag("setBackgroundSync", "true")},
+	"setAutoDownloadAudio":     {answered, kept("setAutoDownloadAudio", "null")},
+	"setAutoDownloadDocuments": {answered, kept("setAutoDownloadDocuments", "null")},
+	"setAutoDownloadPhotos":    {answered, kept("setAutoDownloadPhotos", "null")},
+	"setAutoDownloadVideos":    {answered, kept("setAutoDownloadVideos", "null")},
+	"setBackgroundSync":        {answered, kept("setBackgroundSync", "true")},
 }
 
-// flag switches something that is kept and changes nothing else here.
-func flag(name, answer string) func(w *world) {
+// kept switches something that is kept and changes nothing else here.
+func kept(name, answer string) func(w *world) {
 	return func(w *world) {
 		got := w.a.call(name, true)
 		want(got.Raw == answer, "answered %s", got.Raw)

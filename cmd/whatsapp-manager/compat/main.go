@@ -88,7 +88,7 @@ func render(results []result) (text string, good int) {
 	return fmt.Sprintf(`# Compatibility with whatsapp-web.js
 
 Written by `+"`make compat`"+`, which calls every method over HTTP against a running installation and looks for its effect.
-%d of %d methods of whatsapp-web.js 1.34.7 do what they say; those that need a browser answer 501 with the reason.
+%d of %d methods of whatsapp-web.js 1.34.7 answer as they should: what needs a browser or the caller's own files is refused with 501 and the reason, all others do what they say.
 
 | method | how it was seen |
 |---|---|

@@ -104,5 +104,9 @@ func (w *world) populate() {
 	for _, pair := range [][2]*account{{w.a, w.b}, {w.b, w.a}, {w.a, w.c}, {w.c, w.a}, {w.b, w.c}} {
 		w.say(pair[0], pair[1])
 	}
+	// Status messages go to those in the address book.
+	for _, pair := range [][2]*account{{w.a, w.b}, {w.b, w.a}} {
+		pair[0].call("saveOrEditAddressbookContact", pair[1].number, "Friend", pair[1].number)
+	}
 	w.group = w.makeGroup(w.a, w.b, w.c)
 }
