@@ -22,9 +22,9 @@ func StreamRoutes(s *Streamer) func(*api.Mount) {
 		}))
 		m.OpenAPI().AddOperation(&huma.Operation{
 			OperationID: "get-events", Method: http.MethodGet, Path: path, Tags: []string{"Events"},
-			Summary: "The events of an instance: a page, or with Accept: text/event-stream a stream",
+			Summary: "The events of an instance: a page, or with Accept: text/event-stream or as a WebSocket a stream",
 			Description: "Events are numbered without gaps. A page holds what lies behind `after`, oldest first; `next` is what to ask behind next. " +
-				"A stream begins behind `Last-Event-ID` (or `after`; without either, behind the newest event) and goes on until it is closed.",
+				"A WebSocket (Upgrade: websocket) sends each event as a text message, as it is posted to webhooks. A stream begins behind `Last-Event-ID` (or `after`; without either, behind the newest event) and goes on until it is closed.",
 			Parameters: []*huma.Param{
 				{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}},
 				{Name: "after", In: "query", Description: "Events with a higher seq", Schema: &huma.Schema{Type: "integer"}},
@@ -56,7 +56,8 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), "text/event-stream") {
+	socket := strings.EqualFold(c.Request().Header.Get(echo.HeaderUpgrade), "websocket")
+	if !socket && !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), "text/event-stream") {
 		limit := 100
 		if text := c.QueryParam("limit"); text != "" {
 			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 500 {
@@ -78,6 +79,12 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 	defer cancel()
 	stop := context.AfterFunc(closing{m.Closing(), ctx}, cancel)
 	defer stop()
+	if socket {
+		if err := s.ServeWebSocket(ctx, c.Response(), c.Request(), in.ID, after, types); err != nil {
+			s.log.Debug().Err(err).Msg("reader of a websocket did not say goodbye")
+		}
+		return nil
+	}
 	return s.ServeSSE(ctx, c.Response(), in.ID, after, types)
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -411,5 +412,45 @@ func TestOnMakesAWebhook(t *testing.T) {
 		if got := refused["details"].(map[string]any)["field"]; got != field {
 			t.Errorf("%v names %v", params, got)
 		}
+	}
+}
+
+// The same events over a WebSocket, with the same resuming.
+func TestWebSocketResumes(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	dial := func(query, token string) (*websocket.Conn, *http.Response, error) {
+		return websocket.Dial(ctx, o.base+"/api/instances/"+string(instance)+"/events"+query, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
+	}
+	o.happen("chat", 250)
+	conn, _, err := dial("?after=0", o.admin)
+	must(t, err)
+	read := func(from, to int) {
+		t.Helper()
+		for seq := from; seq <= to; seq++ {
+			kind, raw, err := conn.Read(ctx)
+			must(t, err)
+			var e struct {
+				ID, Event string
+				Data      map[string]any
+			}
+			must(t, json.Unmarshal(raw, &e))
+			if kind != websocket.MessageText || e.ID != fmt.Sprintf("evt_%s_%d", instance, seq) || e.Event != "message" || e.Data == nil {
+				t.Fatalf("event %s, want seq %d", raw, seq)
+			}
+		}
+	}
+	read(1, 240)
+	must(t, conn.Close(websocket.StatusNormalClosure, ""))
+	conn, _, err = dial("?after=240", o.admin)
+	must(t, err)
+	read(241, 250)
+	o.happen("chat", 3)
+	read(251, 253)
+	must(t, conn.Close(websocket.StatusNormalClosure, ""))
+	if _, resp, err := dial("", "nobody"); err == nil || resp == nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a stranger was let in: %v", err)
 	}
 }

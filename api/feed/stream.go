@@ -24,7 +24,7 @@ type reader interface {
 	Events(ctx context.Context, instance supervisor.ID, after uint64, limit int) ([]store.Event, error)
 }
 
-// Streamer serves feeds as server-sent events.
+// Streamer serves feeds as server-sent events and over WebSocket.
 type Streamer struct {
 	store  reader
 	wakers wakers
@@ -72,8 +72,6 @@ func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, lim
 // is a silence, with heartbeats: browsers do not come back to a stream that
 // was once refused.
 func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id supervisor.ID, after uint64, types []string) error {
-	sub := s.wakers.Subscribe(id)
-	defer sub.Close()
 	out := &sseWriter{w: w, ctl: http.NewResponseController(w), timeout: s.writeTimeout}
 	defer out.release()
 	header := w.Header()
@@ -84,6 +82,22 @@ func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id super
 	if err := errors.Join(out.write("retry: 1000\n\n"), out.flush()); err != nil {
 		return nil
 	}
+	s.follow(ctx, out, id, after, types)
+	return nil
+}
+
+// sink takes a stream's events. An error means that its reader is gone.
+type sink interface {
+	send(e Envelope) error
+	flush() error // after a page, and before waiting
+	beat() error  // something that shows whether the reader is there
+}
+
+// follow hands the sink the events behind after and every later one until ctx
+// ends, the reader goes or the instance is deleted.
+func (s *Streamer) follow(ctx context.Context, out sink, id supervisor.ID, after uint64, types []string) {
+	sub := s.wakers.Subscribe(id)
+	defer sub.Close()
 	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
@@ -96,26 +110,26 @@ func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id super
 			if ctx.Err() == nil {
 				s.log.Debug().Err(err).Str("instance", string(id)).Msg("event stream ended")
 			}
-			return nil
+			return
 		}
 		after = next
 		if out.flush() != nil {
-			return nil
+			return
 		}
 		if more {
 			continue
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-sub.C():
 		case <-again:
 		case <-beat.C:
 			if _, err := s.store.FeedHead(ctx, id); fault.Is(err, fault.NotFound) {
-				return nil
+				return
 			}
-			if out.write(": alive\n\n") != nil {
-				return nil
+			if out.beat() != nil {
+				return
 			}
 		}
 	}
@@ -126,17 +140,13 @@ func away(err error) bool {
 	return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Deadline)
 }
 
-func (s *Streamer) writePage(ctx context.Context, out *sseWriter, id supervisor.ID, after uint64, types []string) (next uint64, more bool, err error) {
+func (s *Streamer) writePage(ctx context.Context, out sink, id supervisor.ID, after uint64, types []string) (next uint64, more bool, err error) {
 	page, next, err := s.Page(ctx, id, after, streamPage, types)
 	if err != nil {
 		return after, false, err
 	}
 	for _, envelope := range page {
-		body, err := json.Marshal(envelope)
-		if err != nil {
-			return after, false, fmt.Errorf("encode event: %w", err)
-		}
-		if err := out.write("id: %d\nevent: %s\ndata: %s\n\n", envelope.Seq, envelope.Event, body); err != nil {
+		if err := out.send(envelope); err != nil {
 			return after, false, err
 		}
 	}
@@ -156,6 +166,16 @@ func (o *sseWriter) write(format string, args ...any) error {
 	_, err := fmt.Fprintf(o.w, format, args...)
 	return err
 }
+
+func (o *sseWriter) send(e Envelope) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	return o.write("id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Event, body)
+}
+
+func (o *sseWriter) beat() error { return o.write(": alive\n\n") }
 
 func (o *sseWriter) flush() error { return o.ctl.Flush() }
 

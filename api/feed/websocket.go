@@ -1,0 +1,59 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"whatsapp-manager/supervisor"
+)
+
+// ServeWebSocket is ServeSSE over a WebSocket: each event is a text message
+// that holds what a webhook is posted. Its seq is what to resume behind.
+// Messages of the reader are refused.
+func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, id supervisor.ID, after uint64, types []string) error {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		// Who may read is decided by a header that no page of another origin can
+		// send unasked, not by a cookie.
+		InsecureSkipVerify: true,
+	})
+	if err != nil {
+		return nil // Accept has answered
+	}
+	defer conn.CloseNow()
+	ctx = conn.CloseRead(ctx) // ends with the reader
+	s.follow(ctx, &socket{ctx: ctx, conn: conn, timeout: s.writeTimeout}, id, after, types)
+	if ctx.Err() != nil {
+		return conn.Close(websocket.StatusGoingAway, "the server ends") // no harm when the reader is gone
+	}
+	return conn.Close(websocket.StatusNormalClosure, "the instance is gone")
+}
+
+// socket gives up on a reader that takes nothing for timeout.
+type socket struct {
+	ctx     context.Context
+	conn    *websocket.Conn
+	timeout time.Duration
+}
+
+func (o *socket) send(e Envelope) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(o.ctx, o.timeout)
+	defer cancel()
+	return o.conn.Write(ctx, websocket.MessageText, body)
+}
+
+func (o *socket) flush() error { return nil }
+
+func (o *socket) beat() error {
+	ctx, cancel := context.WithTimeout(o.ctx, o.timeout)
+	defer cancel()
+	return o.conn.Ping(ctx)
+}
