@@ -36,6 +36,12 @@ demo: build ## run the manager against the simulator, with accounts that pair an
 test: postgres ## everything that must hold, with real processes (under ten minutes on two cores)
 	$(GO) vet ./...
 	$(GO) test -timeout 900s ./...
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=2
+
+.PHONY: fuzz
+fuzz: ## look for input that breaks decoding, ids, translation or rendering: FUZZ_SECONDS=60 for each
+	@for target in ./worker/shape:FuzzIDs ./worker/shape:FuzzRender ./worker/inbound:FuzzTranslate ./worker/relay/value:FuzzInto ./worker/relay:FuzzParams ./api/jsontext:FuzzCheckNeverPanics; do \
+		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(or $(FUZZ_SECONDS),60)s "$${target%%:*}"; done
 
 .PHONY: race
 race: postgres ## the same under the race detector
