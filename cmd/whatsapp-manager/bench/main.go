@@ -25,7 +25,7 @@ var measurements = []struct {
 	name    string
 	measure func(context.Context, *lab) error
 }{
-	{"relay", relay}, {"send", send}, {"inbound", inbound}, {"start", start}, {"memory", memory}, {"adopt", adopt},
+	{"relay", relay}, {"send", send}, {"inbound", inbound}, {"start", start}, {"memory", memory}, {"adopt", adopt}, {"mirror", mirror},
 }
 
 func main() {
