@@ -17,6 +17,11 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
+const (
+	windowSize = 8 << 20
+	bufferSize = 256 << 10
+)
+
 var (
 	errEnded    = errors.New("the process ended")
 	errImpostor = errors.New("not the worker that is expected")
@@ -99,6 +104,9 @@ func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Id
 			ReattachFunc: func() (runner.AttachedRunner, error) { return attachedRunner{a}, nil },
 		},
 		GRPCDialOptions: []grpc.DialOption{
+			// A list of all chats is some megabytes; with the usual window of 64 KiB it
+			// would take a hundred turns.
+			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),
 			grpc.WithUnaryInterceptor(intercept(s.cfg.CallTimeout, s.metrics)),
 			grpc.WithStreamInterceptor(a.capture),
 		},

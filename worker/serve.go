@@ -20,6 +20,7 @@ import (
 const (
 	drainTimeout = 500 * time.Millisecond // for answers that are on their way when the worker ends
 	serveTimeout = time.Second
+	writeBuffer  = 256 << 10
 	maxCall      = 80 << 20 // bytes; above the largest body that the manager takes
 )
 
@@ -75,7 +76,7 @@ func (s *server) start(runDir string) error {
 }
 
 func (s *server) newGRPC(opts []grpc.ServerOption) *grpc.Server {
-	opts = append(opts, grpc.Creds(peerCredentials{}), grpc.MaxRecvMsgSize(maxCall), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
+	opts = append(opts, grpc.Creds(peerCredentials{}), grpc.MaxRecvMsgSize(maxCall), grpc.WriteBufferSize(writeBuffer), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
 	s.grpc = grpc.NewServer(opts...)
 	close(s.ready)
 	return s.grpc

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
@@ -72,17 +73,29 @@ func (m *Mirror) canonical(ctx context.Context, id string) (string, error) {
 // Chats returns all chats with their last message, pinned ones first, then the
 // newest. Channels and the status list are not among them.
 func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
-	rows, err := m.q.Chats(ctx, m.instance)
-	if err != nil {
-		return nil, fmt.Errorf("read chats: %w", err)
-	}
-	newest, err := m.q.NewestOfEach(ctx, m.instance)
-	if err != nil {
-		return nil, fmt.Errorf("read newest messages: %w", err)
-	}
-	last := make(map[string]db.Message, len(newest))
-	for _, r := range newest {
-		last[r.Message.Chat] = r.Message
+	var rows []db.ChatsRow
+	var last map[string]*shape.Message
+	both, reading := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		if rows, err = m.q.Chats(reading, m.instance); err != nil {
+			return fmt.Errorf("read chats: %w", err)
+		}
+		return nil
+	})
+	both.Go(func() error {
+		newest, err := m.q.NewestOfEach(reading, m.instance)
+		if err != nil {
+			return fmt.Errorf("read newest messages: %w", err)
+		}
+		last = make(map[string]*shape.Message, len(newest))
+		for i := range newest {
+			message := m.render(newest[i])
+			last[newest[i].Chat] = &message
+		}
+		return nil
+	})
+	if err := both.Wait(); err != nil {
+		return nil, err
 	}
 	chats := make([]shape.Chat, 0, len(rows))
 	for _, row := range rows {
@@ -97,8 +110,7 @@ func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 		ch := m.chatOf(row.Chat, row.ContactName, row.ContactPushName, row.ContactBusinessName, metadata).shape()
 		ch.GroupMetadata = metadata
 		if has {
-			rendered := m.render(message)
-			ch.LastMessage = &rendered
+			ch.LastMessage = message
 		}
 		chats = append(chats, ch)
 	}

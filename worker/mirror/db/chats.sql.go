@@ -154,50 +154,46 @@ func (q *Queries) LearnChat(ctx context.Context, arg LearnChatParams) error {
 
 const newestOfEach = `-- name: NewestOfEach :many
 select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id from chats c
-join messages m on m.instance_id = c.instance_id and m.chat = c.id and m.id = (
-    select l.id from messages l
+cross join lateral (
+    select l.instance_id, l.chat, l.id, l.from_me, l.sender, l.timestamp, l.position, l.type, l.body, l.ack, l.push_name, l.raw, l.starred, l.has_reaction, l.broadcast, l.history, l.server_id, l.recipients, l.edit_id, l.edited_at, l.revoked_at, l.revoke_id from messages l
     where l.instance_id = c.instance_id and l.chat = c.id
-    order by l.timestamp desc, l.position desc limit 1)
+    order by l.timestamp desc, l.position desc limit 1) m
 where c.instance_id = $1
 `
 
-type NewestOfEachRow struct {
-	Message Message
-}
-
 // The newest message of every chat that has one.
-func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]NewestOfEachRow, error) {
+func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]Message, error) {
 	rows, err := q.db.Query(ctx, newestOfEach, instanceID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []NewestOfEachRow
+	var items []Message
 	for rows.Next() {
-		var i NewestOfEachRow
+		var i Message
 		if err := rows.Scan(
-			&i.Message.InstanceID,
-			&i.Message.Chat,
-			&i.Message.ID,
-			&i.Message.FromMe,
-			&i.Message.Sender,
-			&i.Message.Timestamp,
-			&i.Message.Position,
-			&i.Message.Type,
-			&i.Message.Body,
-			&i.Message.Ack,
-			&i.Message.PushName,
-			&i.Message.Raw,
-			&i.Message.Starred,
-			&i.Message.HasReaction,
-			&i.Message.Broadcast,
-			&i.Message.History,
-			&i.Message.ServerID,
-			&i.Message.Recipients,
-			&i.Message.EditID,
-			&i.Message.EditedAt,
-			&i.Message.RevokedAt,
-			&i.Message.RevokeID,
+			&i.InstanceID,
+			&i.Chat,
+			&i.ID,
+			&i.FromMe,
+			&i.Sender,
+			&i.Timestamp,
+			&i.Position,
+			&i.Type,
+			&i.Body,
+			&i.Ack,
+			&i.PushName,
+			&i.Raw,
+			&i.Starred,
+			&i.HasReaction,
+			&i.Broadcast,
+			&i.History,
+			&i.ServerID,
+			&i.Recipients,
+			&i.EditID,
+			&i.EditedAt,
+			&i.RevokedAt,
+			&i.RevokeID,
 		); err != nil {
 			return nil, err
 		}

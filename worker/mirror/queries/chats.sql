@@ -10,11 +10,11 @@ order by c.pinned desc, c.timestamp desc, c.id;
 
 -- name: NewestOfEach :many
 -- The newest message of every chat that has one.
-select sqlc.embed(m) from chats c
-join messages m on m.instance_id = c.instance_id and m.chat = c.id and m.id = (
-    select l.id from messages l
+select m.* from chats c
+cross join lateral (
+    select l.* from messages l
     where l.instance_id = c.instance_id and l.chat = c.id
-    order by l.timestamp desc, l.position desc limit 1)
+    order by l.timestamp desc, l.position desc limit 1) m
 where c.instance_id = @instance_id;
 
 -- name: OneChat :one
