@@ -35,6 +35,12 @@ type world struct {
 
 func newWorld(t *testing.T, url string) *world {
 	t.Helper()
+	return newWorldWith(t, url, wasim.AccountOptions{Chats: 2, Messages: 3})
+}
+
+// newWorldWith is newWorld with a past of the account's own.
+func newWorldWith(t *testing.T, url string, past wasim.AccountOptions) *world {
+	t.Helper()
 	sim := &wasim.Server{Log: zerolog.Nop()}
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -47,7 +53,7 @@ func newWorld(t *testing.T, url string) *world {
 	})
 	<-sim.Started()
 	w := &world{sim: sim, instance: newInstance(t, url, sim.Endpoint())}
-	w.account = w.person("15550000001", "Alice", wasim.AccountOptions{Chats: 2, Messages: 3})
+	w.account = w.person("15550000001", "Alice", past)
 	w.bob = w.person("15550000999", "Bob", wasim.AccountOptions{})
 	return w
 }

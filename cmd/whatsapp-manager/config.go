@@ -43,7 +43,7 @@ type config struct {
 	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
 	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
 	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
-	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" envDefault:"32MiB" help:"largest body of a request that carries a file"`
+	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" help:"largest body of a request that carries a file; default 32MiB, less when a worker may take little memory"`
 	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
 
 	memoryLimit uint64
@@ -87,8 +87,11 @@ func (c *config) check() error {
 	}
 	c.memoryLimit = limit
 	// A worker holds a file several times while it is decoded and encrypted.
-	if c.mediaBody, err = humanize.ParseBytes(c.MediaBodyLimit); err != nil || c.mediaBody < 1<<20 || c.mediaBody > 64<<20 || c.mediaBody > limit/8 {
-		return wrong("MEDIA_BODY_LIMIT", "%q is not a size from 1MiB to 64MiB that is below an eighth of WORKER_MEMORY_LIMIT", c.MediaBodyLimit)
+	c.mediaBody = min(32<<20, limit/8)
+	if c.MediaBodyLimit != "" {
+		if c.mediaBody, err = humanize.ParseBytes(c.MediaBodyLimit); err != nil || c.mediaBody < 1<<20 || c.mediaBody > 64<<20 || c.mediaBody > limit/8 {
+			return wrong("MEDIA_BODY_LIMIT", "%q is not a size from 1MiB to 64MiB that is below an eighth of WORKER_MEMORY_LIMIT", c.MediaBodyLimit)
+		}
 	}
 	for _, network := range c.MediaNetworks {
 		if _, err := netip.ParsePrefix(network); err != nil {

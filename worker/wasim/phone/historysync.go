@@ -19,15 +19,21 @@ import (
 // the message itself: the two ways a history may travel.
 func (p *Phone) sendHistory(ctx context.Context, device types.JID) {
 	chats := p.chats()
-	initial := &waHistorySync.HistorySync{
-		SyncType:                 waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
-		Conversations:            p.conversations(chats),
-		PhoneNumberToLidMappings: p.mappings(chats),
-		ChunkOrder:               proto.Uint32(1),
-		Progress:                 proto.Uint32(100),
-	}
-	if notification, err := p.uploadHistory(initial); err == nil {
-		p.sendPeer(ctx, device, historyMessage(notification))
+	parts := inParts(chats)
+	for i, part := range parts {
+		history := &waHistorySync.HistorySync{
+			SyncType:      waHistorySync.HistorySync_FULL.Enum(),
+			Conversations: p.conversations(part),
+			ChunkOrder:    proto.Uint32(uint32(i + 1)),
+			Progress:      proto.Uint32(uint32(100 * (i + 1) / len(parts))),
+		}
+		if i == 0 {
+			history.SyncType = waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()
+			history.PhoneNumberToLidMappings = p.mappings(chats)
+		}
+		if notification, err := p.uploadHistory(history); err == nil {
+			p.sendPeer(ctx, device, historyMessage(notification))
+		}
 	}
 	names := &waHistorySync.HistorySync{
 		SyncType:  waHistorySync.HistorySync_PUSH_NAME.Enum(),
@@ -41,6 +47,25 @@ func (p *Phone) sendHistory(ctx context.Context, device types.JID) {
 			InitialHistBootstrapInlinePayload: payload,
 		}))
 	}
+}
+
+// partMessages is how many messages the phone puts into one part.
+//
+// guess: real phones decide by size and age; some megabytes a part were seen.
+const partMessages = 5000
+
+// inParts splits a long history, between chats where that is possible.
+func inParts(chats []*chat) [][]*chat {
+	parts, size := [][]*chat{nil}, 0
+	for _, c := range chats {
+		if size > 0 && size+len(c.Messages) > partMessages {
+			parts, size = append(parts, nil), 0
+		}
+		last := len(parts) - 1
+		parts[last] = append(parts[last], c)
+		size += len(c.Messages)
+	}
+	return parts
 }
 
 func historyMessage(notification *waE2E.HistorySyncNotification) *waE2E.ProtocolMessage {
