@@ -22,6 +22,9 @@ const tagProxy = "Proxy"
 func (s *Server) proxyRoutes() {
 	e := s.echo
 	e.GET("/api/proxy/methods", s.listMethods)
+	e.GET("/api/proxy/events", func(c echo.Context) error {
+		return c.JSON(http.StatusOK, map[string]any{"events": catalog.Events()})
+	})
 	e.POST("/api/proxy/:key/:method", s.relayed)
 	e.GET("/api/proxy/:key/:method", s.relayed)
 	e.POST("/api/proxy/:method", s.relayed)
@@ -169,6 +172,8 @@ func (s *Server) documentProxy() {
 		s.documented(&huma.Operation{OperationID: p.id, Method: p.verb, Path: p.path, Summary: p.summary, Tags: []string{tagProxy}, Security: p.security,
 			Parameters: p.params, RequestBody: p.body, Responses: map[string]*huma.Response{"200": success, "default": failure}})
 	}
+	s.documented(&huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
+		Responses: map[string]*huma.Response{"200": {Description: "All kinds", Content: body(&huma.Schema{Type: huma.TypeObject})}}})
 	s.documented(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
 		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(typeOf[methodsOutput](), true, "Methods"))}, "default": failure}})

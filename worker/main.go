@@ -43,7 +43,9 @@ type Tuning struct {
 	CodeLife      time.Duration // of a QR code, 20 s; the first of a round lives three times longer
 	PairingRounds int           // of codes until pairing has to be asked for again, 3
 	OutageLimit   time.Duration // of the database until the link is taken down, 20 s
-	KeepAlive     time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
+	// CiphertextWait is how long a message may stay unreadable before that is told, 15 s.
+	CiphertextWait time.Duration
+	KeepAlive      time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
 }
 
 func (t Tuning) withDefaults() Tuning {
@@ -55,6 +57,9 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.OutageLimit == 0 {
 		t.OutageLimit = 20 * time.Second
+	}
+	if t.CiphertextWait == 0 {
+		t.CiphertextWait = 15 * time.Second
 	}
 	return t
 }

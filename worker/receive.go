@@ -14,6 +14,7 @@ import (
 
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/shape"
 )
 
 const translateTries = 5
@@ -110,6 +111,11 @@ func (c *core) record(s *session, evt any) bool {
 	}
 	if err == nil {
 		err = c.repeat(s.ctx, func() error { return c.mirror.Apply(s.ctx, change) })
+	}
+	if m, ok := change.Op.(*inbound.Message); ok && err == nil && m.Type == shape.TypeCiphertext {
+		if e, ok := evt.(*events.UndecryptableMessage); ok && !e.IsUnavailable {
+			c.expectContent(m)
+		}
 	}
 	return c.judge(s, fmt.Sprintf("%T", evt), err)
 }

@@ -475,3 +475,17 @@ func TestCallsGoThrough(t *testing.T) {
 		t.Error("a message body is in the log")
 	}
 }
+
+// A message that never becomes readable is told twice: when it comes, and after
+// the time in which its sender could have sent it again.
+func TestUnreadableMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.paired()
+	w.bob.CorruptMessages(100)
+	w.say("never to be read")
+	w.eventually("both events", func() bool {
+		told := strings.Join(w.events(), " ")
+		return strings.Contains(told, "message_ciphertext ") && strings.Contains(told, "message_ciphertext_failed")
+	})
+}

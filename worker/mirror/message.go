@@ -122,6 +122,11 @@ func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) er
 	if err := w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, created); err != nil {
 		return err
 	}
+	if done.HasMedia { // what was sent has been uploaded before
+		if err := w.emit("media:"+key, "media_uploaded", op.Chat, time.Time{}, created); err != nil {
+			return err
+		}
+	}
 	for level := int(inbound.LevelServer); level <= done.Ack; level++ {
 		if level != int(inbound.LevelServer) && level != done.Ack {
 			continue
