@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -15,6 +17,15 @@ var reserved = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Host", "Transfer-Encoding", "Trailer", "Te",
 	"Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Expect",
 }
+
+// kinds are the events there are, by name.
+var kinds = sync.OnceValue(func() map[string]catalog.Event {
+	byName := map[string]catalog.Event{}
+	for _, e := range catalog.Events() {
+		byName[e.Name] = e
+	}
+	return byName
+})
 
 // check refuses what could not be delivered to, naming the field.
 func check(address string, events []string, headers map[string]string) error {
@@ -31,6 +42,11 @@ func check(address string, events []string, headers map[string]string) error {
 	for _, event := range events {
 		if event == "" || len(event) > 64 || strings.ContainsAny(event, " ,\n\x00") {
 			return fault.Bad(op, "events", "events must be names like message or message_ack")
+		}
+		if known, ok := kinds()[event]; !ok {
+			return fault.Bad(op, "events", "events: there is no event %s; GET /api/proxy/events lists them", event)
+		} else if known.Reason != "" {
+			return fault.Bad(op, "events", "events: %s never comes: %s", event, known.Reason)
 		}
 	}
 	if len(headers) > 32 {
