@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,8 +8,6 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 )
-
-var update = flag.Bool("update", false, "write testdata/shapes anew")
 
 // TestShapesByteForByte holds what integrators read against files: names, order
 // and what is absent. A change of a file is a change for every integrator.
