@@ -44,6 +44,8 @@ type config struct {
 	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
 	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
 	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" help:"largest body of a request that carries a file; default 32MiB, less when a worker may take little memory"`
+	KeepMessages     time.Duration `env:"KEEP_MESSAGES" envDefault:"0" help:"how long messages are kept, e.g. 2160h for 90 days; starred ones always; 0: for ever"`
+	KeepEvents       time.Duration `env:"KEEP_EVENTS" envDefault:"0" help:"how long events that every webhook has got are kept; 0: for ever"`
 	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
 
 	memoryLimit uint64
@@ -91,6 +93,11 @@ func (c *config) check() error {
 	if c.MediaBodyLimit != "" {
 		if c.mediaBody, err = humanize.ParseBytes(c.MediaBodyLimit); err != nil || c.mediaBody < 1<<20 || c.mediaBody > 64<<20 || c.mediaBody > limit/8 {
 			return wrong("MEDIA_BODY_LIMIT", "%q is not a size from 1MiB to 64MiB that is below an eighth of WORKER_MEMORY_LIMIT", c.MediaBodyLimit)
+		}
+	}
+	for name, d := range map[string]time.Duration{"KEEP_MESSAGES": c.KeepMessages, "KEEP_EVENTS": c.KeepEvents} {
+		if d != 0 && d < time.Hour {
+			return wrong(name, "%s is less than an hour", d)
 		}
 	}
 	for _, network := range c.MediaNetworks {

@@ -57,6 +57,7 @@ type daemon struct {
 	supervisor *supervisor.Supervisor
 	deliverer  *feed.Deliverer
 	outbox     *outbox.Queue
+	retention  retention
 	server     *api.Server
 }
 
@@ -94,6 +95,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.NodeID, d.log); err != nil {
 		return err
 	}
+	d.retention = retention{store: d.store, log: d.log, messages: c.KeepMessages, events: c.KeepEvents}
 	proxies := make([]netip.Prefix, 0, len(c.TrustedProxies))
 	for _, network := range c.TrustedProxies {
 		prefix, err := netip.ParsePrefix(network)
@@ -151,6 +153,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	defer endServing()
 	group.Go(func() error { return d.db.Run(ctx) })
 	group.Go(func() error { return d.deliverer.Run(ctx) })
+	group.Go(func() error { return d.retention.Run(ctx) })
 	group.Go(func() error { return d.supervisor.Run(serving) })
 	group.Go(func() error {
 		select {

@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRetention(t *testing.T) {
+	st, _ := withFeed(t, 100)
+	count := func(table string) (n int) {
+		t.Helper()
+		if err := st.Pool().QueryRow(t.Context(), "select count(*)::int from "+table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	// 12,000 messages, one a second, the first of which is starred; each with a receipt.
+	for _, sql := range []string{
+		`insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, ack, starred)
+			select 'aaaaaaaaaaaa', '49@c.us', 'M' || n, true, '1@c.us', extract(epoch from '2026-03-01T12:00:00Z'::timestamptz)::bigint + n, 'chat', 1, n = 0 from generate_series(0, 11999) n`,
+		`insert into receipts (instance_id, chat, message_id, participant, delivered_at) select 'aaaaaaaaaaaa', '49@c.us', 'M' || n, '49@c.us', 1 from generate_series(0, 11999) n`,
+		`insert into pins (instance_id, chat, message_id, pinned, changed_at, until) values ('aaaaaaaaaaaa', '49@c.us', 'M1', true, 1, 0), ('aaaaaaaaaaaa', '49@c.us', 'M11999', true, 1, 0)`,
+	} {
+		if _, err := st.Pool().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := noon.Add(11_000 * time.Second)
+	if n, err := st.TrimMessages(t.Context(), before); err != nil || n != 10_999 {
+		t.Errorf("removed %d messages, %v", n, err)
+	}
+	if messages, receipts, pins := count("messages"), count("receipts"), count("pins"); messages != 1001 || receipts != 1001 || pins != 1 {
+		t.Errorf("left are %d messages, %d receipts, %d pins", messages, receipts, pins)
+	}
+	if n, err := st.TrimMessages(t.Context(), before); err != nil || n != 0 {
+		t.Errorf("removed %d more, %v", n, err)
+	}
+
+	// A webhook that is behind keeps what it has not got.
+	e := endpoint("e1")
+	e.Cursor = 40
+	if err := st.CreateEndpoint(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := st.TrimFeeds(t.Context(), noon.Add(61*time.Second)); err != nil || n != 40 {
+		t.Errorf("removed %d events, %v", n, err)
+	}
+	events, err := st.Events(t.Context(), a, 0, 1000)
+	if err != nil || len(events) != 60 || events[0].Seq != 41 {
+		t.Errorf("left are %d events, %v", len(events), err)
+	}
+}
