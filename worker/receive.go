@@ -57,6 +57,9 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 		return true
 	case *events.Connected, *events.PushNameSetting:
 		c.learn(s)
+		if _, ok := e.(*events.Connected); ok {
+			c.background(func() { c.restorePresence(s) })
+		}
 		c.tell(fromSession{s, evt})
 	case *events.QR, *events.PairError, *events.PairPasskeyRequest, *events.QRScannedWithoutMultidevice,
 		*events.ManualLoginReconnect, *events.Disconnected, *events.LoggedOut, *events.StreamReplaced,

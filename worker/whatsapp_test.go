@@ -489,3 +489,32 @@ func TestUnreadableMessage(t *testing.T) {
 		return strings.Contains(told, "message_ciphertext ") && strings.Contains(told, "message_ciphertext_failed")
 	})
 }
+
+// How the account shows itself outlives its worker, in both ways.
+func TestPresenceIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, _ := w.paired()
+	show := func(method string) {
+		if _, err := p.Call(w.ctx, &workerv1.CallRequest{Method: method}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.account.Online() {
+		t.Error("online without having been asked to")
+	}
+	show("sendPresenceAvailable")
+	w.eventually("online", w.account.Online)
+	p.kill()
+	p = w.start().attach()
+	p.state(online)
+	w.eventually("online again", w.account.Online)
+	show("sendPresenceUnavailable")
+	w.eventually("offline", func() bool { return !w.account.Online() })
+	if name, err := json.Marshal([]string{"Alice's shop"}); err != nil {
+		t.Fatal(err)
+	} else if _, err := p.Call(w.ctx, &workerv1.CallRequest{Method: "setDisplayName", Params: name}); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("offline under the new name", func() bool { return !w.account.Online() })
+}

@@ -2,7 +2,10 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror/db"
@@ -38,4 +41,19 @@ func (m *Mirror) SetPreference(ctx context.Context, name string, on bool) error 
 		return fmt.Errorf("keep preference: %w", err)
 	}
 	return nil
+}
+
+// Available is the preference by which an account shows itself as online.
+const Available = "available"
+
+// Preference returns a switch that was set; ErrNotFound when it never was.
+func (m *Mirror) Preference(ctx context.Context, name string) (bool, error) {
+	on, err := m.q.Preference(ctx, db.PreferenceParams{InstanceID: m.instance, Name: name})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, ErrNotFound
+	}
+	if err != nil {
+		return false, fmt.Errorf("read preference: %w", err)
+	}
+	return on, nil
 }

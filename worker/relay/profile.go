@@ -9,6 +9,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/mirror"
 )
 
 // profileRows are about the account itself.
@@ -21,14 +23,10 @@ var profileRows = []row{
 		}},
 	{name: "setDisplayName", class: "Client", result: "boolean", need: needOnline, params: []param{{name: "displayName", kind: kindName}}, example: `["Anna's bakery"]`,
 		doc: "Sets the name that others see; true.", do: setDisplayName},
-	{name: "sendPresenceAvailable", class: "Client", result: "void", need: needOnline, doc: "Shows the account as online.",
-		do: func(ctx context.Context, c *call) (any, error) {
-			return nil, c.cli.SendPresence(ctx, types.PresenceAvailable)
-		}},
-	{name: "sendPresenceUnavailable", class: "Client", result: "void", need: needOnline, doc: "Shows the account as offline, so that its phone rings.",
-		do: func(ctx context.Context, c *call) (any, error) {
-			return nil, c.cli.SendPresence(ctx, types.PresenceUnavailable)
-		}},
+	{name: "sendPresenceAvailable", class: "Client", result: "void", need: needOnline, doc: "Shows the account as online, also after reconnections.",
+		do: func(ctx context.Context, c *call) (any, error) { return nil, c.showAs(ctx, true) }},
+	{name: "sendPresenceUnavailable", class: "Client", result: "void", need: needOnline, doc: "Shows the account as offline, so that its phone rings, also after reconnections.",
+		do: func(ctx context.Context, c *call) (any, error) { return nil, c.showAs(ctx, false) }},
 	{name: "resetState", class: "Client", result: "void", need: needOnline, doc: "Drops the connection to WhatsApp; the worker connects again by itself.",
 		do: func(_ context.Context, c *call) (any, error) {
 			c.cli.ResetConnection()
@@ -45,6 +43,25 @@ func setDisplayName(ctx context.Context, c *call) (any, error) {
 		&events.PushNameSetting{Timestamp: time.Now(), Action: &waSyncAction.PushNameSetting{Name: &name}}); err != nil {
 		return nil, err
 	}
-	// A presence carries the name to those who see the account.
-	return true, c.cli.SendPresence(ctx, types.PresenceAvailable)
+	// A presence carries the name to those who see the account. One that is to
+	// look offline is so again at once.
+	if err := c.cli.SendPresence(ctx, types.PresenceAvailable); err != nil {
+		return nil, err
+	}
+	if on, err := c.Mirror.Preference(ctx, mirror.Available); err == nil && !on {
+		return true, c.cli.SendPresence(ctx, types.PresenceUnavailable)
+	}
+	return true, nil
+}
+
+// showAs shows the account as online or offline, now and after each reconnection.
+func (c *call) showAs(ctx context.Context, online bool) error {
+	presence := types.PresenceUnavailable
+	if online {
+		presence = types.PresenceAvailable
+	}
+	if err := c.cli.SendPresence(ctx, presence); err != nil {
+		return err
+	}
+	return c.Mirror.SetPreference(ctx, mirror.Available, online)
 }

@@ -29,3 +29,10 @@ func (a *Account) SetPicture(id string) {
 	defer a.mu.Unlock()
 	a.picture = id
 }
+
+// Online tells whether the account shows itself as online.
+func (a *Account) Online() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.online > 0
+}

@@ -102,6 +102,22 @@ func (q *Queries) PinnedMessages(ctx context.Context, arg PinnedMessagesParams) 
 	return items, nil
 }
 
+const preference = `-- name: Preference :one
+select value from preferences where instance_id = $1 and name = $2
+`
+
+type PreferenceParams struct {
+	InstanceID string
+	Name       string
+}
+
+func (q *Queries) Preference(ctx context.Context, arg PreferenceParams) (bool, error) {
+	row := q.db.QueryRow(ctx, preference, arg.InstanceID, arg.Name)
+	var value bool
+	err := row.Scan(&value)
+	return value, err
+}
+
 const putPin = `-- name: PutPin :exec
 insert into pins (instance_id, chat, message_id, pinned, changed_at, until)
 values ($1, $2, $3, $4, $5, $6)

@@ -25,3 +25,6 @@ delete from pins where instance_id = $1 and chat = $2;
 -- name: SetPreference :exec
 insert into preferences (instance_id, name, value) values ($1, $2, $3)
 on conflict (instance_id, name) do update set value = excluded.value;
+
+-- name: Preference :one
+select value from preferences where instance_id = $1 and name = $2;
