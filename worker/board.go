@@ -90,8 +90,8 @@ func (b *board) watch(ctx context.Context, send func(*workerv1.WatchResponse) er
 		delete(b.watchers, wake)
 		b.mu.Unlock()
 	}()
-	link, head, shown := b.look()
-	if err := send(&workerv1.WatchResponse{Link: link, FeedHead: head}); err != nil {
+	link, told, shown := b.look()
+	if err := send(&workerv1.WatchResponse{Link: link, FeedHead: told}); err != nil {
 		return err
 	}
 	for {
@@ -101,10 +101,13 @@ func (b *board) watch(ctx context.Context, send func(*workerv1.WatchResponse) er
 		case <-wake:
 		}
 		link, head, no := b.look()
+		if no == shown && head == told {
+			continue // what woke us was sent with the message before
+		}
 		if no == shown {
 			link = nil
 		}
-		shown = no
+		shown, told = no, head
 		if err := send(&workerv1.WatchResponse{Link: link, FeedHead: head}); err != nil {
 			return err
 		}
