@@ -99,6 +99,11 @@ type directory struct {
 
 // record translates an event and writes it.
 func (c *core) record(s *session, evt any) bool {
+	if id, known := s.cli.Store.GetJID(), c.account.Load(); !id.IsEmpty() && (known == nil || known.JID != id) {
+		// whatsmeow raises PairSuccess and Connected in goroutines of their own, so
+		// that what WhatsApp sends next may come first.
+		c.learn(s)
+	}
 	acct := inbound.Account{}
 	if known := c.account.Load(); known != nil {
 		acct = *known

@@ -76,7 +76,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	cli := r.client()
-	r.heard = listen(ctx, cli, m)
+	r.heard = listen(t, cli, m)
 	r.pair(cli)
 	r.Table = New(Deps{
 		Client: func() *whatsmeow.Client { return cli },
@@ -167,6 +167,8 @@ func (r *rig) pair(cli *whatsmeow.Client) {
 	if err := r.me.ScanQR(r.ctx, qr.Codes[0]); err != nil {
 		r.t.Fatal(err)
 	}
+	// Raised in a goroutine of its own: before it the mirror does not know whose it is.
+	await(r, "PairSuccess", func(*events.PairSuccess) bool { return true })
 	await(r, "Connected", func(*events.Connected) bool { return true })
 	devices := r.me.Devices()
 	if err := devices[len(devices)-1].WaitSettled(r.ctx); err != nil {
@@ -181,7 +183,8 @@ type ear struct {
 	more   chan struct{}
 }
 
-func listen(ctx context.Context, cli *whatsmeow.Client, m *mirror.Mirror) *ear {
+func listen(t *testing.T, cli *whatsmeow.Client, m *mirror.Mirror) *ear {
+	ctx := t.Context()
 	e := &ear{more: make(chan struct{})}
 	cli.AddEventHandlerWithSuccessStatus(func(event any) bool {
 		if paired, ok := event.(*events.PairSuccess); ok {
@@ -195,6 +198,9 @@ func listen(ctx context.Context, cli *whatsmeow.Client, m *mirror.Mirror) *ear {
 				err = m.Apply(ctx, change)
 			}
 			if err != nil {
+				if ctx.Err() == nil {
+					t.Logf("%T not taken: %v", event, err)
+				}
 				return false
 			}
 		}

@@ -132,8 +132,10 @@ func presence(w *world, method string, gone bool) {
 	}
 	w.a.call(opposite)
 	w.a.call(method)
-	got := w.steer("GET", "/accounts/"+w.a.number, nil)
-	want(got.Get("online").Bool() != gone, "the stand-in shows %s", got.Raw)
+	// WhatsApp does not confirm a presence; it is shown when it has arrived.
+	w.until("the stand-in shows it", func() bool {
+		return w.steer("GET", "/accounts/"+w.a.number, nil).Get("online").Bool() != gone
+	})
 }
 
 // fresh is an unpaired instance that shows codes.
