@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +18,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/spool"
 )
 
 const (
@@ -38,6 +41,7 @@ type core struct {
 	mirror   *mirror.Mirror
 	board    *board
 	idle     *idleFreer
+	spool    *spool.Spool
 	counts   counters
 	// end makes the process end with these last words; only the first call counts.
 	end func(reason string, cause error)
@@ -103,7 +107,7 @@ type (
 func (c *core) run() {
 	defer c.running.Done()
 	c.background(c.announceLoop)
-	c.background(func() { c.idle.run(c.ctx) })
+	c.background(func() { c.idle.run(c.ctx, c.spool.Sweep) })
 	c.load()
 	dog := time.NewTicker(watchdogLook)
 	defer dog.Stop()
@@ -281,6 +285,7 @@ func (c *core) shutdown() {
 		c.running.Wait()
 		close(ended)
 	}()
+	_ = os.RemoveAll(filepath.Join(c.boot.GetRunDir(), spoolDir))
 	select {
 	case <-ended:
 		c.quiet.Store(true)

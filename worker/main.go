@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/spool"
 )
 
 // exitFailed is the code of an end that is neither asked for nor named in the
@@ -151,7 +153,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
-		MediaNetworks: networks(boot.GetMediaNetworks()),
+		MediaNetworks: networks(boot.GetMediaNetworks()), Spool: c.spool,
 	})}
 	quiet := sync.OnceFunc(c.shutdown)
 	svc.stop = func(_ context.Context, reason string) {
@@ -218,6 +220,10 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 		timers: make(map[timerName]*time.Timer), dialTimer: time.NewTimer(0), outageTime: time.NewTimer(0), resetTimer: time.NewTimer(0),
 	}
 	c.board = newBoard(c.heard)
+	if c.spool, err = spool.Open(filepath.Join(boot.GetRunDir(), spoolDir), spoolLimit); err != nil {
+		stop()
+		return nil, err
+	}
 	c.db, err = openDatabase(ctx, boot.GetDatabaseUrl(), log, func(away bool) { c.tell(outageIs{away}) })
 	if err != nil {
 		stop()

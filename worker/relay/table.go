@@ -20,6 +20,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/spool"
 )
 
 const op = "relay.Call"
@@ -35,7 +36,9 @@ type Deps struct {
 	Logout func(context.Context) error
 	// MediaNetworks are internal networks from which media may be fetched.
 	MediaNetworks []netip.Prefix
-	Log           zerolog.Logger
+	// Spool holds uploaded files, and those that are being downloaded.
+	Spool *spool.Spool
+	Log   zerolog.Logger
 }
 
 // Table answers calls. It is safe for concurrent use and keeps no state but a cache.
