@@ -36,8 +36,7 @@ func (s *Server) proxyRoutes() {
 // what the catalog says, may it send now, and then the worker's bytes.
 func (s *Server) relayed(c echo.Context) error {
 	req := c.Request()
-	ctx, cancel := context.WithTimeout(req.Context(), s.cfg.CallTimeout+ownTime)
-	defer cancel()
+	ctx := req.Context()
 	t := traceOf(ctx)
 	key := apiKeyOf(c)
 	if key == "" {
@@ -55,6 +54,13 @@ func (s *Server) relayed(c echo.Context) error {
 		return err
 	}
 	t.method = method.Name
+	if isForm(req) {
+		if t.body, err = s.takeForm(c, in, method); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout+ownTime)
+	defer cancel()
 	params, err := readParams(method, t.body)
 	if err != nil {
 		return err
@@ -156,6 +162,9 @@ func (s *Server) documentProxy() {
 		Content: map[string]*huma.MediaType{"application/json": {
 			Schema:  &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"params": {Type: huma.TypeArray, Items: &huma.Schema{}}}},
 			Example: map[string]any{"params": []any{"4915112345678@c.us", "Hello"}},
+		}, echo.MIMEMultipartForm: {
+			Schema: &huma.Schema{Type: huma.TypeObject, Description: `params as JSON, in which {"$file":"name"} stands for the file of that name; and the files`,
+				Properties: map[string]*huma.Schema{"params": {Type: huma.TypeString}}, AdditionalProperties: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}},
 	}
 	for _, p := range []struct {

@@ -83,6 +83,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.pairingRoutes()
 	s.keyRoutes()
 	s.relayRoutes()
+	s.attachmentRoutes()
 	s.sendRoutes()
 	s.insightRoutes()
 	s.healthRoutes()
