@@ -60,10 +60,10 @@ var messageLookupRows = []row{
 		doc: "Lists the newest vote of everybody who voted in a poll.", do: ofMessage(pollVotes)},
 	{name: "searchMessages", class: "Client", result: "Message[]", need: needPaired,
 		params: []param{
-			{name: "query", kind: kind{"string", readQuery}, doc: "part of the text; upper and lower case are the same"},
+			{name: "query", kind: kind{"string", readQuery}, doc: "words, or how they begin; upper and lower case are the same"},
 			{name: "options", kind: kindSearchOptions, optional: true, doc: "chatId, page (1), limit (100)"},
 		},
-		doc: "Finds messages by their text, the newest first.", example: `["invoice",{"limit":20}]`, do: searchMessages},
+		doc: "Finds messages with all these words in their text, the newest first.", example: `["invoice",{"limit":20}]`, do: searchMessages},
 }
 
 // ofMessage looks the message up that the first parameter names.
