@@ -42,7 +42,9 @@ type core struct {
 	board    *board
 	idle     *idleFreer
 	spool    *spool.Spool
-	counts   counters
+	// readBlocklist is the method table's, which is made after the core.
+	readBlocklist func(context.Context, *whatsmeow.Client) error
+	counts        counters
 	// end makes the process end with these last words; only the first call counts.
 	end func(reason string, cause error)
 

@@ -155,6 +155,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
 		MediaNetworks: networks(boot.GetMediaNetworks()), Spool: c.spool,
 	})}
+	c.readBlocklist = svc.table.RefreshBlocklist
 	quiet := sync.OnceFunc(c.shutdown)
 	svc.stop = func(_ context.Context, reason string) {
 		last.ask(reason, nil)

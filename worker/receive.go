@@ -58,7 +58,7 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 	case *events.Connected, *events.PushNameSetting:
 		c.learn(s)
 		if _, ok := e.(*events.Connected); ok {
-			c.background(func() { c.restorePresence(s) })
+			c.background(func() { c.restorePresence(s); c.refreshBlocklist(s) })
 		}
 		c.tell(fromSession{s, evt})
 	case *events.QR, *events.PairError, *events.PairPasskeyRequest, *events.QRScannedWithoutMultidevice,
@@ -67,6 +67,8 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 		*events.KeepAliveTimeout, *events.KeepAliveRestored, *events.OfflineSyncCompleted:
 		c.tell(fromSession{s, evt})
 		return true
+	case *events.Blocklist:
+		c.background(func() { c.refreshBlocklist(s) })
 	case *events.AppStateSyncComplete:
 		c.learn(s)
 		c.tell(fromSession{s, evt})

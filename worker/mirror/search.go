@@ -23,7 +23,9 @@ var unspaced = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Kata
 // message. Empty when the query has no words, or they cannot be told apart.
 func words(query string) string {
 	var all []string
-	for _, word := range strings.FieldsFunc(query, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(separators, r) }) {
+	for _, word := range strings.FieldsFunc(query, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(separators, r)
+	}) {
 		if strings.ContainsFunc(word, func(r rune) bool { return unicode.In(r, unspaced...) }) {
 			return ""
 		}

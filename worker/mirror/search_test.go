@@ -10,7 +10,7 @@ func TestSearch(t *testing.T) {
 	for i, body := range []string{
 		"The Invoice for Größe 44, see https://example.org/path_to/file.pdf", // ID000000
 		"invoice-4711 is paid: 100% (thanks!)",                               // ID000001
-		"請求書を送りました 🎉",                                                       // ID000002
+		"請求書を送りました 🎉",                                                        // ID000002
 		"don't «panic»…really",                                               // ID000003
 		strings.Repeat("a long word ", 5000) + "needle",                      // ID000004
 		strings.Repeat("x", 5000) + " haystack",                              // ID000005
