@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	silenceLimit  = 2 * time.Minute // keep-alives are at most 40 s apart
-	watchdogLook  = 15 * time.Second
+	silenceLimit  = time.Minute // two keep-alives; the answer to one comes within 40 s, or never
+	silenceLooks  = 12          // within silenceLimit
 	disconnectMax = 2 * time.Second
 	resetFirst    = 10 * time.Second
 	resetLast     = 15 * time.Minute
@@ -105,7 +105,7 @@ func (c *core) run() {
 	c.background(c.announceLoop)
 	c.background(func() { c.idle.run(c.ctx) })
 	c.load()
-	dog := time.NewTicker(watchdogLook)
+	dog := time.NewTicker(c.tuning.Silence / silenceLooks)
 	defer dog.Stop()
 	for {
 		select {
@@ -139,8 +139,7 @@ func (c *core) handle(msg any) {
 	case pingCall:
 		close(m.answer)
 	case watchdog:
-		heard := c.heard()
-		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > silenceLimit && time.Since(heard) > silenceLimit {
+		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence {
 			c.step(wentSilent{})
 		}
 	case codeTimer, *pairCall, codeDrawn:

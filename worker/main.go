@@ -46,6 +46,7 @@ type Tuning struct {
 	// CiphertextWait is how long a message may stay unreadable before that is told, 15 s.
 	CiphertextWait time.Duration
 	KeepAlive      time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
+	Silence        time.Duration // of WhatsApp until the connection is made anew, one minute
 }
 
 func (t Tuning) withDefaults() Tuning {
@@ -57,6 +58,9 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.OutageLimit == 0 {
 		t.OutageLimit = 20 * time.Second
+	}
+	if t.Silence == 0 {
+		t.Silence = silenceLimit
 	}
 	if t.CiphertextWait == 0 {
 		t.CiphertextWait = 15 * time.Second

@@ -34,6 +34,7 @@ const (
 	asWorker  = "WAM_TEST_WORKER"
 	codeLife  = "WAM_TEST_CODE_LIFE"
 	keepAlive = "WAM_TEST_KEEP_ALIVE"
+	silence   = "WAM_TEST_SILENCE"
 	panicText = "WAM_TEST_PANIC" // a message with this text makes the handler panic, once per process
 )
 
@@ -44,9 +45,10 @@ func TestMain(m *testing.M) {
 	}
 	life, _ := time.ParseDuration(os.Getenv(codeLife))
 	alive, _ := time.ParseDuration(os.Getenv(keepAlive))
+	quiet, _ := time.ParseDuration(os.Getenv(silence))
 	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{
 		Build: "test", Hook: noise, OnEvent: panicker(os.Getenv(panicText)),
-		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, CiphertextWait: time.Second},
+		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, Silence: quiet, CiphertextWait: time.Second},
 	}))
 }
 

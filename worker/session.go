@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
@@ -24,6 +25,7 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	ops    *mailbox[func()]
+	deaf   atomic.Bool // the present connection cannot be read any more
 	done   sync.WaitGroup
 }
 
@@ -32,7 +34,13 @@ type session struct {
 func (c *core) newSession(device *store.Device) *session {
 	s := &session{ops: newMailbox[func()]()}
 	s.ctx, s.cancel = context.WithCancel(c.ctx)
-	cli := whatsmeow.NewClient(device, newLibraryLog(c.log))
+	log := newLibraryLog(c.log)
+	log.onDeaf = func() {
+		if s.deaf.CompareAndSwap(false, true) {
+			c.tell(fromSession{s, wentDeaf{}})
+		}
+	}
+	cli := whatsmeow.NewClient(device, log)
 	s.cli = cli
 	cli.BackgroundEventCtx = s.ctx
 	cli.EnableAutoReconnect, cli.InitialAutoReconnect, cli.DisableLoginAutoReconnect = false, false, true
@@ -78,6 +86,7 @@ func (s *session) work() {
 // dial reports dialOpened or dialFailed.
 func (s *session) dial(report func(any)) {
 	s.ops.put(func() {
+		s.deaf.Store(false)
 		err := s.cli.ConnectContext(s.ctx)
 		if err == nil || errors.Is(err, whatsmeow.ErrAlreadyConnected) {
 			report(dialOpened{})
