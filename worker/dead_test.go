@@ -1,10 +1,14 @@
 package worker_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 )
 
@@ -64,5 +68,83 @@ func TestDeafAfterGarbage(t *testing.T) {
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("mended after %v", took)
 		}
+	}
+}
+
+// A connection that dies before WhatsApp has said hello is dialled again at
+// once; whatsmeow would wait for 20 s.
+func TestDropInTheHandshake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	w.sim.DropHandshakes(2)
+	began := time.Now()
+	logins := device.Logins()
+	device.Drop()
+	w.say("while nobody shakes hands")
+	if err := device.WaitLogins(w.ctx, logins+1); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("logged in again after %v", took)
+	}
+	p.state(online)
+	w.received("while nobody shakes hands")
+	// The clients left behind are no reason not to end.
+	began = time.Now()
+	if _, err := p.Stop(w.ctx, &workerv1.StopRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exited(); code != 0 || time.Since(began) > 5*time.Second {
+		t.Errorf("ended with %d after %v", code, time.Since(began))
+	}
+}
+
+// whatsmeow says that it is logged in from the first login on. While the next
+// login is not through, or refused, calls are told so at once.
+func TestNotLoggedInYet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	ask := func(method string, params ...any) (string, error) {
+		raw, _ := json.Marshal(params)
+		began := time.Now()
+		resp, err := p.Call(w.ctx, &workerv1.CallRequest{Method: method, Params: raw})
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s answered after %v", method, took)
+		}
+		return string(resp.GetResult()), fault.FromGRPC("test", err)
+	}
+	if said, err := ask("whatsmeow.IsLoggedIn"); said != "true" || err != nil {
+		t.Fatalf("logged in: %s %v", said, err)
+	}
+	logins := device.Logins()
+	device.Delay(3 * time.Second) // what comes before "success" does not wait
+	device.Drop()
+	if err := device.WaitLogins(w.ctx, logins+1); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("connected, not logged in", func() bool {
+		said, err := ask("whatsmeow.IsConnected")
+		return said == "true" && err == nil
+	})
+	if said, err := ask("whatsmeow.IsLoggedIn"); said != "false" || err != nil {
+		t.Errorf("before the login is through: %s %v", said, err)
+	}
+	if said, err := ask("sendMessage", "15550000999@c.us", "too early"); !fault.Is(err, fault.Offline) {
+		t.Errorf("a send before the login is through: %s %v", said, err)
+	}
+	device.Delay(0)
+	p.state(online)
+
+	w.account.RefuseLogin(409, 1)
+	device.Drop()
+	p.state(refused)
+	if said, err := ask("whatsmeow.IsLoggedIn"); said != "false" || err != nil {
+		t.Errorf("after a refused login: %s %v", said, err)
+	}
+	var f *fault.Error
+	if said, err := ask("sendMessage", "15550000999@c.us", "refused"); !errors.As(err, &f) || f.Kind != fault.Offline || f.Code != "connect_failure" {
+		t.Errorf("a send after a refused login: %s %v", said, err)
 	}
 }

@@ -72,6 +72,7 @@ type (
 	pairAsked   struct{ renew bool } // renew: the codes shown are too old to be useful
 	dialOpened  struct{}
 	dialFailed  struct{ err error }
+	dialStuck   struct{} // the connection ended in the handshake; the client hangs in it
 	codesSpent  struct{}
 	hungUp      struct{ lasted time.Duration }
 	timerEnded  struct{ which timerName }
@@ -157,6 +158,12 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 		l.socket = noSocket
 		l.lose("unreachable", e.err.Error())
 		return l.redial(l.backOff())
+	case dialStuck:
+		if l.socket != dialling {
+			return nil
+		}
+		l.lose("unreachable", "the connection ended during the handshake")
+		return append([]action{suspend{}, resume{}}, l.redial(l.backOff())...)
 	case *events.QR:
 		l.rounds++
 		l.fails = 0
@@ -231,7 +238,7 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 func late(event any) bool {
 	switch event.(type) {
 	case *events.QR, *events.PairSuccess, *events.PairError, *events.ManualLoginReconnect, *events.Connected, *events.OfflineSyncCompleted,
-		*events.KeepAliveTimeout, *events.KeepAliveRestored, dialOpened, dialFailed, codesSpent, gotReady, wentSilent, wentDeaf:
+		*events.KeepAliveTimeout, *events.KeepAliveRestored, dialOpened, dialFailed, dialStuck, codesSpent, gotReady, wentSilent, wentDeaf:
 		return true
 	}
 	return false

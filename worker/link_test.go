@@ -59,6 +59,7 @@ func TestLinkStories(t *testing.T) {
 		{"online, late to catch up", after(online[:3], timerEnded{timerCatchUp}), isOnline, "", waConnected, "", "authenticated ready"},
 		{"first dial fails", []any{started{paired: true}, dialFailed{errors.New("refused")}}, connecting, "unreachable", waOpening, "dial", ""},
 		{"dial fails later", after(online, hungUp{}, dialFailed{errors.New("refused")}), offline, "unreachable", waOpening, "dial 1s", "authenticated ready"},
+		{"dropped in the handshake", after(online, hungUp{time.Hour}, dialStuck{}), offline, "unreachable", waOpening, "suspend resume dial 1s", "authenticated ready"},
 		{"dropped", after(online, hungUp{time.Hour}), offline, "connection_lost", waOpening, "dial", "authenticated ready"},
 		{"dropped again at once", after(online, hungUp{}, dialOpened{}, &events.Connected{}, hungUp{}), offline, "connection_lost", waOpening, "dial 1s", "authenticated ready"},
 		{"back, ready is not said twice", after(online, hungUp{}, dialOpened{}, &events.Connected{}, &events.OfflineSyncCompleted{}), isOnline, "", waConnected, "", "authenticated ready"},
@@ -149,7 +150,7 @@ func words(acts []action) string {
 // link that waits for nothing.
 func TestNoEventLeavesTheLinkStuck(t *testing.T) {
 	all := []any{
-		started{paired: true}, started{}, pairAsked{}, pairAsked{renew: true}, dialOpened{}, dialFailed{errors.New("x")}, codesSpent{}, hungUp{},
+		started{paired: true}, started{}, pairAsked{}, pairAsked{renew: true}, dialOpened{}, dialFailed{errors.New("x")}, dialStuck{}, codesSpent{}, hungUp{},
 		timerEnded{timerLogin}, timerEnded{timerRelogin}, timerEnded{timerCatchUp}, timerEnded{timerBan}, wentSilent{}, wentDeaf{}, gotReady{},
 		outageLong{}, outageOver{}, loggedOutBy{}, &events.QR{}, &events.PairSuccess{}, &events.PairError{Error: errors.New("x")},
 		&events.ManualLoginReconnect{}, &events.Connected{}, &events.OfflineSyncCompleted{}, &events.KeepAliveTimeout{ErrorCount: 2},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
@@ -83,11 +84,32 @@ func (s *session) work() {
 	}
 }
 
-// dial reports dialOpened or dialFailed.
+// handshakeGrace is how long whatsmeow gets to notice itself that the
+// connection it dials has ended, as it does outside of the handshake.
+const handshakeGrace = time.Second
+
+// dial reports dialOpened, dialFailed or, when the connection ends in the middle
+// of the handshake, dialStuck: whatsmeow does not notice that and waits for 20 s,
+// in which the client is of no use.
 func (s *session) dial(report func(any)) {
 	s.ops.put(func() {
 		s.deaf.Store(false)
-		err := s.cli.ConnectContext(s.ctx)
+		ended := make(chan struct{})
+		once := sync.OnceFunc(func() { close(ended) })
+		dialled := make(chan error, 1)
+		go func() { dialled <- s.cli.ConnectContext(context.WithValue(s.ctx, endedKey{}, once)) }()
+		var err error
+		select {
+		case err = <-dialled:
+		case <-ended:
+			select {
+			case err = <-dialled:
+			case <-time.After(handshakeGrace):
+				report(dialStuck{})
+				<-dialled
+				return
+			}
+		}
 		if err == nil || errors.Is(err, whatsmeow.ErrAlreadyConnected) {
 			report(dialOpened{})
 			return

@@ -31,10 +31,21 @@ func (t *Table) check(cli *whatsmeow.Client, n need) error {
 	if n >= needPaired && cli.Store.ID == nil {
 		return unpaired()
 	}
-	if n >= needOnline && !(cli.IsConnected() && cli.IsLoggedIn()) {
+	if n >= needOnline && !t.loggedIn(cli) {
 		return t.away()
 	}
 	return nil
+}
+
+// loggedIn tells whether WhatsApp has let this connection in. whatsmeow's own
+// word stays true from an earlier connection, while the next one logs in and
+// after WhatsApp refused it; the link's does not.
+func (t *Table) loggedIn(cli *whatsmeow.Client) bool {
+	switch t.Link().GetWaState() {
+	case "CONNECTED", "TIMEOUT":
+		return cli.IsConnected() && cli.IsLoggedIn()
+	}
+	return false
 }
 
 // away says why WhatsApp cannot be asked now.

@@ -92,6 +92,7 @@ var replaced = map[string]func(*call) any{
 		}
 	},
 	"Logout":       func(c *call) any { return c.Logout },
+	"IsLoggedIn":   func(c *call) any { return func() bool { return c.loggedIn(c.cli) } },
 	"SendAppState": func(c *call) any { return c.sendAppState },
 }
 

@@ -18,6 +18,7 @@ type Faults struct {
 type plan struct {
 	logins      []refusal
 	upgrades    []int
+	handshakes  int
 	iqs         map[string][]int
 	messages    []int
 	lostAcks    int
@@ -100,6 +101,15 @@ func (s *Server) RefuseUpgrade(status, n int) {
 	}
 }
 
+// DropHandshakes breaks the next n connections with a TCP reset when the
+// client has said its hello. Whose they are is not known yet at that point, so
+// only the server's count.
+func (s *Server) DropHandshakes(n int) {
+	s.faultsMu.Lock()
+	defer s.faultsMu.Unlock()
+	s.plan.handshakes += n
+}
+
 // Heal drops every failure that is planned and not used up.
 func (f *Faults) Heal() {
 	f.faultsMu.Lock()
@@ -112,6 +122,16 @@ func (s *Server) takeUpgradeRefusal() int {
 	defer s.faultsMu.Unlock()
 	status, _ := pop(&s.plan.upgrades)
 	return status
+}
+
+func (s *Server) takeHandshake() bool {
+	s.faultsMu.Lock()
+	defer s.faultsMu.Unlock()
+	if s.plan.handshakes == 0 {
+		return false
+	}
+	s.plan.handshakes--
+	return true
 }
 
 func (d *Device) takeRefusal() (refusal, bool) {

@@ -239,6 +239,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	raw, _ := r.Context().Value(rawConn{}).(net.Conn)
 	ctx := r.Context()
+	if s.takeHandshake() {
+		wire.BreakHandshake(ctx, socket, raw)
+		return
+	}
 	handshake, cancel := context.WithTimeout(ctx, 20*time.Second)
 	conn, err := s.responder.Accept(handshake, socket, raw)
 	cancel()
