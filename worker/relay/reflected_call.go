@@ -109,7 +109,7 @@ func (c *call) sendAppState(ctx context.Context, patch appstate.PatchInfo) error
 			return bad(fmt.Sprintf("params[0].Mutations[%d]", i), "expected a mutation with Index and Value")
 		}
 	}
-	return c.cli.SendAppState(ctx, patch)
+	return c.patch(ctx, patch)
 }
 
 var _ func(context.Context, types.JID, *waE2E.Message, ...whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) = (*call)(nil).sendRaw

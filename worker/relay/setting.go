@@ -111,7 +111,7 @@ func (c *call) chatNow(ctx context.Context, jid types.JID) (shape.Chat, *waCommo
 // state, and a worker that dies in between would never hear of the new one.
 // The second time an event changes nothing.
 func (c *call) change(ctx context.Context, info appstate.PatchInfo, means ...any) error {
-	if err := c.cli.SendAppState(ctx, info); err != nil {
+	if err := c.patch(ctx, info); err != nil {
 		return err
 	}
 	return c.means(ctx, means...)

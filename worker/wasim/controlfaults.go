@@ -106,6 +106,8 @@ func (s *Server) plannedFault(request faultRequest, length time.Duration) func(*
 		return func(f *Faults) { f.MessageError(request.Code, count) }
 	case "lose_acks":
 		return func(f *Faults) { f.LoseAcks(count) }
+	case "lose_races":
+		return func(f *Faults) { f.LoseRaces(count) }
 	case "corrupt":
 		return func(f *Faults) { f.CorruptMessages(count) }
 	case "refuse_upgrade":

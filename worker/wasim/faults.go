@@ -22,6 +22,7 @@ type plan struct {
 	iqs         map[string][]int
 	messages    []int
 	lostAcks    int
+	lostRaces   int
 	corruptions int
 }
 
@@ -81,6 +82,14 @@ func (f *Faults) LoseAcks(n int) {
 	f.faultsMu.Lock()
 	defer f.faultsMu.Unlock()
 	f.plan.lostAcks += n
+}
+
+// LoseRaces answers the next n writes of app state with a conflict, as if
+// another device had been faster each time.
+func (f *Faults) LoseRaces(n int) {
+	f.faultsMu.Lock()
+	defer f.faultsMu.Unlock()
+	f.plan.lostRaces += n
 }
 
 // CorruptMessages breaks the ciphertexts of the next n sent messages, so that
@@ -188,6 +197,10 @@ func (o origin) takeMessageError() int {
 
 func (o origin) takeAckLoss() bool {
 	return o.takeOne(func(p *plan) *int { return &p.lostAcks })
+}
+
+func (o origin) takeLostRace() bool {
+	return o.takeOne(func(p *plan) *int { return &p.lostRaces })
 }
 
 func (o origin) takeCorruption() bool {
