@@ -97,6 +97,7 @@ type (
 	watchdog struct{}
 	giveBack struct{} // a message could not be recorded, by no fault of its own
 	pingCall struct{ answer chan struct{} }
+	onLoop   struct{ fn func() } // for tests
 )
 
 // run is the main loop. The caller has counted it in c.running.
@@ -138,6 +139,8 @@ func (c *core) handle(msg any) {
 		c.outageIs(m.away)
 	case pingCall:
 		close(m.answer)
+	case onLoop:
+		m.fn()
 	case watchdog:
 		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence {
 			c.step(wentSilent{})

@@ -1,11 +1,14 @@
 package worker_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -146,5 +149,69 @@ func TestNotLoggedInYet(t *testing.T) {
 	var f *fault.Error
 	if said, err := ask("sendMessage", "15550000999@c.us", "refused"); !errors.As(err, &f) || f.Kind != fault.Offline || f.Code != "connect_failure" {
 		t.Errorf("a send after a refused login: %s %v", said, err)
+	}
+}
+
+// A handler that cannot record its message within the limit gives it back.
+func TestSlowHandler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = append(w.env, handling+"=4s")
+	p, device := w.paired()
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	tx, err := conn.Begin(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = tx.Exec(w.ctx, "lock table events in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	logins := device.Logins()
+	w.say("in the way")
+	w.eventually("the handler gives up", func() bool {
+		stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{})
+		return err == nil && stats.GetHandlerFailures() > 0
+	})
+	if device.Pending() == 0 {
+		t.Error("the message was acknowledged")
+	}
+	if err = tx.Rollback(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.say("behind it")
+	w.received("in the way", "behind it")
+	if device.Logins() == logins {
+		t.Error("the message came again without a login")
+	}
+	if err = device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// One that waits for what never comes ends the worker, and the next one gets
+// the message.
+func TestStuckHandler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	plain := w.env
+	w.env = append(w.env, handling+"=1s", stuckText+"=glue")
+	p, device := w.paired()
+	w.say("glue")
+	if code := p.exited(); code == 0 {
+		t.Error("the worker ended as if it had been asked to")
+	}
+	if words, ok := w.lastWords(); !ok || words.Reason != "handler_stuck" {
+		t.Errorf("last words: %+v %v", words, ok)
+	}
+	w.say("behind it")
+	w.env = plain
+	w.start().attach().state(online)
+	w.received("glue", "behind it")
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
 	}
 }

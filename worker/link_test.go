@@ -190,3 +190,11 @@ func TestADeadConnectionIsFoundInTime(t *testing.T) {
 		t.Errorf("%v pass without a byte on a healthy connection, and it is given up after %v", quiet, silence)
 	}
 }
+
+// whatsmeow goes on after five minutes with what came behind.
+func TestAHandlerEndsInTime(t *testing.T) {
+	limit := Tuning{}.withDefaults().HandlerLimit
+	if limit+limit/stuckShare > 5*time.Minute {
+		t.Errorf("a handler may take %v, and more until the worker ends", limit)
+	}
+}

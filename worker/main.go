@@ -46,6 +46,7 @@ type Tuning struct {
 	// CiphertextWait is how long a message may stay unreadable before that is told, 15 s.
 	CiphertextWait time.Duration
 	KeepAlive      time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
+	HandlerLimit   time.Duration // until an event that cannot be recorded goes back to WhatsApp, 4 min
 	Silence        time.Duration // of WhatsApp until the connection is made anew, one minute
 }
 
@@ -58,6 +59,9 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.OutageLimit == 0 {
 		t.OutageLimit = 20 * time.Second
+	}
+	if t.HandlerLimit == 0 {
+		t.HandlerLimit = handlerLimit
 	}
 	if t.Silence == 0 {
 		t.Silence = silenceLimit
@@ -74,6 +78,8 @@ type Running struct {
 	Bootstrap *workerv1.Bootstrap
 	// Done is closed when the worker begins to end.
 	Done <-chan struct{}
+	// OnLoop has the main loop run fn, which holds up everything until it returns.
+	OnLoop func(fn func())
 }
 
 // Main runs a worker until it ends and returns the process's exit code. It may
@@ -178,7 +184,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		c.run()
 	}()
 	if opts.Hook != nil {
-		go opts.Hook(&Running{Bootstrap: boot, Done: last.asked})
+		go opts.Hook(&Running{Bootstrap: boot, Done: last.asked, OnLoop: func(fn func()) { c.tell(onLoop{fn}) }})
 	}
 	select {
 	case <-term:
