@@ -39,7 +39,7 @@ var chatRows = []row{
 		do:      sendSeen,
 	},
 	{
-		name: "Chat.fetchMessages", class: "Chat", result: "Message[]", need: needPaired,
+		name: "Chat.fetchMessages", class: "Chat", result: "Message[]", need: needData,
 		params: []param{
 			{name: "chatId", kind: kindChatID},
 			{name: "searchOptions", kind: kindFetchOptions, optional: true, doc: fmt.Sprintf("limit (%d; null or \"Infinity\" for up to %d), fromMe", defaultFetch, maxFetch)},

@@ -15,6 +15,7 @@ type need int
 const (
 	needNothing need = iota
 	needClient       // a client, paired or not
+	needData         // the data of an account that is paired, or was
 	needPaired
 	needOnline
 )
@@ -28,7 +29,7 @@ func (t *Table) check(cli *whatsmeow.Client, n need) error {
 	if cli == nil || cli.Store == nil {
 		return t.away()
 	}
-	if n >= needPaired && cli.Store.ID == nil {
+	if cli.Store.ID == nil && (n >= needPaired || n == needData && t.Mirror.Account().JID.IsEmpty()) {
 		return unpaired()
 	}
 	if n >= needOnline && !t.loggedIn(cli) {
