@@ -24,8 +24,8 @@ type InstanceView struct {
 	State   string `json:"state" enum:"stopped,starting,running,detached,stopping,backoff,failed" doc:"Of the worker process"`
 	Link    string `json:"link" enum:"none,unpaired,pairing,connecting,online,offline,logged_out,refused" doc:"Of the worker to WhatsApp; none: nothing is known yet"`
 
-	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired, temporary_ban"`
-	LinkDetail string     `json:"linkDetail,omitempty"`
+	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired. With link refused or logged_out nothing is dialled until somebody acts: stream_replaced, client_outdated, connect_failure: start or restart; temporary_ban: the same, or by itself at linkUntil; logged_out: pair again (qr, pairing-code)"`
+	LinkDetail string     `json:"linkDetail,omitempty" doc:"The same for people"`
 	LinkSince  *time.Time `json:"linkSince,omitempty"`
 	LinkUntil  *time.Time `json:"linkUntil,omitempty" doc:"End of a temporary ban"`
 

@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	silenceLimit  = 2 * time.Minute // keep-alives are at most 40 s apart
-	watchdogLook  = 15 * time.Second
+	silenceLimit  = time.Minute // two keep-alives; the answer to one comes within 40 s, or never
+	silenceLooks  = 12          // within silenceLimit
 	disconnectMax = 2 * time.Second
 	resetFirst    = 10 * time.Second
 	resetLast     = 15 * time.Minute
@@ -103,6 +103,7 @@ type (
 	watchdog struct{}
 	giveBack struct{} // a message could not be recorded, by no fault of its own
 	pingCall struct{ answer chan struct{} }
+	onLoop   struct{ fn func() } // for tests
 )
 
 // run is the main loop. The caller has counted it in c.running.
@@ -111,7 +112,7 @@ func (c *core) run() {
 	c.background(c.announceLoop)
 	c.background(func() { c.idle.run(c.ctx, c.spool.Sweep) })
 	c.load()
-	dog := time.NewTicker(watchdogLook)
+	dog := time.NewTicker(c.tuning.Silence / silenceLooks)
 	defer dog.Stop()
 	for {
 		select {
@@ -144,9 +145,10 @@ func (c *core) handle(msg any) {
 		c.outageIs(m.away)
 	case pingCall:
 		close(m.answer)
+	case onLoop:
+		m.fn()
 	case watchdog:
-		heard := c.heard()
-		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > silenceLimit && time.Since(heard) > silenceLimit {
+		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence {
 			c.step(wentSilent{})
 		}
 	case codeTimer, *pairCall, codeDrawn:

@@ -48,6 +48,8 @@ type Tuning struct {
 	// CiphertextWait is how long a message may stay unreadable before that is told, 15 s.
 	CiphertextWait time.Duration
 	KeepAlive      time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
+	HandlerLimit   time.Duration // until an event that cannot be recorded goes back to WhatsApp, 4 min
+	Silence        time.Duration // of WhatsApp until the connection is made anew, one minute
 }
 
 func (t Tuning) withDefaults() Tuning {
@@ -59,6 +61,12 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.OutageLimit == 0 {
 		t.OutageLimit = 20 * time.Second
+	}
+	if t.HandlerLimit == 0 {
+		t.HandlerLimit = handlerLimit
+	}
+	if t.Silence == 0 {
+		t.Silence = silenceLimit
 	}
 	if t.CiphertextWait == 0 {
 		t.CiphertextWait = 15 * time.Second
@@ -72,6 +80,8 @@ type Running struct {
 	Bootstrap *workerv1.Bootstrap
 	// Done is closed when the worker begins to end.
 	Done <-chan struct{}
+	// OnLoop has the main loop run fn, which holds up everything until it returns.
+	OnLoop func(fn func())
 }
 
 // Main runs a worker until it ends and returns the process's exit code. It may
@@ -177,7 +187,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		c.run()
 	}()
 	if opts.Hook != nil {
-		go opts.Hook(&Running{Bootstrap: boot, Done: last.asked})
+		go opts.Hook(&Running{Bootstrap: boot, Done: last.asked, OnLoop: func(fn func()) { c.tell(onLoop{fn}) }})
 	}
 	select {
 	case <-term:

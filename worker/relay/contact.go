@@ -37,7 +37,7 @@ var contactRows = []row{
 		doc: "Returns the address of this contact's picture, which ends after some time; null when there is none or it is hidden.", do: pictureURL},
 	{name: "Contact.getAbout", class: "Contact", result: "string|null", need: needOnline, params: personOnly, example: chatExample,
 		doc: "Returns this contact's about text; null when it is empty or hidden.", do: about},
-	{name: "Contact.getChat", class: "Contact", result: "Chat", need: needPaired, params: contactOnly, example: chatExample,
+	{name: "Contact.getChat", class: "Contact", result: "Chat", need: needData, params: contactOnly, example: chatExample,
 		doc: "Returns the chat with this contact.", do: getChatByID},
 	{name: "Contact.block", class: "Contact", result: "boolean", need: needOnline, params: personOnly, example: chatExample,
 		doc: "Blocks this contact; true.", do: block(events.BlocklistChangeActionBlock)},

@@ -45,6 +45,7 @@ type Deps struct {
 type Table struct {
 	Deps
 	reached reachedCache
+	writing chan struct{} // holds a token while app state is written
 	// ready replaces the check of what a method needs, in tests of what
 	// whatsmeow does with odd parameters.
 	ready func(*whatsmeow.Client, need) error
@@ -52,7 +53,7 @@ type Table struct {
 
 // New returns the table. It starts nothing.
 func New(deps Deps) *Table {
-	t := &Table{Deps: deps}
+	t := &Table{Deps: deps, writing: make(chan struct{}, 1)}
 	t.ready = t.check
 	return t
 }

@@ -100,6 +100,10 @@ type Instance struct {
 	ID           string `json:"id"`
 	Status       string `json:"status"`
 	State        string `json:"state"`
+	Link         string `json:"link"`
+	LinkReason   string `json:"linkReason"`
+	LinkDetail   string `json:"linkDetail"`
+	LinkUntil    string `json:"linkUntil"`
 	PID          int    `json:"pid"`
 	Generation   uint64 `json:"generation"`
 	RestartCount int    `json:"restartCount"`
