@@ -72,3 +72,25 @@ func locked(path string) (bool, error) {
 	}
 	return ask.Type != unix.F_UNLCK, nil
 }
+
+// keepLogs copies what manager, workers and Postgres logged to where the options
+// want it.
+func (l *lab) keepLogs() error {
+	if l.o.logs == "" {
+		return nil
+	}
+	logs, err := l.stack.Logs()
+	if err != nil {
+		return err
+	}
+	for name, text := range logs {
+		path := filepath.Join(l.o.logs, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

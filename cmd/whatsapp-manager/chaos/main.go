@@ -18,6 +18,7 @@ type options struct {
 	instances int
 	length    time.Duration // how long faults are injected
 	rate      float64       // messages a second and instance, in each direction
+	logs      string        // directory to keep the product's logs in; empty: they go with the rest
 	say       func(format string, args ...any)
 }
 
@@ -30,6 +31,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 0, "of the schedule; 0: a new one")
 	flag.IntVar(&o.instances, "instances", 20, "paired accounts")
 	flag.Float64Var(&o.rate, "rate", 1, "messages a second and instance, in each direction")
+	flag.StringVar(&o.logs, "logs", "", "keep the product's logs in this `directory`")
 	plan := flag.Bool("plan", false, "print the schedule and do nothing")
 	flag.Parse()
 	if o.seed == 0 {

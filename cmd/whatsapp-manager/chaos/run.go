@@ -14,7 +14,7 @@ import (
 // keep-alives within 90 s, which is the longest of what may be pending.
 const (
 	readyWithin = 120 * sec
-	drainWithin = 120 * sec
+	drainWithin = 90 * sec
 )
 
 // run injects faults into an installation under load and judges what became of
@@ -27,6 +27,7 @@ func run(ctx context.Context, o options) (v *verdict, err error) {
 	}
 	o.say("%d instances paired", len(l.subjects))
 	v = &verdict{began: time.Now()}
+	defer func() { err = errors.Join(err, l.keepLogs()) }()
 	if err := l.storm(ctx, v); err != nil {
 		return v, errors.Join(err, l.stack.Tail())
 	}
@@ -119,7 +120,7 @@ func (l *lab) ready(ctx context.Context) error {
 	return nil
 }
 
-// drain waits until webhook and stream have every message of the contacts.
+// drain waits until every message is where it belongs.
 func (l *lab) drain(ctx context.Context, v *verdict) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()

@@ -86,17 +86,18 @@ func (s *subject) posted(ev stack.Event) {
 	s.newest = max(s.newest, n)
 }
 
-// written is how many messages the contact has sent.
-func (s *subject) written() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sent)
-}
-
-// complete tells whether webhook and stream have all of them.
+// complete tells whether webhook and stream have all messages of the contact, and
+// the contact has all that were answered with success. The latter may take a
+// while, when its phone has to ask for one again.
 func (s *subject) complete() (missing string) {
+	got := s.received()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, m := range s.sends {
+		if m.accepted && len(got[m.body]) == 0 {
+			return fmt.Sprintf("instance %d: %q at the contact", s.nr, m.body)
+		}
+	}
 	if len(s.hooked) < len(s.sent) {
 		return fmt.Sprintf("instance %d: %d of %d at the webhook", s.nr, len(s.hooked), len(s.sent))
 	}

@@ -55,6 +55,29 @@ func (v *verdict) recoveries() map[string][]time.Duration {
 	return took
 }
 
+// slowest describes the longest recoveries, for whoever wants to read the logs.
+func (v *verdict) slowest(most int) []string {
+	type one struct {
+		took time.Duration
+		text string
+	}
+	var all []one
+	for _, i := range v.history.all {
+		for _, s := range i.who {
+			if at, ok := s.through(i.over); ok && at.Sub(i.over) > 5*sec {
+				took := at.Sub(i.over)
+				all = append(all, one{took, fmt.Sprintf("%s instance %d (%s), %s until %s, %s", i.kind, s.nr, s.id, i.over.Add(-i.length).UTC().Format("15:04:05.000"), i.over.UTC().Format("15:04:05.000"), took.Round(ms))})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int { return int(b.took - a.took) })
+	var texts []string
+	for _, o := range all[:min(most, len(all))] {
+		texts = append(texts, o.text)
+	}
+	return texts
+}
+
 func (v *verdict) print(w io.Writer) {
 	counts := map[string]int{}
 	for _, i := range v.history.all {
@@ -76,6 +99,9 @@ func (v *verdict) print(w io.Writer) {
 	fmt.Fprintf(w, "answers to sends: %s\n", listed(v.answers.count))
 	fmt.Fprintf(w, "%d events in the feeds, streams opened %d times, %d deliveries repeated, %d looks at the processes\n", v.events, v.streams, v.in.again, v.looks)
 	fmt.Fprintf(w, "all ready %s after the last fault, everything arrived %s later; %s in all\n", v.ready.Round(ms), v.drained.Round(ms), time.Since(v.began).Round(sec))
+	for _, s := range v.slowest(5) {
+		fmt.Fprintln(w, "slow:", s)
+	}
 	for i, what := range v.wrong {
 		if i == 40 {
 			fmt.Fprintf(w, "… and %d more\n", len(v.wrong)-i)
