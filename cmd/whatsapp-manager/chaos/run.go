@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Bounds of what comes after the last fault. A black hole is found by unanswered
-// keep-alives within 90 s, which is the longest of what may be pending.
+// Bounds of what comes after the last fault. A connection that is dead without
+// being closed is found within 90 s, which is the longest of what may be pending.
 const (
 	readyWithin = 120 * sec
-	drainWithin = 90 * sec
+	drainWithin = 120 * sec
 )
 
 // run injects faults into an installation under load and judges what became of
