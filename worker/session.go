@@ -120,15 +120,17 @@ func (s *session) dial(report func(any)) {
 
 func (s *session) hangUp() { s.ops.put(s.cli.Disconnect) }
 
-// guardStores puts the patient event buffer in front of the device's. A device
-// that is not paired yet has no stores; pairing gives it some, and the
-// reconnect after pairing comes here again.
+// guardStores puts the patient event buffer in front of the device's, and the
+// turns in front of its sessions. A device that is not paired yet has no stores;
+// pairing gives it some, and the reconnect after pairing comes here again.
 func (c *core) guardStores(device *store.Device) {
 	if device.EventBuffer == nil {
 		return
 	}
 	if _, done := device.EventBuffer.(patientBuffer); !done {
-		device.EventBuffer = patientBuffer{EventBuffer: device.EventBuffer, db: c.db}
+		turns := newTurns()
+		device.EventBuffer = patientBuffer{EventBuffer: device.EventBuffer, db: c.db, turns: turns}
+		device.Sessions = sessionStore{device.Sessions, turns}
 	}
 }
 
