@@ -31,17 +31,18 @@ import (
 // script tells a scripted worker how to behave. It lies in the instance's run
 // directory, or in the one above for all instances.
 type script struct {
-	Exit       int  `json:",omitempty"` // with this code, before anything else
-	Panic      bool `json:",omitempty"` // once it has the lock
-	BeforeLock int  `json:",omitempty"` // milliseconds of delay
-	BeforeLine int  `json:",omitempty"` // milliseconds of delay before the handshake line
-	Jitter     int  `json:",omitempty"` // random delay up to these milliseconds at every step
-	IgnoreStop bool `json:",omitempty"` // answers Stop, ignores SIGTERM, lives on
-	Mute       bool `json:",omitempty"` // Ping gets no answer
-	Eat        int  `json:",omitempty"` // MiB, allocated after the first Hello
-	DropWatch  int  `json:",omitempty"` // Watch ends after these milliseconds, each time
-	Link       workerv1.LinkState
-	FeedHead   uint64
+	Exit       int                `json:",omitempty"` // with this code, before anything else
+	Panic      bool               `json:",omitempty"` // once it has the lock
+	BeforeLock int                `json:",omitempty"` // milliseconds of delay
+	BeforeLine int                `json:",omitempty"` // milliseconds of delay before the handshake line
+	Jitter     int                `json:",omitempty"` // random delay up to these milliseconds at every step
+	IgnoreStop bool               `json:",omitempty"` // answers Stop, ignores SIGTERM, lives on
+	Mute       bool               `json:",omitempty"` // Ping gets no answer
+	Eat        int                `json:",omitempty"` // MiB, allocated after the first Hello
+	DropWatch  int                `json:",omitempty"` // Watch ends after these milliseconds, each time
+	Link       workerv1.LinkState `json:",omitempty"`
+	FeedHead   uint64             `json:",omitempty"`
+	Build      string             `json:",omitempty"`
 }
 
 const (
@@ -83,6 +84,12 @@ func playWorker() {
 		if b, err := os.ReadFile(filepath.Join(dir, scriptFile)); err == nil {
 			check(json.Unmarshal(b, &s))
 		}
+	}
+	if b := ownScript(); b != nil {
+		check(json.Unmarshal(b, &s))
+	}
+	if s.Build == "" {
+		s.Build = "scripted"
 	}
 	if s.Exit != 0 {
 		fmt.Fprintln(os.Stderr, "the script wants an early end")
@@ -176,7 +183,7 @@ func (w *scripted) announce() {
 	check(err)
 	line, err := json.Marshal(workerv1.Identity{
 		Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), PID: os.Getpid(),
-		StartTicks: startTicks(os.Getpid()), BootID: bootID(), Build: "scripted", Protocol: workerv1.Protocol,
+		StartTicks: startTicks(os.Getpid()), BootID: bootID(), Build: w.script.Build, Protocol: workerv1.Protocol,
 	})
 	check(err)
 	w.script.delay(0)
@@ -210,7 +217,7 @@ func (w *scripted) Hello(context.Context, *workerv1.HelloRequest) (*workerv1.Hel
 	}
 	return &workerv1.HelloResponse{
 		Protocol: workerv1.Protocol, Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), Pid: int64(os.Getpid()),
-		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: "scripted", StartedAt: timestamppb.New(w.started),
+		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: w.script.Build, StartedAt: timestamppb.New(w.started),
 	}, nil
 }
 
