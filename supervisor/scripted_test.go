@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"whatsapp-manager/proto/fault"
@@ -43,6 +46,10 @@ type script struct {
 	Link       workerv1.LinkState `json:",omitempty"`
 	FeedHead   uint64             `json:",omitempty"`
 	Build      string             `json:",omitempty"`
+	Protocol   int                `json:",omitempty"` // added to the version of the contract that it says it speaks
+	Lacks      []string           `json:",omitempty"` // calls that its contract does not have
+	Bare       bool               `json:",omitempty"` // its messages lack what is not needed for identity
+	Unknown    bool               `json:",omitempty"` // its messages carry fields that nobody here knows
 }
 
 const (
@@ -67,6 +74,15 @@ func (s script) delay(ms int) {
 		d += time.Duration(rand.Int64N(int64(s.Jitter) * int64(time.Millisecond)))
 	}
 	time.Sleep(d)
+}
+
+func (s script) protocol() uint32 { return uint32(workerv1.Protocol + s.Protocol) }
+
+// age adds a field of the future: number 500, a text.
+func (s script) age(m proto.Message) {
+	if s.Unknown {
+		m.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 500, protowire.BytesType), "from the future"))
+	}
 }
 
 // playWorker is a worker that speaks the contract and knows nothing of WhatsApp.
@@ -162,7 +178,12 @@ type scriptedPlugin struct {
 }
 
 func (p scriptedPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	workerv1.RegisterWorkerServer(s, p.w)
+	// A contract with fewer calls is what an older build was generated from.
+	known := workerv1.Worker_ServiceDesc
+	known.Methods = slices.DeleteFunc(slices.Clone(known.Methods), func(m grpc.MethodDesc) bool {
+		return slices.Contains(p.w.script.Lacks, m.MethodName)
+	})
+	s.RegisterService(&known, p.w)
 	return nil
 }
 
@@ -183,7 +204,7 @@ func (w *scripted) announce() {
 	check(err)
 	line, err := json.Marshal(workerv1.Identity{
 		Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), PID: os.Getpid(),
-		StartTicks: startTicks(os.Getpid()), BootID: bootID(), Build: w.script.Build, Protocol: workerv1.Protocol,
+		StartTicks: startTicks(os.Getpid()), BootID: bootID(), Build: w.script.Build, Protocol: w.script.protocol(),
 	})
 	check(err)
 	w.script.delay(0)
@@ -215,10 +236,15 @@ func (w *scripted) Hello(context.Context, *workerv1.HelloRequest) (*workerv1.Hel
 			w.food = append(w.food, bite)
 		}
 	}
-	return &workerv1.HelloResponse{
-		Protocol: workerv1.Protocol, Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), Pid: int64(os.Getpid()),
+	hello := &workerv1.HelloResponse{
+		Protocol: w.script.protocol(), Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), Pid: int64(os.Getpid()),
 		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: w.script.Build, StartedAt: timestamppb.New(w.started),
-	}, nil
+	}
+	if w.script.Bare {
+		hello.StartedAt, hello.StartTicks, hello.BootId, hello.Build = nil, 0, "", ""
+	}
+	w.script.age(hello)
+	return hello, nil
 }
 
 func (w *scripted) Watch(_ *workerv1.WatchRequest, stream grpc.ServerStreamingServer[workerv1.WatchResponse]) error {
@@ -226,7 +252,10 @@ func (w *scripted) Watch(_ *workerv1.WatchRequest, stream grpc.ServerStreamingSe
 	if state == workerv1.LinkState_LINK_STATE_UNSPECIFIED {
 		state = workerv1.LinkState_LINK_STATE_ONLINE
 	}
-	if err := stream.Send(&workerv1.WatchResponse{Link: &workerv1.Link{State: state}, FeedHead: w.script.FeedHead}); err != nil {
+	first := &workerv1.WatchResponse{Link: &workerv1.Link{State: state}, FeedHead: w.script.FeedHead}
+	w.script.age(first)
+	w.script.age(first.GetLink())
+	if err := stream.Send(first); err != nil {
 		return err
 	}
 	if w.script.DropWatch > 0 {
@@ -250,12 +279,17 @@ func (w *scripted) Call(ctx context.Context, r *workerv1.CallRequest) (*workerv1
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return &workerv1.CallResponse{Result: r.GetParams()}, nil
+	answer := &workerv1.CallResponse{Result: r.GetParams()}
+	w.script.age(answer)
+	return answer, nil
 }
 
 func (w *scripted) Ping(ctx context.Context, _ *workerv1.PingRequest) (*workerv1.PingResponse, error) {
 	if w.script.Mute {
 		<-ctx.Done()
+	}
+	if w.script.Bare {
+		return &workerv1.PingResponse{}, nil
 	}
 	return &workerv1.PingResponse{Now: timestamppb.Now(), FeedHead: w.script.FeedHead}, nil
 }

@@ -1,10 +1,13 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	gops "github.com/shirou/gopsutil/v3/process"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
@@ -187,10 +190,11 @@ func (i *instance) tryAttach(limit context.Context, p *process) (*attachment, er
 func (i *instance) welcome(a *attachment) {
 	i.hang(a)
 	h := a.hello
-	proc := Proc{PID: a.proc.pid, StartTicks: h.GetStartTicks(), BootID: h.GetBootId()}
+	// Verified against the kernel, and not every version says it again in Hello.
+	proc := Proc{PID: a.proc.pid, StartTicks: a.identity.StartTicks, BootID: a.identity.BootID}
 	w := Worker{
 		Instance: i.id, Generation: h.GetGeneration(), Node: i.s.cfg.Node, Proc: proc, Socket: a.socket,
-		Build: h.GetBuild(), Protocol: h.GetProtocol(), StartedAt: h.GetStartedAt().AsTime(), AttachedAt: time.Now(),
+		Build: cmp.Or(h.GetBuild(), a.identity.Build), Protocol: h.GetProtocol(), StartedAt: startedAt(a), AttachedAt: time.Now(),
 	}
 	program := i.s.programOf(i.id, proc)
 	i.note(func(st *Status) {
@@ -198,6 +202,18 @@ func (i *instance) welcome(a *attachment) {
 	})
 	i.record("", "worker", func(ctx context.Context) error { return i.s.store.RecordWorker(ctx, w) })
 	i.heard(a.first)
+}
+
+func startedAt(a *attachment) time.Time {
+	if at := a.hello.GetStartedAt(); at != nil {
+		return at.AsTime()
+	}
+	if p, err := gops.NewProcess(int32(a.proc.pid)); err == nil {
+		if ms, err := p.CreateTime(); err == nil {
+			return time.UnixMilli(ms)
+		}
+	}
+	return time.Now()
 }
 
 // heard takes over one message of Watch.
