@@ -26,6 +26,7 @@ type Server struct {
 	cfg        Config
 	store      Store
 	supervisor Supervisor
+	upgrades   Upgrades // nil: none
 	log        zerolog.Logger
 
 	echo     *echo.Echo
@@ -65,7 +66,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, log: deps.Log,
+		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, log: deps.Log,
 		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(),
 		metrics: m, began: time.Now(), closing: make(chan struct{}),
 	}
