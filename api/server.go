@@ -38,6 +38,8 @@ type Server struct {
 	logins    *throttle
 	keyring   *keyring
 	sends     *sendLimits
+	pace      *callPace
+	creating  sync.Mutex // held while instances are counted and one is made, when there is a limit
 	underway  underway
 	managed   map[string]Managed
 	metrics   *metrics
@@ -67,7 +69,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, log: deps.Log,
-		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(),
+		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
 		metrics: m, began: time.Now(), closing: make(chan struct{}),
 	}
 	s.managed = s.managedMethods()

@@ -113,7 +113,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	d.server, err = api.New(api.Config{
 		Listener: d.listener, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
 		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
-		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
+		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
 		MediaBodyLimit: int64(c.mediaBody),
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
