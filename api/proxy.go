@@ -48,6 +48,9 @@ func (s *Server) relayed(c echo.Context) error {
 	}
 	t.instance = in.ID
 	ctx = withPrincipal(ctx, principal{instance: in.ID, keyID: keyID})
+	if err := s.pace.wait(ctx, in.ID); err != nil {
+		return err
+	}
 
 	method, err := s.method(req.Method, c.Param("method"))
 	if err != nil {
@@ -148,7 +151,7 @@ func (s *Server) documentProxy() {
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
-	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 413 too large, 422 refused by WhatsApp, 429 too many sends, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, 504 no answer in time",
+	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, 504 no answer in time",
 		Content: body(schemas.Schema(typeOf[Failure](), true, "Failure"))}
 	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(typeOf[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {

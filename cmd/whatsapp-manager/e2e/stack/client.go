@@ -109,6 +109,8 @@ type Instance struct {
 	RestartCount int    `json:"restartCount"`
 	LastError    string `json:"lastError"`
 	PhoneNumber  string `json:"phoneNumber"`
+	Build        string `json:"build"`
+	Outdated     bool   `json:"outdated"`
 	Memory       struct {
 		RSSBytes   uint64 `json:"rssBytes"`
 		LimitBytes uint64 `json:"limitBytes"`
