@@ -21,6 +21,7 @@ type Instance struct {
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 	DeletedAt         *time.Time
+	MovedAt           *time.Time  // when it went to another server; it cannot run here
 	Worker            *WorkerView // nil when none was recorded, and where a method says so
 }
 
@@ -171,6 +172,6 @@ func instanceOf(r db.Instance) Instance {
 	return Instance{
 		ID: supervisor.ID(r.ID), OwnerID: r.OwnerID, Name: r.Name, Description: r.Description,
 		Desired: supervisor.Desired(r.Desired), Generation: r.Generation, NodeID: r.NodeID, DeviceJID: r.DeviceJid,
-		SendsPerMinute: r.SendsPerMinute, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
+		SendsPerMinute: r.SendsPerMinute, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt, MovedAt: r.MovedAt,
 	}
 }
