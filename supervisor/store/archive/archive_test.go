@@ -368,3 +368,20 @@ func (h *heap) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// What is deleted leaves nothing, of whatsmeow's neither: it may live elsewhere.
+func TestDeletionTakesTheKeys(t *testing.T) {
+	w := newWorld(t, ownerEmail)
+	w.instance(mine, mineJID, 1)
+	w.instance(other, otherJID, 2)
+	want := w.content(other, otherJID)
+	must(t, w.st.DeleteInstance(t.Context(), mine))
+	for name, rows := range w.content(mine, mineJID) {
+		if len(rows) != 0 && name != "whatsmeow_lid_map" {
+			t.Errorf("%d rows of %s are left", len(rows), name)
+		}
+	}
+	if !reflect.DeepEqual(want, w.content(other, otherJID)) {
+		t.Error("the other instance has changed")
+	}
+}
