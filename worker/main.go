@@ -16,6 +16,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 
+	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
@@ -144,6 +145,10 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	}
 	_ = attach.Close()
 
+	media, err := netguard.Networks(boot.GetMediaNetworks())
+	if err != nil {
+		return fatal(last, err)
+	}
 	c, err := newCore(boot, opts, log, last.ask)
 	if err != nil {
 		return fatal(last, err)
@@ -151,7 +156,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
-		MediaNetworks: networks(boot.GetMediaNetworks()),
+		MediaNetworks: media,
 	})}
 	quiet := sync.OnceFunc(c.shutdown)
 	svc.stop = func(_ context.Context, reason string) {
