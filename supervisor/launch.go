@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 )
 
 // spawn starts a worker that outlives us: a session of its own, no descriptor
-// in common but its log, no variable inherited. It returns as soon as the
+// in common but its log, no variable inherited but the search path. It returns as soon as the
 // program runs; whether it gets the lock and serves is for the caller to watch.
 // logFrom is where its output begins in its log.
 //
@@ -80,6 +81,7 @@ func environment(dir string) []string {
 		workerv1.CookieKey + "=" + workerv1.CookieValue,
 		"PLUGIN_PROTOCOL_VERSIONS=" + strconv.Itoa(workerv1.Protocol),
 		"PLUGIN_UNIX_SOCKET_DIR=" + dir,
+		"PATH=" + cmp.Or(os.Getenv("PATH"), "/usr/local/bin:/usr/bin:/bin"), // ffmpeg is found by it
 		"GOMAXPROCS=2",       // idle memory and threads grow with it
 		"GOTRACEBACK=single", // the trace goes to the log, from where its first line becomes the reason
 	}

@@ -35,7 +35,7 @@ func TestLaunchSharesNothing(t *testing.T) {
 	env := strings.Split(strings.TrimRight(proc("environ"), "\x00"), "\x00")
 	slices.Sort(env)
 	want := []string{
-		"GOMAXPROCS=2", "GOTRACEBACK=single", "PLUGIN_PROTOCOL_VERSIONS=1",
+		"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=2", "GOTRACEBACK=single", "PLUGIN_PROTOCOL_VERSIONS=1",
 		"PLUGIN_UNIX_SOCKET_DIR=" + dir, workerv1.CookieKey + "=" + workerv1.CookieValue,
 	}
 	slices.Sort(want)

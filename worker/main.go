@@ -90,6 +90,10 @@ func Main(args []string, stdin *os.File, opts Options) int {
 	}
 	// A print to a closed pipe must not end the process, nor a closed terminal.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	if err := harden(); err != nil {
+		fmt.Fprintln(os.Stderr, "whatsapp-worker:", err)
+		return exitFailed
+	}
 	boot, err := readBootstrap(stdin)
 	if err == nil {
 		_, err = parseEndpoint(boot.GetWhatsappEndpoint())
