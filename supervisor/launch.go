@@ -26,6 +26,10 @@ func spawn(cfg Config, id ID, generation uint64) (p *process, logFrom int64, err
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("make run directory: %w", err)
 	}
+	// One that was there keeps its mode; whoever reaches its socket can send messages.
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, 0, fmt.Errorf("protect run directory: %w", err)
+	}
 	stdin, err := bootstrap(cfg, id, generation, dir)
 	if err != nil {
 		return nil, 0, err

@@ -2,14 +2,24 @@ package worker_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/worker"
 )
 
 func TestAWorkerGivesUpPrivilegesAndCoreDumps(t *testing.T) {
@@ -26,8 +36,136 @@ func TestAWorkerGivesUpPrivilegesAndCoreDumps(t *testing.T) {
 			t.Errorf("%s: may gain privileges", thread)
 		}
 	}
+	_, socket := p.attached()
+	if fi, err := os.Stat(socket); err != nil || fi.Mode().Perm()&0o077 != 0 {
+		t.Errorf("socket: %v %v, others may connect", fi, err)
+	}
 	var limit unix.Rlimit
 	if err := unix.Prlimit(pid, unix.RLIMIT_CORE, nil, &limit); err != nil || limit.Cur > 1 || limit.Max > 1 {
 		t.Errorf("core limit: %+v, %v", limit, err)
+	}
+}
+
+// victim names a worker that another one shall look at: its PID, its guard
+// socket and its run directory, separated by commas.
+const victim = "WAM_TEST_VICTIM"
+
+// look is what a process can do to another instance and its worker.
+type look struct {
+	Read, List, Write, Remove, Execute bool // of and in the other's run directory
+	Environ, Signal, Guard             bool // of the other's process
+	Own, Hosts                         bool // what a worker needs
+	Denied                             []string
+}
+
+func lookAt(pid, guard, dir, own string) look {
+	var l look
+	try := func(what string, err error) bool {
+		if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
+			l.Denied = append(l.Denied, what)
+		}
+		return err == nil
+	}
+	_, err := os.ReadFile(filepath.Join(dir, "secret"))
+	l.Read = try("read", err)
+	_, err = os.ReadDir(dir)
+	l.List = try("list", err)
+	l.Write = try("write", os.WriteFile(filepath.Join(dir, "written"), nil, 0o600))
+	l.Remove = try("remove", os.Remove(filepath.Join(dir, "victim")))
+	l.Execute = exec.Command("/bin/sh", "-c", "read line < "+filepath.Join(dir, "secret")).Run() == nil
+	_, err = os.ReadFile("/proc/" + pid + "/environ")
+	l.Environ = try("environ", err)
+	var n int
+	_, _ = fmt.Sscan(pid, &n)
+	l.Signal = try("signal", syscall.Kill(n, 0))
+	conn, err := net.Dial("unix", guard)
+	if l.Guard = try("guard", err); l.Guard {
+		conn.Close()
+	}
+	l.Own = try("own", os.WriteFile(filepath.Join(own, "written"), nil, 0o600)) && try("own", os.Remove(filepath.Join(own, "written")))
+	_, err = os.ReadFile("/etc/hosts")
+	l.Hosts = try("hosts", err)
+	return l
+}
+
+// probe looks at the victim from inside a worker and leaves in its run directory what it could do.
+func probe(r *worker.Running) {
+	pid, rest, ok := strings.Cut(os.Getenv(victim), ",")
+	if !ok {
+		return
+	}
+	guard, dir, _ := strings.Cut(rest, ",")
+	own := r.Bootstrap.GetRunDir()
+	report, err := json.Marshal(lookAt(pid, guard, dir, own))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(own, "look.new"), report, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(own, "look.new"), filepath.Join(own, "look"))
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func TestAWorkerCannotLookAtAnotherInstance(t *testing.T) {
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil || abi < 1 {
+		t.Skipf("this kernel has no Landlock: %v", err)
+	}
+	t.Parallel()
+	other := newInstance(t, storetest.NewURL(t), offline)
+	p := other.start().attach()
+	for _, name := range []string{"secret", "victim"} {
+		if err := os.WriteFile(filepath.Join(other.dir, name), []byte("of the other instance\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pid, guard := fmt.Sprint(p.cmd.Process.Pid), workerv1.GuardName(other.boot.Node, other.id)
+	mine := newInstance(t, storetest.NewURL(t), offline)
+	mine.env = []string{victim + "=" + pid + "," + guard + "," + other.dir}
+	mine.start().attach()
+	var got look
+	mine.eventually("the worker has looked", func() bool {
+		raw, err := os.ReadFile(filepath.Join(mine.dir, "look"))
+		return err == nil && json.Unmarshal(raw, &got) == nil
+	})
+	if got.Read || got.List || got.Write || got.Remove || got.Execute || got.Environ {
+		t.Errorf("a confined worker got at another instance: %+v", got)
+	}
+	if abi >= 6 && (got.Signal || got.Guard) {
+		t.Errorf("a confined worker got at another worker: %+v", got)
+	}
+	if !got.Own || !got.Hosts {
+		t.Errorf("a confined worker lacks what it needs: %+v", got)
+	}
+	// Nothing but the confinement stood in the way: this process may do all of it.
+	if free := lookAt(pid, guard, other.dir, mine.dir); len(free.Denied) > 0 || !free.Read || !free.List || !free.Write || !free.Remove || !free.Execute || !free.Environ || !free.Signal || !free.Guard {
+		t.Errorf("the same look proves nothing here: %+v", free)
+	}
+}
+
+// A converter that lies where no package puts it works in a confined worker.
+func TestAConfinedWorkerConvertsVoiceMessages(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	converter := "#!/bin/sh\n/bin/cat > /dev/null\nprintf 'OggS\\0\\2converted OpusHead'\n"
+	if err := os.WriteFile(filepath.Join(bin, "ffmpeg"), []byte(converter), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = []string{"PATH=" + bin}
+	p, _ := w.paired()
+	params, err := json.Marshal([]any{"15550000999@c.us", map[string]any{"mimetype": "audio/mpeg", "data": base64.StdEncoding.EncodeToString([]byte("ID3 a song"))}, map[string]any{"sendAudioAsVoice": true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := p.Call(p.ctx, &workerv1.CallRequest{Method: "sendMessage", Params: params})
+	if err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	var sent struct{ Type string }
+	if err := json.Unmarshal(answer.GetResult(), &sent); err != nil || sent.Type != "ptt" {
+		t.Errorf("sent as %q (%v), want a voice message", sent.Type, err)
 	}
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	life, _ := time.ParseDuration(os.Getenv(codeLife))
 	alive, _ := time.ParseDuration(os.Getenv(keepAlive))
 	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{
-		Build: "test", Hook: noise, OnEvent: panicker(os.Getenv(panicText)),
+		Build: "test", Hook: func(r *worker.Running) { probe(r); noise(r) }, OnEvent: panicker(os.Getenv(panicText)),
 		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, CiphertextWait: time.Second},
 	}))
 }
