@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"whatsapp-manager/proto/peercred"
 )
 
 // managerLock is held by the one manager of a run directory.
@@ -52,16 +54,11 @@ func guardHolder(name string) (pid int, held bool) {
 		return 0, bound(name)
 	}
 	defer conn.Close()
-	raw, err := conn.SyscallConn()
+	cred, err := peercred.Of(conn)
 	if err != nil {
 		return 0, true
 	}
-	_ = raw.Control(func(fd uintptr) {
-		if cred, cerr := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); cerr == nil {
-			pid = int(cred.Pid)
-		}
-	})
-	return pid, true
+	return int(cred.Pid), true
 }
 
 // ManagerPID returns the PID of the manager that runs on a run directory, 0 when

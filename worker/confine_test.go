@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
@@ -167,5 +169,42 @@ func TestAConfinedWorkerConvertsVoiceMessages(t *testing.T) {
 	var sent struct{ Type string }
 	if err := json.Unmarshal(answer.GetResult(), &sent); err != nil || sent.Type != "ptt" {
 		t.Errorf("sent as %q (%v), want a voice message", sent.Type, err)
+	}
+}
+
+func TestAnotherUserIsNotAnswered(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can be another user for a moment")
+	}
+	t.Parallel()
+	p := newInstance(t, storetest.NewURL(t), offline).start()
+	_, socket := p.attached()
+	// What permissions would stop already.
+	for path, mode := range map[string]os.FileMode{p.dir: 0o755, socket: 0o777} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, uid := range []int{0, 65534} {
+		greeted := make(chan error, 1)
+		go func() {
+			// Of this thread only, which ends with the goroutine because it is never unlocked.
+			runtime.LockOSThread()
+			if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
+				greeted <- errno
+				return
+			}
+			conn, err := net.Dial("unix", socket)
+			if err == nil {
+				defer conn.Close()
+				// A gRPC server speaks first; a refusal is the end of the connection.
+				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+				_, err = conn.Read(make([]byte, 1))
+			}
+			greeted <- err
+		}()
+		if err := <-greeted; (err == nil) != (uid == 0) || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("uid %d: %v", uid, err)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/peercred"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -76,7 +77,7 @@ func (s *server) start(runDir string) error {
 }
 
 func (s *server) newGRPC(opts []grpc.ServerOption) *grpc.Server {
-	opts = append(opts, grpc.Creds(peerCredentials{}), grpc.MaxRecvMsgSize(maxCall), grpc.WriteBufferSize(writeBuffer), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
+	opts = append(opts, grpc.Creds(peercred.Worker()), grpc.MaxRecvMsgSize(maxCall), grpc.WriteBufferSize(writeBuffer), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
 	s.grpc = grpc.NewServer(opts...)
 	close(s.ready)
 	return s.grpc
