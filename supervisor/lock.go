@@ -15,10 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whatsapp-manager/proto/peercred"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 )
-
-// managerLock is held by the one manager of a run directory.
-const managerLock = "manager.lock"
 
 // lockHolder asks the kernel who holds the write lock on the file. A missing file is
 // held by nobody. held with pid 0 means a process of another PID namespace.
@@ -64,7 +62,7 @@ func guardHolder(name string) (pid int, held bool) {
 // ManagerPID returns the PID of the manager that runs on a run directory, 0 when
 // there is none.
 func ManagerPID(runDir string) (int, error) {
-	pid, _, err := lockHolder(filepath.Join(runDir, managerLock))
+	pid, _, err := lockHolder(filepath.Join(runDir, workerv1.ManagerLock))
 	return pid, err
 }
 

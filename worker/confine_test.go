@@ -49,18 +49,20 @@ func TestAWorkerGivesUpPrivilegesAndCoreDumps(t *testing.T) {
 }
 
 // victim names a worker that another one shall look at: its PID, its guard
-// socket and its run directory, separated by commas.
+// socket, its socket and its run directory, separated by commas.
 const victim = "WAM_TEST_VICTIM"
 
 // look is what a process can do to another instance and its worker.
 type look struct {
 	Read, List, Write, Remove, Execute bool // of and in the other's run directory
-	Environ, Signal, Guard             bool // of the other's process
+	Environ, Signal, Guard, Call       bool // of the other's process
 	Own, Hosts                         bool // what a worker needs
 	Denied                             []string
 }
 
-func lookAt(pid, guard, dir, own string) look {
+func lookAt(target, own string) look {
+	field := strings.Split(target, ",")
+	pid, guard, socket, dir := field[0], field[1], field[2], field[3]
 	var l look
 	try := func(what string, err error) bool {
 		if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
@@ -84,21 +86,34 @@ func lookAt(pid, guard, dir, own string) look {
 	if l.Guard = try("guard", err); l.Guard {
 		conn.Close()
 	}
+	l.Call = greeted(socket) == nil
 	l.Own = try("own", os.WriteFile(filepath.Join(own, "written"), nil, 0o600)) && try("own", os.Remove(filepath.Join(own, "written")))
 	_, err = os.ReadFile("/etc/hosts")
 	l.Hosts = try("hosts", err)
 	return l
 }
 
+// greeted connects and waits for the first byte: a gRPC server speaks first, and
+// a refusal is the end of the connection.
+func greeted(socket string) error {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_, err = conn.Read(make([]byte, 1))
+	return err
+}
+
 // probe looks at the victim from inside a worker and leaves in its run directory what it could do.
 func probe(r *worker.Running) {
-	pid, rest, ok := strings.Cut(os.Getenv(victim), ",")
-	if !ok {
+	target := os.Getenv(victim)
+	if target == "" {
 		return
 	}
-	guard, dir, _ := strings.Cut(rest, ",")
 	own := r.Bootstrap.GetRunDir()
-	report, err := json.Marshal(lookAt(pid, guard, dir, own))
+	report, err := json.Marshal(lookAt(target, own))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(own, "look.new"), report, 0o600)
 	}
@@ -117,22 +132,38 @@ func TestAWorkerCannotLookAtAnotherInstance(t *testing.T) {
 	}
 	t.Parallel()
 	other := newInstance(t, storetest.NewURL(t), offline)
+	// Where a manager's would be: below its lock, which this process holds.
+	root := other.dir
+	other.dir = filepath.Join(root, other.id)
+	other.boot.RunDir = other.dir
+	if err := os.Mkdir(other.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Create(filepath.Join(root, workerv1.ManagerLock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}); err != nil {
+		t.Fatal(err)
+	}
 	p := other.start().attach()
 	for _, name := range []string{"secret", "victim"} {
 		if err := os.WriteFile(filepath.Join(other.dir, name), []byte("of the other instance\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pid, guard := fmt.Sprint(p.cmd.Process.Pid), workerv1.GuardName(other.boot.Node, other.id)
+	_, socket := p.attached()
+	target := strings.Join([]string{fmt.Sprint(p.cmd.Process.Pid), workerv1.GuardName(other.boot.Node, other.id), socket, other.dir}, ",")
 	mine := newInstance(t, storetest.NewURL(t), offline)
-	mine.env = []string{victim + "=" + pid + "," + guard + "," + other.dir}
+	mine.env = []string{victim + "=" + target}
 	mine.start().attach()
 	var got look
 	mine.eventually("the worker has looked", func() bool {
 		raw, err := os.ReadFile(filepath.Join(mine.dir, "look"))
 		return err == nil && json.Unmarshal(raw, &got) == nil
 	})
-	if got.Read || got.List || got.Write || got.Remove || got.Execute || got.Environ {
+	if got.Read || got.List || got.Write || got.Remove || got.Execute || got.Environ || got.Call {
 		t.Errorf("a confined worker got at another instance: %+v", got)
 	}
 	if abi >= 6 && (got.Signal || got.Guard) {
@@ -142,8 +173,15 @@ func TestAWorkerCannotLookAtAnotherInstance(t *testing.T) {
 		t.Errorf("a confined worker lacks what it needs: %+v", got)
 	}
 	// Nothing but the confinement stood in the way: this process may do all of it.
-	if free := lookAt(pid, guard, other.dir, mine.dir); len(free.Denied) > 0 || !free.Read || !free.List || !free.Write || !free.Remove || !free.Execute || !free.Environ || !free.Signal || !free.Guard {
+	if free := lookAt(target, mine.dir); len(free.Denied) > 0 || !free.Read || !free.List || !free.Write || !free.Remove || !free.Execute || !free.Environ || !free.Signal || !free.Guard || !free.Call {
 		t.Errorf("the same look proves nothing here: %+v", free)
+	}
+	// And this process was answered as the manager, not as anybody.
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if greeted(socket) == nil {
+		t.Error("a process that is no manager any more is answered")
 	}
 }
 
@@ -186,24 +224,17 @@ func TestAnotherUserIsNotAnswered(t *testing.T) {
 		}
 	}
 	for _, uid := range []int{0, 65534} {
-		greeted := make(chan error, 1)
+		done := make(chan error, 1)
 		go func() {
 			// Of this thread only, which ends with the goroutine because it is never unlocked.
 			runtime.LockOSThread()
 			if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
-				greeted <- errno
+				done <- errno
 				return
 			}
-			conn, err := net.Dial("unix", socket)
-			if err == nil {
-				defer conn.Close()
-				// A gRPC server speaks first; a refusal is the end of the connection.
-				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-				_, err = conn.Read(make([]byte, 1))
-			}
-			greeted <- err
+			done <- greeted(socket)
 		}()
-		if err := <-greeted; (err == nil) != (uid == 0) || errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := <-done; (err == nil) != (uid == 0) || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("uid %d: %v", uid, err)
 		}
 	}

@@ -157,6 +157,10 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	if err != nil {
 		return fatal(last, err)
 	}
+	manager, err := openGate(boot.GetRunDir())
+	if err != nil {
+		return fatal(last, err)
+	}
 	confine(boot.GetRunDir(), log)
 	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
@@ -169,7 +173,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		quiet()
 		last.say()
 	}
-	srv := newServer(log, svc)
+	srv := newServer(log, svc, manager)
 	if err = srv.start(boot.GetRunDir()); err != nil {
 		return fatal(last, err)
 	}

@@ -38,23 +38,32 @@ func Of(conn net.Conn) (*unix.Ucred, error) {
 	return cred, nil
 }
 
-// Worker lets in processes of our own user, and of root.
-func Worker() credentials.TransportCredentials { return worker{} }
+// Worker lets in processes of our own user, and of root, that admit has nothing
+// against. It is called for each connection, at any time.
+func Worker(admit func(*unix.Ucred) error) credentials.TransportCredentials {
+	return worker{admit: admit}
+}
 
 // Manager connects to the process pid of our own user, and to no other.
 func Manager(pid int) credentials.TransportCredentials { return manager{pid: pid} }
 
 var errWrongSide = errors.New("check peer: these credentials are for the other side")
 
-type worker struct{ plain }
+type worker struct {
+	plain
+	admit func(*unix.Ucred) error
+}
 
-func (worker) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (w worker) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	cred, err := Of(conn)
 	if err != nil {
 		return nil, nil, err
 	}
 	if cred.Uid != 0 && cred.Uid != uint32(os.Geteuid()) {
 		return nil, nil, fmt.Errorf("check peer: uid %d is neither ours nor root", cred.Uid)
+	}
+	if err := w.admit(cred); err != nil {
+		return nil, nil, fmt.Errorf("check peer: %w", err)
 	}
 	return conn, peer{}, nil
 }

@@ -1,12 +1,15 @@
 package peercred_test
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"whatsapp-manager/proto/peercred"
 )
@@ -50,16 +53,26 @@ func pair(t *testing.T, uid int) (server, client net.Conn) {
 	return server, d.conn
 }
 
+func anybody(*unix.Ucred) error { return nil }
+
 func TestAWorkerLetsInItsOwnUserOnly(t *testing.T) {
 	server, _ := pair(t, -1)
-	if conn, _, err := peercred.Worker().ServerHandshake(server); err != nil || conn != server {
+	if conn, _, err := peercred.Worker(anybody).ServerHandshake(server); err != nil || conn != server {
 		t.Errorf("our own user: %v", err)
+	}
+	if _, _, err := peercred.Worker(func(cred *unix.Ucred) error {
+		if int(cred.Pid) != os.Getpid() || int(cred.Uid) != os.Getuid() {
+			t.Errorf("we were told of %+v", cred)
+		}
+		return os.ErrPermission
+	}).ServerHandshake(server); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("one that is not wanted: %v", err)
 	}
 	if os.Getuid() != 0 {
 		t.Skip("only root can be another user for a moment")
 	}
 	server, _ = pair(t, 65534)
-	if _, _, err := peercred.Worker().ServerHandshake(server); err == nil {
+	if _, _, err := peercred.Worker(anybody).ServerHandshake(server); err == nil {
 		t.Error("another user was let in")
 	}
 }
@@ -83,10 +96,10 @@ func TestOnlyUnixSocketsHavePeers(t *testing.T) {
 	if _, err := peercred.Of(a); err == nil {
 		t.Error("a pipe was taken for a unix socket")
 	}
-	if _, _, err := peercred.Worker().ServerHandshake(a); err == nil {
+	if _, _, err := peercred.Worker(anybody).ServerHandshake(a); err == nil {
 		t.Error("a pipe was let in")
 	}
-	if _, _, err := peercred.Worker().ClientHandshake(t.Context(), "", a); err == nil {
+	if _, _, err := peercred.Worker(anybody).ClientHandshake(t.Context(), "", a); err == nil {
 		t.Error("a worker's credentials were used by a client")
 	}
 	if _, _, err := peercred.Manager(os.Getpid()).ServerHandshake(a); err == nil {
