@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"whatsapp-manager/proto/peercred"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -105,6 +106,7 @@ func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Id
 			ReattachFunc: func() (runner.AttachedRunner, error) { return attachedRunner{a}, nil },
 		},
 		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithTransportCredentials(peercred.Manager(p.pid)),
 			// A list of all chats is some megabytes; with the usual window of 64 KiB it
 			// would take a hundred turns.
 			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 )
 
 // spawn starts a worker that outlives us: a session of its own, no descriptor
-// in common but its log, no variable inherited. It returns as soon as the
+// in common but its log, no variable inherited but the search path. It returns as soon as the
 // program runs; whether it gets the lock and serves is for the caller to watch.
 // logFrom is where its output begins in its log.
 //
@@ -26,6 +27,10 @@ func spawn(cfg Config, file string, id ID, generation uint64) (p *process, logFr
 	dir := filepath.Join(cfg.RunDir, string(id))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("make run directory: %w", err)
+	}
+	// One that was there keeps its mode; whoever reaches its socket can send messages.
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, 0, fmt.Errorf("protect run directory: %w", err)
 	}
 	stdin, err := bootstrap(cfg, id, generation, dir)
 	if err != nil {
@@ -82,6 +87,7 @@ func environment(dir string) []string {
 		workerv1.CookieKey + "=" + workerv1.CookieValue,
 		"PLUGIN_PROTOCOL_VERSIONS=" + strconv.Itoa(workerv1.Protocol),
 		"PLUGIN_UNIX_SOCKET_DIR=" + dir,
+		"PATH=" + cmp.Or(os.Getenv("PATH"), "/usr/local/bin:/usr/bin:/bin"), // ffmpeg is found by it
 		"GOMAXPROCS=2",       // idle memory and threads grow with it
 		"GOTRACEBACK=single", // the trace goes to the log, from where its first line becomes the reason
 	}

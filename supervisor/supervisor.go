@@ -73,7 +73,7 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 // ends. Then it lets go of the workers, which live on, and returns when all its
 // goroutines have. An error means that it could not begin. Call it once.
 func (s *Supervisor) Run(ctx context.Context) error {
-	lock, err := lockManager(ctx, filepath.Join(s.cfg.RunDir, managerLock), s.cfg.LockWait)
+	lock, err := lockManager(ctx, filepath.Join(s.cfg.RunDir, workerv1.ManagerLock), s.cfg.LockWait)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 
+	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
@@ -101,6 +102,10 @@ func Main(args []string, stdin *os.File, opts Options) int {
 	}
 	// A print to a closed pipe must not end the process, nor a closed terminal.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	if err := harden(); err != nil {
+		fmt.Fprintln(os.Stderr, "whatsapp-worker:", err)
+		return exitFailed
+	}
 	boot, err := readBootstrap(stdin)
 	if err == nil {
 		_, err = parseEndpoint(boot.GetWhatsappEndpoint())
@@ -156,14 +161,23 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	}
 	_ = attach.Close()
 
+	media, err := netguard.Networks(boot.GetMediaNetworks())
+	if err != nil {
+		return fatal(last, err)
+	}
 	c, err := newCore(boot, opts, log, last.ask)
 	if err != nil {
 		return fatal(last, err)
 	}
+	manager, err := openGate(boot.GetRunDir())
+	if err != nil {
+		return fatal(last, err)
+	}
+	confine(boot.GetRunDir(), log)
 	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
-		MediaNetworks: networks(boot.GetMediaNetworks()), Spool: c.spool,
+		MediaNetworks: media, Spool: c.spool,
 	})}
 	c.readBlocklist = svc.table.RefreshBlocklist
 	quiet := sync.OnceFunc(c.shutdown)
@@ -172,7 +186,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		quiet()
 		last.say()
 	}
-	srv := newServer(log, svc)
+	srv := newServer(log, svc, manager)
 	if err = srv.start(boot.GetRunDir()); err != nil {
 		return fatal(last, err)
 	}

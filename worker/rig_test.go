@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	quiet, _ := time.ParseDuration(os.Getenv(silence))
 	limit, _ := time.ParseDuration(os.Getenv(handling))
 	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{
-		Build: "test", Hook: noise, OnEvent: misbehave(os.Getenv(panicText), os.Getenv(stuckText)),
+		Build: "test", Hook: func(r *worker.Running) { probe(r); noise(r) }, OnEvent: misbehave(os.Getenv(panicText), os.Getenv(stuckText)),
 		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, Silence: quiet, HandlerLimit: limit, CiphertextWait: time.Second},
 	}))
 }

@@ -96,7 +96,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.supervisor, err = newSupervisor(c, d.db.url, d.store, d.log, registry); err != nil {
 		return err
 	}
-	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{})
+	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.webhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
 	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.NodeID, d.log); err != nil {
 		return err

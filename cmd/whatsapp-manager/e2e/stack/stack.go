@@ -112,6 +112,7 @@ func (s *Stack) program(ctx context.Context, args ...string) *exec.Cmd {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "WAM_LOG_FORMAT=json", "WAM_LOG_LEVEL=debug",
 		"WAM_LISTEN=" + s.listen, "WAM_DATA_DIR=" + s.DataDir(), "WAM_WHATSAPP_ENDPOINT=" + s.opts.Endpoint,
 		"WAM_ADMIN_EMAIL=" + adminEmail, "WAM_ADMIN_PASSWORD=" + adminPassword,
+		"WAM_WEBHOOK_NETWORKS=127.0.0.0/8", // where the receivers of tests listen
 	}, s.opts.Env...)
 	return cmd
 }
