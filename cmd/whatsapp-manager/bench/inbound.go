@@ -158,7 +158,7 @@ func received(ctx context.Context, client *stack.Client, id string) (texts []str
 		var page struct {
 			Events []stack.Event `json:"events"`
 		}
-		if err := client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500&types=message", id, after), nil, &page); err != nil {
+		if err := client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", id, after), nil, &page); err != nil {
 			return nil, err
 		}
 		if len(page.Events) == 0 {
