@@ -215,3 +215,20 @@ func TestStuckHandler(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server that takes the connection and never answers is not waited for for ever.
+func TestUpgradeWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	w.sim.StallUpgrade(1)
+	logins := device.Logins()
+	device.Drop()
+	if link := p.link("no answer", func(l *workerv1.Link) bool { return l.GetReason() == "unreachable" }); link.GetState() != away {
+		t.Errorf("link: %v", link)
+	}
+	if err := device.WaitLogins(w.ctx, logins+1); err != nil {
+		t.Fatal(err)
+	}
+	p.state(online)
+}
