@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -231,4 +232,27 @@ func TestUpgradeWithoutAnAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.state(online)
+}
+
+// A history that cannot be downloaded for longer than the handler tries comes
+// later, although the connection never broke.
+func TestHistoryThatCannotBeDownloaded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = append(w.env, handling+"=5s")
+	w.sim.Media().Refuse(http.StatusServiceUnavailable)
+	p := w.start().attach()
+	device := w.scan(p)
+	w.eventually("the handler gives up", func() bool {
+		stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{})
+		return err == nil && stats.GetHandlerFailures() > 0
+	})
+	w.sim.Media().Refuse(0)
+	w.eventually("the history", func() bool {
+		return value[int](w.instance, "select count(*)::int from messages") >= 6
+	})
+	p.state(online)
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
 }
