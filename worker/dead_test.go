@@ -256,3 +256,18 @@ func TestHistoryThatCannotBeDownloaded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Settings that WhatsApp does not hand out when they are fetched first, nor when
+// that is made up for, come later, although the connection holds.
+func TestSettingsThatCannotBeFetched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p := w.start().attach()
+	w.account.IQError("w:sync:app:state", 503, 12) // of five collections
+	device := w.scan(p)
+	device.Drop()
+	w.eventually("all collections", func() bool {
+		return value[int](w.instance, "select count(*)::int from whatsmeow.whatsmeow_app_state_version where version > 0") == 5
+	})
+	p.state(online)
+}
