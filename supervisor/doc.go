@@ -47,6 +47,11 @@
 // SetDesired and RaiseGeneration. Without a database running workers stay
 // supervised, and starts wait.
 //
+// Others may change the store beside a running manager. An instance that appears
+// in it (an import) is found by the next full look, or by the first Want. One
+// that is moved to another server is ended by Evict, which needs no manager, and
+// RaiseGeneration then refuses with Conflict: the wish to run it is given up.
+//
 // # Letting go
 //
 // When Run's context ends, all of this ends and the workers stay. go-plugin's
