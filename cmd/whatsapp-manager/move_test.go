@@ -17,8 +17,6 @@ import (
 	"whatsapp-manager/supervisor/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
-
 // An export that does not come to its end leaves the account where it was: not
 // moved, no file.
 func TestInterruptedMoveIsNone(t *testing.T) {
