@@ -47,6 +47,11 @@
 // SetDesired and RaiseGeneration. Without a database running workers stay
 // supervised, and starts wait.
 //
+// Others may change the store beside a running manager. An instance that appears
+// in it (an import) is found by the next full look, or by the first Want. One
+// that is moved to another server is ended by Evict, which needs no manager, and
+// RaiseGeneration then refuses with Conflict: the wish to run it is given up.
+//
 // # A new build
 //
 // Workers run from copies that the manager keeps of each build of the worker's

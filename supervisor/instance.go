@@ -121,7 +121,8 @@ type Status struct {
 type Store interface {
 	// Instances returns all instances that exist or whose deletion is not finished.
 	Instances(ctx context.Context) ([]Record, error)
-	// RaiseGeneration commits generation+1 and returns it; called before every start.
+	// RaiseGeneration commits generation+1 and returns it; called before every
+	// start. Conflict says that the instance must not be started here any more.
 	RaiseGeneration(ctx context.Context, id ID, node string) (uint64, error)
 	SetDesired(ctx context.Context, id ID, d Desired) error
 	RecordWorker(ctx context.Context, w Worker) error

@@ -16,7 +16,8 @@
 // created, and there the repetition is a Conflict.
 //
 // The mirror's tables are written by the workers (worker/mirror); here they
-// are only counted, and go with their instance.
+// are only counted, and go with their instance. Package archive takes an
+// instance as a whole to another database.
 package store
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate

@@ -52,13 +52,15 @@ func (v *Supervision) Instances(ctx context.Context) ([]supervisor.Record, error
 }
 
 // RaiseGeneration commits the next generation of the instance, started on
-// node, and returns it. No two callers get the same one.
+// node, and returns it. No two callers get the same one. Conflict when the
+// instance was moved to another server.
 func (v *Supervision) RaiseGeneration(ctx context.Context, id supervisor.ID, node string) (uint64, error) {
 	g, err := v.s.q.RaiseGeneration(ctx, db.RaiseGenerationParams{ID: string(id), NodeID: node})
 	return g, failure("store.RaiseGeneration", err)
 }
 
-// SetDesired records what the owner wants of the instance.
+// SetDesired records what the owner wants of the instance. Conflict when it is
+// to run and was moved to another server.
 func (v *Supervision) SetDesired(ctx context.Context, id supervisor.ID, d supervisor.Desired) error {
 	n, err := v.s.q.SetDesired(ctx, db.SetDesiredParams{ID: string(id), Desired: string(d)})
 	return found("store.SetDesired", n, err)

@@ -22,7 +22,7 @@ import (
 // what was sent to it before, on the way and afterwards is there exactly once,
 // and the old installation stays away from it.
 func TestMoveToAnotherServer(t *testing.T) {
-	from, to := start(t), start(t, "WAM_HEALTH_INTERVAL=1s")
+	from, to := start(t), start(t, "WAM_HEALTH_INTERVAL=1s", "WAM_NODE_ID=elsewhere")
 	account, friend := person(t, "Traveller", wasim.AccountOptions{}), person(t, "Friend", wasim.AccountOptions{})
 	old := link(t, from, account)
 	hook := receiver(t)
@@ -140,7 +140,7 @@ func incoming(t *testing.T, events []stack.Event) (texts []string) {
 // Messages that arrive while the account moves are neither lost nor doubled:
 // those the old worker was at are WhatsApp's until one of the two has them.
 func TestMoveInTraffic(t *testing.T) {
-	from, to := start(t), start(t, "WAM_HEALTH_INTERVAL=1s")
+	from, to := start(t), start(t, "WAM_HEALTH_INTERVAL=1s", "WAM_NODE_ID=elsewhere")
 	account, friend := person(t, "Traveller", wasim.AccountOptions{}), person(t, "Talker", wasim.AccountOptions{})
 	old := link(t, from, account)
 	ctx := deadline(t, 2*time.Minute)

@@ -28,6 +28,10 @@
 // whose worker has ended may go on elsewhere: Signal's keys change with every
 // message, and a copy of a running one is good for the day the original is lost.
 //
+// Webhooks go along with how far they got. The manager that is left may still
+// post an event that the new one posts, too, for as long as it takes to read
+// the list of webhooks again: at least once, with the same id, as always.
+//
 // # Whom an import believes
 //
 // The one who made the file knew the passphrase, and may be somebody else's
