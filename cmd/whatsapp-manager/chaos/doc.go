@@ -16,7 +16,8 @@
 // lanes run side by side, within one the faults follow each other:
 //
 //	host    the manager is killed or gets SIGTERM, and a new one starts; Postgres
-//	        shuts down fast or immediately
+//	        shuts down fast or immediately; the disk with the data is full for a
+//	        while (where a file system of its own may be mounted)
 //	worker  one is killed, stopped (SIGSTOP) for a while, or made to eat memory
 //	link    an account's connection is reset, torn within a frame, closed, stalled,
 //	        silent for good, slow, sends garbage, a stream error or the stream's

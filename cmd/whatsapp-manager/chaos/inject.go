@@ -84,6 +84,8 @@ func (l *lab) inject(ctx context.Context, f fault) (hit bool, err error) {
 		}
 		pid := l.stack.Postgres()
 		return pid != 0, signalTo(pid, how)
+	case diskFull:
+		return l.fillDisk(f.length)
 	case workerKill, workerStop, workerLeak:
 		return l.hurtWorker(ctx, f)
 	case hookSlow, hookFail, hookHang, hookDown:

@@ -24,6 +24,8 @@ type lab struct {
 	stack    *stack.Stack
 	hook     *hook
 	subjects []*subject
+
+	ownVolume bool // under the data directory, to be filled
 }
 
 // memoryLimit of a worker: small, so that a leak is over soon.
@@ -65,7 +67,7 @@ func openLab(ctx context.Context, o options) (l *lab, shut func() error, err err
 	undo = append(undo, func() error { l.hook.down(); return nil })
 	starting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	l.stack, err = stack.Start(starting, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{
+	l.stack, err = stack.Start(starting, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Volume: l.volume, Env: []string{
 		"WAM_LOG_LEVEL=info", "WAM_SENDS_PER_MINUTE=0", "WAM_WORKER_BINARY=" + filepath.Join(l.bin, chaosWorker), "WAM_WORKER_MEMORY_LIMIT=" + memoryLimit,
 	}})
 	if err != nil {

@@ -50,6 +50,7 @@ const (
 	managerTerm  = "manager SIGTERM"
 	postgresFast = "postgres fast"
 	postgresHard = "postgres immediate"
+	diskFull     = "disk full"
 	workerKill   = "worker kill -9"
 	workerStop   = "worker SIGSTOP"
 	workerLeak   = "worker leak"
@@ -85,6 +86,7 @@ func lanes() []lane {
 			{name: managerTerm, weight: 3, longest: 1500 * ms},
 			{name: postgresFast, weight: 2},
 			{name: postgresHard, weight: 2},
+			{name: diskFull, weight: 2, shortest: sec, longest: 5 * sec},
 		}},
 		{name: "worker", every: 3 * sec, one: true, kinds: []kind{
 			{name: workerKill, weight: 6, ends: true},
@@ -143,7 +145,12 @@ func schedule(o options) plan {
 	p := plan{}
 	for n, l := range lanes() {
 		dice := rand.New(rand.NewPCG(o.seed, uint64(n)))
-		kinds := slices.DeleteFunc(slices.Clone(l.kinds), func(k kind) bool { return o.length < k.atLeast })
+		kinds := slices.DeleteFunc(slices.Clone(l.kinds), func(k kind) bool {
+			return o.length < k.atLeast || len(o.only) > 0 && !slices.Contains(o.only, k.name)
+		})
+		if len(kinds) == 0 {
+			continue
+		}
 		first := dice.Perm(len(kinds))
 		ended := map[int][]time.Duration{}
 		at := time.Duration(dice.Int64N(int64(l.every)))
