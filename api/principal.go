@@ -127,22 +127,27 @@ func bearerOf(authorization string) (string, bool) {
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
+// errNoInstance answers for instances that there are not and for those of others.
+var errNoInstance = fault.New(fault.NotFound, "api.instance", "there is no such instance")
+
+// owns tells whether the principal is a key of that instance.
+func (p principal) owns(id string) bool { return p.instance != "" && p.instance == supervisor.ID(id) }
+
 // instance returns the instance when the principal may see it. One that
 // belongs to somebody else does not exist for the asker.
 func (s *Server) instance(ctx context.Context, id string) (store.Instance, error) {
-	absent := fault.New(fault.NotFound, "api.instance", "there is no such instance")
 	p := principalOf(ctx)
-	if !instanceID.MatchString(id) || p.user == nil && p.instance != supervisor.ID(id) {
-		return store.Instance{}, absent
+	if !instanceID.MatchString(id) || p.user == nil && !p.owns(id) {
+		return store.Instance{}, errNoInstance
 	}
 	in, err := s.store.Instance(ctx, supervisor.ID(id))
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return store.Instance{}, absent
+		return store.Instance{}, errNoInstance
 	case err != nil:
 		return store.Instance{}, err
 	case in.DeletedAt != nil, p.user != nil && !p.isAdmin() && in.OwnerID != p.user.ID:
-		return store.Instance{}, absent
+		return store.Instance{}, errNoInstance
 	}
 	traceOf(ctx).instance = in.ID
 	return in, nil

@@ -11,6 +11,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+
+	"whatsapp-manager/proto/fault"
 )
 
 // ownTime is what a request may take beside its call of a worker: for the
@@ -54,10 +56,14 @@ func (s *Server) version() string {
 func route[I, O any](s *Server, who Access, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // bodies are read and limited before huma sees them
 	op.Security = securityOf(who)
+	ofInstance := strings.HasPrefix(op.Path, "/api/instances/{id}")
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		p, err := s.identify(hc.Context(), hc.Header("Authorization"), hc.Header(headerKey))
 		if err == nil || who == Public {
 			err = p.admit(who)
+		}
+		if fault.Is(err, fault.Forbidden) && ofInstance && !p.owns(hc.Param("id")) {
+			err = errNoInstance
 		}
 		if err != nil {
 			s.writeError(err, humaecho.Unwrap(hc))

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"whatsapp-manager/proto/peercred"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -30,12 +31,13 @@ var (
 // attachment is our side of one connection to one worker. drop lets go of it;
 // nothing here ever ends the worker.
 type attachment struct {
-	proc   *process
-	socket string
-	hello  *workerv1.HelloResponse
-	worker workerv1.WorkerClient
-	first  *workerv1.WatchResponse
-	watch  grpc.ServerStreamingClient[workerv1.WatchResponse]
+	proc     *process
+	identity *workerv1.Identity
+	socket   string
+	hello    *workerv1.HelloResponse
+	worker   workerv1.WorkerClient
+	first    *workerv1.WatchResponse
+	watch    grpc.ServerStreamingClient[workerv1.WatchResponse]
 
 	mu      sync.Mutex
 	conn    *grpc.ClientConn // guarded by mu; known from go-plugin's first stream on
@@ -90,7 +92,7 @@ func verify(id ID, atLeast uint64, p *process, identity *workerv1.Identity) erro
 // ends: the library itself has no deadline anywhere and would wait for ever on
 // a stopped process.
 func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Identity, socket string) (*attachment, error) {
-	a := &attachment{proc: p, socket: socket, let: make(chan struct{})}
+	a := &attachment{proc: p, identity: identity, socket: socket, let: make(chan struct{})}
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: workerv1.Protocol, MagicCookieKey: workerv1.CookieKey, MagicCookieValue: workerv1.CookieValue,
@@ -104,6 +106,7 @@ func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Id
 			ReattachFunc: func() (runner.AttachedRunner, error) { return attachedRunner{a}, nil },
 		},
 		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithTransportCredentials(peercred.Manager(p.pid)),
 			// A list of all chats is some megabytes; with the usual window of 64 KiB it
 			// would take a hundred turns.
 			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),

@@ -21,6 +21,12 @@ func TestLaunchSharesNothing(t *testing.T) {
 	h := newHost(t)
 	h.cfg.DatabaseURL = "postgres://user:topsecret@/db"
 	one := h.instance(1, supervisor.Run, script{})
+	dir := filepath.Join(h.cfg.RunDir, string(one))
+	for _, open := range []string{h.cfg.RunDir, dir} {
+		if err := os.Chmod(open, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	h.manage()
 	pid := h.running(one).Proc.PID
 	proc := func(name string) string {
@@ -31,11 +37,10 @@ func TestLaunchSharesNothing(t *testing.T) {
 		return string(b)
 	}
 
-	dir := filepath.Join(h.cfg.RunDir, string(one))
 	env := strings.Split(strings.TrimRight(proc("environ"), "\x00"), "\x00")
 	slices.Sort(env)
 	want := []string{
-		"GOMAXPROCS=2", "GOTRACEBACK=single", "PLUGIN_PROTOCOL_VERSIONS=1",
+		"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=2", "GOTRACEBACK=single", "PLUGIN_PROTOCOL_VERSIONS=1",
 		"PLUGIN_UNIX_SOCKET_DIR=" + dir, workerv1.CookieKey + "=" + workerv1.CookieValue,
 	}
 	slices.Sort(want)
@@ -57,9 +62,10 @@ func TestLaunchSharesNothing(t *testing.T) {
 			t.Errorf("descriptor %d leads to %s %v, want the log", fd, to, err)
 		}
 	}
-	fi, err := os.Stat(dir)
-	if err != nil || fi.Mode().Perm() != 0o700 {
-		t.Errorf("run directory %v %v, want mode 0700", fi.Mode(), err)
+	for path, want := range map[string]os.FileMode{h.cfg.RunDir: 0o700, dir: 0o700, filepath.Join(h.cfg.LogDir, string(one)+".log"): 0o600} {
+		if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != want {
+			t.Errorf("%s: %v %v, want mode %o", path, fi.Mode(), err, want)
+		}
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// managerLock is held by the one manager of a run directory.
-const managerLock = "manager.lock"
+	"whatsapp-manager/proto/peercred"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
 
 // lockHolder asks the kernel who holds the write lock on the file. A missing file is
 // held by nobody. held with pid 0 means a process of another PID namespace.
@@ -52,22 +52,17 @@ func guardHolder(name string) (pid int, held bool) {
 		return 0, bound(name)
 	}
 	defer conn.Close()
-	raw, err := conn.SyscallConn()
+	cred, err := peercred.Of(conn)
 	if err != nil {
 		return 0, true
 	}
-	_ = raw.Control(func(fd uintptr) {
-		if cred, cerr := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); cerr == nil {
-			pid = int(cred.Pid)
-		}
-	})
-	return pid, true
+	return int(cred.Pid), true
 }
 
 // ManagerPID returns the PID of the manager that runs on a run directory, 0 when
 // there is none.
 func ManagerPID(runDir string) (int, error) {
-	pid, _, err := lockHolder(filepath.Join(runDir, managerLock))
+	pid, _, err := lockHolder(filepath.Join(runDir, workerv1.ManagerLock))
 	return pid, err
 }
 

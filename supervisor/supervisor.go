@@ -27,6 +27,9 @@ type Supervisor struct {
 	rec     *recorder
 	hub     Hub
 
+	programs *programs
+	upgrade  upgrade
+
 	starting chan struct{} // places of those between launch and attach
 	adopting chan struct{} // places of those that attach to a worker found alive
 
@@ -38,6 +41,7 @@ type Supervisor struct {
 	run       context.Context  // guarded by mu; nil outside Run
 	halting   bool             // guarded by mu; StopAll was called
 	loops     sync.WaitGroup   // of instances; added to under mu while run is set
+	removals  uint64           // guarded by mu; instances forgotten so far
 }
 
 // New checks the configuration, makes its directories and registers metrics.
@@ -55,6 +59,8 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 		starting: make(chan struct{}, cfg.MaxStarting), adopting: make(chan struct{}, cfg.MaxAdopting),
 		loaded: make(chan struct{}), recovered: make(chan struct{}),
 		instances: make(map[ID]*instance),
+		programs:  &programs{dir: cfg.ProgramDir, installed: cfg.WorkerPath},
+		upgrade:   upgrade{again: make(chan struct{}, 1)},
 	}
 	if s.metrics, err = newMetrics(reg, s); err != nil {
 		return nil, err
@@ -67,7 +73,7 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 // ends. Then it lets go of the workers, which live on, and returns when all its
 // goroutines have. An error means that it could not begin. Call it once.
 func (s *Supervisor) Run(ctx context.Context) error {
-	lock, err := lockManager(ctx, filepath.Join(s.cfg.RunDir, managerLock), s.cfg.LockWait)
+	lock, err := lockManager(ctx, filepath.Join(s.cfg.RunDir, workerv1.ManagerLock), s.cfg.LockWait)
 	if err != nil {
 		return err
 	}
@@ -81,7 +87,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.run = ctx
 	s.mu.Unlock()
 
+	s.prepareUpgrade()
 	own.Go(func() { s.recover(ctx) })
+	own.Go(func() { s.watchUpgrade(ctx) })
 	own.Go(func() { s.watchHealth(ctx) })
 	<-ctx.Done()
 
@@ -121,6 +129,10 @@ func (s *Supervisor) Add(ctx context.Context, id ID) error {
 func (s *Supervisor) Want(ctx context.Context, id ID, d Desired) error {
 	const op = "supervisor.Want"
 	i, err := s.instance(op, id)
+	if fault.Is(err, fault.NotFound) {
+		s.findNew(ctx)
+		i, err = s.instance(op, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -245,7 +257,7 @@ func (s *Supervisor) Status(id ID) (Status, bool) {
 	if i == nil || i.orphan {
 		return Status{}, false
 	}
-	return i.snapshot(), true
+	return s.dated(i.snapshot()), true
 }
 
 // Statuses returns the present of all instances, ordered by ID.
@@ -256,7 +268,7 @@ func (s *Supervisor) Statuses() []Status {
 	out := make([]Status, 0, len(list))
 	for _, i := range list {
 		if !i.orphan {
-			out = append(out, i.snapshot())
+			out = append(out, s.dated(i.snapshot()))
 		}
 	}
 	slices.SortFunc(out, func(a, b Status) int { return strings.Compare(string(a.ID), string(b.ID)) })
@@ -303,6 +315,11 @@ func (s *Supervisor) list() []*instance {
 func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.launchLocked(r, orphan)
+}
+
+// launchLocked is launchLoop with mu held.
+func (s *Supervisor) launchLocked(r Record, orphan bool) *instance {
 	if i := s.instances[r.ID]; i != nil {
 		return i
 	}
@@ -318,6 +335,7 @@ func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
 		if i.finished {
 			s.mu.Lock()
 			delete(s.instances, i.id)
+			s.removals++
 			s.mu.Unlock()
 		}
 		close(i.gone)

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -71,6 +71,9 @@ func checkBootstrap(boot *workerv1.Bootstrap) error {
 			return fmt.Errorf("check bootstrap: %s is missing", f.name)
 		}
 	}
+	if _, err := netguard.Networks(boot.GetMediaNetworks()); err != nil {
+		return fmt.Errorf("check bootstrap: media_networks: %w", err)
+	}
 	info, err := os.Stat(boot.GetRunDir())
 	if err != nil {
 		return fmt.Errorf("check bootstrap: run_dir: %w", err)
@@ -79,15 +82,4 @@ func checkBootstrap(boot *workerv1.Bootstrap) error {
 		return errors.New("check bootstrap: run_dir is not a directory")
 	}
 	return nil
-}
-
-// networks reads what the manager has checked; what is none allows nothing.
-func networks(texts []string) []netip.Prefix {
-	var all []netip.Prefix
-	for _, text := range texts {
-		if p, err := netip.ParsePrefix(text); err == nil {
-			all = append(all, p)
-		}
-	}
-	return all
 }

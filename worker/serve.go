@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/peercred"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -28,6 +29,7 @@ const (
 type server struct {
 	log   zerolog.Logger
 	impl  workerv1.WorkerServer
+	gate  *gate
 	ready chan struct{} // closed when the gRPC server exists; the handshake line follows at once
 	done  chan struct{} // closed when Serve returned
 	grpc  *grpc.Server
@@ -35,8 +37,8 @@ type server struct {
 	stop  context.CancelFunc
 }
 
-func newServer(log zerolog.Logger, impl workerv1.WorkerServer) *server {
-	s := &server{log: log, impl: impl, ready: make(chan struct{}), done: make(chan struct{})}
+func newServer(log zerolog.Logger, impl workerv1.WorkerServer, g *gate) *server {
+	s := &server{log: log, impl: impl, gate: g, ready: make(chan struct{}), done: make(chan struct{})}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
@@ -76,7 +78,7 @@ func (s *server) start(runDir string) error {
 }
 
 func (s *server) newGRPC(opts []grpc.ServerOption) *grpc.Server {
-	opts = append(opts, grpc.Creds(peerCredentials{}), grpc.MaxRecvMsgSize(maxCall), grpc.WriteBufferSize(writeBuffer), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
+	opts = append(opts, grpc.Creds(peercred.Worker(s.gate.admit)), grpc.MaxRecvMsgSize(maxCall), grpc.WriteBufferSize(writeBuffer), grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
 	s.grpc = grpc.NewServer(opts...)
 	close(s.ready)
 	return s.grpc

@@ -59,7 +59,7 @@ func BenchmarkDelivery(b *testing.B) {
 			r.happen(fmt.Sprint("chat", c), b.N/32+1)
 		}
 		want := got.Load() + int64(r.seq)
-		d := feed.NewDeliverer(r.store, &r.hub, zerolog.Nop(), prometheus.NewRegistry(), feed.Options{})
+		d := feed.NewDeliverer(r.store, &r.hub, zerolog.Nop(), prometheus.NewRegistry(), feed.Options{Networks: loopback})
 		ctx, cancel := context.WithCancel(b.Context())
 		ended := make(chan error, 1)
 		b.ResetTimer()

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/netguard"
 )
 
 // reserved are the headers that belong to the message or to the connection.
@@ -27,9 +29,10 @@ var kinds = sync.OnceValue(func() map[string]catalog.Event {
 	return byName
 })
 
-// check refuses what could not be delivered to, naming the field.
-func check(address string, events []string, headers map[string]string) error {
-	const op = "feed.check"
+// checkAddress refuses a URL that is never posted to. A name that stands for an
+// internal address is refused when it is posted to: until then it may change.
+func checkAddress(address string, allowed []netip.Prefix) error {
+	const op = "feed.checkAddress"
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return fault.Bad(op, "url", "url must be an http:// or https:// address")
@@ -39,6 +42,15 @@ func check(address string, events []string, headers map[string]string) error {
 			return fault.Bad(op, "url", "url: %s is not a port", port)
 		}
 	}
+	if addr, ok := netguard.Literal(u.Hostname()); ok && !netguard.Reachable(addr, allowed) {
+		return fault.Bad(op, "url", "url: %v", netguard.ErrInternal)
+	}
+	return nil
+}
+
+// check refuses what could not be delivered, naming the field.
+func check(events []string, headers map[string]string) error {
+	const op = "feed.check"
 	for _, event := range events {
 		if event == "" || len(event) > 64 || strings.ContainsAny(event, " ,\n\x00") {
 			return fault.Bad(op, "events", "events must be names like message or message_ack")

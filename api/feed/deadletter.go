@@ -114,7 +114,7 @@ func (h *manager) redrive(ctx context.Context, in *redriveInput) (*body[redriven
 // Test posts a signed event of the type "test" that is in no feed, so its seq
 // is 0 and its ID one of its own, and does not try again.
 func (d *Deliverer) Test(ctx context.Context, e store.Endpoint) outcome {
-	p := newPoster(d.timeout)
+	p := newPoster(d.timeout, d.networks)
 	defer p.close()
 	return p.send(ctx, e, Envelope{
 		// Receivers drop an ID they have seen, and a second test is not the first.

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ type Deliverer struct {
 	log      zerolog.Logger
 	schedule Schedule
 	timeout  time.Duration
+	networks []netip.Prefix
 	counters *counters
 	every    time.Duration // between refreshes
 	changes  chan change   // written by Changed and Redriven, read by Run
@@ -40,6 +42,9 @@ type Options struct {
 	// Refresh is how often all endpoints are read anew, for those that came,
 	// changed or went without a notice; default 30 s.
 	Refresh time.Duration
+	// Networks are internal networks with receivers; public addresses always
+	// may be posted to, others never.
+	Networks []netip.Prefix
 }
 
 // NewDeliverer returns a deliverer; Run starts it.
@@ -51,7 +56,7 @@ func NewDeliverer(st deliveries, w wakers, log zerolog.Logger, reg prometheus.Re
 		opts.Refresh = 30 * time.Second
 	}
 	return &Deliverer{
-		store: st, wakers: w, log: log, schedule: opts.Schedule.orDefault(), timeout: opts.Timeout,
+		store: st, wakers: w, log: log, schedule: opts.Schedule.orDefault(), timeout: opts.Timeout, networks: opts.Networks,
 		counters: newCounters(reg), every: opts.Refresh, changes: make(chan change), ended: make(chan struct{}),
 	}
 }
@@ -78,7 +83,7 @@ func (d *Deliverer) tell(ctx context.Context, c change) {
 // Run delivers until ctx ends, then waits for the posts under way. Call it once.
 func (d *Deliverer) Run(ctx context.Context) error {
 	defer close(d.ended)
-	p := newPoster(d.timeout)
+	p := newPoster(d.timeout, d.networks)
 	defer p.close()
 	r := &roster{Deliverer: d, poster: p, running: map[string]*handle{}, unread: map[string]bool{}}
 	defer r.all.Wait()

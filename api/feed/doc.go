@@ -25,5 +25,9 @@
 // Retry-After of a 429 or 503 silences the whole endpoint for as long. Memory
 // is bounded by the window of events in flight.
 //
+// Receivers are at public addresses, or in networks that the operator allows
+// (package netguard). Redirects are not followed, and no proxy is used: both
+// would choose the address in our place.
+//
 // This package knows neither whatsmeow nor SQL.
 package feed

@@ -123,7 +123,10 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 	if err != nil {
 		return nil, err
 	}
-	if err := check(in.Body.URL, in.Body.Events, in.Body.Headers); err != nil {
+	if err := checkAddress(in.Body.URL, h.deliver.networks); err != nil {
+		return nil, err
+	}
+	if err := check(in.Body.Events, in.Body.Headers); err != nil {
 		return nil, err
 	}
 	// Only what happens from now on: a new receiver does not want last year.
@@ -257,6 +260,10 @@ func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], 
 	}
 	change := in.Body
 	if change.URL != nil {
+		// One that was allowed once can still be disabled.
+		if err := checkAddress(*change.URL, h.deliver.networks); err != nil {
+			return nil, err
+		}
 		e.URL = *change.URL
 	}
 	if change.Events != nil {
@@ -273,7 +280,7 @@ func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], 
 		e.Secret = newSecret()
 		out.Secret = secretText(e.Secret)
 	}
-	if err := check(e.URL, e.Events, e.Headers); err != nil {
+	if err := check(e.Events, e.Headers); err != nil {
 		return nil, err
 	}
 	e.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"whatsapp-manager/proto/netguard"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -44,10 +46,10 @@ type poster struct {
 	timeout time.Duration
 }
 
-func newPoster(timeout time.Duration) *poster {
+func newPoster(timeout time.Duration, allowed []netip.Prefix) *poster {
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		Proxy:                 nil, // it would connect for us, to whatever address
+		DialContext:           netguard.Dialer(5*time.Second, allowed).DialContext,
 		TLSHandshakeTimeout:   5 * time.Second,
 		MaxIdleConnsPerHost:   32,
 		IdleConnTimeout:       90 * time.Second,
@@ -146,6 +148,9 @@ func cause(err error) string {
 	var netErr net.Error
 	if errors.As(err, &netErr) && netErr.Timeout() {
 		return "no answer in time"
+	}
+	if errors.Is(err, netguard.ErrInternal) {
+		return netguard.ErrInternal.Error()
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {

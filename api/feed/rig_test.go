@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,9 @@ const instance supervisor.ID = "aaaaaaaaaaaa"
 
 // soon is a schedule of a test: it must not wait for seconds.
 var soon = feed.Schedule{First: 20 * time.Millisecond, Longest: 80 * time.Millisecond, GiveUp: time.Hour}
+
+// loopback is where receivers of tests listen.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // rig is one instance's feed and a deliverer for it.
 type rig struct {
@@ -64,6 +68,9 @@ func prepare(t testing.TB, url string, opts feed.Options) *rig {
 	t.Cleanup(st.Close)
 	if opts.Schedule == (feed.Schedule{}) {
 		opts.Schedule = soon
+	}
+	if opts.Networks == nil {
+		opts.Networks = loopback
 	}
 	r := &rig{t: t, url: url, store: st, opts: opts, stop: func() {}}
 	return r

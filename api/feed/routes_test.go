@@ -35,9 +35,11 @@ type office struct {
 
 const password = "correct horse battery"
 
-func newOffice(t *testing.T) *office {
+func newOffice(t *testing.T) *office { t.Helper(); return newOfficeWith(t, feed.Options{}) }
+
+func newOfficeWith(t *testing.T, opts feed.Options) *office {
 	t.Helper()
-	r := prepare(t, storetest.NewURL(t), feed.Options{})
+	r := prepare(t, storetest.NewURL(t), opts)
 	dir, err := os.MkdirTemp("", "wam")
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })

@@ -18,6 +18,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
+
+	"whatsapp-manager/proto/netguard"
 )
 
 // config is every setting of the daemon. The environment names them with the
@@ -34,6 +36,7 @@ type config struct {
 	HealthInterval   time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
 	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
 	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
+	CallsPerSecond   int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
 	Registration     bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
 	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
 	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
@@ -43,14 +46,16 @@ type config struct {
 	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
 	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
 	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
+	WebhookNetworks  []string      `env:"WEBHOOK_NETWORKS" help:"internal networks with receivers of webhooks, e.g. 127.0.0.0/8; public addresses always may be posted to"`
 	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" help:"largest body of a request that carries a file; default 32MiB, less when a worker may take little memory"`
 	KeepMessages     time.Duration `env:"KEEP_MESSAGES" envDefault:"0" help:"how long messages are kept, e.g. 2160h for 90 days; starred ones always; 0: for ever"`
 	KeepEvents       time.Duration `env:"KEEP_EVENTS" envDefault:"0" help:"how long events that every webhook has got are kept; 0: for ever"`
 	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
 
-	memoryLimit uint64
-	mediaBody   uint64
-	logLevel    zerolog.Level
+	memoryLimit     uint64
+	webhookNetworks []netip.Prefix
+	mediaBody       uint64
+	logLevel        zerolog.Level
 }
 
 const envPrefix = "WAM_"
@@ -100,16 +105,20 @@ func (c *config) check() error {
 			return wrong(name, "%s is less than an hour", d)
 		}
 	}
-	for _, network := range c.MediaNetworks {
-		if _, err := netip.ParsePrefix(network); err != nil {
-			return wrong("MEDIA_NETWORKS", "%q is not a network like 10.0.0.0/8", network)
-		}
+	if _, err := netguard.Networks(c.MediaNetworks); err != nil {
+		return wrong("MEDIA_NETWORKS", "%v", err)
+	}
+	if c.webhookNetworks, err = netguard.Networks(c.WebhookNetworks); err != nil {
+		return wrong("WEBHOOK_NETWORKS", "%v", err)
 	}
 	if c.HealthInterval < time.Second {
 		return wrong("HEALTH_INTERVAL", "%s is less than a second", c.HealthInterval)
 	}
 	if c.MaxInstances < 0 {
 		return wrong("MAX_INSTANCES", "%d is negative", c.MaxInstances)
+	}
+	if c.CallsPerSecond < 0 {
+		return wrong("CALLS_PER_SECOND", "%d is negative", c.CallsPerSecond)
 	}
 	if c.SendsPerMinute < 0 {
 		return wrong("SENDS_PER_MINUTE", "%d is negative", c.SendsPerMinute)

@@ -50,6 +50,9 @@ func demo(ctx context.Context, flags *pflag.FlagSet) error {
 	if os.Getenv("WAM_LOG_LEVEL") == "" {
 		environ = append(environ, "WAM_LOG_LEVEL=warn")
 	}
+	if os.Getenv("WAM_WEBHOOK_NETWORKS") == "" {
+		environ = append(environ, "WAM_WEBHOOK_NETWORKS=127.0.0.0/8,::1") // who tries it out has a receiver at hand
+	}
 	c, err := loadConfig(flags, environ)
 	if err != nil {
 		return err

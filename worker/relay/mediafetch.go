@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/netguard"
 )
 
 const (
@@ -28,53 +27,13 @@ const (
 	fieldMediaURL = "url"
 )
 
-// errInternal is an address that nobody outside may have fetched.
-var errInternal = errors.New("internal address")
-
-// sharedNetworks are not global although Go's netip knows no name for them:
-// carrier-grade NAT, documentation, benchmarks, IPv4 in IPv6 (RFC 6890).
-var sharedNetworks = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
-}
-
-// reachable tells whether an address may be fetched from: a public one, or one
-// in a network that the operator allows.
-func reachable(addr netip.Addr, allowed []netip.Prefix) bool {
-	addr = addr.Unmap()
-	for _, p := range allowed {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
-		return false
-	}
-	for _, p := range sharedNetworks {
-		if p.Contains(addr) {
-			return false
-		}
-	}
-	return true
-}
-
-// fetcher is a client that asks public addresses only. The address is looked at
-// when the connection is made, after the name was resolved and after every
-// redirect, so that a name cannot change its mind in between.
+// fetcher is a client that asks public addresses and allowed networks only, at
+// every redirect anew.
 func fetcher(allowed []netip.Prefix) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil || !reachable(to.Addr(), allowed) {
-			return errInternal
-		}
-		return nil
-	}}
 	return &http.Client{
 		Timeout: fetchTime,
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, Proxy: nil, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
+			DialContext: netguard.Dialer(10*time.Second, allowed).DialContext, Proxy: nil, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
 			ResponseHeaderTimeout: 15 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -93,9 +52,14 @@ func plainURL(u *url.URL) error {
 	return nil
 }
 
-// load gets the file of a media that names a URL.
+// load gets the file of a media that names a URL or an upload.
 func (m *messageMedia) load(ctx context.Context, c *call) error {
-	if m.raw != nil || m.URL == "" {
+	switch {
+	case m.raw != nil:
+		return nil
+	case m.Upload != "":
+		return m.uploaded(c.Spool)
+	case m.URL == "":
 		return nil
 	}
 	return m.fetch(ctx, c.MediaNetworks, m.at+"."+fieldMediaURL)
@@ -111,9 +75,8 @@ func (m *messageMedia) fetch(ctx context.Context, allowed []netip.Prefix, field 
 	client := fetcher(allowed)
 	resp, err := client.Do(req)
 	switch {
-	case errors.Is(err, errInternal):
-		f := bad(field, "the address is internal; the operator can allow its network")
-		return f
+	case errors.Is(err, netguard.ErrInternal):
+		return bad(field, "%v", netguard.ErrInternal)
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the file could not be fetched in time")
 	case err != nil:

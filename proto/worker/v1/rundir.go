@@ -17,6 +17,9 @@ const (
 	// worker's whole life; F_GETLK names the holder. Never unlinked while the
 	// instance exists, opened exactly once by the worker.
 	LockFile = "lock"
+	// ManagerLock lies beside the run directories and is held, the same way, by
+	// the one manager of them. A worker answers no other process while it exists.
+	ManagerLock = "manager.lock"
 	// AttachFile has two lines once the worker can be attached to: Identity as
 	// JSON, then go-plugin's handshake line.
 	AttachFile = "attach"

@@ -1,0 +1,56 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+// errNoManager refuses all callers while there is no manager.
+var errNoManager = errors.New("no manager runs")
+
+// gate knows the one process that may call: the manager of the run directories.
+// All workers are of its user, and Landlock does not keep one from connecting to
+// another's socket.
+type gate struct {
+	lock *os.File // the manager's, nil where there is none; opened before the confinement, to ask only
+}
+
+// openGate is nobody's gate, which lets in all of our user, where no manager has
+// a lock: a worker of a test.
+func openGate(runDir string) (*gate, error) {
+	lock, err := os.Open(filepath.Join(filepath.Dir(runDir), workerv1.ManagerLock))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &gate{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the manager's lock: %w", err)
+	}
+	return &gate{lock: lock}, nil
+}
+
+// admit lets in whoever holds the manager's lock now. A manager of another PID
+// namespace has no PID here and is known by its user alone.
+func (g *gate) admit(cred *unix.Ucred) error {
+	if g.lock == nil {
+		return nil
+	}
+	holder := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+	if err := unix.FcntlFlock(g.lock.Fd(), unix.F_GETLK, &holder); err != nil {
+		return fmt.Errorf("ask for the manager: %w", err)
+	}
+	switch {
+	case holder.Type == unix.F_UNLCK:
+		return errNoManager
+	case holder.Pid > 0 && holder.Pid != cred.Pid:
+		return fmt.Errorf("process %d is not the manager, %d is", cred.Pid, holder.Pid)
+	}
+	return nil
+}
