@@ -109,7 +109,7 @@ func signalTo(pid int, sig syscall.Signal) error {
 
 func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
 	pids := l.stack.Workers()[l.subjects[f.victim].id]
-	if len(pids) == 0 {
+	if len(pids) == 0 || raceDetector && f.kind == workerLeak {
 		return false, nil
 	}
 	pid := pids[0]
