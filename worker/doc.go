@@ -23,7 +23,11 @@
 //
 // Without the database nothing can be received safely. While it is away,
 // statements wait instead of failing; when that takes long, the link is dropped
-// so that WhatsApp keeps the messages, and rebuilt afterwards.
+// so that WhatsApp keeps the messages, and rebuilt afterwards. A database without
+// room is waited for in the same way.
+//
+// whatsmeow changes one Signal session on several goroutines at once; turns.go
+// keeps them apart.
 //
 // The package must not know the manager's packages, HTTP, or which methods can
 // be called: those belong to worker/relay; what events mean for chats and

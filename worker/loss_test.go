@@ -87,6 +87,40 @@ func TestPostgresAwayForLong(t *testing.T) {
 	}
 }
 
+// Postgres answers, but has no room: what arrives waits for it, in order.
+func TestNoRoomInTheDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	_, device := w.paired()
+	w.say("before")
+	w.received("before")
+	w.exec("create sequence refusals")
+	w.exec(`create function no_room() returns trigger language plpgsql as $$
+		begin perform nextval('public.refusals'); raise exception 'no space left' using errcode = '53100'; end $$`)
+	w.exec("create trigger no_room before insert on whatsmeow.whatsmeow_event_buffer execute function no_room()")
+	texts := w.burst(10, -1, nil)
+	w.eventually("whatsmeow was refused several times", func() bool {
+		return value[int64](w.instance, "select case when is_called then last_value else 0 end from refusals") >= 6
+	})
+	if pending := device.Pending(); pending < len(texts) {
+		t.Errorf("%d of %d messages were acknowledged although nothing could be written", len(texts)-pending, len(texts))
+	}
+	w.exec("drop trigger no_room on whatsmeow.whatsmeow_event_buffer")
+	w.received(texts...)
+	next := 0
+	for _, e := range w.events() {
+		if body, ok := strings.CutPrefix(e, "message "); ok && next < len(texts) && body != "before" {
+			if body != texts[next] {
+				t.Errorf("%q came where %q should", body, texts[next])
+			}
+			next++
+		}
+	}
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStartsWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	server := storetest.Server(t)

@@ -53,8 +53,19 @@ func lost(err error) bool {
 	return strings.Contains(err.Error(), "conn closed")
 }
 
+// scarce reports whether Postgres answered that it cannot do now what it was
+// asked for: no room on the disk or in memory, a disk that fails, a standby that
+// takes no writes yet. What was asked for is not at fault, and waiting helps.
+func scarce(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || len(pgErr.Code) != 5 {
+		return false
+	}
+	return pgErr.Code[:2] == "53" || pgErr.Code[:2] == "58" || pgErr.Code == "25006"
+}
+
 // passing reports whether Postgres refused for a reason of its own that may be
-// over soon (deadlock, disk full, cancelled), not because of what was asked.
+// over soon (deadlock, lock not had, cancelled), not because of what was asked.
 func passing(err error) bool {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) || len(pgErr.Code) != 5 {
@@ -70,16 +81,20 @@ func passing(err error) bool {
 // errOutage marks errors that came of an outage although their text hides it.
 var errOutage = errors.New("the database went away")
 
-// losses counts the failures that were outages.
+// losses counts the failures that were outages or scarcity.
 func (db *database) losses() uint64 { return db.lost.Load() }
 
 // note takes every failure that may be an outage. The first starts a probe that
-// reports the database's return.
+// reports the database's return. Scarcity is counted only: a probe would find
+// that the database answers.
 func (db *database) note(err error) {
-	if !lost(err) || db.ctx.Err() != nil {
-		return
+	if !lost(err) && !scarce(err) || errors.Is(err, errOutage) || db.ctx.Err() != nil {
+		return // the cause of errOutage was noted where it was seen
 	}
 	db.lost.Add(1)
+	if !lost(err) {
+		return
+	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.away {
@@ -113,18 +128,21 @@ func (db *database) probe() {
 	}
 }
 
-// insist runs fn until it succeeds, fails for another reason than an outage, or
-// ctx ends. A ctx with a deadline belongs to a caller who waits: then only
+// insist runs fn until it succeeds, fails for another reason than an outage or
+// scarcity, or ctx ends. A ctx with a deadline belongs to a caller who waits: then only
 // for callPatience. fn must be safe to repeat after an unknown outcome.
 func (db *database) insist(ctx context.Context, fn func() error) error {
 	started := time.Now()
 	_, hurried := ctx.Deadline()
 	for wait := outageFirstWait; ; wait = min(wait*2, outageLastWait) {
 		err := fn()
-		if !lost(err) {
+		if !lost(err) && !scarce(err) {
 			return err
 		}
 		db.note(err)
+		if wait == outageFirstWait && scarce(err) {
+			db.log.Warn().Err(err).Msg("the database cannot do what it is asked for; trying again")
+		}
 		if hurried && time.Since(started) > callPatience {
 			return err
 		}

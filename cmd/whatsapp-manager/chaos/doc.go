@@ -16,7 +16,8 @@
 // lanes run side by side, within one the faults follow each other:
 //
 //	host    the manager is killed or gets SIGTERM, and a new one starts; Postgres
-//	        shuts down fast or immediately
+//	        shuts down fast or immediately; the disk with the data is full for a
+//	        while (where a file system of its own may be mounted)
 //	worker  one is killed, stopped (SIGSTOP) for a while, or made to eat memory
 //	link    an account's connection is reset, torn within a frame, closed, stalled,
 //	        silent for good, slow, sends garbage, a stream error or the stream's
@@ -24,8 +25,8 @@
 //	client  the webhook receiver is slow, fails, hangs or is gone; clients of the
 //	        API ask as fast as they can
 //
-// A kind of fault comes at least once in a run that is long enough for its lane,
-// and a lane that is behind skips nothing. The moments are as exact as the machine
+// A kind of fault comes at least once in a run that is long enough for its lane;
+// what a lane that is behind has not begun at the end does not happen. The moments are as exact as the machine
 // is; what a fault meets at its moment is never the same twice, so a seed repeats
 // the schedule and makes an accident likely again, not certain.
 //
@@ -46,7 +47,8 @@
 //
 // # What is left out
 //
-// The clock is not stepped: only the whole machine has one. Faults that an owner
+// The clock is not stepped: only the whole machine has one. A replacement of the
+// programs has tests of its own, with real builds. Faults that an owner
 // has to act upon (a logout, a replaced stream, a ban) are no matter of recovery.
 // Corrupted ciphertexts reorder messages by their nature, since a message comes
 // after its retry, and have tests of their own.

@@ -84,6 +84,8 @@ func (l *lab) inject(ctx context.Context, f fault) (hit bool, err error) {
 		}
 		pid := l.stack.Postgres()
 		return pid != 0, signalTo(pid, how)
+	case diskFull:
+		return l.fillDisk(f.length)
 	case workerKill, workerStop, workerLeak:
 		return l.hurtWorker(ctx, f)
 	case hookSlow, hookFail, hookHang, hookDown:
@@ -107,7 +109,7 @@ func signalTo(pid int, sig syscall.Signal) error {
 
 func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
 	pids := l.stack.Workers()[l.subjects[f.victim].id]
-	if len(pids) == 0 {
+	if len(pids) == 0 || raceDetector && f.kind == workerLeak {
 		return false, nil
 	}
 	pid := pids[0]

@@ -45,8 +45,8 @@ func (s *subject) feed(ctx context.Context) (all []stack.Event, err error) {
 	}
 }
 
-// judgeIn: every message of the contact is in the feed once, in the stream
-// once, at the webhook, and in order.
+// judgeIn checks that every message of the contact is in the feed once, in the
+// stream once, at the webhook, and in order.
 func (s *subject) judgeIn(v *verdict, feed []stack.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,6 +75,7 @@ func (s *subject) judgeIn(v *verdict, feed []stack.Event) {
 		n, ours := s.number(m.Body)
 		if !ours {
 			v.fail("instance %d: the feed has %q", s.nr, m.Body)
+			continue
 		}
 		if n == 0 {
 			continue
@@ -112,7 +113,7 @@ func (s *subject) received() map[string]map[string]bool {
 	return got
 }
 
-// judgeOut: what the API said of a send is what the contact saw.
+// judgeOut checks that what the API said of a send is what the contact saw.
 func (s *subject) judgeOut(ctx context.Context, v *verdict) {
 	got := s.received()
 	for body := range got {

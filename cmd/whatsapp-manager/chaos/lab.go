@@ -24,6 +24,8 @@ type lab struct {
 	stack    *stack.Stack
 	hook     *hook
 	subjects []*subject
+
+	ownVolume bool // under the data directory, to be filled
 }
 
 // memoryLimit of a worker: small, so that a leak is over soon.
@@ -65,7 +67,7 @@ func openLab(ctx context.Context, o options) (l *lab, shut func() error, err err
 	undo = append(undo, func() error { l.hook.down(); return nil })
 	starting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	l.stack, err = stack.Start(starting, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{
+	l.stack, err = stack.Start(starting, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Volume: l.volume, Env: []string{
 		"WAM_LOG_LEVEL=info", "WAM_SENDS_PER_MINUTE=0", "WAM_WORKER_BINARY=" + filepath.Join(l.bin, chaosWorker), "WAM_WORKER_MEMORY_LIMIT=" + memoryLimit,
 	}})
 	if err != nil {
@@ -75,15 +77,18 @@ func openLab(ctx context.Context, o options) (l *lab, shut func() error, err err
 	return l, shut, l.pair(ctx)
 }
 
-// build makes the programs in l.bin; the worker is this program.
+// build makes the programs in l.bin; the worker is this program, where it can be.
 func (l *lab) build(ctx context.Context) error {
 	if err := os.Chmod(l.bin, 0o755); err != nil { // the private Postgres may run as another user
 		return fmt.Errorf("open directory: %w", err)
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", l.bin+"/", "whatsapp-manager/cmd/whatsapp-manager")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", l.bin+"/", "whatsapp-manager/cmd/whatsapp-manager", "whatsapp-manager/cmd/whatsapp-worker")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the manager: %w", err)
+		return fmt.Errorf("build the programs: %w", err)
+	}
+	if raceDetector {
+		return os.Symlink("whatsapp-worker", filepath.Join(l.bin, chaosWorker))
 	}
 	self, err := os.Executable()
 	if err != nil {

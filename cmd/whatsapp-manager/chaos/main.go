@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -18,6 +19,7 @@ type options struct {
 	instances int
 	length    time.Duration // how long faults are injected
 	rate      float64       // messages a second and instance, in each direction
+	only      []string      // kinds of faults; empty: all
 	logs      string        // directory to keep the product's logs in; empty: they go with the rest
 	say       func(format string, args ...any)
 }
@@ -32,8 +34,12 @@ func main() {
 	flag.IntVar(&o.instances, "instances", 20, "paired accounts")
 	flag.Float64Var(&o.rate, "rate", 1, "messages a second and instance, in each direction")
 	flag.StringVar(&o.logs, "logs", "", "keep the product's logs in this `directory`")
+	only := flag.String("only", "", "only these kinds of faults, separated by commas, as -plan names them")
 	plan := flag.Bool("plan", false, "print the schedule and do nothing")
 	flag.Parse()
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(1 << 32)
 	}

@@ -31,6 +31,7 @@ func run(ctx context.Context, o options) (v *verdict, err error) {
 	if err := l.storm(ctx, v); err != nil {
 		return v, errors.Join(err, l.stack.Tail())
 	}
+	v.wrong = append(v.wrong, v.twice...)
 	l.judge(ctx, v)
 	l.leftovers(ctx, v)
 	return v, nil
@@ -54,8 +55,7 @@ func (l *lab) storm(ctx context.Context, v *verdict) error {
 		readers.Go(func() { s.follow(reading) })
 	}
 	witness.Go(func() {
-		looks, wrong := l.witness(watching)
-		v.looks, v.wrong = looks, append(v.wrong, wrong...)
+		v.looks, v.twice = l.witness(watching)
 	})
 	defer witness.Wait()
 	defer endWatch()

@@ -18,6 +18,7 @@ type verdict struct {
 	answers tally          // what sends were answered with; "" is success
 	fates   map[string]int // of sends that were not answered with success
 	looks   int
+	twice   []string // what the witness of the processes saw
 	events  int
 	streams int
 	ready   time.Duration // from the last fault until every instance was ready

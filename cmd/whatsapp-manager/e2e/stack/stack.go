@@ -21,6 +21,9 @@ type Options struct {
 	Bin      string
 	Endpoint string
 	Env      []string // settings beyond the stack's own, WAM_NAME=value
+	// Volume may put a file system of its own where the data directory will be;
+	// release takes it away after the end. May be nil.
+	Volume func(dataDir string) (release func() error, err error)
 }
 
 // Stack is one installation: a data directory and the manager process that
@@ -34,6 +37,7 @@ type Stack struct {
 	log     *os.File
 	exited  chan struct{} // closed when the present manager has been reaped
 	stopped bool
+	release func() error // of the volume
 }
 
 const (
@@ -63,6 +67,11 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	s := &Stack{
 		Dir: dir, opts: opts, listen: listen, log: log,
 		Client: &Client{Base: "http://" + listen, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128}}},
+	}
+	if opts.Volume != nil {
+		if s.release, err = opts.Volume(s.DataDir()); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	if err := s.StartManager(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -206,6 +215,9 @@ func (s *Stack) Close() error {
 	}
 	if len(errs) > 0 {
 		errs = append(errs, s.Tail())
+	}
+	if s.release != nil {
+		errs = append(errs, s.release())
 	}
 	errs = append(errs, s.log.Close(), os.RemoveAll(s.Dir))
 	return errors.Join(errs...)
