@@ -59,6 +59,10 @@ bench-packages: postgres ## the benchmarks of single packages
 soak-recovery: postgres ## the randomized kill test, long: ROUNDS=1000 SEED=…
 	WAM_ROUNDS=$(or $(ROUNDS),1000) WAM_SEED=$(SEED) $(GO) test -count=1 -timeout 3600s -run 'Random' -v ./supervisor ./cmd/whatsapp-manager/e2e
 
+.PHONY: chaos
+chaos: postgres ## break everything at random under load and count the messages: CHAOS_SECONDS=120 SEED=… INSTANCES=20
+	$(GO) run ./cmd/whatsapp-manager/chaos -seconds $(or $(CHAOS_SECONDS),120) -seed $(or $(SEED),0) -instances $(or $(INSTANCES),20)
+
 .PHONY: generate
 generate: ## write generated code anew (protobuf, SQL, method list)
 	GOBIN=$(CURDIR)/$(BIN)/tools $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12

@@ -24,6 +24,7 @@ type Config struct {
 	OpenRegister  bool   // anyone may register as a user
 	MaxInstances  int    // over all users; 0: no limit
 
+	CallsPerSecond int // of each instance; 0: no limit
 	SendsPerMinute int // of a new instance whose creator names none; default 20, below 0: no limit
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed; empty: nobody's

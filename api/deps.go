@@ -20,6 +20,8 @@ type Deps struct {
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
 	Gatherer   prometheus.Gatherer
+	// Upgrades tells of the way to an installed build of the worker; nil where there is none.
+	Upgrades Upgrades
 	// Mounts add routes of other packages before the document is made.
 	Mounts []func(*Mount)
 }
@@ -35,6 +37,12 @@ type Supervisor interface {
 	Statuses() []supervisor.Status
 	Recovered() <-chan struct{}
 	Subscribe(id supervisor.ID) *supervisor.Subscription
+}
+
+// Upgrades is what the API needs to know of builds; *supervisor.Supervisor is one.
+type Upgrades interface {
+	Upgrade() supervisor.Upgrade
+	RetryUpgrade() error
 }
 
 // Store is what the API needs of the database; *store.Store is one. Errors are

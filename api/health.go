@@ -22,13 +22,14 @@ const (
 
 // Health sums the installation up.
 type Health struct {
-	Status    string    `json:"status" enum:"healthy,degraded,unhealthy" doc:"degraded: instances that should run do not, or recovery is under way; unhealthy: the database is away"`
+	Status    string    `json:"status" enum:"healthy,degraded,unhealthy" doc:"degraded: instances that should run do not, recovery is under way, or the installed build of the worker was given up; unhealthy: the database is away"`
 	Simulated bool      `json:"simulated" doc:"true: the instances speak to a simulator and not to WhatsApp"`
 	Timestamp time.Time `json:"timestamp"`
 	Uptime    float64   `json:"uptimeSeconds"`
 	Database  bool      `json:"database" doc:"The database answers"`
 	Recovered bool      `json:"recovered" doc:"Every worker found at the start is adopted or dealt with"`
 	Instances Counts    `json:"instances"`
+	Upgrade   string    `json:"upgrade" enum:"none,canary,rolling,waiting,refused,off" doc:"Of the workers to the installed build; none: all are of it; refused: a worker did not come back with it and the build before goes on"`
 }
 
 // Counts of instances.
@@ -50,6 +51,7 @@ type DetailedHealth struct {
 	DatabaseMS float64        `json:"databaseMs" doc:"Time of one answer"`
 	RSSBytes   uint64         `json:"workersRssBytes" doc:"Memory of all workers"`
 	Problems   []HealthIssue  `json:"problems"`
+	Workers    WorkerUpgrade  `json:"workerUpgrade"`
 	ByState    map[string]int `json:"byState"`
 }
 
@@ -85,19 +87,20 @@ func (s *Server) healthRoutes() {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/api/health" + path, Summary: summary, Tags: []string{"Health"}, DefaultStatus: http.StatusOK}
 	}
 	route(s, Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-		h, _ := s.health(ctx)
+		h, _, _ := s.health(ctx)
 		return &healthOutput{Status: healthStatus(h), Body: h}, nil
 	})
 	route(s, Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
 		return state(http.StatusOK, "live"), nil
 	})
 	route(s, Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
-		if h, _ := s.health(ctx); !h.Database || !h.Recovered {
+		if h, _, _ := s.health(ctx); !h.Database || !h.Recovered {
 			return state(http.StatusServiceUnavailable, "not ready"), nil
 		}
 		return state(http.StatusOK, "ready"), nil
 	})
 	route(s, Admin, op("health-detailed", "/detailed", "What exactly is not well"), s.detailed)
+	s.upgradeRoutes()
 }
 
 func state(status int, word string) *stateOutput {
@@ -113,7 +116,7 @@ func healthStatus(h Health) int {
 	return http.StatusOK
 }
 
-func (s *Server) health(ctx context.Context) (h Health, ping time.Duration) {
+func (s *Server) health(ctx context.Context) (h Health, ping time.Duration, upgrade supervisor.Upgrade) {
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	begin := time.Now()
@@ -128,6 +131,8 @@ func (s *Server) health(ctx context.Context) (h Health, ping time.Duration) {
 		h.Recovered = true
 	default:
 	}
+	upgrade = s.upgrade()
+	h.Upgrade = string(upgrade.State)
 	for _, st := range s.supervisor.Statuses() {
 		c := &h.Instances
 		c.Total++
@@ -146,10 +151,10 @@ func (s *Server) health(ctx context.Context) (h Health, ping time.Duration) {
 	switch {
 	case !h.Database:
 		h.Status = unhealthy
-	case !h.Recovered || h.Instances.Failing > 0:
+	case !h.Recovered || h.Instances.Failing > 0 || h.Upgrade == string(supervisor.UpgradeRefused):
 		h.Status = degraded
 	}
-	return h, ping
+	return h, ping, upgrade
 }
 
 // failing says whether an instance is not as its owner wants it through a
@@ -167,12 +172,12 @@ func failing(st supervisor.Status) bool {
 }
 
 func (s *Server) detailed(ctx context.Context, _ *struct{}) (*detailedOutput, error) {
-	h, ping := s.health(ctx)
+	h, ping, upgrade := s.health(ctx)
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	d := DetailedHealth{
 		Health: h, Node: s.cfg.Node, Build: s.version(), Goroutines: runtime.NumGoroutine(), HeapBytes: mem.HeapAlloc,
-		DatabaseMS: float64(ping.Microseconds()) / 1000, Problems: []HealthIssue{}, ByState: map[string]int{},
+		DatabaseMS: float64(ping.Microseconds()) / 1000, Problems: []HealthIssue{}, ByState: map[string]int{}, Workers: viewUpgrade(upgrade),
 	}
 	for _, st := range s.supervisor.Statuses() {
 		d.ByState[string(st.State)]++

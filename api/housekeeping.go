@@ -68,5 +68,6 @@ func (s *Server) remove(ctx context.Context, row store.Instance) error {
 		return err
 	}
 	s.sends.forget(row.ID)
+	s.pace.forget(row.ID)
 	return nil
 }

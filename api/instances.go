@@ -97,6 +97,8 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 		return nil, fault.Bad(op, "name", "name: must not be empty")
 	}
 	if s.cfg.MaxInstances > 0 {
+		s.creating.Lock()
+		defer s.creating.Unlock()
 		_, total, err := s.store.Instances(ctx, "", 0, 1)
 		if err != nil {
 			return nil, err

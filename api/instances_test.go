@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,11 +146,31 @@ func TestRevokedKeysStopAtOnce(t *testing.T) {
 }
 
 func TestLimitOfInstances(t *testing.T) {
-	o := open(t, func(c *api.Config, _ *api.Deps) { c.MaxInstances = 1 })
-	o.instance(o.token)
-	if a := o.do(http.MethodPost, "/api/instances", o.token, map[string]any{"name": "two"}); a.status != http.StatusForbidden || a.str("code") != "instance_limit" {
-		t.Errorf("%d %s", a.status, a.raw)
+	const most = 3
+	o := open(t, func(c *api.Config, _ *api.Deps) { c.MaxInstances = most })
+	id, _ := o.instance(o.token)
+	// All at the same time: none may slip through between counting and making.
+	var made, refused atomic.Int64
+	var clients sync.WaitGroup
+	for range 12 {
+		clients.Go(func() {
+			switch a := o.do(http.MethodPost, "/api/instances", o.token, map[string]any{"name": "another"}); {
+			case a.status == http.StatusCreated:
+				made.Add(1)
+			case a.status == http.StatusForbidden && a.str("code") == "instance_limit":
+				refused.Add(1)
+			default:
+				t.Errorf("%d %s", a.status, a.raw)
+			}
+		})
 	}
+	clients.Wait()
+	if made.Load() != most-1 || refused.Load() != 12-(most-1) {
+		t.Errorf("%d made and %d refused beside the first, with a limit of %d", made.Load(), refused.Load(), most)
+	}
+	// A deleted one makes room.
+	o.want(http.StatusNoContent, http.MethodDelete, "/api/instances/"+id, o.token, nil)
+	o.instance(o.token)
 }
 
 const qrText = "2@abc,def=,ghi=,jkl=,1"

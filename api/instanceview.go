@@ -24,8 +24,8 @@ type InstanceView struct {
 	State   string `json:"state" enum:"stopped,starting,running,detached,stopping,backoff,failed" doc:"Of the worker process"`
 	Link    string `json:"link" enum:"none,unpaired,pairing,connecting,online,offline,logged_out,refused" doc:"Of the worker to WhatsApp; none: nothing is known yet"`
 
-	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired, temporary_ban"`
-	LinkDetail string     `json:"linkDetail,omitempty"`
+	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired. With link refused or logged_out nothing is dialled until somebody acts: stream_replaced, client_outdated, connect_failure: start or restart; temporary_ban: the same, or by itself at linkUntil; logged_out: pair again (qr, pairing-code)"`
+	LinkDetail string     `json:"linkDetail,omitempty" doc:"The same for people"`
 	LinkSince  *time.Time `json:"linkSince,omitempty"`
 	LinkUntil  *time.Time `json:"linkUntil,omitempty" doc:"End of a temporary ban"`
 
@@ -40,6 +40,7 @@ type InstanceView struct {
 	RestartCount int        `json:"restartCount" doc:"Starts the owner did not ask for"`
 	StartedAt    *time.Time `json:"startedAt,omitempty"`
 	Build        string     `json:"build,omitempty"`
+	Outdated     bool       `json:"outdated" doc:"The worker is of another build than the one installed; workerUpgrade in /api/health/detailed says why"`
 	Node         string     `json:"node,omitempty"`
 	Memory       Memory     `json:"memory"`
 	CPUPercent   float64    `json:"cpuPercent"`
@@ -76,7 +77,7 @@ func viewInstance(in store.Instance, st supervisor.Status, node string) Instance
 		Status: supervisor.StatusWord(st), Desired: string(st.Desired), State: string(st.State), Link: linkWord(link),
 		LinkReason: link.GetReason(), LinkDetail: link.GetDetail(), LinkSince: when(link.GetSince()), LinkUntil: when(link.GetUntil()),
 		PhoneNumber: phoneNumber(link.GetJid()), JID: link.GetJid(), LID: link.GetLid(), PushName: link.GetPushName(), Platform: link.GetPlatform(),
-		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build,
+		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build, Outdated: st.Outdated,
 		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
 		LastFrameAt: when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
 		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,

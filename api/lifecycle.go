@@ -11,10 +11,10 @@ import (
 
 func (s *Server) lifecycleRoutes() {
 	start := instanceOp("start-instance", http.MethodPost, "/{id}/start", "Want it to run", http.StatusAccepted)
-	start.Description = "202 when something has to happen, 200 when it runs already. An open circuit breaker is reset."
+	start.Description = "202 when something has to happen, 200 when it runs already. An open circuit breaker is reset. An instance that WhatsApp refuses (link is refused) is started anew, which tries once more."
 	route(s, OwnInstance, start, s.start)
 	route(s, OwnInstance, instanceOp("stop-instance", http.MethodPost, "/{id}/stop", "Want it to stand still; the pairing is kept", http.StatusAccepted), s.stop)
-	route(s, OwnInstance, instanceOp("restart-instance", http.MethodPost, "/{id}/restart", "End the worker gracefully and start a new one", http.StatusAccepted), s.restart)
+	route(s, OwnInstance, instanceOp("restart-instance", http.MethodPost, "/{id}/restart", "End the worker gracefully and start a new one, which logs in again", http.StatusAccepted), s.restart)
 	logout := instanceOp("logout-instance", http.MethodPost, "/{id}/logout", "End the pairing with WhatsApp", http.StatusAccepted)
 	logout.Description = "202 when the account was logged out, 200 when there was none. The worker lives on, unpaired."
 	route(s, OwnInstance, logout, s.logoutInstance)
@@ -27,6 +27,9 @@ func (s *Server) lifecycleRoutes() {
 }
 
 func (s *Server) start(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
+	if st, ok := s.supervisor.Status(supervisor.ID(in.ID)); ok && st.State == supervisor.Running && st.Link.GetState() == workerv1.LinkState_LINK_STATE_REFUSED {
+		return s.restart(ctx, in)
+	}
 	return s.want(ctx, in.ID, supervisor.Run, func(st supervisor.Status) bool {
 		return st.State == supervisor.Starting || st.State == supervisor.Running || st.State == supervisor.Detached
 	})

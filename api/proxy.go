@@ -36,8 +36,7 @@ func (s *Server) proxyRoutes() {
 // what the catalog says, may it send now, and then the worker's bytes.
 func (s *Server) relayed(c echo.Context) error {
 	req := c.Request()
-	ctx, cancel := context.WithTimeout(req.Context(), s.cfg.CallTimeout+ownTime)
-	defer cancel()
+	ctx := req.Context()
 	t := traceOf(ctx)
 	key := apiKeyOf(c)
 	if key == "" {
@@ -49,12 +48,22 @@ func (s *Server) relayed(c echo.Context) error {
 	}
 	t.instance = in.ID
 	ctx = withPrincipal(ctx, principal{instance: in.ID, keyID: keyID})
+	if err := s.pace.wait(ctx, in.ID); err != nil {
+		return err
+	}
 
 	method, err := s.method(req.Method, c.Param("method"))
 	if err != nil {
 		return err
 	}
 	t.method = method.Name
+	if isForm(req) {
+		if t.body, err = s.takeForm(c, in, method); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout+ownTime)
+	defer cancel()
 	params, err := readParams(method, t.body)
 	if err != nil {
 		return err
@@ -142,7 +151,7 @@ func (s *Server) documentProxy() {
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
-	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 413 too large, 422 refused by WhatsApp, 429 too many sends, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, 504 no answer in time",
+	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, 504 no answer in time",
 		Content: body(schemas.Schema(typeOf[Failure](), true, "Failure"))}
 	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(typeOf[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {
@@ -156,6 +165,9 @@ func (s *Server) documentProxy() {
 		Content: map[string]*huma.MediaType{"application/json": {
 			Schema:  &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"params": {Type: huma.TypeArray, Items: &huma.Schema{}}}},
 			Example: map[string]any{"params": []any{"4915112345678@c.us", "Hello"}},
+		}, echo.MIMEMultipartForm: {
+			Schema: &huma.Schema{Type: huma.TypeObject, Description: `params as JSON, in which {"$file":"name"} stands for the file of that name; and the files`,
+				Properties: map[string]*huma.Schema{"params": {Type: huma.TypeString}}, AdditionalProperties: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}},
 	}
 	for _, p := range []struct {

@@ -47,6 +47,9 @@ func (s *Server) call(ctx context.Context, in store.Instance, name string, idemp
 		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
 	}
 	traceOf(ctx).method = name
+	if err := s.pace.wait(ctx, in.ID); err != nil {
+		return nil, err
+	}
 	return s.relay(ctx, in, m, raw, idempotency)
 }
 

@@ -26,6 +26,7 @@ type Server struct {
 	cfg        Config
 	store      Store
 	supervisor Supervisor
+	upgrades   Upgrades // nil: none
 	log        zerolog.Logger
 
 	echo     *echo.Echo
@@ -37,6 +38,8 @@ type Server struct {
 	logins    *throttle
 	keyring   *keyring
 	sends     *sendLimits
+	pace      *callPace
+	creating  sync.Mutex // held while instances are counted and one is made, when there is a limit
 	underway  underway
 	managed   map[string]Managed
 	metrics   *metrics
@@ -65,8 +68,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, log: deps.Log,
-		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(),
+		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, log: deps.Log,
+		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
 		metrics: m, began: time.Now(), closing: make(chan struct{}),
 	}
 	s.managed = s.managedMethods()
@@ -83,6 +86,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.pairingRoutes()
 	s.keyRoutes()
 	s.relayRoutes()
+	s.attachmentRoutes()
 	s.sendRoutes()
 	s.insightRoutes()
 	s.healthRoutes()

@@ -31,12 +31,13 @@ var (
 // attachment is our side of one connection to one worker. drop lets go of it;
 // nothing here ever ends the worker.
 type attachment struct {
-	proc   *process
-	socket string
-	hello  *workerv1.HelloResponse
-	worker workerv1.WorkerClient
-	first  *workerv1.WatchResponse
-	watch  grpc.ServerStreamingClient[workerv1.WatchResponse]
+	proc     *process
+	identity *workerv1.Identity
+	socket   string
+	hello    *workerv1.HelloResponse
+	worker   workerv1.WorkerClient
+	first    *workerv1.WatchResponse
+	watch    grpc.ServerStreamingClient[workerv1.WatchResponse]
 
 	mu      sync.Mutex
 	conn    *grpc.ClientConn // guarded by mu; known from go-plugin's first stream on
@@ -91,7 +92,7 @@ func verify(id ID, atLeast uint64, p *process, identity *workerv1.Identity) erro
 // ends: the library itself has no deadline anywhere and would wait for ever on
 // a stopped process.
 func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Identity, socket string) (*attachment, error) {
-	a := &attachment{proc: p, socket: socket, let: make(chan struct{})}
+	a := &attachment{proc: p, identity: identity, socket: socket, let: make(chan struct{})}
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: workerv1.Protocol, MagicCookieKey: workerv1.CookieKey, MagicCookieValue: workerv1.CookieValue,

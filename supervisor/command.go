@@ -17,6 +17,7 @@ type command struct {
 	halt    bool
 	remove  bool
 	kill    bool
+	program programID     // assigned to the starts from now on; empty: as before
 	proc    *process      // the command concerns this process only; nil: whichever
 	done    chan struct{} // closed by the loop when it acted; nil for suggestions
 }
@@ -25,6 +26,9 @@ type command struct {
 func (i *instance) admits(c command) bool {
 	if c.proc != nil && c.proc != i.process() {
 		return false // about a process of the past
+	}
+	if c.program != "" {
+		i.assign(c.program)
 	}
 	if c.desired != "" {
 		i.note(func(st *Status) { st.Desired = c.desired })
@@ -69,6 +73,14 @@ func (i *instance) act(c command) {
 		return
 	}
 	i.step(c.event, c.why)
+}
+
+// fit makes of a wish for another build what it means in the present state.
+func (i *instance) fit(c command) command {
+	if state := i.snapshot().State; c.program != "" && (state == Backoff || state == Failed) {
+		c.event = wantRun
+	}
+	return c
 }
 
 func (i *instance) ack(c command) {

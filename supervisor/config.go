@@ -18,6 +18,11 @@ type Config struct {
 	LogDir     string // <instance>.log per worker
 	WorkerPath string // binary to launch, without arguments
 
+	// ProgramDir keeps copies of the worker's builds, so that a new one can be
+	// tried and left again. Empty: none is kept, WorkerPath itself is launched,
+	// and workers of an older build live on until they end for another reason.
+	ProgramDir string
+
 	// Handed to workers unopened.
 	DatabaseURL, WhatsAppEndpoint, DeviceName, LogLevel string
 	MediaNetworks                                       []string
@@ -36,6 +41,8 @@ type Config struct {
 	LockWait       time.Duration // for a predecessor to let go of the run directory: 10 s
 	RecoverBudget  time.Duration // Recovered is closed at the latest after this: 10 s
 	CallTimeout    time.Duration // of a call through Worker whose context has no deadline: 60 s
+	ReturnTimeout  time.Duration // for a worker of a new build to be back in its former state: 90 s
+	CanaryWatch    time.Duration // that the first worker of a new build has to stay there: 5 s
 
 	MaxStarting int // workers being launched at a time: 8
 	MaxAdopting int // workers being attached to at a time after a restart: 16
@@ -60,7 +67,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errs
 	}
 	// Workers are told these paths, and they do not share our working directory for ever.
-	for _, p := range []*string{&c.RunDir, &c.LogDir, &c.WorkerPath} {
+	for _, p := range []*string{&c.RunDir, &c.LogDir, &c.WorkerPath, &c.ProgramDir} {
+		if *p == "" {
+			continue
+		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return c, fmt.Errorf("make %s absolute: %w", *p, err)
@@ -76,6 +86,7 @@ func (c Config) withDefaults() (Config, error) {
 		&c.StopGrace: 10 * time.Second, &c.TermGrace: 3 * time.Second,
 		&c.PingTimeout: 2 * time.Second, &c.HangAfter: 30 * time.Second,
 		&c.LockWait: 10 * time.Second, &c.RecoverBudget: 10 * time.Second, &c.CallTimeout: 60 * time.Second,
+		&c.ReturnTimeout: 90 * time.Second, &c.CanaryWatch: 5 * time.Second,
 	} {
 		if *d == 0 {
 			*d = def

@@ -47,6 +47,20 @@
 // SetDesired and RaiseGeneration. Without a database running workers stay
 // supervised, and starts wait.
 //
+// # A new build
+//
+// Workers run from copies that the manager keeps of each build of the worker's
+// program (programs), named by their content. A start uses the trusted build.
+// When another one is installed, the manager that finds it at its start brings
+// the workers to it one by one (watchUpgrade): recycled with the new build,
+// awaited in their former state, the first one watched for a while longer. All
+// of them back, the new build is the trusted one. One that does not come back
+// is started again with the trusted build, and the new one is refused: the
+// workers that have not been replaced stay as they are, and Upgrade, health and
+// metrics say so until another build is installed or RetryUpgrade is asked for.
+// When the trusted build does not come back either, nothing was learnt, and it is
+// tried again. What has to outlive the manager lies beside the copies.
+//
 // # Letting go
 //
 // When Run's context ends, all of this ends and the workers stay. go-plugin's

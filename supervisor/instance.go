@@ -110,6 +110,9 @@ type Status struct {
 	FeedHead     uint64
 	LastError    string    // why it last ended or why the breaker is open
 	RetryAt      time.Time // next automatic start, in Backoff and Failed
+	Outdated     bool      // its worker is of another build than the one installed; see Upgrade
+
+	program programID // of the worker
 }
 
 // Store is what supervision needs of the database. Every write that carries a

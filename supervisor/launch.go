@@ -21,7 +21,9 @@ import (
 //
 // The bootstrap document waits complete in a pipe before the process exists and
 // our end of it is closed, so that we can neither block on it nor die half way.
-func spawn(cfg Config, id ID, generation uint64) (p *process, logFrom int64, err error) {
+//
+// file is the kept copy of the program; people see the installed one's name.
+func spawn(cfg Config, file string, id ID, generation uint64) (p *process, logFrom int64, err error) {
 	dir := filepath.Join(cfg.RunDir, string(id))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("make run directory: %w", err)
@@ -44,20 +46,20 @@ func spawn(cfg Config, id ID, generation uint64) (p *process, logFrom int64, err
 	// ForkExec and not os.StartProcess: no handle of the library may wait for,
 	// or refer to, a process that we let go of.
 	pidfd := -1
-	pid, err := syscall.ForkExec(cfg.WorkerPath, []string{cfg.WorkerPath}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(file, []string{cfg.WorkerPath}, &syscall.ProcAttr{
 		Dir:   dir,
 		Env:   environment(dir),
 		Files: []uintptr{stdin.Fd(), log.Fd(), log.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("start %s: %w", cfg.WorkerPath, err)
+		return nil, 0, fmt.Errorf("start %s: %w", file, err)
 	}
 	if pidfd < 0 {
 		// Without it nothing below is safe. The child has no lock yet and is ours, so its PID is certain.
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
-		return nil, 0, fmt.Errorf("start %s: the kernel has no pidfd (Linux 5.4 is needed)", cfg.WorkerPath)
+		return nil, 0, fmt.Errorf("start %s: the kernel has no pidfd (Linux 5.4 is needed)", file)
 	}
 	p, err = newProcess(pid, pidfd)
 	if err != nil {

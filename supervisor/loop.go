@@ -40,6 +40,7 @@ type instance struct {
 
 	mu     sync.Mutex
 	status Status      // guarded by mu
+	given  programID   // guarded by mu; the build an upgrade gave it, empty: the trusted one
 	proc   *process    // guarded by mu
 	att    *attachment // guarded by mu
 }
@@ -103,6 +104,7 @@ func (i *instance) stay(ctx context.Context) {
 			i.step(deadline, "waited long enough")
 			return
 		case c := <-i.cmds:
+			c = i.fit(c)
 			if i.admits(c) {
 				finish()
 				i.act(c)
@@ -168,7 +170,7 @@ func (i *instance) account(out outcome) event {
 		})
 	}
 	i.note(func(st *Status) {
-		st.Proc, st.Link, st.RSSBytes, st.CPUPercent, st.StartedAt = Proc{}, nil, 0, 0, time.Time{}
+		st.Proc, st.Link, st.RSSBytes, st.CPUPercent, st.StartedAt, st.program = Proc{}, nil, 0, 0, time.Time{}, ""
 		if !asked {
 			st.LastError = out.why
 		}

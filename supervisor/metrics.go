@@ -22,6 +22,8 @@ type metrics struct {
 	adopted    prometheus.Counter
 	recovery   prometheus.Gauge
 	reapedKids prometheus.Counter
+	renewed    prometheus.Counter
+	refused    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, s *Supervisor) (*metrics, error) {
@@ -45,8 +47,10 @@ func newMetrics(reg prometheus.Registerer, s *Supervisor) (*metrics, error) {
 		adopted:    one("workers_adopted_total", "Live workers taken over from an earlier manager."),
 		recovery:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "wam", Name: "recovery_seconds", Help: "From the start of recovery until every instance had an answer."}),
 		reapedKids: one("zombies_reaped_total", "Zombie workers that nobody waited for."),
+		renewed:    one("workers_upgraded_total", "Workers that came back with the installed build after they were replaced for it."),
+		refused:    one("worker_builds_refused_total", "Builds of the worker that were given up because a worker did not come back."),
 	}
-	for _, c := range []prometheus.Collector{m.restarts, m.exits, m.rejected, m.calls, m.callTime, m.dropped, m.nearLimit, m.adopted, m.recovery, m.reapedKids, present{s}} {
+	for _, c := range []prometheus.Collector{m.restarts, m.exits, m.rejected, m.calls, m.callTime, m.dropped, m.nearLimit, m.adopted, m.recovery, m.reapedKids, m.renewed, m.refused, present{s}} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -68,6 +72,8 @@ type present struct{ s *Supervisor }
 var (
 	workersDesc = prometheus.NewDesc("wam_workers", "Instances by the state of their process.", []string{"state"}, nil)
 	rssDesc     = prometheus.NewDesc("wam_worker_rss_bytes", "Resident memory of a worker.", []string{"instance"}, nil)
+	upgradeDesc = prometheus.NewDesc("wam_worker_upgrade", "1 for the state of the way to the installed build of the worker.", []string{"state"}, nil)
+	datedDesc   = prometheus.NewDesc("wam_workers_outdated", "Workers of another build than the one installed.", nil, nil)
 	cpuDesc     = prometheus.NewDesc("wam_worker_cpu_percent", "CPU of a worker since the look before, 100 is one core.", []string{"instance"}, nil)
 )
 
@@ -75,6 +81,8 @@ func (present) Describe(ch chan<- *prometheus.Desc) {
 	ch <- workersDesc
 	ch <- rssDesc
 	ch <- cpuDesc
+	ch <- upgradeDesc
+	ch <- datedDesc
 }
 
 func (p present) Collect(ch chan<- prometheus.Metric) {
@@ -86,6 +94,15 @@ func (p present) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(cpuDesc, prometheus.GaugeValue, st.CPUPercent, string(st.ID))
 		}
 	}
+	u := p.s.Upgrade()
+	for _, state := range []UpgradeState{UpgradeNone, UpgradeCanary, UpgradeRolling, UpgradeWaiting, UpgradeRefused, UpgradeOff} {
+		is := 0.0
+		if u.State == state {
+			is = 1
+		}
+		ch <- prometheus.MustNewConstMetric(upgradeDesc, prometheus.GaugeValue, is, string(state))
+	}
+	ch <- prometheus.MustNewConstMetric(datedDesc, prometheus.GaugeValue, float64(u.Outdated))
 	for state, n := range count {
 		ch <- prometheus.MustNewConstMetric(workersDesc, prometheus.GaugeValue, float64(n), string(state))
 	}

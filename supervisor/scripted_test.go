@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"whatsapp-manager/proto/fault"
@@ -31,17 +34,22 @@ import (
 // script tells a scripted worker how to behave. It lies in the instance's run
 // directory, or in the one above for all instances.
 type script struct {
-	Exit       int  `json:",omitempty"` // with this code, before anything else
-	Panic      bool `json:",omitempty"` // once it has the lock
-	BeforeLock int  `json:",omitempty"` // milliseconds of delay
-	BeforeLine int  `json:",omitempty"` // milliseconds of delay before the handshake line
-	Jitter     int  `json:",omitempty"` // random delay up to these milliseconds at every step
-	IgnoreStop bool `json:",omitempty"` // answers Stop, ignores SIGTERM, lives on
-	Mute       bool `json:",omitempty"` // Ping gets no answer
-	Eat        int  `json:",omitempty"` // MiB, allocated after the first Hello
-	DropWatch  int  `json:",omitempty"` // Watch ends after these milliseconds, each time
-	Link       workerv1.LinkState
-	FeedHead   uint64
+	Exit       int                `json:",omitempty"` // with this code, before anything else
+	Panic      bool               `json:",omitempty"` // once it has the lock
+	BeforeLock int                `json:",omitempty"` // milliseconds of delay
+	BeforeLine int                `json:",omitempty"` // milliseconds of delay before the handshake line
+	Jitter     int                `json:",omitempty"` // random delay up to these milliseconds at every step
+	IgnoreStop bool               `json:",omitempty"` // answers Stop, ignores SIGTERM, lives on
+	Mute       bool               `json:",omitempty"` // Ping gets no answer
+	Eat        int                `json:",omitempty"` // MiB, allocated after the first Hello
+	DropWatch  int                `json:",omitempty"` // Watch ends after these milliseconds, each time
+	Link       workerv1.LinkState `json:",omitempty"`
+	FeedHead   uint64             `json:",omitempty"`
+	Build      string             `json:",omitempty"`
+	Protocol   int                `json:",omitempty"` // added to the version of the contract that it says it speaks
+	Lacks      []string           `json:",omitempty"` // calls that its contract does not have
+	Bare       bool               `json:",omitempty"` // its messages lack what is not needed for identity
+	Unknown    bool               `json:",omitempty"` // its messages carry fields that nobody here knows
 }
 
 const (
@@ -68,6 +76,15 @@ func (s script) delay(ms int) {
 	time.Sleep(d)
 }
 
+func (s script) protocol() uint32 { return uint32(workerv1.Protocol + s.Protocol) }
+
+// age adds a field of the future: number 500, a text.
+func (s script) age(m proto.Message) {
+	if s.Unknown {
+		m.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 500, protowire.BytesType), "from the future"))
+	}
+}
+
 // playWorker is a worker that speaks the contract and knows nothing of WhatsApp.
 func playWorker() {
 	in, err := io.ReadAll(os.Stdin)
@@ -83,6 +100,12 @@ func playWorker() {
 		if b, err := os.ReadFile(filepath.Join(dir, scriptFile)); err == nil {
 			check(json.Unmarshal(b, &s))
 		}
+	}
+	if b := ownScript(); b != nil {
+		check(json.Unmarshal(b, &s))
+	}
+	if s.Build == "" {
+		s.Build = "scripted"
 	}
 	if s.Exit != 0 {
 		fmt.Fprintln(os.Stderr, "the script wants an early end")
@@ -155,7 +178,12 @@ type scriptedPlugin struct {
 }
 
 func (p scriptedPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	workerv1.RegisterWorkerServer(s, p.w)
+	// A contract with fewer calls is what an older build was generated from.
+	known := workerv1.Worker_ServiceDesc
+	known.Methods = slices.DeleteFunc(slices.Clone(known.Methods), func(m grpc.MethodDesc) bool {
+		return slices.Contains(p.w.script.Lacks, m.MethodName)
+	})
+	s.RegisterService(&known, p.w)
 	return nil
 }
 
@@ -176,7 +204,7 @@ func (w *scripted) announce() {
 	check(err)
 	line, err := json.Marshal(workerv1.Identity{
 		Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), PID: os.Getpid(),
-		StartTicks: startTicks(os.Getpid()), BootID: bootID(), Build: "scripted", Protocol: workerv1.Protocol,
+		StartTicks: startTicks(os.Getpid()), BootID: bootID(), Build: w.script.Build, Protocol: w.script.protocol(),
 	})
 	check(err)
 	w.script.delay(0)
@@ -208,10 +236,15 @@ func (w *scripted) Hello(context.Context, *workerv1.HelloRequest) (*workerv1.Hel
 			w.food = append(w.food, bite)
 		}
 	}
-	return &workerv1.HelloResponse{
-		Protocol: workerv1.Protocol, Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), Pid: int64(os.Getpid()),
-		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: "scripted", StartedAt: timestamppb.New(w.started),
-	}, nil
+	hello := &workerv1.HelloResponse{
+		Protocol: w.script.protocol(), Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), Pid: int64(os.Getpid()),
+		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: w.script.Build, StartedAt: timestamppb.New(w.started),
+	}
+	if w.script.Bare {
+		hello.StartedAt, hello.StartTicks, hello.BootId, hello.Build = nil, 0, "", ""
+	}
+	w.script.age(hello)
+	return hello, nil
 }
 
 func (w *scripted) Watch(_ *workerv1.WatchRequest, stream grpc.ServerStreamingServer[workerv1.WatchResponse]) error {
@@ -219,7 +252,10 @@ func (w *scripted) Watch(_ *workerv1.WatchRequest, stream grpc.ServerStreamingSe
 	if state == workerv1.LinkState_LINK_STATE_UNSPECIFIED {
 		state = workerv1.LinkState_LINK_STATE_ONLINE
 	}
-	if err := stream.Send(&workerv1.WatchResponse{Link: &workerv1.Link{State: state}, FeedHead: w.script.FeedHead}); err != nil {
+	first := &workerv1.WatchResponse{Link: &workerv1.Link{State: state}, FeedHead: w.script.FeedHead}
+	w.script.age(first)
+	w.script.age(first.GetLink())
+	if err := stream.Send(first); err != nil {
 		return err
 	}
 	if w.script.DropWatch > 0 {
@@ -243,12 +279,17 @@ func (w *scripted) Call(ctx context.Context, r *workerv1.CallRequest) (*workerv1
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return &workerv1.CallResponse{Result: r.GetParams()}, nil
+	answer := &workerv1.CallResponse{Result: r.GetParams()}
+	w.script.age(answer)
+	return answer, nil
 }
 
 func (w *scripted) Ping(ctx context.Context, _ *workerv1.PingRequest) (*workerv1.PingResponse, error) {
 	if w.script.Mute {
 		<-ctx.Done()
+	}
+	if w.script.Bare {
+		return &workerv1.PingResponse{}, nil
 	}
 	return &workerv1.PingResponse{Now: timestamppb.Now(), FeedHead: w.script.FeedHead}, nil
 }

@@ -27,6 +27,9 @@ type Supervisor struct {
 	rec     *recorder
 	hub     Hub
 
+	programs *programs
+	upgrade  upgrade
+
 	starting chan struct{} // places of those between launch and attach
 	adopting chan struct{} // places of those that attach to a worker found alive
 
@@ -55,6 +58,8 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 		starting: make(chan struct{}, cfg.MaxStarting), adopting: make(chan struct{}, cfg.MaxAdopting),
 		loaded: make(chan struct{}), recovered: make(chan struct{}),
 		instances: make(map[ID]*instance),
+		programs:  &programs{dir: cfg.ProgramDir, installed: cfg.WorkerPath},
+		upgrade:   upgrade{again: make(chan struct{}, 1)},
 	}
 	if s.metrics, err = newMetrics(reg, s); err != nil {
 		return nil, err
@@ -81,7 +86,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.run = ctx
 	s.mu.Unlock()
 
+	s.prepareUpgrade()
 	own.Go(func() { s.recover(ctx) })
+	own.Go(func() { s.watchUpgrade(ctx) })
 	own.Go(func() { s.watchHealth(ctx) })
 	<-ctx.Done()
 
@@ -245,7 +252,7 @@ func (s *Supervisor) Status(id ID) (Status, bool) {
 	if i == nil || i.orphan {
 		return Status{}, false
 	}
-	return i.snapshot(), true
+	return s.dated(i.snapshot()), true
 }
 
 // Statuses returns the present of all instances, ordered by ID.
@@ -256,7 +263,7 @@ func (s *Supervisor) Statuses() []Status {
 	out := make([]Status, 0, len(list))
 	for _, i := range list {
 		if !i.orphan {
-			out = append(out, i.snapshot())
+			out = append(out, s.dated(i.snapshot()))
 		}
 	}
 	slices.SortFunc(out, func(a, b Status) int { return strings.Compare(string(a.ID), string(b.ID)) })

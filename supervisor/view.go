@@ -29,6 +29,28 @@ func (i *instance) snapshot() Status {
 	return i.status
 }
 
+// assign gives the instance a build for its starts from now on.
+func (i *instance) assign(p programID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.given = p
+}
+
+// program is the build that the next start uses.
+func (i *instance) program() programID {
+	i.mu.Lock()
+	given := i.given
+	i.mu.Unlock()
+	book, newest := i.s.programs.read()
+	switch {
+	case newest == "" && book.Trusted == "":
+		return ""
+	case given != "" && (book.Refused == nil || book.Refused.Program != given):
+		return given
+	}
+	return book.Trusted
+}
+
 func (i *instance) process() *process {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -1,10 +1,13 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	gops "github.com/shirou/gopsutil/v3/process"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
@@ -83,14 +86,18 @@ func (i *instance) launch(ctx context.Context) (out outcome, again bool) {
 		return outcome{event: exited, why: "the database does not answer: " + err.Error(), cause: "store", refuse: true}, false
 	}
 	i.note(func(st *Status) { st.Generation = generation })
-	child, from, err := spawn(i.s.cfg, i.id, generation)
+	program := i.program()
+	child, from, err := spawn(i.s.cfg, i.s.programs.file(program), i.id, generation)
 	if err != nil {
 		return outcome{event: exited, why: err.Error(), cause: "start"}, false
 	}
 	i.hold(child)
 	i.logFrom = from
 	if proc, err := identify(child.pid); err == nil {
-		i.note(func(st *Status) { st.Proc, st.StartedAt = proc, time.Now() })
+		i.note(func(st *Status) { st.Proc, st.StartedAt, st.program = proc, time.Now(), program })
+		if err := i.s.dir(i.id).noteProgram(proc, program); err != nil && program != "" {
+			i.log.Warn().Err(err).Msg("the next manager has to look at the process itself")
+		}
 	}
 	limit, cancel := context.WithTimeout(ctx, i.s.cfg.StartTimeout)
 	defer cancel()
@@ -183,16 +190,30 @@ func (i *instance) tryAttach(limit context.Context, p *process) (*attachment, er
 func (i *instance) welcome(a *attachment) {
 	i.hang(a)
 	h := a.hello
-	proc := Proc{PID: a.proc.pid, StartTicks: h.GetStartTicks(), BootID: h.GetBootId()}
+	// Verified against the kernel, and not every version says it again in Hello.
+	proc := Proc{PID: a.proc.pid, StartTicks: a.identity.StartTicks, BootID: a.identity.BootID}
 	w := Worker{
 		Instance: i.id, Generation: h.GetGeneration(), Node: i.s.cfg.Node, Proc: proc, Socket: a.socket,
-		Build: h.GetBuild(), Protocol: h.GetProtocol(), StartedAt: h.GetStartedAt().AsTime(), AttachedAt: time.Now(),
+		Build: cmp.Or(h.GetBuild(), a.identity.Build), Protocol: h.GetProtocol(), StartedAt: startedAt(a), AttachedAt: time.Now(),
 	}
+	program := i.s.programOf(i.id, proc)
 	i.note(func(st *Status) {
-		st.Proc, st.Generation, st.Build, st.StartedAt = proc, w.Generation, w.Build, w.StartedAt
+		st.Proc, st.Generation, st.Build, st.StartedAt, st.program = proc, w.Generation, w.Build, w.StartedAt, program
 	})
 	i.record("", "worker", func(ctx context.Context) error { return i.s.store.RecordWorker(ctx, w) })
 	i.heard(a.first)
+}
+
+func startedAt(a *attachment) time.Time {
+	if at := a.hello.GetStartedAt(); at != nil {
+		return at.AsTime()
+	}
+	if p, err := gops.NewProcess(int32(a.proc.pid)); err == nil {
+		if ms, err := p.CreateTime(); err == nil {
+			return time.UnixMilli(ms)
+		}
+	}
+	return time.Now()
 }
 
 // heard takes over one message of Watch.

@@ -17,13 +17,13 @@ const repairTimeout = 2 * time.Minute
 // keepKeys stores the keys that the phone shares before it hears that we have
 // them. whatsmeow stores them too, but in the background: a process that dies in
 // between would never get them again.
-func (c *core) keepKeys(s *session, share *waE2E.AppStateSyncKeyShare) error {
+func (c *core) keepKeys(ctx context.Context, s *session, share *waE2E.AppStateSyncKeyShare) error {
 	for _, key := range share.GetKeys() {
 		fingerprint, err := proto.Marshal(key.GetKeyData().GetFingerprint())
 		if err != nil {
 			return fmt.Errorf("encode fingerprint of app state key: %w", err)
 		}
-		err = s.cli.Store.AppStateKeys.PutAppStateSyncKey(s.ctx, key.GetKeyID().GetKeyID(), store.AppStateSyncKey{
+		err = s.cli.Store.AppStateKeys.PutAppStateSyncKey(ctx, key.GetKeyID().GetKeyID(), store.AppStateSyncKey{
 			Data: key.GetKeyData().GetKeyData(), Fingerprint: fingerprint, Timestamp: key.GetKeyData().GetTimestamp(),
 		})
 		if err != nil {

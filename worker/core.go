@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,11 +18,12 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/spool"
 )
 
 const (
-	silenceLimit  = 2 * time.Minute // keep-alives are at most 40 s apart
-	watchdogLook  = 15 * time.Second
+	silenceLimit  = time.Minute // two keep-alives; the answer to one comes within 40 s, or never
+	silenceLooks  = 12          // within silenceLimit
 	disconnectMax = 2 * time.Second
 	resetFirst    = 10 * time.Second
 	resetLast     = 15 * time.Minute
@@ -38,7 +41,10 @@ type core struct {
 	mirror   *mirror.Mirror
 	board    *board
 	idle     *idleFreer
-	counts   counters
+	spool    *spool.Spool
+	// readBlocklist is the method table's, which is made after the core.
+	readBlocklist func(context.Context, *whatsmeow.Client) error
+	counts        counters
 	// end makes the process end with these last words; only the first call counts.
 	end func(reason string, cause error)
 
@@ -97,15 +103,16 @@ type (
 	watchdog struct{}
 	giveBack struct{} // a message could not be recorded, by no fault of its own
 	pingCall struct{ answer chan struct{} }
+	onLoop   struct{ fn func() } // for tests
 )
 
 // run is the main loop. The caller has counted it in c.running.
 func (c *core) run() {
 	defer c.running.Done()
 	c.background(c.announceLoop)
-	c.background(func() { c.idle.run(c.ctx) })
+	c.background(func() { c.idle.run(c.ctx, c.spool.Sweep) })
 	c.load()
-	dog := time.NewTicker(watchdogLook)
+	dog := time.NewTicker(c.tuning.Silence / silenceLooks)
 	defer dog.Stop()
 	for {
 		select {
@@ -138,9 +145,10 @@ func (c *core) handle(msg any) {
 		c.outageIs(m.away)
 	case pingCall:
 		close(m.answer)
+	case onLoop:
+		m.fn()
 	case watchdog:
-		heard := c.heard()
-		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > silenceLimit && time.Since(heard) > silenceLimit {
+		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence {
 			c.step(wentSilent{})
 		}
 	case codeTimer, *pairCall, codeDrawn:
@@ -281,6 +289,7 @@ func (c *core) shutdown() {
 		c.running.Wait()
 		close(ended)
 	}()
+	_ = os.RemoveAll(filepath.Join(c.boot.GetRunDir(), spoolDir))
 	select {
 	case <-ended:
 		c.quiet.Store(true)

@@ -83,6 +83,8 @@ func (e endpoint) transport(frames *atomic.Int64) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	// A websocket upgrade cannot ride on HTTP/2.
 	t.ForceAttemptHTTP2 = false
+	// Each dial has a connection of its own, so that the end of one is the dial's.
+	t.DisableKeepAlives = frames != nil
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -93,7 +95,8 @@ func (e endpoint) transport(frames *atomic.Int64) *http.Transport {
 		if err != nil || frames == nil {
 			return conn, err
 		}
-		return &notedConn{conn, frames}, nil
+		ended, _ := ctx.Value(endedKey{}).(func())
+		return &notedConn{conn, frames, ended}, nil
 	}
 	t.DialContext = dial
 	if e.addr == "" {
@@ -130,16 +133,24 @@ func (e endpoint) verifyPin(state tls.ConnectionState) error {
 	return nil
 }
 
+// endedKey is the context key of a func() that a dial wants called when its
+// connection can be read no more. It may be called more than once.
+type endedKey struct{}
+
 // notedConn notes when bytes arrived: the only honest sign of life of a link.
 type notedConn struct {
 	net.Conn
-	at *atomic.Int64
+	at    *atomic.Int64
+	ended func() // may be nil
 }
 
 func (c *notedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.at.Store(time.Now().UnixNano())
+	}
+	if err != nil && c.ended != nil {
+		c.ended()
 	}
 	return n, err
 }

@@ -15,7 +15,8 @@ import (
 // plaintext tells whether the first try was committed.
 type patientBuffer struct {
 	store.EventBuffer
-	db *database
+	db    *database
+	turns *turns
 }
 
 type bufferedHash struct {
@@ -39,7 +40,9 @@ func (b patientBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Cont
 			noted.set = false
 		}
 		before := b.db.losses()
-		err := b.EventBuffer.DoDecryptionTxn(context.WithValue(ctx, bufferedHashKey{}, noted), fn)
+		err := b.turns.inTransaction(context.WithValue(ctx, bufferedHashKey{}, noted), func(ctx context.Context) error {
+			return b.EventBuffer.DoDecryptionTxn(ctx, fn)
+		})
 		if err != nil && b.db.losses() != before {
 			// The layers between may have turned the cause into text.
 			return fmt.Errorf("%w: %w", errOutage, err)

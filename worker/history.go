@@ -23,31 +23,33 @@ type historyStored struct{ progress uint32 }
 // receiveHistory downloads a part of the history and records it before the
 // phone hears that we have it. whatsmeow's own way would acknowledge first and
 // lose the part when the process or the connection dies in between.
-func (c *core) receiveHistory(s *session, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
-	history, err := c.downloadHistory(s, notice)
+func (c *core) receiveHistory(ctx context.Context, s *session, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
+	history, err := c.downloadHistory(ctx, s, notice)
 	if err != nil {
 		if s.ctx.Err() != nil {
 			return false
 		}
 		c.log.Warn().Err(err).Stringer("type", notice.GetSyncType()).Msg("history not downloaded")
 		if !gone(err) {
+			// It is left over, and handled after the next login.
+			c.tell(giveBack{})
 			c.counts.failures.Add(1)
 			return false
 		}
 		if id == "" { // replayed: nothing to name in the request
 			return true
 		}
-		if err = s.cli.SendHistorySyncServerErrorReceipt(s.ctx, id, notice.GetMediaKey()); err != nil {
+		if err = s.cli.SendHistorySyncServerErrorReceipt(ctx, id, notice.GetMediaKey()); err != nil {
 			c.log.Warn().Err(err).Msg("history not asked for again")
 		}
 		return true
 	}
-	if !c.record(s, &events.HistorySync{Data: history, Notification: notice}) {
+	if !c.record(ctx, s, &events.HistorySync{Data: history, Notification: notice}) {
 		return false
 	}
 	c.tell(fromSession{s, historyStored{history.GetProgress()}})
 	// Politeness to the phone and the server: neither may fail the event.
-	if err = s.cli.SendProtocolMessageReceipt(s.ctx, id, types.ReceiptTypeHistorySync); err != nil {
+	if err = s.cli.SendProtocolMessageReceipt(ctx, id, types.ReceiptTypeHistorySync); err != nil {
 		c.log.Debug().Err(err).Msg("history receipt not sent")
 	}
 	if notice.GetDirectPath() != "" {
@@ -62,12 +64,14 @@ func (c *core) receiveHistory(s *session, id types.MessageID, notice *waE2E.Hist
 	return true
 }
 
-func (c *core) downloadHistory(s *session, notice *waE2E.HistorySyncNotification) (history *waHistorySync.HistorySync, err error) {
+func (c *core) downloadHistory(ctx context.Context, s *session, notice *waE2E.HistorySyncNotification) (history *waHistorySync.HistorySync, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.tuning.HandlerLimit)
+	defer cancel()
 	for try := range historyTries {
-		ctx, cancel := context.WithTimeout(s.ctx, historyTimeout)
-		history, err = s.cli.DownloadHistorySync(ctx, notice, true)
+		once, cancel := context.WithTimeout(ctx, historyTimeout)
+		history, err = s.cli.DownloadHistorySync(once, notice, true)
 		cancel()
-		if err == nil || gone(err) || !sleep(s.ctx, time.Second<<try) {
+		if err == nil || gone(err) || !sleep(ctx, time.Second<<try) {
 			return history, err
 		}
 	}

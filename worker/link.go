@@ -32,8 +32,7 @@ const (
 	reloginDeadline  = 10 * time.Second // for the 515 that follows a pairing
 	catchUpDeadline  = 30 * time.Second
 	bootstrapPatient = 60 * time.Second // for app state and history after a pairing
-	keepAliveDoubt   = 2                // unanswered keep-alives until the link counts as offline
-	keepAliveLimit   = 3                // and until the connection is reset
+	keepAliveLimit   = 2                // unanswered keep-alives in a row until the connection is reset
 )
 
 type socketPhase int
@@ -54,6 +53,7 @@ type link struct {
 	until   time.Time
 	socket  socketPhase
 	dropped bool // the connection ended before the dialler reported it open
+	deaf    bool // it cannot be read any more, as was found before that
 	paired  bool
 	smb     bool // a business account
 	fresh   bool // paired a moment ago, app state and history still to come
@@ -72,10 +72,12 @@ type (
 	pairAsked   struct{ renew bool } // renew: the codes shown are too old to be useful
 	dialOpened  struct{}
 	dialFailed  struct{ err error }
+	dialStuck   struct{} // the connection ended in the handshake; the client hangs in it
 	codesSpent  struct{}
 	hungUp      struct{ lasted time.Duration }
 	timerEnded  struct{ which timerName }
 	wentSilent  struct{}
+	wentDeaf    struct{} // a frame did not decrypt, so none that follows on this connection will
 	gotReady    struct{} // app state and first history are there
 	loggedOutBy struct{} // by our own request
 	outageLong  struct{}
@@ -138,6 +140,9 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 		if l.socket != dialling {
 			return nil
 		}
+		if l.deaf {
+			return append([]action{hangUp{}}, l.redial(0)...)
+		}
 		if l.dropped {
 			return l.redial(0)
 		}
@@ -153,6 +158,12 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 		l.socket = noSocket
 		l.lose("unreachable", e.err.Error())
 		return l.redial(l.backOff())
+	case dialStuck:
+		if l.socket != dialling {
+			return nil
+		}
+		l.lose("unreachable", "the connection ended during the handshake")
+		return append([]action{suspend{}, resume{}}, l.redial(l.backOff())...)
 	case *events.QR:
 		l.rounds++
 		l.fails = 0
@@ -205,6 +216,8 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 		}
 		l.lose("silent", "nothing was heard from WhatsApp")
 		return append([]action{hangUp{}}, l.redial(0)...)
+	case wentDeaf:
+		return l.wentDeaf(maxRounds)
 	case outageLong:
 		return l.outageLong()
 	case outageOver:
@@ -225,7 +238,7 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 func late(event any) bool {
 	switch event.(type) {
 	case *events.QR, *events.PairSuccess, *events.PairError, *events.ManualLoginReconnect, *events.Connected, *events.OfflineSyncCompleted,
-		*events.KeepAliveTimeout, *events.KeepAliveRestored, dialOpened, dialFailed, codesSpent, gotReady, wentSilent:
+		*events.KeepAliveTimeout, *events.KeepAliveRestored, dialOpened, dialFailed, dialStuck, codesSpent, gotReady, wentSilent, wentDeaf:
 		return true
 	}
 	return false
@@ -256,7 +269,7 @@ func (l *link) redial(after time.Duration) []action {
 		l.socket = noSocket
 		return nil
 	}
-	l.socket, l.dropped, l.caught = dialling, false, false
+	l.socket, l.dropped, l.deaf, l.caught = dialling, false, false, false
 	return []action{stopTimer{timerLogin}, stopTimer{timerCatchUp}, dial{after}}
 }
 
@@ -345,50 +358,6 @@ func (l *link) timerEnded(which timerName) []action {
 		}
 	}
 	return nil
-}
-
-func (l *link) hungUp(lasted time.Duration, maxRounds int) []action {
-	if l.socket == dialling {
-		l.dropped = true
-		return nil
-	}
-	l.socket = noSocket
-	if !l.wanted() {
-		return nil
-	}
-	if l.state == workerv1.LinkState_LINK_STATE_PAIRING {
-		return l.nextRound(maxRounds)
-	}
-	if lasted >= steadyAfter {
-		l.fails = 0
-	}
-	l.lose("connection_lost", "")
-	return l.redial(l.backOff())
-}
-
-func (l *link) keepAliveMissed(count int) []action {
-	if l.socket != open || !l.wanted() || l.state == workerv1.LinkState_LINK_STATE_PAIRING {
-		return nil
-	}
-	l.wa = waTimeout
-	if count >= keepAliveDoubt {
-		l.set(workerv1.LinkState_LINK_STATE_OFFLINE, "keepalive_timeout", "WhatsApp does not answer", waTimeout)
-	}
-	if count < keepAliveLimit {
-		return nil
-	}
-	l.lose("keepalive_timeout", "WhatsApp does not answer")
-	return append([]action{hangUp{}}, l.redial(0)...)
-}
-
-func (l *link) outageLong() []action {
-	if !l.wanted() {
-		return nil
-	}
-	l.suspend = true
-	l.socket = noSocket
-	l.lose("database_unavailable", "")
-	return []action{stopTimer{timerLogin}, stopTimer{timerCatchUp}, suspend{}}
 }
 
 func refusal(code int, message string) string {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types/events"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -58,15 +59,20 @@ func TestLinkStories(t *testing.T) {
 		{"online, late to catch up", after(online[:3], timerEnded{timerCatchUp}), isOnline, "", waConnected, "", "authenticated ready"},
 		{"first dial fails", []any{started{paired: true}, dialFailed{errors.New("refused")}}, connecting, "unreachable", waOpening, "dial", ""},
 		{"dial fails later", after(online, hungUp{}, dialFailed{errors.New("refused")}), offline, "unreachable", waOpening, "dial 1s", "authenticated ready"},
+		{"dropped in the handshake", after(online, hungUp{time.Hour}, dialStuck{}), offline, "unreachable", waOpening, "suspend resume dial 1s", "authenticated ready"},
 		{"dropped", after(online, hungUp{time.Hour}), offline, "connection_lost", waOpening, "dial", "authenticated ready"},
 		{"dropped again at once", after(online, hungUp{}, dialOpened{}, &events.Connected{}, hungUp{}), offline, "connection_lost", waOpening, "dial 1s", "authenticated ready"},
 		{"back, ready is not said twice", after(online, hungUp{}, dialOpened{}, &events.Connected{}, &events.OfflineSyncCompleted{}), isOnline, "", waConnected, "", "authenticated ready"},
 		{"dropped before the dialler's report", []any{started{paired: true}, hungUp{}, dialOpened{}}, connecting, "", waOpening, "dial", ""},
 		{"login hangs", []any{started{paired: true}, dialOpened{}, timerEnded{timerLogin}}, connecting, "login_timeout", waOpening, "hangUp dial", ""},
 		{"keep-alive missed once", after(online, &events.KeepAliveTimeout{ErrorCount: 1}), isOnline, "", waTimeout, "", "authenticated ready"},
-		{"keep-alive missed twice", after(online, &events.KeepAliveTimeout{ErrorCount: 2}), offline, "keepalive_timeout", waTimeout, "", "authenticated ready"},
-		{"keep-alive restored", after(online, &events.KeepAliveTimeout{ErrorCount: 2}, &events.KeepAliveRestored{}), isOnline, "", waConnected, "", "authenticated ready"},
-		{"keep-alive missed three times", after(online, &events.KeepAliveTimeout{ErrorCount: 3}), offline, "keepalive_timeout", waOpening, "hangUp dial", "authenticated ready"},
+		{"keep-alive restored", after(online, &events.KeepAliveTimeout{ErrorCount: 1}, &events.KeepAliveRestored{}), isOnline, "", waConnected, "", "authenticated ready"},
+		{"keep-alive missed twice", after(online, &events.KeepAliveTimeout{ErrorCount: 2}), offline, "keepalive_timeout", waOpening, "hangUp dial", "authenticated ready"},
+		{"deaf", after(online, wentDeaf{}), offline, "connection_lost", waOpening, "hangUp dial", "authenticated ready"},
+		{"deaf before the dialler's report", []any{started{paired: true}, wentDeaf{}, dialOpened{}}, connecting, "", waOpening, "hangUp dial", ""},
+		{"deaf again and again", after(online, wentDeaf{}, dialOpened{}, &events.Connected{}, wentDeaf{}), offline, "connection_lost", waOpening, "hangUp dial 1s", "authenticated ready"},
+		{"deaf while codes show", after(showing, wentDeaf{}), connecting, "", waUnpaired, "hangUp dial", ""},
+		{"deaf and refused", after(online, &events.StreamReplaced{}, wentDeaf{}), refused, "stream_replaced", waConflict, "", "authenticated ready disconnected"},
 		{"silent", after(online, wentSilent{}), offline, "silent", waOpening, "hangUp dial", "authenticated ready"},
 		{"stream error", after(online, &events.StreamError{Code: "500"}), isOnline, "", waConnected, "", "authenticated ready"},
 		{"replaced", after(online, &events.StreamReplaced{}), refused, "stream_replaced", waConflict, "hangUp", "authenticated ready disconnected"},
@@ -144,10 +150,10 @@ func words(acts []action) string {
 // link that waits for nothing.
 func TestNoEventLeavesTheLinkStuck(t *testing.T) {
 	all := []any{
-		started{paired: true}, started{}, pairAsked{}, pairAsked{renew: true}, dialOpened{}, dialFailed{errors.New("x")}, codesSpent{}, hungUp{},
-		timerEnded{timerLogin}, timerEnded{timerRelogin}, timerEnded{timerCatchUp}, timerEnded{timerBan}, wentSilent{}, gotReady{},
+		started{paired: true}, started{}, pairAsked{}, pairAsked{renew: true}, dialOpened{}, dialFailed{errors.New("x")}, dialStuck{}, codesSpent{}, hungUp{},
+		timerEnded{timerLogin}, timerEnded{timerRelogin}, timerEnded{timerCatchUp}, timerEnded{timerBan}, wentSilent{}, wentDeaf{}, gotReady{},
 		outageLong{}, outageOver{}, loggedOutBy{}, &events.QR{}, &events.PairSuccess{}, &events.PairError{Error: errors.New("x")},
-		&events.ManualLoginReconnect{}, &events.Connected{}, &events.OfflineSyncCompleted{}, &events.KeepAliveTimeout{ErrorCount: 3},
+		&events.ManualLoginReconnect{}, &events.Connected{}, &events.OfflineSyncCompleted{}, &events.KeepAliveTimeout{ErrorCount: 2},
 		&events.StreamReplaced{}, &events.LoggedOut{}, &events.TemporaryBan{}, &events.ClientOutdated{}, &events.ConnectFailure{},
 	}
 	for _, first := range all[:2] {
@@ -164,5 +170,31 @@ func TestNoEventLeavesTheLinkStuck(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// How long a connection that is open and dead can look alive, with the times
+// that are shipped. Closing it and dialling again takes whatsmeow ten seconds
+// at most, since the other end does not answer the close.
+func TestADeadConnectionIsFoundInTime(t *testing.T) {
+	const bound, mending = 90 * time.Second, 10 * time.Second
+	silence := Tuning{}.withDefaults().Silence
+	if worst := silence + silence/silenceLooks + mending; worst > bound {
+		t.Errorf("nothing is heard: mended after %v, want %v", worst, bound)
+	}
+	if worst := keepAliveLimit*(whatsmeow.KeepAliveIntervalMax+whatsmeow.KeepAliveResponseDeadline) + mending; worst > bound {
+		t.Errorf("nothing is answered: mended after %v, want %v", worst, bound)
+	}
+	// A healthy connection is not taken for a dead one, although its answers are slow.
+	if quiet := whatsmeow.KeepAliveIntervalMax + whatsmeow.KeepAliveResponseDeadline; quiet >= silence {
+		t.Errorf("%v pass without a byte on a healthy connection, and it is given up after %v", quiet, silence)
+	}
+}
+
+// whatsmeow goes on after five minutes with what came behind.
+func TestAHandlerEndsInTime(t *testing.T) {
+	limit := Tuning{}.withDefaults().HandlerLimit
+	if limit+limit/stuckShare > 5*time.Minute {
+		t.Errorf("a handler may take %v, and more until the worker ends", limit)
 	}
 }

@@ -27,17 +27,26 @@ func newLogger(w io.Writer, level, instance string, generation uint64) zerolog.L
 type libraryLog struct {
 	log    zerolog.Logger
 	module string
+	onDeaf func() // may be nil
 }
 
-func newLibraryLog(log zerolog.Logger) waLog.Logger {
+func newLibraryLog(log zerolog.Logger) *libraryLog {
 	return &libraryLog{log: log, module: "whatsmeow"}
 }
+
+// undecryptable is what whatsmeow says of a frame that does not decrypt, to
+// nobody but its log. If a later version words it otherwise, the keep-alives
+// still find the connection, a minute later.
+const undecryptable = "Failed to decrypt frame: %v"
 
 func (l *libraryLog) Debugf(string, ...any) {}
 func (l *libraryLog) Infof(format string, args ...any) {
 	l.say(zerolog.InfoLevel, format, args)
 }
 func (l *libraryLog) Warnf(format string, args ...any) {
+	if format == undecryptable && l.onDeaf != nil {
+		l.onDeaf()
+	}
 	l.say(zerolog.WarnLevel, format, args)
 }
 func (l *libraryLog) Errorf(format string, args ...any) {
@@ -45,7 +54,7 @@ func (l *libraryLog) Errorf(format string, args ...any) {
 }
 
 func (l *libraryLog) Sub(module string) waLog.Logger {
-	return &libraryLog{log: l.log, module: l.module + "/" + module}
+	return &libraryLog{log: l.log, module: l.module + "/" + module, onDeaf: l.onDeaf}
 }
 
 func (l *libraryLog) say(level zerolog.Level, format string, args []any) {

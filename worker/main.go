@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/spool"
 )
 
 // exitFailed is the code of an end that is neither asked for nor named in the
@@ -47,6 +49,8 @@ type Tuning struct {
 	// CiphertextWait is how long a message may stay unreadable before that is told, 15 s.
 	CiphertextWait time.Duration
 	KeepAlive      time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
+	HandlerLimit   time.Duration // until an event that cannot be recorded goes back to WhatsApp, 4 min
+	Silence        time.Duration // of WhatsApp until the connection is made anew, one minute
 }
 
 func (t Tuning) withDefaults() Tuning {
@@ -58,6 +62,12 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.OutageLimit == 0 {
 		t.OutageLimit = 20 * time.Second
+	}
+	if t.HandlerLimit == 0 {
+		t.HandlerLimit = handlerLimit
+	}
+	if t.Silence == 0 {
+		t.Silence = silenceLimit
 	}
 	if t.CiphertextWait == 0 {
 		t.CiphertextWait = 15 * time.Second
@@ -71,6 +81,8 @@ type Running struct {
 	Bootstrap *workerv1.Bootstrap
 	// Done is closed when the worker begins to end.
 	Done <-chan struct{}
+	// OnLoop has the main loop run fn, which holds up everything until it returns.
+	OnLoop func(fn func())
 }
 
 // Main runs a worker until it ends and returns the process's exit code. It may
@@ -165,8 +177,9 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
-		MediaNetworks: media,
+		MediaNetworks: media, Spool: c.spool,
 	})}
+	c.readBlocklist = svc.table.RefreshBlocklist
 	quiet := sync.OnceFunc(c.shutdown)
 	svc.stop = func(_ context.Context, reason string) {
 		last.ask(reason, nil)
@@ -188,7 +201,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		c.run()
 	}()
 	if opts.Hook != nil {
-		go opts.Hook(&Running{Bootstrap: boot, Done: last.asked})
+		go opts.Hook(&Running{Bootstrap: boot, Done: last.asked, OnLoop: func(fn func()) { c.tell(onLoop{fn}) }})
 	}
 	select {
 	case <-term:
@@ -232,6 +245,10 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 		timers: make(map[timerName]*time.Timer), dialTimer: time.NewTimer(0), outageTime: time.NewTimer(0), resetTimer: time.NewTimer(0),
 	}
 	c.board = newBoard(c.heard)
+	if c.spool, err = spool.Open(filepath.Join(boot.GetRunDir(), spoolDir), spoolLimit); err != nil {
+		stop()
+		return nil, err
+	}
 	c.db, err = openDatabase(ctx, boot.GetDatabaseUrl(), log, func(away bool) { c.tell(outageIs{away}) })
 	if err != nil {
 		stop()

@@ -43,6 +43,8 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 	if s.ctx.Err() != nil {
 		return false
 	}
+	ctx, done := c.limited(s, evt)
+	defer done()
 	c.idle.touch()
 	c.counts.events.Add(1)
 	c.counts.lastEvent.Store(time.Now().UnixNano())
@@ -52,13 +54,13 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 	switch e := evt.(type) {
 	case *events.PairSuccess:
 		c.guardStores(s.cli.Store)
-		c.learn(s)
+		c.learn(ctx, s)
 		c.tell(fromSession{s, evt})
 		return true
 	case *events.Connected, *events.PushNameSetting:
-		c.learn(s)
+		c.learn(ctx, s)
 		if _, ok := e.(*events.Connected); ok {
-			c.background(func() { c.restorePresence(s) })
+			c.background(func() { c.restorePresence(s); c.refreshBlocklist(s) })
 		}
 		c.tell(fromSession{s, evt})
 	case *events.QR, *events.PairError, *events.PairPasskeyRequest, *events.QRScannedWithoutMultidevice,
@@ -67,28 +69,30 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 		*events.KeepAliveTimeout, *events.KeepAliveRestored, *events.OfflineSyncCompleted:
 		c.tell(fromSession{s, evt})
 		return true
+	case *events.Blocklist:
+		c.background(func() { c.refreshBlocklist(s) })
 	case *events.AppStateSyncComplete:
-		c.learn(s)
+		c.learn(ctx, s)
 		c.tell(fromSession{s, evt})
 	case *events.Message:
 		if !e.Info.IsFromMe {
 			c.counts.in.Add(1)
 		}
 		if notice := e.Message.GetProtocolMessage().GetHistorySyncNotification(); notice != nil && e.Info.IsFromMe {
-			return c.receiveHistory(s, e.Info.ID, notice)
+			return c.receiveHistory(ctx, s, e.Info.ID, notice)
 		}
 		if share := e.Message.GetProtocolMessage().GetAppStateSyncKeyShare(); share != nil && e.Info.IsFromMe {
-			return c.judge(s, "app state keys", c.repeat(s.ctx, func() error { return c.keepKeys(s, share) }))
+			return c.judge(ctx, s, "app state keys", c.repeat(ctx, func() error { return c.keepKeys(ctx, s, share) }))
 		}
 	}
-	return c.record(s, evt)
+	return c.record(ctx, s, evt)
 }
 
 // learn reads who we are from the store, in the goroutine that has just changed it.
-func (c *core) learn(s *session) {
+func (c *core) learn(ctx context.Context, s *session) {
 	c.tell(fromSession{s, profileOf(s.cli.Store)})
-	err := c.db.insist(s.ctx, func() error { return c.setAccount(s.ctx, s.cli.Store) })
-	c.judge(s, "account", err)
+	err := c.db.insist(ctx, func() error { return c.setAccount(ctx, s.cli.Store) })
+	c.judge(ctx, s, "account", err)
 }
 
 // directory answers inbound's questions from whatsmeow's store.
@@ -98,11 +102,11 @@ type directory struct {
 }
 
 // record translates an event and writes it.
-func (c *core) record(s *session, evt any) bool {
+func (c *core) record(ctx context.Context, s *session, evt any) bool {
 	if id, known := s.cli.Store.GetJID(), c.account.Load(); !id.IsEmpty() && (known == nil || known.JID != id) {
 		// whatsmeow raises PairSuccess and Connected in goroutines of their own, so
 		// that what WhatsApp sends next may come first.
-		c.learn(s)
+		c.learn(ctx, s)
 	}
 	acct := inbound.Account{}
 	if known := c.account.Load(); known != nil {
@@ -110,22 +114,22 @@ func (c *core) record(s *session, evt any) bool {
 	}
 	var change inbound.Change
 	var any bool
-	err := c.repeat(s.ctx, func() (err error) {
-		change, any, err = inbound.Translate(s.ctx, acct, directory{s.cli.Store.LIDs, s.cli}, evt)
+	err := c.repeat(ctx, func() (err error) {
+		change, any, err = inbound.Translate(ctx, acct, directory{s.cli.Store.LIDs, s.cli}, evt)
 		return err
 	})
 	if err == nil && !any {
 		return true
 	}
 	if err == nil {
-		err = c.repeat(s.ctx, func() error { return c.mirror.Apply(s.ctx, change) })
+		err = c.repeat(ctx, func() error { return c.mirror.Apply(ctx, change) })
 	}
 	if m, ok := change.Op.(*inbound.Message); ok && err == nil && m.Type == shape.TypeCiphertext {
 		if e, ok := evt.(*events.UndecryptableMessage); ok && !e.IsUnavailable {
 			c.expectContent(m)
 		}
 	}
-	return c.judge(s, fmt.Sprintf("%T", evt), err)
+	return c.judge(ctx, s, fmt.Sprintf("%T", evt), err)
 }
 
 // repeat is insist for what Postgres may also refuse for a moment without an outage.
@@ -143,7 +147,7 @@ func (c *core) repeat(ctx context.Context, fn func() error) error {
 }
 
 // judge turns the outcome of a write into what whatsmeow is told.
-func (c *core) judge(s *session, what string, err error) bool {
+func (c *core) judge(ctx context.Context, s *session, what string, err error) bool {
 	switch {
 	case err == nil:
 		return true
@@ -152,7 +156,7 @@ func (c *core) judge(s *session, what string, err error) bool {
 	case s.ctx.Err() != nil:
 		// Taken down: the next client gets it again.
 	default:
-		if passing(err) {
+		if passing(err) || ctx.Err() != nil {
 			c.tell(giveBack{})
 		}
 		c.counts.failures.Add(1)

@@ -34,7 +34,10 @@ const (
 	asWorker  = "WAM_TEST_WORKER"
 	codeLife  = "WAM_TEST_CODE_LIFE"
 	keepAlive = "WAM_TEST_KEEP_ALIVE"
+	silence   = "WAM_TEST_SILENCE"
 	panicText = "WAM_TEST_PANIC" // a message with this text makes the handler panic, once per process
+	stuckText = "WAM_TEST_STUCK" // a message with this text makes the handler wait for ever
+	handling  = "WAM_TEST_HANDLER_LIMIT"
 )
 
 func TestMain(m *testing.M) {
@@ -44,9 +47,11 @@ func TestMain(m *testing.M) {
 	}
 	life, _ := time.ParseDuration(os.Getenv(codeLife))
 	alive, _ := time.ParseDuration(os.Getenv(keepAlive))
+	quiet, _ := time.ParseDuration(os.Getenv(silence))
+	limit, _ := time.ParseDuration(os.Getenv(handling))
 	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{
-		Build: "test", Hook: func(r *worker.Running) { probe(r); noise(r) }, OnEvent: panicker(os.Getenv(panicText)),
-		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, CiphertextWait: time.Second},
+		Build: "test", Hook: func(r *worker.Running) { probe(r); noise(r) }, OnEvent: misbehave(os.Getenv(panicText), os.Getenv(stuckText)),
+		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, Silence: quiet, HandlerLimit: limit, CiphertextWait: time.Second},
 	}))
 }
 
@@ -66,14 +71,19 @@ func noise(*worker.Running) {
 	}
 }
 
-func panicker(text string) func(any) {
-	if text == "" {
-		return nil
-	}
+func misbehave(panics, sticks string) func(any) {
 	var once sync.Once
 	return func(evt any) {
-		if msg, ok := evt.(*events.Message); ok && msg.Message.GetConversation() == text {
+		msg, ok := evt.(*events.Message)
+		if !ok {
+			return
+		}
+		switch text := msg.Message.GetConversation(); {
+		case text == "":
+		case text == panics:
 			once.Do(func() { panic("told to: " + text) })
+		case text == sticks:
+			select {}
 		}
 	}
 }

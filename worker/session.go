@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
@@ -24,6 +26,7 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	ops    *mailbox[func()]
+	deaf   atomic.Bool // the present connection cannot be read any more
 	done   sync.WaitGroup
 }
 
@@ -32,7 +35,13 @@ type session struct {
 func (c *core) newSession(device *store.Device) *session {
 	s := &session{ops: newMailbox[func()]()}
 	s.ctx, s.cancel = context.WithCancel(c.ctx)
-	cli := whatsmeow.NewClient(device, newLibraryLog(c.log))
+	log := newLibraryLog(c.log)
+	log.onDeaf = func() {
+		if s.deaf.CompareAndSwap(false, true) {
+			c.tell(fromSession{s, wentDeaf{}})
+		}
+	}
+	cli := whatsmeow.NewClient(device, log)
 	s.cli = cli
 	cli.BackgroundEventCtx = s.ctx
 	cli.EnableAutoReconnect, cli.InitialAutoReconnect, cli.DisableLoginAutoReconnect = false, false, true
@@ -75,10 +84,32 @@ func (s *session) work() {
 	}
 }
 
-// dial reports dialOpened or dialFailed.
+// handshakeGrace is how long whatsmeow gets to notice itself that the
+// connection it dials has ended, as it does outside of the handshake.
+const handshakeGrace = time.Second
+
+// dial reports dialOpened, dialFailed or, when the connection ends in the middle
+// of the handshake, dialStuck: whatsmeow does not notice that and waits for 20 s,
+// in which the client is of no use.
 func (s *session) dial(report func(any)) {
 	s.ops.put(func() {
-		err := s.cli.ConnectContext(s.ctx)
+		s.deaf.Store(false)
+		ended := make(chan struct{})
+		once := sync.OnceFunc(func() { close(ended) })
+		dialled := make(chan error, 1)
+		go func() { dialled <- s.cli.ConnectContext(context.WithValue(s.ctx, endedKey{}, once)) }()
+		var err error
+		select {
+		case err = <-dialled:
+		case <-ended:
+			select {
+			case err = <-dialled:
+			case <-time.After(handshakeGrace):
+				report(dialStuck{})
+				<-dialled
+				return
+			}
+		}
 		if err == nil || errors.Is(err, whatsmeow.ErrAlreadyConnected) {
 			report(dialOpened{})
 			return
@@ -89,15 +120,17 @@ func (s *session) dial(report func(any)) {
 
 func (s *session) hangUp() { s.ops.put(s.cli.Disconnect) }
 
-// guardStores puts the patient event buffer in front of the device's. A device
-// that is not paired yet has no stores; pairing gives it some, and the
-// reconnect after pairing comes here again.
+// guardStores puts the patient event buffer in front of the device's, and the
+// turns in front of its sessions. A device that is not paired yet has no stores;
+// pairing gives it some, and the reconnect after pairing comes here again.
 func (c *core) guardStores(device *store.Device) {
 	if device.EventBuffer == nil {
 		return
 	}
 	if _, done := device.EventBuffer.(patientBuffer); !done {
-		device.EventBuffer = patientBuffer{EventBuffer: device.EventBuffer, db: c.db}
+		turns := newTurns()
+		device.EventBuffer = patientBuffer{EventBuffer: device.EventBuffer, db: c.db, turns: turns}
+		device.Sessions = sessionStore{device.Sessions, turns}
 	}
 }
 

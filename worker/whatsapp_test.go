@@ -392,27 +392,6 @@ func TestLostConnections(t *testing.T) {
 	}
 }
 
-// A connection that is open and dead is noticed by what it does not answer.
-func TestBlackHole(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, storetest.NewURL(t))
-	w.env = append(w.env, keepAlive+"=300ms")
-	p, device := w.paired()
-	device.BlackHole()
-	if link := p.state(away); link.GetReason() != "keepalive_timeout" {
-		t.Errorf("link: %v", link)
-	}
-	w.say("into the hole")
-	p.state(online)
-	w.received("into the hole")
-
-	device.Garbage(40) // from here on nothing can be read
-	p.state(away)
-	w.say("unreadable")
-	p.state(online)
-	w.received("unreadable")
-}
-
 // A later worker has claimed the feed, on another host say: this one ends.
 func TestFencedWorkerEnds(t *testing.T) {
 	t.Parallel()

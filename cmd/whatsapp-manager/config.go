@@ -36,6 +36,7 @@ type config struct {
 	HealthInterval   time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
 	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
 	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
+	CallsPerSecond   int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
 	Registration     bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
 	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
 	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
@@ -115,6 +116,9 @@ func (c *config) check() error {
 	}
 	if c.MaxInstances < 0 {
 		return wrong("MAX_INSTANCES", "%d is negative", c.MaxInstances)
+	}
+	if c.CallsPerSecond < 0 {
+		return wrong("CALLS_PER_SECOND", "%d is negative", c.CallsPerSecond)
 	}
 	if c.SendsPerMinute < 0 {
 		return wrong("SENDS_PER_MINUTE", "%d is negative", c.SendsPerMinute)

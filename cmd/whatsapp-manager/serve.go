@@ -39,19 +39,24 @@ func serve(ctx context.Context, c config) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	return d.run(ctx, signals, func(password string) {
+	err = d.run(ctx, signals, func(password string) {
 		fmt.Fprintf(stdout, "\n  API    http://%s\n", d.listener.Addr())
 		if password != "" {
 			fmt.Fprintf(stdout, "  Login  %s with the password %s (shown this once)\n", c.AdminEmail, password)
 		}
 		fmt.Fprintln(stdout)
 	})
+	if err != nil || d.successor == nil {
+		return err
+	}
+	return d.successor.exec()
 }
 
 // daemon is everything that runs in the manager's process.
 type daemon struct {
 	log        zerolog.Logger
 	listener   net.Listener
+	address    string // the setting behind listener
 	db         *database
 	store      *store.Store
 	supervisor *supervisor.Supervisor
@@ -59,6 +64,7 @@ type daemon struct {
 	outbox     *outbox.Queue
 	retention  retention
 	server     *api.Server
+	successor  *successor // set when the installed program shall go on in this process
 }
 
 // assemble builds the daemon. The database answers when it returns; nothing
@@ -67,11 +73,11 @@ func assemble(ctx context.Context, c config, log zerolog.Logger) (*daemon, error
 	if err := os.MkdirAll(c.DataDir, 0o711); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := listen(c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("setting %sLISTEN: %w", envPrefix, err)
 	}
-	d := &daemon{log: log, listener: listener}
+	d := &daemon{log: log, listener: listener, address: c.Listen}
 	if err := d.build(ctx, c); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -107,10 +113,10 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	d.server, err = api.New(api.Config{
 		Listener: d.listener, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
 		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
-		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
+		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
 		MediaBodyLimit: int64(c.mediaBody),
 	}, api.Deps{
-		Store: d.store, Supervisor: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
+		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
 	})
 	return err
@@ -129,7 +135,7 @@ func newSupervisor(c config, databaseURL string, st *store.Store, log zerolog.Lo
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
 	return supervisor.New(supervisor.Config{
-		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary,
+		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
 		DatabaseURL: databaseURL, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
 		MediaNetworks: c.MediaNetworks, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
@@ -139,7 +145,7 @@ func (c config) logDir() string { return filepath.Join(c.DataDir, "logs") }
 
 // run serves until a signal or a failure. SIGINT ends the workers and the
 // private Postgres, too; any other signal, and any failure, lets them live on
-// for the next manager.
+// for the next manager. After SIGHUP that is the successor, in this process.
 func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(firstPassword string)) error {
 	defer d.store.Close()
 	password, err := d.server.EnsureAdmin(ctx)
@@ -166,19 +172,19 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	group.Go(func() error { return d.server.Run(serving) })
 	group.Go(func() error {
 		defer endServing()
-		select {
-		case <-d.supervisor.Recovered():
-			ready(password)
-		case <-ctx.Done():
-			return nil
-		case sig := <-signals:
-			return d.onSignal(ctx, sig, &all)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case sig := <-signals:
-			return d.onSignal(ctx, sig, &all)
+		recovered := d.supervisor.Recovered()
+		for {
+			select {
+			case <-recovered:
+				ready(password)
+				recovered = nil
+			case <-ctx.Done():
+				return nil
+			case sig := <-signals:
+				if err := d.onSignal(ctx, sig, &all); err != nil {
+					return err
+				}
+			}
 		}
 	})
 	err = group.Wait()
@@ -194,7 +200,18 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	return err
 }
 
+// onSignal returns why the daemon ends; nil when it goes on.
 func (d *daemon) onSignal(ctx context.Context, sig os.Signal, all *bool) error {
+	if sig == syscall.SIGHUP {
+		next, err := newSuccessor(ctx, d.listener, d.address)
+		if err != nil {
+			d.log.Error().Err(err).Msg("the installed program does not run; this one goes on")
+			return nil
+		}
+		d.successor = next
+		d.log.Info().Str("build", next.build).Msg("the installed program goes on in this process; the workers live on")
+		return errStopped
+	}
 	if sig != syscall.SIGINT {
 		d.log.Info().Stringer("signal", sig).Msg("ending; the workers live on")
 		return errStopped

@@ -178,7 +178,7 @@ func (s *Store) PruneSends(ctx context.Context, before time.Time) (int, error) {
 	return int(n), failure("store.PruneSends", err)
 }
 
-// WasSent tells whether the account's mirror holds an own message of the id.
+// WasSent tells whether the account's mirror holds an own message of the id, or a receipt for it.
 func (s *Store) WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error) {
 	sent, err := s.q.OwnMessage(ctx, db.OwnMessageParams{InstanceID: string(instance), ID: messageID})
 	return sent, failure("store.WasSent", err)

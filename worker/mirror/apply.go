@@ -75,8 +75,10 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 		acct.PushName = op.Name
 		return nil, m.SetAccount(ctx, acct)
 	}
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	if err := m.writing.take(ctx); err != nil {
+		return nil, err
+	}
+	defer m.writing.give()
 	if err := m.merge(ctx, change.Aliases); err != nil {
 		return nil, err
 	}

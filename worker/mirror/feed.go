@@ -27,8 +27,10 @@ func (m *Mirror) Append(ctx context.Context, events ...FeedEvent) error {
 	if len(events) == 0 {
 		return nil
 	}
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	if err := m.writing.take(ctx); err != nil {
+		return err
+	}
+	defer m.writing.give()
 	err := m.write(ctx, func(context.Context, bool) (*plan, error) {
 		p := newPlan()
 		p.checkKeys = true

@@ -27,8 +27,10 @@ func (m *Mirror) learn(ctx context.Context, change inbound.Change, h *inbound.Hi
 }
 
 func (m *Mirror) learnPart(ctx context.Context, part inbound.Past) error {
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	if err := m.writing.take(ctx); err != nil {
+		return err
+	}
+	defer m.writing.give()
 	if err := m.merge(ctx, part.Aliases); err != nil {
 		return err
 	}
@@ -108,8 +110,10 @@ const groupsAtOnce = 25
 
 // learnGroups writes the present metadata of groups, without events.
 func (m *Mirror) learnGroups(ctx context.Context, change inbound.Change, op *inbound.Groups) error {
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	if err := m.writing.take(ctx); err != nil {
+		return err
+	}
+	defer m.writing.give()
 	if err := m.merge(ctx, change.Aliases); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,8 +33,8 @@ type Mirror struct {
 	head    atomic.Uint64 // written under writing
 	account atomic.Pointer[inbound.Account]
 
-	writing sync.Mutex // from reading what a change needs until its commit
-	loaded  bool       // head is what the database says; guarded by writing
+	writing turn // from reading what a change needs until its commit
+	loaded  bool // head is what the database says; guarded by writing
 	onHead  []func(uint64)
 	cache   cache // guarded by writing
 }
@@ -45,7 +44,7 @@ type Mirror struct {
 func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Logger) *Mirror {
 	m := &Mirror{
 		pool: pool, q: db.New(pool), instance: instance, generation: int64(generation),
-		log: log, now: time.Now, cache: newCache(),
+		log: log, now: time.Now, cache: newCache(), writing: make(turn, 1),
 	}
 	m.account.Store(&inbound.Account{})
 	return m
@@ -56,8 +55,10 @@ func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Log
 // returns ErrFenced when a higher generation has the feed, and may be called
 // again after any other error.
 func (m *Mirror) Load(ctx context.Context) error {
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	if err := m.writing.take(ctx); err != nil {
+		return err
+	}
+	defer m.writing.give()
 	if err := m.claim(ctx); err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func (m *Mirror) Head() uint64 { return m.head.Load() }
 // OnHead registers a function that is called after each commit that raised the
 // head, in order. It must not block and must not write to the mirror.
 func (m *Mirror) OnHead(f func(head uint64)) {
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	_ = m.writing.take(context.Background())
+	defer m.writing.give()
 	m.onHead = append(m.onHead, f)
 }
 
@@ -139,8 +140,10 @@ func (m *Mirror) SetAccount(ctx context.Context, acct inbound.Account) error {
 	if *m.account.Load() == acct {
 		return nil
 	}
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	if err := m.writing.take(ctx); err != nil {
+		return err
+	}
+	defer m.writing.give()
 	err := m.write(ctx, func(ctx context.Context, _ bool) (*plan, error) {
 		p := newPlan()
 		m.putAccount(ctx, p, acct)
@@ -163,3 +166,18 @@ func (m *Mirror) putAccount(ctx context.Context, p *plan, acct inbound.Account) 
 
 // me returns our own serialised id.
 func (m *Mirror) me() string { return m.account.Load().ID() }
+
+// turn is a lock whose waiting ends with a context: behind a write that hangs
+// in the database others must be able to give up.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the write before: %w", ctx.Err())
+	}
+}
+
+func (t turn) give() { <-t }

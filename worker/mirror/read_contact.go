@@ -63,7 +63,7 @@ func (m *Mirror) contact(row db.OneContactRow) shape.Contact {
 	c := shape.Contact{
 		ID: wid, Name: row.Name, ShortName: row.ShortName, Pushname: row.PushName, VerifiedName: row.BusinessName,
 		IsBusiness: row.BusinessName != "", IsMe: row.ID == m.me(), IsUser: shape.IsUser(row.ID),
-		IsGroup: shape.IsGroup(row.ID), IsWAContact: true, Type: "in",
+		IsGroup: shape.IsGroup(row.ID), IsWAContact: true, IsBlocked: row.Blocked, Type: "in",
 	}
 	if c.IsUser && !shape.IsLID(row.ID) {
 		c.Number = &wid.User
@@ -75,4 +75,15 @@ func (m *Mirror) contact(row db.OneContactRow) shape.Contact {
 	}
 	c.IsMyContact = c.IsUser && row.Name != ""
 	return c
+}
+
+// SetBlocked keeps whom the account has blocked: the whole list, by id.
+func (m *Mirror) SetBlocked(ctx context.Context, ids []string) error {
+	if ids == nil {
+		ids = []string{}
+	}
+	if err := m.q.SetBlocked(ctx, db.SetBlockedParams{InstanceID: m.instance, Ids: ids}); err != nil {
+		return fmt.Errorf("keep blocked contacts: %w", err)
+	}
+	return nil
 }

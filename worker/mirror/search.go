@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
@@ -11,24 +12,63 @@ import (
 
 var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-// Search returns messages whose text contains text, upper and lower case alike,
-// the newest first; of one chat, when chat is not empty.
-func (m *Mirror) Search(ctx context.Context, text, chat string, offset, limit int) ([]shape.Message, error) {
+// separators of words, as message_words in the database has them.
+const separators = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+// unspaced are scripts that write words without anything between them, so that
+// an index of words does not find a word of theirs.
+var unspaced = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan}
+
+// words makes a text search of a query: every word must begin a word of the
+// message. Empty when the query has no words, or they cannot be told apart.
+func words(query string) string {
+	var all []string
+	for _, word := range strings.FieldsFunc(query, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(separators, r)
+	}) {
+		if strings.ContainsFunc(word, func(r rune) bool { return unicode.In(r, unspaced...) }) {
+			return ""
+		}
+		if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			all = append(all, "'"+word+"':*")
+		}
+	}
+	return strings.Join(all, " & ")
+}
+
+// Search returns messages with words that begin with those of the query, in any
+// order, upper and lower case alike, the newest first; of one chat, when chat is
+// not empty. A query without words, such as an emoji, or in a script without
+// spaces, is looked for as it stands.
+func (m *Mirror) Search(ctx context.Context, query, chat string, offset, limit int) ([]shape.Message, error) {
 	if chat != "" {
 		var err error
 		if chat, err = m.canonical(ctx, chat); err != nil {
 			return nil, err
 		}
 	}
+	query = strings.ReplaceAll(query, "\x00", "")
+	var found []shape.Message
+	if words := words(query); words != "" {
+		rows, err := m.q.FindMessages(ctx, db.FindMessagesParams{
+			InstanceID: m.instance, Chat: chat, InstanceWord: "' " + m.instance + "'", Words: words, Off: int32(offset), Lim: int32(limit),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("find messages: %w", err)
+		}
+		for _, r := range rows {
+			found = append(found, m.render(r.Message))
+		}
+		return found, nil
+	}
 	rows, err := m.q.SearchMessages(ctx, db.SearchMessagesParams{
-		InstanceID: m.instance, Chat: chat, Pattern: "%" + likeEscapes.Replace(strings.ReplaceAll(text, "\x00", "")) + "%", Off: int32(offset), Lim: int32(limit),
+		InstanceID: m.instance, Chat: chat, Pattern: "%" + likeEscapes.Replace(query) + "%", Off: int32(offset), Lim: int32(limit),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("search messages: %w", err)
 	}
-	found := make([]shape.Message, len(rows))
-	for i, r := range rows {
-		found[i] = m.render(r.Message)
+	for _, r := range rows {
+		found = append(found, m.render(r.Message))
 	}
 	return found, nil
 }

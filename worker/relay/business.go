@@ -19,7 +19,7 @@ import (
 var businessRows = []row{
 	{name: "Message.getOrder", class: "Message", result: "Order|undefined", need: needOnline, params: messageOnly, example: messageExample,
 		doc: "Returns the order that this message brings; null for a message without one.", do: ofMessage(getOrder)},
-	{name: "Message.getPayment", class: "Message", result: "Payment|undefined", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getPayment", class: "Message", result: "Payment|undefined", need: needData, params: messageOnly, example: messageExample,
 		doc: "Returns what this message says of a payment; null for a message without one. Linked devices are not told amount and status of payments that were made.", do: ofMessage(getPayment)},
 	{name: "Product.getData", class: "Product", result: "ProductMetadata|undefined", need: needOnline, params: []param{{name: "productId", kind: kindProduct, doc: "or a Product, of an order or a message"}},
 		example: `["5512345678901234"]`, doc: "Returns what the account's own catalogue says of a product; null when it is not in there.", do: productData},

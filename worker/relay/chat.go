@@ -39,7 +39,7 @@ var chatRows = []row{
 		do:      sendSeen,
 	},
 	{
-		name: "Chat.fetchMessages", class: "Chat", result: "Message[]", need: needPaired,
+		name: "Chat.fetchMessages", class: "Chat", result: "Message[]", need: needData,
 		params: []param{
 			{name: "chatId", kind: kindChatID},
 			{name: "searchOptions", kind: kindFetchOptions, optional: true, doc: fmt.Sprintf("limit (%d; null or \"Infinity\" for up to %d), fromMe", defaultFetch, maxFetch)},
@@ -130,7 +130,7 @@ func (c *call) markSeen(ctx context.Context, jid types.JID) (bool, error) {
 
 // unmark takes back "mark as unread", which lives in the account's settings.
 func (c *call) unmark(ctx context.Context, jid types.JID, chat shape.Chat) error {
-	err := c.cli.SendAppState(ctx, appstate.BuildMarkChatAsRead(jid, true, time.Unix(chat.Timestamp, 0), nil))
+	err := c.patch(ctx, appstate.BuildMarkChatAsRead(jid, true, time.Unix(chat.Timestamp, 0), nil))
 	if err != nil {
 		return fault.Wrap(fault.Refused, op, err, "the chat's mark as unread could not be taken back: %s", clipText(err.Error()))
 	}

@@ -68,28 +68,28 @@ var clientRows = []row{
 		do:  func(context.Context, *call) (any, error) { return store.GetWAVersion().String(), nil },
 	},
 	{
-		name: "getChats", class: "Client", result: "Chat[]", need: needPaired, getter: true,
+		name: "getChats", class: "Client", result: "Chat[]", need: needData, getter: true,
 		doc: "Lists all chats, pinned ones first, then the newest.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return list(c.Mirror.Chats(ctx))
 		},
 	},
 	{
-		name: "getChatById", class: "Client", result: "Chat|GroupChat", need: needPaired,
+		name: "getChatById", class: "Client", result: "Chat|GroupChat", need: needData,
 		params:  []param{{name: "chatId", kind: kindChatID}},
 		doc:     "Returns one chat; for a person without one an empty chat, when the number is on WhatsApp.",
 		example: `["4915123456789@c.us"]`,
 		do:      getChatByID,
 	},
 	{
-		name: "getContacts", class: "Client", result: "Contact[]", need: needPaired, getter: true,
+		name: "getContacts", class: "Client", result: "Contact[]", need: needData, getter: true,
 		doc: "Lists all people and groups the account knows, itself included.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return list(c.Mirror.Contacts(ctx))
 		},
 	},
 	{
-		name: "getContactById", class: "Client", result: "Contact", need: needPaired,
+		name: "getContactById", class: "Client", result: "Contact", need: needData,
 		params:  []param{{name: "contactId", kind: kindChatID}},
 		doc:     "Returns one contact; a valid id that is not known gives a contact without names.",
 		example: `["4915123456789@c.us"]`,
@@ -98,7 +98,7 @@ var clientRows = []row{
 		},
 	},
 	{
-		name: "getMessageById", class: "Client", result: "Message|null", need: needPaired,
+		name: "getMessageById", class: "Client", result: "Message|null", need: needData,
 		params:  []param{{name: "messageId", kind: kindMsgID}},
 		doc:     "Returns one message, or null when it is not known.",
 		example: `["true_4915123456789@c.us_3EB0C431C26A1916E07E"]`,

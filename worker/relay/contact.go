@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ var contactRows = []row{
 		doc: "Returns the address of this contact's picture, which ends after some time; null when there is none or it is hidden.", do: pictureURL},
 	{name: "Contact.getAbout", class: "Contact", result: "string|null", need: needOnline, params: personOnly, example: chatExample,
 		doc: "Returns this contact's about text; null when it is empty or hidden.", do: about},
-	{name: "Contact.getChat", class: "Contact", result: "Chat", need: needPaired, params: contactOnly, example: chatExample,
+	{name: "Contact.getChat", class: "Contact", result: "Chat", need: needData, params: contactOnly, example: chatExample,
 		doc: "Returns the chat with this contact.", do: getChatByID},
 	{name: "Contact.block", class: "Contact", result: "boolean", need: needOnline, params: personOnly, example: chatExample,
 		doc: "Blocks this contact; true.", do: block(events.BlocklistChangeActionBlock)},
@@ -127,8 +128,15 @@ func block(action events.BlocklistChangeAction) func(context.Context, *call) (an
 		if err != nil {
 			return nil, err
 		}
-		_, err = c.cli.UpdateBlocklist(ctx, jid, action)
-		return true, err
+		listed, err := c.cli.UpdateBlocklist(ctx, jid, action)
+		if err != nil {
+			return nil, err
+		}
+		// Done is done, whether we could note it or not; the next connection reads the list again.
+		if _, err = c.keepBlocklist(ctx, c.cli, listed); err != nil {
+			c.Log.Warn().Err(err).Msg("list of blocked contacts not kept")
+		}
+		return true, nil
 	}
 }
 
@@ -137,23 +145,45 @@ func blocked(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	people := []shape.Contact{}
+	ids, err := c.keepBlocklist(ctx, c.cli, listed)
+	if err != nil {
+		return nil, err
+	}
+	people := make([]shape.Contact, len(ids))
+	for i, id := range ids {
+		if people[i], err = c.Mirror.Contact(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return people, nil
+}
+
+// RefreshBlocklist reads from WhatsApp whom the account has blocked, for isBlocked of contacts.
+func (t *Table) RefreshBlocklist(ctx context.Context, cli *whatsmeow.Client) error {
+	listed, err := cli.GetBlocklist(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for blocked contacts: %w", err)
+	}
+	_, err = t.keepBlocklist(ctx, cli, listed)
+	return err
+}
+
+// keepBlocklist puts the list into the mirror and returns its ids, by number where that is known.
+func (t *Table) keepBlocklist(ctx context.Context, cli *whatsmeow.Client, listed *types.Blocklist) ([]string, error) {
+	ids := make([]string, 0, len(listed.JIDs))
 	for _, jid := range listed.JIDs {
 		if jid.Server == types.HiddenUserServer {
-			if number, err := c.cli.Store.LIDs.GetPNForLID(ctx, jid); err != nil {
+			if number, err := cli.Store.LIDs.GetPNForLID(ctx, jid); err != nil {
 				return nil, fmt.Errorf("find number of hidden id: %w", err)
 			} else if !number.IsEmpty() {
 				jid = number
 			}
 		}
-		contact, err := c.Mirror.Contact(ctx, shape.ID(jid.ToNonAD()))
-		if err != nil {
-			return nil, err
+		if id := shape.ID(jid.ToNonAD()); !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
-		contact.IsBlocked = true
-		people = append(people, contact)
 	}
-	return people, nil
+	return ids, t.Mirror.SetBlocked(ctx, ids)
 }
 
 // parsed reads the number behind an id.

@@ -47,11 +47,27 @@ func TestBlocking(t *testing.T) {
 	if people := ask[[]shape.Contact](r, "getBlockedContacts"); len(people) != 1 || people[0].ID.Serialized != id || !people[0].IsBlocked {
 		t.Errorf("blocked: %+v", people)
 	}
+	if c := ask[shape.Contact](r, "getContactById", id); !c.IsBlocked || c.Pushname != "Bob" {
+		t.Errorf("one of the blocked: %+v", c)
+	}
 	if !ask[bool](r, "Contact.unblock", id) || len(r.me.Blocked()) != 0 {
 		t.Errorf("still blocked: %v", r.me.Blocked())
 	}
 	if people := ask[[]shape.Contact](r, "getBlockedContacts"); len(people) != 0 {
 		t.Errorf("blocked: %+v", people)
+	}
+	if c := ask[shape.Contact](r, "getContactById", id); c.IsBlocked {
+		t.Errorf("one who is free again: %+v", c)
+	}
+	// Blocked on another device, and somebody who was never heard of.
+	if err := r.Mirror.SetBlocked(r.ctx, []string{"15550000077@c.us"}); err != nil {
+		t.Fatal(err)
+	}
+	if c := ask[shape.Contact](r, "getContactById", "15550000077@c.us"); !c.IsBlocked {
+		t.Errorf("a stranger: %+v", c)
+	}
+	if err := r.RefreshBlocklist(r.ctx, r.Client()); err != nil || ask[shape.Contact](r, "getContactById", "15550000077@c.us").IsBlocked {
+		t.Errorf("read anew: %v", err)
 	}
 	if _, err := r.try("", "Contact.block", "120363000000000000@g.us"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("blocking a group: %v", err)

@@ -85,6 +85,7 @@ type sendOptions struct {
 	Mentions          json.RawMessage `json:"mentions"`
 	GroupMentions     []groupMention  `json:"groupMentions"`
 	SendSeen          *bool           `json:"sendSeen"`
+	LinkPreview       *bool           `json:"linkPreview"`
 	ParseVCards       *bool           `json:"parseVCards"`
 	IgnoreQuoteErrors *bool           `json:"ignoreQuoteErrors"`
 	Media             json.RawMessage `json:"media"`

@@ -22,8 +22,12 @@ type content interface {
 
 type text string
 
-func (t text) message(_ context.Context, _ *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
-	return compose(string(t), options, info), nil
+func (t text) message(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	msg := compose(string(t), options, info)
+	if !unset(options.LinkPreview) {
+		msg = c.preview(ctx, string(t), msg)
+	}
+	return msg, nil
 }
 
 // location is whatsapp-web.js' Location.

@@ -185,7 +185,7 @@ func editEvent(ctx context.Context, c *call, r mirror.Record) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.cli.SendMessage(ctx, r.Chat, &waE2E.Message{SecretEncryptedMessage: &waE2E.SecretEncryptedMessage{
+	response, err := c.transmit(ctx, r.Chat, &waE2E.Message{SecretEncryptedMessage: &waE2E.SecretEncryptedMessage{
 		TargetMessageKey: key, EncPayload: payload, EncIV: iv, SecretEncType: waE2E.SecretEncryptedMessage_EVENT_EDIT.Enum(),
 	}}, whatsmeow.SendRequestExtra{ID: c.messageID})
 	if err != nil {

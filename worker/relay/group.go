@@ -41,13 +41,13 @@ func readGroupID(raw json.RawMessage, path string) (any, error) {
 // groupChatRows are the methods of whatsapp-web.js' GroupChat; the group's id
 // comes first.
 var groupChatRows = []row{
-	{name: "GroupChat.owner", class: "GroupChat", result: "ContactId|undefined", need: needPaired, params: groupOnly, example: groupExample,
+	{name: "GroupChat.owner", class: "GroupChat", result: "ContactId|undefined", need: needData, params: groupOnly, example: groupExample,
 		doc: "Returns who made this group; null when that is not known.",
 		do:  ofGroup(func(m *shape.GroupMetadata) any { return orNull(m.Owner) })},
-	{name: "GroupChat.createdAt", class: "GroupChat", result: "Date", need: needPaired, params: groupOnly, example: groupExample,
+	{name: "GroupChat.createdAt", class: "GroupChat", result: "Date", need: needData, params: groupOnly, example: groupExample,
 		doc: "Returns when this group was made, as an ISO text.",
 		do:  ofGroup(func(m *shape.GroupMetadata) any { return isoTime(m.Creation) })},
-	{name: "GroupChat.description", class: "GroupChat", result: "string|undefined", need: needPaired, params: groupOnly, example: groupExample,
+	{name: "GroupChat.description", class: "GroupChat", result: "string|undefined", need: needData, params: groupOnly, example: groupExample,
 		doc: "Returns this group's description; null when it has none.",
 		do: ofGroup(func(m *shape.GroupMetadata) any {
 			if m.Desc == "" {
@@ -55,7 +55,7 @@ var groupChatRows = []row{
 			}
 			return m.Desc
 		})},
-	{name: "GroupChat.participants", class: "GroupChat", result: "GroupParticipant[]", need: needPaired, params: groupOnly, example: groupExample,
+	{name: "GroupChat.participants", class: "GroupChat", result: "GroupParticipant[]", need: needData, params: groupOnly, example: groupExample,
 		doc: "Lists who is in this group.",
 		do:  ofGroup(func(m *shape.GroupMetadata) any { return m.Participants })},
 	{name: "GroupChat.removeParticipants", class: "GroupChat", result: "StatusResult", need: needOnline, params: participantParams, example: participantExample,

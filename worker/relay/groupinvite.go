@@ -70,9 +70,9 @@ var groupInviteRows = []row{
 		doc: "Turns those away who wait, all or the named ones.", do: decide(whatsmeow.ParticipantChangeReject, "Rejected")},
 	{name: "GroupChat.rejectGroupMembershipRequests", class: "GroupChat", result: "MembershipRequestActionResult[]", need: needOnline, params: decideParams, example: groupExample,
 		doc: "Turns those away who wait for this group, all or the named ones.", do: decide(whatsmeow.ParticipantChangeReject, "Rejected")},
-	{name: "getCommonGroups", class: "Client", result: "ContactId[]", need: needPaired, params: personOnly, example: chatExample,
+	{name: "getCommonGroups", class: "Client", result: "ContactId[]", need: needData, params: personOnly, example: chatExample,
 		doc: "Lists the groups that somebody and the account are in.", do: commonGroups},
-	{name: "Contact.getCommonGroups", class: "Contact", result: "ContactId[]", need: needPaired, params: personOnly, example: chatExample,
+	{name: "Contact.getCommonGroups", class: "Contact", result: "ContactId[]", need: needData, params: personOnly, example: chatExample,
 		doc: "Lists the groups that this contact and the account are in.", do: commonGroups},
 }
 

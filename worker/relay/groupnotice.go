@@ -14,13 +14,13 @@ import (
 // notification itself comes first, as the event brought it: notifications are
 // events and not kept under an id.
 var groupNoticeRows = []row{
-	{name: "GroupNotification.getChat", class: "GroupNotification", result: "GroupChat", need: needPaired, params: noticeOnly, example: noticeExample,
+	{name: "GroupNotification.getChat", class: "GroupNotification", result: "GroupChat", need: needData, params: noticeOnly, example: noticeExample,
 		doc: "Returns the group that this notification is about.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			c.args[0] = arg[notice](c, 0).chat
 			return getChatByID(ctx, c)
 		}},
-	{name: "GroupNotification.getContact", class: "GroupNotification", result: "Contact", need: needPaired, params: noticeOnly, example: noticeExample,
+	{name: "GroupNotification.getContact", class: "GroupNotification", result: "Contact", need: needData, params: noticeOnly, example: noticeExample,
 		doc: "Returns who did what this notification tells; null when that is not known.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			author := arg[notice](c, 0).author
@@ -29,7 +29,7 @@ var groupNoticeRows = []row{
 			}
 			return c.Mirror.Contact(ctx, shape.ID(author))
 		}},
-	{name: "GroupNotification.getRecipients", class: "GroupNotification", result: "Contact[]", need: needPaired, params: noticeOnly, example: noticeExample,
+	{name: "GroupNotification.getRecipients", class: "GroupNotification", result: "Contact[]", need: needData, params: noticeOnly, example: noticeExample,
 		doc: "Lists those to whom it happened.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			people := []shape.Contact{}

@@ -99,31 +99,31 @@ var (
 
 // labelRows are about labels and customer notes, which the apps for businesses show.
 var labelRows = []row{
-	{name: "getLabels", class: "Client", result: "Label[]", need: needPaired, getter: true, doc: "Lists the account's labels.",
+	{name: "getLabels", class: "Client", result: "Label[]", need: needData, getter: true, doc: "Lists the account's labels.",
 		do: func(ctx context.Context, c *call) (any, error) { return list(c.Mirror.Labels(ctx, "")) }},
-	{name: "getLabelById", class: "Client", result: "Label", need: needPaired, params: labelOnly, example: `["3"]`, doc: "Returns one label.",
+	{name: "getLabelById", class: "Client", result: "Label", need: needData, params: labelOnly, example: `["3"]`, doc: "Returns one label.",
 		do: func(ctx context.Context, c *call) (any, error) { return c.label(ctx, arg[string](c, 0)) }},
-	{name: "getChatLabels", class: "Client", result: "Label[]", need: needPaired, params: chatOnly, example: chatExample, doc: "Lists the labels of a chat.", do: labelsOfChat},
-	{name: "getChatsByLabelId", class: "Client", result: "Chat[]", need: needPaired, params: labelOnly, example: `["3"]`, doc: "Lists the chats with a label.", do: chatsOfLabel},
+	{name: "getChatLabels", class: "Client", result: "Label[]", need: needData, params: chatOnly, example: chatExample, doc: "Lists the labels of a chat.", do: labelsOfChat},
+	{name: "getChatsByLabelId", class: "Client", result: "Chat[]", need: needData, params: labelOnly, example: `["3"]`, doc: "Lists the chats with a label.", do: chatsOfLabel},
 	{name: "addOrRemoveLabels", class: "Client", result: "void", need: needOnline, params: labelsParams, example: `[["3"],["4915123456789@c.us"]]`,
 		doc: "Gives chats exactly these labels.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return nil, c.setLabels(ctx, argList[string](c, 0), argList[types.JID](c, 1))
 		}},
-	{name: "Chat.getLabels", class: "Chat", result: "Label[]", need: needPaired, params: chatOnly, example: chatExample, doc: "Lists the labels of this chat.", do: labelsOfChat},
+	{name: "Chat.getLabels", class: "Chat", result: "Label[]", need: needData, params: chatOnly, example: chatExample, doc: "Lists the labels of this chat.", do: labelsOfChat},
 	{name: "Chat.changeLabels", class: "Chat", result: "void", need: needOnline, params: changeParams, example: `["4915123456789@c.us",["3"]]`,
 		doc: "Gives this chat exactly these labels.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return nil, c.setLabels(ctx, argList[string](c, 1), []types.JID{arg[types.JID](c, 0)})
 		}},
-	{name: "Label.getChats", class: "Label", result: "Chat[]", need: needPaired, params: labelOnly, example: `["3"]`, doc: "Lists the chats with this label.", do: chatsOfLabel},
+	{name: "Label.getChats", class: "Label", result: "Chat[]", need: needData, params: labelOnly, example: `["3"]`, doc: "Lists the chats with this label.", do: chatsOfLabel},
 	{name: "addOrEditCustomerNote", class: "Client", result: "void", need: needOnline, params: noteParams, example: `["4915123456789@c.us","Pays late"]`,
 		doc: "Notes something about a customer, in place of what was noted before.", do: putNote},
-	{name: "getCustomerNote", class: "Client", result: "CustomerNote|null", need: needPaired, params: userOnly, example: chatExample,
+	{name: "getCustomerNote", class: "Client", result: "CustomerNote|null", need: needData, params: userOnly, example: chatExample,
 		doc: "Returns what is noted about a customer.", do: getNote},
 	{name: "Chat.addOrEditCustomerNote", class: "Chat", result: "void", need: needOnline, params: noteParams, example: `["4915123456789@c.us","Pays late"]`,
 		doc: "Notes something about the customer of this chat, in place of what was noted before.", do: putNote},
-	{name: "Chat.getCustomerNote", class: "Chat", result: "CustomerNote|null", need: needPaired, params: userOnly, example: chatExample,
+	{name: "Chat.getCustomerNote", class: "Chat", result: "CustomerNote|null", need: needData, params: userOnly, example: chatExample,
 		doc: "Returns what is noted about the customer of this chat.", do: getNote},
 }
 

@@ -245,6 +245,24 @@ func TestAMessageNobodyCanReadIsNoSuccess(t *testing.T) {
 	ask[shape.Message](r, "sendMessage", "15550000002@c.us", "now it works")
 }
 
+// TestAGroupMessageWithoutItsKeyArrives: when nobody could be given the key of
+// a group's message, each member asks for it, and gets it.
+func TestAGroupMessageWithoutItsKeyArrives(t *testing.T) {
+	r := newRig(t)
+	bob, carol := r.contact("15550000002", "Bob"), r.contact("15550000003", "Carol")
+	group, err := r.sim.CreateGroup("Friends", r.me, bob, carol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sim.Faults.IQError("encrypt", 503, 1000)
+	sent := ask[shape.Message](r, "sendMessage", group.String(), "to all")
+	for _, member := range []*wasim.Account{bob, carol} {
+		if got := r.received(member, "to all"); got.ID != sent.ID.ID || got.Attempt < 1 {
+			t.Errorf("%s received %s at attempt %d, sent was %s", member.Number(), got.ID, got.Attempt, sent.ID.ID)
+		}
+	}
+}
+
 func TestWhatsAppSaysNo(t *testing.T) {
 	r := newRig(t)
 	r.contact("15550000002", "Bob")

@@ -17,6 +17,7 @@ type messageMedia struct {
 	Filename *string         `json:"filename"`
 	Filesize json.RawMessage `json:"filesize"` // ignored: the data says it
 	URL      string          `json:"url"`      // instead of data: where it is fetched from; ours
+	Upload   string          `json:"upload"`   // instead of data: the name of an uploaded file; ours
 
 	raw []byte
 	at  string // where it stands in the parameters
@@ -30,13 +31,13 @@ func (m *messageMedia) read(raw json.RawMessage, path string) error {
 		return err
 	}
 	m.at = path
-	if m.URL != "" && m.Data == "" {
+	if (m.URL != "" || m.Upload != "") && m.Data == "" {
 		if m.Mimetype != "" {
 			if _, _, err := mime.ParseMediaType(m.Mimetype); err != nil {
 				return bad(path+".mimetype", "expected a media type like image/jpeg")
 			}
 		}
-		return nil // fetched when it is needed
+		return nil // read when it is needed
 	}
 	data := m.Data
 	if header, rest, ok := strings.Cut(data, ","); ok && strings.HasPrefix(header, "data:") && strings.HasSuffix(header, ";base64") {

@@ -7,11 +7,13 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os/exec"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
@@ -19,6 +21,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/spool"
 )
 
 func picture(t *testing.T, w, h int) []byte {
@@ -133,6 +136,15 @@ func TestDownloadMedia(t *testing.T) {
 		if got.Mimetype != "image/png" || got.Data != b64(photo) || got.Filesize != len(photo) {
 			t.Errorf("%s: %s, %d bytes", when, got.Mimetype, got.Filesize)
 		}
+		file, err := r.Download(r.ctx, serialized)
+		if err != nil {
+			t.Fatalf("%s, streamed: %v", when, err)
+		}
+		defer file.File.Close()
+		if data, err := io.ReadAll(file.File); !bytes.Equal(data, photo) || err != nil || file.Mimetype != "image/png" || file.Size != int64(len(photo)) {
+			t.Errorf("%s, streamed: %d of %d bytes, %s, %v", when, len(data), file.Size, file.Mimetype, err)
+		}
+		r.Spool.Sweep(time.Now().Add(spool.Keep)) // so that the next one asks WhatsApp again
 	}
 	same("at once")
 
@@ -146,6 +158,13 @@ func TestDownloadMedia(t *testing.T) {
 	if got := r.raw("Message.downloadMedia", "false_15550000002@c.us_"+text); got != "null" {
 		t.Errorf("media of a text: %s", got)
 	}
+	for id, kind := range map[string]fault.Kind{
+		"false_15550000002@c.us_" + text: fault.NotFound, "false_15550000002@c.us_3EB0AAAAAAAAAAAAAA": fault.NotFound, "nonsense": fault.Invalid,
+	} {
+		if _, err := r.Download(r.ctx, id); !fault.Is(err, kind) {
+			t.Errorf("stream of %s: %v", id, err)
+		}
+	}
 	name, err := bob.Phone().SendDocument(r.ctx, r.me.PN(), "text/plain", "notes.txt", []byte("notes"))
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +172,31 @@ func TestDownloadMedia(t *testing.T) {
 	await(r, "document", func(m *events.Message) bool { return m.Info.ID == name })
 	if got := ask[mediaAnswer](r, "Message.downloadMedia", "false_15550000002@c.us_"+name); got.Filename == nil || *got.Filename != "notes.txt" || got.Data != b64([]byte("notes")) {
 		t.Errorf("document %+v", got)
+	}
+}
+
+func TestSendUploaded(t *testing.T) {
+	r := newRig(t)
+	bob := r.contact("15550000002", "Bob")
+	photo := picture(t, 40, 40)
+	name, _, err := r.Spool.Put(bytes.NewReader(photo), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := ask[shape.Message](r, "sendMessage", "15550000002@c.us", map[string]any{"$type": "MessageMedia", "mimetype": "image/png", "upload": name}, map[string]any{"caption": "uploaded"})
+	if sent.Type != "image" || sent.Body != "uploaded" {
+		t.Errorf("answer %+v", sent)
+	}
+	r.eventually("the picture at Bob's", func() bool {
+		for _, m := range bob.Phone().Received() {
+			if file := m.Message.GetImageMessage(); file.GetCaption() == "uploaded" && file.GetFileLength() == uint64(len(photo)) {
+				return true
+			}
+		}
+		return false
+	})
+	if _, err := r.try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "image/png", "upload": "../../etc/passwd"}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("no such upload: %v", err)
 	}
 }
 

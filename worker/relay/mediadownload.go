@@ -90,8 +90,11 @@ func downloadMedia(ctx context.Context, c *call, r mirror.Record) (any, error) {
 	}
 	data, err := c.cli.Download(ctx, file)
 	if gone(err) {
-		data, err = c.downloadAgain(ctx, r, file)
-		if data == nil && err == nil {
+		var path string
+		if path, err = c.pathAgain(ctx, r, file); path == "" || err != nil {
+			return nil, err
+		}
+		if data, err = c.cli.DownloadMediaWithPath(ctx, path, file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(), whatsmeow.GetMediaType(file), "", false); gone(err) {
 			return nil, nil
 		}
 	}
@@ -99,14 +102,22 @@ func downloadMedia(ctx context.Context, c *call, r mirror.Record) (any, error) {
 		return nil, err
 	}
 	answer := mediaAnswer{Data: base64.StdEncoding.EncodeToString(data), Filesize: len(data)}
-	if typed, ok := file.(interface{ GetMimetype() string }); ok {
-		answer.Mimetype = shape.Clean(typed.GetMimetype())
-	}
-	if named, ok := file.(interface{ GetFileName() string }); ok && named.GetFileName() != "" {
-		name := shape.Clean(named.GetFileName())
+	var name string
+	if answer.Mimetype, name = described(file); name != "" {
 		answer.Filename = &name
 	}
 	return answer, nil
+}
+
+// described returns the media type and the name that the sender gave the file.
+func described(file whatsmeow.DownloadableMessage) (mimetype, name string) {
+	if typed, ok := file.(interface{ GetMimetype() string }); ok {
+		mimetype = shape.Clean(typed.GetMimetype())
+	}
+	if named, ok := file.(interface{ GetFileName() string }); ok {
+		name = shape.Clean(named.GetFileName())
+	}
+	return mimetype, name
 }
 
 // attachment returns what can be downloaded of a message; false when it has
@@ -136,9 +147,10 @@ func gone(err error) bool {
 // retryTime is how long the phone gets to upload a file again.
 const retryTime = 30 * time.Second
 
-// downloadAgain asks the phone to upload a file that WhatsApp no longer has.
-// Nothing and no error when the phone does not have it either, or does not answer.
-func (c *call) downloadAgain(ctx context.Context, r mirror.Record, file whatsmeow.DownloadableMessage) ([]byte, error) {
+// pathAgain asks the phone to upload a file that WhatsApp no longer has, and
+// returns where it is then. Nothing and no error when the phone does not have it
+// either, or does not answer.
+func (c *call) pathAgain(ctx context.Context, r mirror.Record, file whatsmeow.DownloadableMessage) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, retryTime)
 	defer cancel()
 	answers := make(chan *events.MediaRetry, 1)
@@ -153,24 +165,20 @@ func (c *call) downloadAgain(ctx context.Context, r mirror.Record, file whatsmeo
 	defer c.cli.RemoveEventHandler(handler)
 	info := &types.MessageInfo{ID: r.ID, MessageSource: types.MessageSource{Chat: r.Chat, Sender: r.Sender, IsFromMe: r.FromMe, IsGroup: r.Chat.Server == types.GroupServer}}
 	if err := c.cli.SendMediaRetryReceipt(ctx, info, file.GetMediaKey()); err != nil {
-		return nil, err
+		return "", err
 	}
 	var answer *events.MediaRetry
 	select {
 	case answer = <-answers:
 	case <-ctx.Done():
-		return nil, nil // the phone may be off; as whatsapp-web.js has it, there is no file now
+		return "", nil // the phone may be off; as whatsapp-web.js has it, there is no file now
 	}
 	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, file.GetMediaKey())
 	if errors.Is(err, whatsmeow.ErrMediaNotAvailableOnPhone) || err == nil && retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS {
-		return nil, nil
+		return "", nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the phone's answer: %w", err)
+		return "", fmt.Errorf("read the phone's answer: %w", err)
 	}
-	data, err := c.cli.DownloadMediaWithPath(ctx, retry.GetDirectPath(), file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(), whatsmeow.GetMediaType(file), "", false)
-	if gone(err) {
-		return nil, nil
-	}
-	return data, err
+	return retry.GetDirectPath(), nil
 }

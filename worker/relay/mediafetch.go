@@ -52,9 +52,14 @@ func plainURL(u *url.URL) error {
 	return nil
 }
 
-// load gets the file of a media that names a URL.
+// load gets the file of a media that names a URL or an upload.
 func (m *messageMedia) load(ctx context.Context, c *call) error {
-	if m.raw != nil || m.URL == "" {
+	switch {
+	case m.raw != nil:
+		return nil
+	case m.Upload != "":
+		return m.uploaded(c.Spool)
+	case m.URL == "":
 		return nil
 	}
 	return m.fetch(ctx, c.MediaNetworks, m.at+"."+fieldMediaURL)

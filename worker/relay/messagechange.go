@@ -96,6 +96,8 @@ func edit(ctx context.Context, c *call, r mirror.Record) (any, error) {
 		if content = recaption(r.Raw, text, info); content == nil {
 			return nil, nil
 		}
+	} else if !unset(options.LinkPreview) {
+		content = c.preview(ctx, text, content)
 	}
 	return c.send(ctx, r.Chat, c.cli.BuildEdit(r.Chat, r.ID, content))
 }

@@ -19,7 +19,7 @@ const messageExample = `["false_4915123456789@c.us_3EB0C431C26A1916E07E"]`
 
 // messageLookupRows tell what is known of a message and of what it refers to.
 var messageLookupRows = []row{
-	{name: "Message.reload", class: "Message", result: "Message|null", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.reload", class: "Message", result: "Message|null", need: needData, params: messageOnly, example: messageExample,
 		doc: "Returns this message as it is now, or null when it is not known any more.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			record, err := c.Mirror.Message(ctx, arg[shape.MessageID](c, 0).Serialized)
@@ -28,25 +28,25 @@ var messageLookupRows = []row{
 			}
 			return record.Shape, err
 		}},
-	{name: "Message.rawData", class: "Message", result: "object", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.rawData", class: "Message", result: "object", need: needData, params: messageOnly, example: messageExample,
 		doc: "Returns the raw data of this message.", do: ofMessage(func(_ context.Context, _ *call, r mirror.Record) (any, error) { return r.Shape.Data, nil })},
-	{name: "Message.getChat", class: "Message", result: "Chat|GroupChat", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getChat", class: "Message", result: "Chat|GroupChat", need: needData, params: messageOnly, example: messageExample,
 		doc: "Returns the chat of this message.", do: ofMessage(func(ctx context.Context, c *call, r mirror.Record) (any, error) {
 			return c.Mirror.Chat(ctx, shape.ID(r.Chat))
 		})},
-	{name: "Message.getContact", class: "Message", result: "Contact", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getContact", class: "Message", result: "Contact", need: needData, params: messageOnly, example: messageExample,
 		doc: "Returns who wrote this message.", do: ofMessage(func(ctx context.Context, c *call, r mirror.Record) (any, error) {
 			return c.Mirror.Contact(ctx, shape.ID(r.Sender))
 		})},
-	{name: "Message.getMentions", class: "Message", result: "Contact[]", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getMentions", class: "Message", result: "Contact[]", need: needData, params: messageOnly, example: messageExample,
 		doc: "Lists the people whom this message mentions.", do: ofMessage(mentions)},
-	{name: "Message.getGroupMentions", class: "Message", result: "GroupChat[]", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getGroupMentions", class: "Message", result: "GroupChat[]", need: needData, params: messageOnly, example: messageExample,
 		doc: "Lists the groups that this message mentions and that are known.", do: ofMessage(groupMentions)},
-	{name: "Message.getQuotedMessage", class: "Message", result: "Message|null", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getQuotedMessage", class: "Message", result: "Message|null", need: needData, params: messageOnly, example: messageExample,
 		doc: "Returns the message that this one quotes; null when it quotes none or that one is not known.", do: ofMessage(quotedMessage)},
-	{name: "Message.getInfo", class: "Message", result: "MessageInfo|null", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getInfo", class: "Message", result: "MessageInfo|null", need: needData, params: messageOnly, example: messageExample,
 		doc: "Tells who has received, read and played this message; null for messages of others.", do: ofMessage(messageInfo)},
-	{name: "Message.getReactions", class: "Message", result: "ReactionList[]|null", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getReactions", class: "Message", result: "ReactionList[]|null", need: needData, params: messageOnly, example: messageExample,
 		doc: "Lists the reactions to this message by emoji; null when there are none.", do: ofMessage(func(ctx context.Context, c *call, r mirror.Record) (any, error) {
 			lists, err := c.Mirror.Reactions(ctx, r.Shape.ID.Serialized)
 			if len(lists) == 0 || err != nil {
@@ -54,16 +54,16 @@ var messageLookupRows = []row{
 			}
 			return lists, nil
 		})},
-	{name: "Message.getPollVotes", class: "Message", result: "PollVote[]", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "Message.getPollVotes", class: "Message", result: "PollVote[]", need: needData, params: messageOnly, example: messageExample,
 		doc: "Lists the newest vote of everybody who voted in this poll.", do: ofMessage(pollVotes)},
-	{name: "getPollVotes", class: "Client", result: "PollVote[]", need: needPaired, params: messageOnly, example: messageExample,
+	{name: "getPollVotes", class: "Client", result: "PollVote[]", need: needData, params: messageOnly, example: messageExample,
 		doc: "Lists the newest vote of everybody who voted in a poll.", do: ofMessage(pollVotes)},
-	{name: "searchMessages", class: "Client", result: "Message[]", need: needPaired,
+	{name: "searchMessages", class: "Client", result: "Message[]", need: needData,
 		params: []param{
-			{name: "query", kind: kind{"string", readQuery}, doc: "part of the text; upper and lower case are the same"},
+			{name: "query", kind: kind{"string", readQuery}, doc: "words, or how they begin; upper and lower case are the same"},
 			{name: "options", kind: kindSearchOptions, optional: true, doc: "chatId, page (1), limit (100)"},
 		},
-		doc: "Finds messages by their text, the newest first.", example: `["invoice",{"limit":20}]`, do: searchMessages},
+		doc: "Finds messages with all these words in their text, the newest first.", example: `["invoice",{"limit":20}]`, do: searchMessages},
 }
 
 // ofMessage looks the message up that the first parameter names.

@@ -56,7 +56,7 @@ func classOrder(class string) string {
 func (m *reflected) method() catalog.Method {
 	out := catalog.Method{
 		Name: familyPrefix + m.name, Family: catalog.Whatsmeow, Class: "whatsmeow", Params: []catalog.Param{},
-		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason, Unpaired: m.need < needPaired && m.reason == "",
+		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason, Unpaired: m.need < needData && m.reason == "",
 	}
 	for i, in := range m.in {
 		p := catalog.Param{Name: fmt.Sprintf("p%d", i), Type: typeText(in), Optional: i >= m.least()}

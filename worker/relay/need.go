@@ -15,6 +15,7 @@ type need int
 const (
 	needNothing need = iota
 	needClient       // a client, paired or not
+	needData         // the data of an account that is paired, or was
 	needPaired
 	needOnline
 )
@@ -28,13 +29,24 @@ func (t *Table) check(cli *whatsmeow.Client, n need) error {
 	if cli == nil || cli.Store == nil {
 		return t.away()
 	}
-	if n >= needPaired && cli.Store.ID == nil {
+	if cli.Store.ID == nil && (n >= needPaired || n == needData && t.Mirror.Account().JID.IsEmpty()) {
 		return unpaired()
 	}
-	if n >= needOnline && !(cli.IsConnected() && cli.IsLoggedIn()) {
+	if n >= needOnline && !t.loggedIn(cli) {
 		return t.away()
 	}
 	return nil
+}
+
+// loggedIn tells whether WhatsApp has let this connection in. whatsmeow's own
+// word stays true from an earlier connection, while the next one logs in and
+// after WhatsApp refused it; the link's does not.
+func (t *Table) loggedIn(cli *whatsmeow.Client) bool {
+	switch t.Link().GetWaState() {
+	case "CONNECTED", "TIMEOUT":
+		return cli.IsConnected() && cli.IsLoggedIn()
+	}
+	return false
 }
 
 // away says why WhatsApp cannot be asked now.

@@ -11,9 +11,9 @@ import (
 // pinnedRows list what is pinned, and keep the switches that whatsapp-web.js
 // keeps in the browser's profile.
 var pinnedRows = []row{
-	{name: "getPinnedMessages", class: "Client", result: "Message[]", need: needPaired, params: chatOnly, example: chatExample,
+	{name: "getPinnedMessages", class: "Client", result: "Message[]", need: needData, params: chatOnly, example: chatExample,
 		doc: "Lists the messages that are pinned in a chat now, the newest pin first.", do: pinnedMessages},
-	{name: "Chat.getPinnedMessages", class: "Chat", result: "Message[]", need: needPaired, params: chatOnly, example: chatExample,
+	{name: "Chat.getPinnedMessages", class: "Chat", result: "Message[]", need: needData, params: chatOnly, example: chatExample,
 		doc: "Lists the messages that are pinned in this chat now, the newest pin first.", do: pinnedMessages},
 	preference("setAutoDownloadAudio", "auto_download_audio", "void"),
 	preference("setAutoDownloadDocuments", "auto_download_documents", "void"),

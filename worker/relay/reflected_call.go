@@ -92,6 +92,7 @@ var replaced = map[string]func(*call) any{
 		}
 	},
 	"Logout":       func(c *call) any { return c.Logout },
+	"IsLoggedIn":   func(c *call) any { return func() bool { return c.loggedIn(c.cli) } },
 	"SendAppState": func(c *call) any { return c.sendAppState },
 }
 
@@ -108,7 +109,7 @@ func (c *call) sendAppState(ctx context.Context, patch appstate.PatchInfo) error
 			return bad(fmt.Sprintf("params[0].Mutations[%d]", i), "expected a mutation with Index and Value")
 		}
 	}
-	return c.cli.SendAppState(ctx, patch)
+	return c.patch(ctx, patch)
 }
 
 var _ func(context.Context, types.JID, *waE2E.Message, ...whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) = (*call)(nil).sendRaw

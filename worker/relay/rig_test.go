@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/spool"
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/wire"
 )
@@ -85,9 +87,19 @@ func newRig(t *testing.T) *rig {
 			return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_ONLINE, WaState: "CONNECTED"}
 		},
 		Logout: func(context.Context) error { r.logouts++; return nil },
+		Spool:  room(t),
 		Log:    zerolog.Nop(),
 	})
 	return r
+}
+
+func room(t *testing.T) *spool.Spool {
+	t.Helper()
+	s, err := spool.Open(filepath.Join(t.TempDir(), "spool"), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func simulator(t *testing.T) *wasim.Server {

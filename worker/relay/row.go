@@ -69,7 +69,7 @@ func (r row) method() catalog.Method {
 	m := catalog.Method{
 		Name: r.name, Family: catalog.WWebJS, Class: r.class, Doc: r.doc, Params: []catalog.Param{},
 		Result: r.result, Verdict: catalog.Native, Reason: r.impossible,
-		Getter: r.getter, Sends: r.sends, Manager: r.manager, Unpaired: r.need < needPaired && r.impossible == "",
+		Getter: r.getter, Sends: r.sends, Manager: r.manager, Unpaired: r.need < needData && r.impossible == "",
 	}
 	if r.impossible != "" {
 		m.Verdict = catalog.Impossible

@@ -78,20 +78,27 @@ func (c *call) deliver(ctx context.Context, to types.JID, msg *waE2E.Message, ex
 	if extra.ID == "" {
 		extra.ID = c.cli.GenerateMessageID()
 	}
-	response, err := c.cli.SendMessage(ctx, to, msg, extra)
+	response, err := c.transmit(ctx, to, msg, extra)
 	if err != nil {
 		return response, shape.Message{}, err
-	}
-	if !c.readable(ctx, to) {
-		f := fault.New(fault.Refused, op, "WhatsApp took the message, but none of the recipient's devices could be encrypted to, so nobody can read it")
-		f.Code = "not_encrypted"
-		return response, shape.Message{}, f
 	}
 	recorded, err := c.record(ctx, inbound.Outgoing{
 		Chat: to, ID: response.ID, ServerID: response.ServerID, At: response.Timestamp, Message: msg,
 		Recipients: c.recipients(ctx, to),
 	})
 	return response, recorded, err
+}
+
+// transmit is whatsmeow's SendMessage whose success means that somebody can
+// read the message.
+func (c *call) transmit(ctx context.Context, to types.JID, msg *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) {
+	response, err := c.cli.SendMessage(ctx, to, msg, extra)
+	if err == nil && !c.readable(ctx, to) {
+		f := fault.New(fault.Refused, op, "WhatsApp took the message, but none of the recipient's devices could be encrypted to, so nobody can read it")
+		f.Code = "not_encrypted"
+		err = f
+	}
+	return response, err
 }
 
 // recordTime bounds how long a sent message waits for a database that is away.

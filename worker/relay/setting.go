@@ -69,7 +69,7 @@ var settingRows = []row{
 		doc: "Removes the messages of this chat on the account's own devices; true.", do: clearMessages},
 	{name: "Chat.delete", class: "Chat", result: "boolean", need: needOnline, params: chatOnly, example: chatExample,
 		doc: "Removes this chat on the account's own devices; true.", do: deleteChat},
-	{name: "Chat.getContact", class: "Chat", result: "Contact", need: needPaired, params: chatOnly, example: chatExample,
+	{name: "Chat.getContact", class: "Chat", result: "Contact", need: needData, params: chatOnly, example: chatExample,
 		doc: "Returns the contact this chat is with.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return c.Mirror.Contact(ctx, shape.ID(arg[types.JID](c, 0)))
@@ -111,7 +111,7 @@ func (c *call) chatNow(ctx context.Context, jid types.JID) (shape.Chat, *waCommo
 // state, and a worker that dies in between would never hear of the new one.
 // The second time an event changes nothing.
 func (c *call) change(ctx context.Context, info appstate.PatchInfo, means ...any) error {
-	if err := c.cli.SendAppState(ctx, info); err != nil {
+	if err := c.patch(ctx, info); err != nil {
 		return err
 	}
 	return c.means(ctx, means...)

@@ -12,18 +12,18 @@ import (
 
 // statusRows are about status messages, which WhatsApp shows for a day.
 var statusRows = []row{
-	{name: "getBroadcasts", class: "Client", result: "Broadcast[]", need: needPaired, getter: true,
+	{name: "getBroadcasts", class: "Client", result: "Broadcast[]", need: needData, getter: true,
 		doc: "Lists the status messages of the last 24 hours by their author.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return list(c.broadcasts(ctx))
 		}},
-	{name: "getBroadcastById", class: "Client", result: "Broadcast|{}", need: needPaired, params: personOnly, example: chatExample,
+	{name: "getBroadcastById", class: "Client", result: "Broadcast|{}", need: needData, params: personOnly, example: chatExample,
 		doc: "Returns somebody's status messages of the last 24 hours; an empty object when there are none.", do: broadcastOf},
-	{name: "Contact.getBroadcast", class: "Contact", result: "Broadcast|{}", need: needPaired, params: personOnly, example: chatExample,
+	{name: "Contact.getBroadcast", class: "Contact", result: "Broadcast|{}", need: needData, params: personOnly, example: chatExample,
 		doc: "Returns this contact's status messages of the last 24 hours; an empty object when there are none.", do: broadcastOf},
-	{name: "Broadcast.getChat", class: "Broadcast", result: "Chat", need: needPaired, params: []param{{name: "broadcastId", kind: kindUserID}}, example: chatExample,
+	{name: "Broadcast.getChat", class: "Broadcast", result: "Chat", need: needData, params: []param{{name: "broadcastId", kind: kindUserID}}, example: chatExample,
 		doc: "Returns the chat with the author of these status messages.", do: getChatByID},
-	{name: "Broadcast.getContact", class: "Broadcast", result: "Contact", need: needPaired, params: []param{{name: "broadcastId", kind: kindUserID}}, example: chatExample,
+	{name: "Broadcast.getContact", class: "Broadcast", result: "Contact", need: needData, params: []param{{name: "broadcastId", kind: kindUserID}}, example: chatExample,
 		doc: "Returns the author of these status messages.",
 		do: func(ctx context.Context, c *call) (any, error) {
 			return c.Mirror.Contact(ctx, shape.ID(arg[types.JID](c, 0)))

@@ -20,6 +20,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/spool"
 )
 
 const op = "relay.Call"
@@ -35,13 +36,16 @@ type Deps struct {
 	Logout func(context.Context) error
 	// MediaNetworks are internal networks from which media may be fetched.
 	MediaNetworks []netip.Prefix
-	Log           zerolog.Logger
+	// Spool holds uploaded files, and those that are being downloaded.
+	Spool *spool.Spool
+	Log   zerolog.Logger
 }
 
 // Table answers calls. It is safe for concurrent use and keeps no state but a cache.
 type Table struct {
 	Deps
 	reached reachedCache
+	writing chan struct{} // holds a token while app state is written
 	// ready replaces the check of what a method needs, in tests of what
 	// whatsmeow does with odd parameters.
 	ready func(*whatsmeow.Client, need) error
@@ -49,7 +53,7 @@ type Table struct {
 
 // New returns the table. It starts nothing.
 func New(deps Deps) *Table {
-	t := &Table{Deps: deps}
+	t := &Table{Deps: deps, writing: make(chan struct{}, 1)}
 	t.ready = t.check
 	return t
 }

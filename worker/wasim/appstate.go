@@ -86,6 +86,10 @@ func (s *Server) iqAppState(from origin, iq *waBinary.Node) ([]waBinary.Node, *i
 			answers = append(answers, from.account.fetchPatches(name, base))
 			continue
 		}
+		if from.takeLostRace() {
+			answers = append(answers, from.account.conflict(name, base))
+			continue
+		}
 		answer, version, err := from.account.storePatch(name, base, patch)
 		if err != nil {
 			return nil, errBadRequest
@@ -129,9 +133,7 @@ func (a *Account) storePatch(name string, base uint64, raw []byte) (answer waBin
 	defer a.mu.Unlock()
 	c := a.collection(name)
 	if base != c.version() {
-		missing := []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 409, "text": "conflict"}}}
-		attrs := waBinary.Attrs{"name": name, "type": "error", "version": c.version()}
-		return waBinary.Node{Tag: "collection", Attrs: attrs, Content: append(missing, patchNodes(c.patches[min(base, c.version()):])...)}, 0, nil
+		return c.conflict(name, base), 0, nil
 	}
 	// Clients leave the version out of what they send and want it in what they get.
 	var patch waServerSync.SyncdPatch
@@ -146,6 +148,19 @@ func (a *Account) storePatch(name string, base uint64, raw []byte) (answer waBin
 	}
 	c.patches = append(c.patches, stored)
 	return waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": name, "version": version}}, version, nil
+}
+
+func (a *Account) conflict(name string, base uint64) waBinary.Node {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.collection(name).conflict(name, base)
+}
+
+// conflict answers a patch that builds on base with what is missing since then.
+func (c *collection) conflict(name string, base uint64) waBinary.Node {
+	missing := []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 409, "text": "conflict"}}}
+	attrs := waBinary.Attrs{"name": name, "type": "error", "version": c.version()}
+	return waBinary.Node{Tag: "collection", Attrs: attrs, Content: append(missing, patchNodes(c.patches[min(base, c.version()):])...)}
 }
 
 // tellStateChange lets the phone apply a stored patch and the other companions

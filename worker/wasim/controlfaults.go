@@ -106,10 +106,14 @@ func (s *Server) plannedFault(request faultRequest, length time.Duration) func(*
 		return func(f *Faults) { f.MessageError(request.Code, count) }
 	case "lose_acks":
 		return func(f *Faults) { f.LoseAcks(count) }
+	case "lose_races":
+		return func(f *Faults) { f.LoseRaces(count) }
 	case "corrupt":
 		return func(f *Faults) { f.CorruptMessages(count) }
 	case "refuse_upgrade":
 		return func(*Faults) { s.RefuseUpgrade(request.Code, count) }
+	case "drop_handshake":
+		return func(*Faults) { s.DropHandshakes(count) }
 	case "heal":
 		return (*Faults).Heal
 	}

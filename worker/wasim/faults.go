@@ -18,9 +18,11 @@ type Faults struct {
 type plan struct {
 	logins      []refusal
 	upgrades    []int
+	handshakes  int
 	iqs         map[string][]int
 	messages    []int
 	lostAcks    int
+	lostRaces   int
 	corruptions int
 }
 
@@ -82,6 +84,14 @@ func (f *Faults) LoseAcks(n int) {
 	f.plan.lostAcks += n
 }
 
+// LoseRaces answers the next n writes of app state with a conflict, as if
+// another device had been faster each time.
+func (f *Faults) LoseRaces(n int) {
+	f.faultsMu.Lock()
+	defer f.faultsMu.Unlock()
+	f.plan.lostRaces += n
+}
+
 // CorruptMessages breaks the ciphertexts of the next n sent messages, so that
 // receivers ask for a retry.
 func (f *Faults) CorruptMessages(n int) {
@@ -100,6 +110,15 @@ func (s *Server) RefuseUpgrade(status, n int) {
 	}
 }
 
+// DropHandshakes breaks the next n connections with a TCP reset when the
+// client has said its hello. Whose they are is not known yet at that point, so
+// only the server's count.
+func (s *Server) DropHandshakes(n int) {
+	s.faultsMu.Lock()
+	defer s.faultsMu.Unlock()
+	s.plan.handshakes += n
+}
+
 // Heal drops every failure that is planned and not used up.
 func (f *Faults) Heal() {
 	f.faultsMu.Lock()
@@ -112,6 +131,16 @@ func (s *Server) takeUpgradeRefusal() int {
 	defer s.faultsMu.Unlock()
 	status, _ := pop(&s.plan.upgrades)
 	return status
+}
+
+func (s *Server) takeHandshake() bool {
+	s.faultsMu.Lock()
+	defer s.faultsMu.Unlock()
+	if s.plan.handshakes == 0 {
+		return false
+	}
+	s.plan.handshakes--
+	return true
 }
 
 func (d *Device) takeRefusal() (refusal, bool) {
@@ -168,6 +197,10 @@ func (o origin) takeMessageError() int {
 
 func (o origin) takeAckLoss() bool {
 	return o.takeOne(func(p *plan) *int { return &p.lostAcks })
+}
+
+func (o origin) takeLostRace() bool {
+	return o.takeOne(func(p *plan) *int { return &p.lostRaces })
 }
 
 func (o origin) takeCorruption() bool {

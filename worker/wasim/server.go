@@ -49,6 +49,7 @@ type Server struct {
 	started   chan struct{}
 	address   string
 	serial    atomic.Uint64
+	dialled   atomic.Int64
 	unknown   counter
 
 	mu       sync.RWMutex
@@ -210,6 +211,10 @@ func (s *Server) Connections() int {
 	return len(s.sessions)
 }
 
+// Dialled is how many connections clients have asked for so far, those that
+// were refused or broke at once included.
+func (s *Server) Dialled() int { return int(s.dialled.Load()) }
+
 // counted lets shutdown wait for requests and connections.
 func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -227,6 +232,7 @@ func (s *Server) counted(next http.Handler) http.Handler {
 }
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	s.dialled.Add(1)
 	if status := s.takeUpgradeRefusal(); status != 0 {
 		http.Error(w, http.StatusText(status), status)
 		return
@@ -239,6 +245,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	raw, _ := r.Context().Value(rawConn{}).(net.Conn)
 	ctx := r.Context()
+	if s.takeHandshake() {
+		wire.BreakHandshake(ctx, socket, raw)
+		return
+	}
 	handshake, cancel := context.WithTimeout(ctx, 20*time.Second)
 	conn, err := s.responder.Accept(handshake, socket, raw)
 	cancel()

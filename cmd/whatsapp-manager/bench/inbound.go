@@ -51,13 +51,10 @@ func inbound(ctx context.Context, l *lab) error {
 			return err
 		}
 		defer hook.close()
-		for _, a := range all {
-			body := map[string]any{"url": hook.url(), "events": []string{"message"}}
-			if err := s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+a.id+"/webhooks", body, nil); err != nil {
-				return err
-			}
+		if err := hook.listen(ctx, s, all); err != nil {
+			return err
 		}
-		waits, err = l.steady(ctx, to, steady, hook)
+		waits, err = l.steady(ctx, to, steadyRate, steady, hook)
 		return err
 	})
 	if err != nil {
@@ -74,7 +71,7 @@ func inbound(ctx context.Context, l *lab) error {
 				return err
 			}
 		}
-		bareWaits, err = l.steady(ctx, to, steady, heard)
+		bareWaits, err = l.steady(ctx, to, steadyRate, steady, heard)
 		return err
 	})
 	if err != nil {
@@ -166,16 +163,16 @@ func inFeed(ctx context.Context, s *stack.Stack, all []*linked, want int) error 
 	return nil
 }
 
-// steady sends steadyRate messages a second over all accounts and returns how
+// steady sends so many messages a second over all accounts and returns how
 // long each took from just before its encryption until the ledger heard of it.
-func (l *lab) steady(ctx context.Context, to []*wasim.Account, d time.Duration, heard *ledger) ([]time.Duration, error) {
+func (l *lab) steady(ctx context.Context, to []*wasim.Account, perSecond float64, d time.Duration, heard *ledger) ([]time.Duration, error) {
 	senders, err := l.contacts(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d+time.Minute)
 	defer cancel()
-	each := float64(steadyRate) / float64(len(to))
+	each := perSecond / float64(len(to))
 	var mu sync.Mutex
 	sent := map[string]time.Time{}
 	group, sending := errgroup.WithContext(ctx)
@@ -183,7 +180,7 @@ func (l *lab) steady(ctx context.Context, to []*wasim.Account, d time.Duration, 
 		group.Go(func() error {
 			// Senders start spread over their interval, not all at the same moment.
 			select {
-			case <-time.After(time.Duration(float64(i) / steadyRate * float64(time.Second))):
+			case <-time.After(time.Duration(float64(i) / perSecond * float64(time.Second))):
 			case <-sending.Done():
 				return sending.Err()
 			}

@@ -64,9 +64,14 @@ func (l *lab) person() (*wasim.Account, error) {
 	return l.sim.CreateAccount(fmt.Sprint(15600000000+l.numbers.Add(1)), "Bench", wasim.AccountOptions{})
 }
 
-// with runs a measurement on an installation of its own.
-func (l *lab) with(ctx context.Context, measure func(*stack.Stack) error) (err error) {
-	s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_SENDS_PER_MINUTE=0"}})
+// with runs a measurement on an installation of its own, without limits.
+func (l *lab) with(ctx context.Context, measure func(*stack.Stack) error) error {
+	return l.limited(ctx, measure, "WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0")
+}
+
+// limited is with under the limits of the settings.
+func (l *lab) limited(ctx context.Context, measure func(*stack.Stack) error, settings ...string) (err error) {
+	s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: append(settings, "WAM_LOG_LEVEL=warn")})
 	if err != nil {
 		return err
 	}

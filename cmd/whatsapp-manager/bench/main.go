@@ -26,6 +26,7 @@ var measurements = []struct {
 	measure func(context.Context, *lab) error
 }{
 	{"relay", relay}, {"send", send}, {"inbound", inbound}, {"start", start}, {"memory", memory}, {"adopt", adopt}, {"mirror", mirror},
+	{"recovery", recovery}, {"durability", durability}, {"flood", flood},
 }
 
 func main() {

@@ -23,7 +23,7 @@ import (
 func mirror(ctx context.Context, l *lab) error {
 	chats, messages := l.of(5000, 500), l.of(100_000, 5000)
 	return l.withDatabase(ctx, func(base string) error {
-		database, err := fresh(ctx, base)
+		database, err := fresh(ctx, base, "bench_mirror")
 		if err != nil {
 			return err
 		}
@@ -80,23 +80,17 @@ func (l *lab) readMirror(ctx context.Context, s *stack.Stack, database string, c
 }
 
 // fresh makes a database of its own on the cluster.
-func fresh(ctx context.Context, base string) (string, error) {
-	conn, err := pgx.Connect(ctx, base)
-	if err != nil {
-		return "", fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, `drop database if exists bench_mirror`); err != nil {
-		return "", fmt.Errorf("drop database: %w", err)
-	}
-	if _, err := conn.Exec(ctx, `create database bench_mirror`); err != nil {
-		return "", fmt.Errorf("create database: %w", err)
+func fresh(ctx context.Context, base, name string) (string, error) {
+	for _, sql := range []string{"drop database if exists " + name, "create database " + name} {
+		if err := execute(ctx, base, sql); err != nil {
+			return "", err
+		}
 	}
 	u, err := url.Parse(base)
 	if err != nil {
 		return "", fmt.Errorf("read database URL: %w", err)
 	}
-	u.Path = "/bench_mirror"
+	u.Path = "/" + name
 	return u.String(), nil
 }
 

@@ -18,6 +18,7 @@ import (
 const (
 	leakyWorker = "leaky-worker" // eats memory once the file "leak" stands beside the program
 	crashWorker = "crash-worker" // exits with code 3 as soon as it runs
+	hangWorker  = "hang-worker"  // hangs as hang says
 )
 
 func playWorker() bool {
@@ -25,6 +26,8 @@ func playWorker() bool {
 	case leakyWorker:
 		trigger := filepath.Join(filepath.Dir(os.Args[0]), "leak")
 		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: func(*worker.Running) { go leak(trigger) }}))
+	case hangWorker:
+		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: hang}))
 	case crashWorker:
 		os.Exit(3)
 	}

@@ -745,6 +745,222 @@ func (x *CallResponse) GetResult() []byte {
 	return nil
 }
 
+type UploadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"` // at most 1 MiB at a time
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadRequest) Reset() {
+	*x = UploadRequest{}
+	mi := &file_worker_v1_worker_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadRequest) ProtoMessage() {}
+
+func (x *UploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
+func (*UploadRequest) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UploadRequest) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type UploadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Upload        string                 `protobuf:"bytes,1,opt,name=upload,proto3" json:"upload,omitempty"` // SHA-256 of the bytes in hex
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadResponse) Reset() {
+	*x = UploadResponse{}
+	mi := &file_worker_v1_worker_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadResponse) ProtoMessage() {}
+
+func (x *UploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
+func (*UploadResponse) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UploadResponse) GetUpload() string {
+	if x != nil {
+		return x.Upload
+	}
+	return ""
+}
+
+func (x *UploadResponse) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type DownloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"` // serialised, as in the parameters of Message.downloadMedia
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadRequest) Reset() {
+	*x = DownloadRequest{}
+	mi := &file_worker_v1_worker_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadRequest) ProtoMessage() {}
+
+func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
+func (*DownloadRequest) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DownloadRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *DownloadRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type DownloadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mimetype      string                 `protobuf:"bytes,1,opt,name=mimetype,proto3" json:"mimetype,omitempty"` // in the first message only, as are filename and size
+	Filename      string                 `protobuf:"bytes,2,opt,name=filename,proto3" json:"filename,omitempty"` // empty: it has none
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`        // of the whole file
+	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadResponse) Reset() {
+	*x = DownloadResponse{}
+	mi := &file_worker_v1_worker_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadResponse) ProtoMessage() {}
+
+func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadResponse.ProtoReflect.Descriptor instead.
+func (*DownloadResponse) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DownloadResponse) GetMimetype() string {
+	if x != nil {
+		return x.Mimetype
+	}
+	return ""
+}
+
+func (x *DownloadResponse) GetFilename() string {
+	if x != nil {
+		return x.Filename
+	}
+	return ""
+}
+
+func (x *DownloadResponse) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *DownloadResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type PingRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -753,7 +969,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[8]
+	mi := &file_worker_v1_worker_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +981,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[8]
+	mi := &file_worker_v1_worker_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +994,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{8}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{12}
 }
 
 type PingResponse struct {
@@ -793,7 +1009,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[9]
+	mi := &file_worker_v1_worker_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +1021,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[9]
+	mi := &file_worker_v1_worker_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +1034,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{9}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PingResponse) GetNow() *timestamppb.Timestamp {
@@ -862,7 +1078,7 @@ type PairRequest struct {
 
 func (x *PairRequest) Reset() {
 	*x = PairRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[10]
+	mi := &file_worker_v1_worker_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +1090,7 @@ func (x *PairRequest) String() string {
 func (*PairRequest) ProtoMessage() {}
 
 func (x *PairRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[10]
+	mi := &file_worker_v1_worker_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +1103,7 @@ func (x *PairRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairRequest.ProtoReflect.Descriptor instead.
 func (*PairRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{10}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PairRequest) GetPhoneNumber() string {
@@ -935,7 +1151,7 @@ type PairResponse struct {
 
 func (x *PairResponse) Reset() {
 	*x = PairResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[11]
+	mi := &file_worker_v1_worker_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1163,7 @@ func (x *PairResponse) String() string {
 func (*PairResponse) ProtoMessage() {}
 
 func (x *PairResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[11]
+	mi := &file_worker_v1_worker_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1176,7 @@ func (x *PairResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairResponse.ProtoReflect.Descriptor instead.
 func (*PairResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{11}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PairResponse) GetCode() string {
@@ -985,7 +1201,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	mi := &file_worker_v1_worker_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1213,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	mi := &file_worker_v1_worker_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1226,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{12}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{16}
 }
 
 type LogoutResponse struct {
@@ -1021,7 +1237,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[13]
+	mi := &file_worker_v1_worker_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1249,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[13]
+	mi := &file_worker_v1_worker_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1262,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{13}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{17}
 }
 
 type StatsRequest struct {
@@ -1057,7 +1273,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[14]
+	mi := &file_worker_v1_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1285,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[14]
+	mi := &file_worker_v1_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1298,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{14}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{18}
 }
 
 type StatsResponse struct {
@@ -1101,7 +1317,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[15]
+	mi := &file_worker_v1_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1329,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[15]
+	mi := &file_worker_v1_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1342,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{15}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StatsResponse) GetHeapBytes() uint64 {
@@ -1194,7 +1410,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[16]
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1422,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[16]
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1435,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{16}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StopRequest) GetReason() string {
@@ -1237,7 +1453,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[17]
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1465,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[17]
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1478,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{17}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
 }
 
 var File_worker_v1_worker_proto protoreflect.FileDescriptor
@@ -1331,7 +1547,21 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"message_id\x18\x03 \x01(\tR\tmessageId\x12\x14\n" +
 	"\x05first\x18\x04 \x01(\bR\x05first\"&\n" +
 	"\fCallResponse\x12\x16\n" +
-	"\x06result\x18\x01 \x01(\fR\x06result\"\r\n" +
+	"\x06result\x18\x01 \x01(\fR\x06result\"#\n" +
+	"\rUploadRequest\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"<\n" +
+	"\x0eUploadResponse\x12\x16\n" +
+	"\x06upload\x18\x01 \x01(\tR\x06upload\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\"H\n" +
+	"\x0fDownloadRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\"r\n" +
+	"\x10DownloadResponse\x12\x1a\n" +
+	"\bmimetype\x18\x01 \x01(\tR\bmimetype\x12\x1a\n" +
+	"\bfilename\x18\x02 \x01(\tR\bfilename\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"\r\n" +
 	"\vPingRequest\"\xc3\x01\n" +
 	"\fPingResponse\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12>\n" +
@@ -1378,11 +1608,13 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x11LINK_STATE_ONLINE\x10\x04\x12\x16\n" +
 	"\x12LINK_STATE_OFFLINE\x10\x05\x12\x19\n" +
 	"\x15LINK_STATE_LOGGED_OUT\x10\x06\x12\x16\n" +
-	"\x12LINK_STATE_REFUSED\x10\a2\xe1\x03\n" +
+	"\x12LINK_STATE_REFUSED\x10\a2\xe9\x04\n" +
 	"\x06Worker\x12:\n" +
 	"\x05Hello\x12\x17.worker.v1.HelloRequest\x1a\x18.worker.v1.HelloResponse\x12<\n" +
 	"\x05Watch\x12\x17.worker.v1.WatchRequest\x1a\x18.worker.v1.WatchResponse0\x01\x127\n" +
-	"\x04Call\x12\x16.worker.v1.CallRequest\x1a\x17.worker.v1.CallResponse\x127\n" +
+	"\x04Call\x12\x16.worker.v1.CallRequest\x1a\x17.worker.v1.CallResponse\x12?\n" +
+	"\x06Upload\x12\x18.worker.v1.UploadRequest\x1a\x19.worker.v1.UploadResponse(\x01\x12E\n" +
+	"\bDownload\x12\x1a.worker.v1.DownloadRequest\x1a\x1b.worker.v1.DownloadResponse0\x01\x127\n" +
 	"\x04Ping\x12\x16.worker.v1.PingRequest\x1a\x17.worker.v1.PingResponse\x127\n" +
 	"\x04Pair\x12\x16.worker.v1.PairRequest\x1a\x17.worker.v1.PairResponse\x12=\n" +
 	"\x06Logout\x12\x18.worker.v1.LogoutRequest\x1a\x19.worker.v1.LogoutResponse\x12:\n" +
@@ -1402,7 +1634,7 @@ func file_worker_v1_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_worker_v1_worker_proto_goTypes = []any{
 	(LinkState)(0),                // 0: worker.v1.LinkState
 	(*Bootstrap)(nil),             // 1: worker.v1.Bootstrap
@@ -1413,50 +1645,58 @@ var file_worker_v1_worker_proto_goTypes = []any{
 	(*WatchResponse)(nil),         // 6: worker.v1.WatchResponse
 	(*CallRequest)(nil),           // 7: worker.v1.CallRequest
 	(*CallResponse)(nil),          // 8: worker.v1.CallResponse
-	(*PingRequest)(nil),           // 9: worker.v1.PingRequest
-	(*PingResponse)(nil),          // 10: worker.v1.PingResponse
-	(*PairRequest)(nil),           // 11: worker.v1.PairRequest
-	(*PairResponse)(nil),          // 12: worker.v1.PairResponse
-	(*LogoutRequest)(nil),         // 13: worker.v1.LogoutRequest
-	(*LogoutResponse)(nil),        // 14: worker.v1.LogoutResponse
-	(*StatsRequest)(nil),          // 15: worker.v1.StatsRequest
-	(*StatsResponse)(nil),         // 16: worker.v1.StatsResponse
-	(*StopRequest)(nil),           // 17: worker.v1.StopRequest
-	(*StopResponse)(nil),          // 18: worker.v1.StopResponse
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*UploadRequest)(nil),         // 9: worker.v1.UploadRequest
+	(*UploadResponse)(nil),        // 10: worker.v1.UploadResponse
+	(*DownloadRequest)(nil),       // 11: worker.v1.DownloadRequest
+	(*DownloadResponse)(nil),      // 12: worker.v1.DownloadResponse
+	(*PingRequest)(nil),           // 13: worker.v1.PingRequest
+	(*PingResponse)(nil),          // 14: worker.v1.PingResponse
+	(*PairRequest)(nil),           // 15: worker.v1.PairRequest
+	(*PairResponse)(nil),          // 16: worker.v1.PairResponse
+	(*LogoutRequest)(nil),         // 17: worker.v1.LogoutRequest
+	(*LogoutResponse)(nil),        // 18: worker.v1.LogoutResponse
+	(*StatsRequest)(nil),          // 19: worker.v1.StatsRequest
+	(*StatsResponse)(nil),         // 20: worker.v1.StatsResponse
+	(*StopRequest)(nil),           // 21: worker.v1.StopRequest
+	(*StopResponse)(nil),          // 22: worker.v1.StopResponse
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_worker_v1_worker_proto_depIdxs = []int32{
-	19, // 0: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
+	23, // 0: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: worker.v1.Link.state:type_name -> worker.v1.LinkState
-	19, // 2: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
-	19, // 3: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
-	19, // 4: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
-	19, // 5: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
-	19, // 6: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
+	23, // 2: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
+	23, // 3: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
+	23, // 4: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
+	23, // 5: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
+	23, // 6: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
 	4,  // 7: worker.v1.WatchResponse.link:type_name -> worker.v1.Link
-	19, // 8: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
-	19, // 9: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
+	23, // 8: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
+	23, // 9: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
 	0,  // 10: worker.v1.PingResponse.link:type_name -> worker.v1.LinkState
-	19, // 11: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
-	19, // 12: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
+	23, // 11: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
+	23, // 12: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
 	2,  // 13: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
 	5,  // 14: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
 	7,  // 15: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
-	9,  // 16: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
-	11, // 17: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
-	13, // 18: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
-	15, // 19: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
-	17, // 20: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
-	3,  // 21: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
-	6,  // 22: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
-	8,  // 23: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
-	10, // 24: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
-	12, // 25: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
-	14, // 26: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
-	16, // 27: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
-	18, // 28: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
-	21, // [21:29] is the sub-list for method output_type
-	13, // [13:21] is the sub-list for method input_type
+	9,  // 16: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
+	11, // 17: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
+	13, // 18: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
+	15, // 19: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
+	17, // 20: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
+	19, // 21: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
+	21, // 22: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
+	3,  // 23: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
+	6,  // 24: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
+	8,  // 25: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
+	10, // 26: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
+	12, // 27: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
+	14, // 28: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
+	16, // 29: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
+	18, // 30: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
+	20, // 31: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
+	22, // 32: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
+	23, // [23:33] is the sub-list for method output_type
+	13, // [13:23] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
 	13, // [13:13] is the sub-list for extension extendee
 	0,  // [0:13] is the sub-list for field type_name
@@ -1473,7 +1713,7 @@ func file_worker_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_v1_worker_proto_rawDesc), len(file_worker_v1_worker_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,14 +35,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Worker_Hello_FullMethodName  = "/worker.v1.Worker/Hello"
-	Worker_Watch_FullMethodName  = "/worker.v1.Worker/Watch"
-	Worker_Call_FullMethodName   = "/worker.v1.Worker/Call"
-	Worker_Ping_FullMethodName   = "/worker.v1.Worker/Ping"
-	Worker_Pair_FullMethodName   = "/worker.v1.Worker/Pair"
-	Worker_Logout_FullMethodName = "/worker.v1.Worker/Logout"
-	Worker_Stats_FullMethodName  = "/worker.v1.Worker/Stats"
-	Worker_Stop_FullMethodName   = "/worker.v1.Worker/Stop"
+	Worker_Hello_FullMethodName    = "/worker.v1.Worker/Hello"
+	Worker_Watch_FullMethodName    = "/worker.v1.Worker/Watch"
+	Worker_Call_FullMethodName     = "/worker.v1.Worker/Call"
+	Worker_Upload_FullMethodName   = "/worker.v1.Worker/Upload"
+	Worker_Download_FullMethodName = "/worker.v1.Worker/Download"
+	Worker_Ping_FullMethodName     = "/worker.v1.Worker/Ping"
+	Worker_Pair_FullMethodName     = "/worker.v1.Worker/Pair"
+	Worker_Logout_FullMethodName   = "/worker.v1.Worker/Logout"
+	Worker_Stats_FullMethodName    = "/worker.v1.Worker/Stats"
+	Worker_Stop_FullMethodName     = "/worker.v1.Worker/Stop"
 )
 
 // WorkerClient is the client API for Worker service.
@@ -61,6 +63,15 @@ type WorkerClient interface {
 	// `message_id` is set for a sending method. Errors: invalid, not_found,
 	// unpaired, offline, refused, rate_limited, unimplemented, deadline, internal.
 	Call(ctx context.Context, in *CallRequest, opts ...grpc.CallOption) (*CallResponse, error)
+	// Upload takes a file in parts, in order, and answers its name. A MessageMedia
+	// in the parameters of a later Call names it as `upload` in place of data. It
+	// is kept for minutes. Errors: too_large, rate_limited (too many files).
+	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadRequest, UploadResponse], error)
+	// Download streams the decrypted file of a message: first what it is, then
+	// its bytes from `offset`. An expired file is asked for again. Errors:
+	// not_found (no such message, or it has no file any more), too_large,
+	// unpaired, offline, invalid (offset).
+	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error)
 	// Ping answers from the worker's main loop, so an answer means it still
 	// turns. Deadline: 2 s.
 	Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingResponse, error)
@@ -123,6 +134,38 @@ func (c *workerClient) Call(ctx context.Context, in *CallRequest, opts ...grpc.C
 	}
 	return out, nil
 }
+
+func (c *workerClient) Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadRequest, UploadResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Worker_ServiceDesc.Streams[1], Worker_Upload_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadRequest, UploadResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Worker_UploadClient = grpc.ClientStreamingClient[UploadRequest, UploadResponse]
+
+func (c *workerClient) Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Worker_ServiceDesc.Streams[2], Worker_Download_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DownloadRequest, DownloadResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Worker_DownloadClient = grpc.ServerStreamingClient[DownloadResponse]
 
 func (c *workerClient) Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -190,6 +233,15 @@ type WorkerServer interface {
 	// `message_id` is set for a sending method. Errors: invalid, not_found,
 	// unpaired, offline, refused, rate_limited, unimplemented, deadline, internal.
 	Call(context.Context, *CallRequest) (*CallResponse, error)
+	// Upload takes a file in parts, in order, and answers its name. A MessageMedia
+	// in the parameters of a later Call names it as `upload` in place of data. It
+	// is kept for minutes. Errors: too_large, rate_limited (too many files).
+	Upload(grpc.ClientStreamingServer[UploadRequest, UploadResponse]) error
+	// Download streams the decrypted file of a message: first what it is, then
+	// its bytes from `offset`. An expired file is asked for again. Errors:
+	// not_found (no such message, or it has no file any more), too_large,
+	// unpaired, offline, invalid (offset).
+	Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error
 	// Ping answers from the worker's main loop, so an answer means it still
 	// turns. Deadline: 2 s.
 	Ping(context.Context, *PingRequest) (*PingResponse, error)
@@ -222,6 +274,12 @@ func (UnimplementedWorkerServer) Watch(*WatchRequest, grpc.ServerStreamingServer
 }
 func (UnimplementedWorkerServer) Call(context.Context, *CallRequest) (*CallResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Call not implemented")
+}
+func (UnimplementedWorkerServer) Upload(grpc.ClientStreamingServer[UploadRequest, UploadResponse]) error {
+	return status.Error(codes.Unimplemented, "method Upload not implemented")
+}
+func (UnimplementedWorkerServer) Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error {
+	return status.Error(codes.Unimplemented, "method Download not implemented")
 }
 func (UnimplementedWorkerServer) Ping(context.Context, *PingRequest) (*PingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Ping not implemented")
@@ -305,6 +363,24 @@ func _Worker_Call_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _Worker_Upload_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(WorkerServer).Upload(&grpc.GenericServerStream[UploadRequest, UploadResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Worker_UploadServer = grpc.ClientStreamingServer[UploadRequest, UploadResponse]
+
+func _Worker_Download_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DownloadRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(WorkerServer).Download(m, &grpc.GenericServerStream[DownloadRequest, DownloadResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Worker_DownloadServer = grpc.ServerStreamingServer[DownloadResponse]
 
 func _Worker_Ping_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PingRequest)
@@ -436,6 +512,16 @@ var Worker_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Watch",
 			Handler:       _Worker_Watch_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Upload",
+			Handler:       _Worker_Upload_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Download",
+			Handler:       _Worker_Download_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -185,7 +185,8 @@ func (q *Queries) MarkSend(ctx context.Context, arg MarkSendParams) (int64, erro
 }
 
 const ownMessage = `-- name: OwnMessage :one
-select exists (select 1 from messages where instance_id = $1 and id = $2 and from_me)
+select (exists (select 1 from messages m where m.instance_id = $1 and m.id = $2 and m.from_me)
+     or exists (select 1 from receipts r where r.instance_id = $1 and r.message_id = $2))::boolean
 `
 
 type OwnMessageParams struct {
@@ -193,12 +194,13 @@ type OwnMessageParams struct {
 	ID         string
 }
 
-// Whether the mirror holds an own message of that id: then it was sent.
+// Whether the mirror holds an own message of that id, or a receipt for it, which
+// came although its worker died before it could record the message: then it was sent.
 func (q *Queries) OwnMessage(ctx context.Context, arg OwnMessageParams) (bool, error) {
 	row := q.db.QueryRow(ctx, ownMessage, arg.InstanceID, arg.ID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const pause = `-- name: Pause :one

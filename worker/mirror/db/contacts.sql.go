@@ -10,7 +10,7 @@ import (
 )
 
 const contacts = `-- name: Contacts :many
-select id, lid, name, short_name, push_name, business_name from contacts
+select id, lid, name, short_name, push_name, business_name, blocked from contacts
 where instance_id = $1 order by id
 `
 
@@ -21,6 +21,7 @@ type ContactsRow struct {
 	ShortName    string
 	PushName     string
 	BusinessName string
+	Blocked      bool
 }
 
 func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRow, error) {
@@ -39,6 +40,7 @@ func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRo
 			&i.ShortName,
 			&i.PushName,
 			&i.BusinessName,
+			&i.Blocked,
 		); err != nil {
 			return nil, err
 		}
@@ -82,7 +84,7 @@ func (q *Queries) LearnContact(ctx context.Context, arg LearnContactParams) erro
 }
 
 const oneContact = `-- name: OneContact :one
-select id, lid, name, short_name, push_name, business_name from contacts
+select id, lid, name, short_name, push_name, business_name, blocked from contacts
 where instance_id = $1 and (id = $2 or (lid = $2 and lid <> '')) limit 1
 `
 
@@ -98,6 +100,7 @@ type OneContactRow struct {
 	ShortName    string
 	PushName     string
 	BusinessName string
+	Blocked      bool
 }
 
 func (q *Queries) OneContact(ctx context.Context, arg OneContactParams) (OneContactRow, error) {
@@ -110,6 +113,7 @@ func (q *Queries) OneContact(ctx context.Context, arg OneContactParams) (OneCont
 		&i.ShortName,
 		&i.PushName,
 		&i.BusinessName,
+		&i.Blocked,
 	)
 	return i, err
 }
@@ -137,5 +141,24 @@ func (q *Queries) SaveContact(ctx context.Context, arg SaveContactParams) error 
 		arg.Name,
 		arg.ShortName,
 	)
+	return err
+}
+
+const setBlocked = `-- name: SetBlocked :exec
+with listed as (select unnest($2::text[]) as id),
+    freed as (update contacts set blocked = false
+        where instance_id = $1 and blocked and not id = any($2::text[]))
+insert into contacts (instance_id, id, blocked) select $1, id, true from listed
+on conflict (instance_id, id) do update set blocked = true where not contacts.blocked
+`
+
+type SetBlockedParams struct {
+	InstanceID string
+	Ids        []string
+}
+
+// The whole list at once; those who are not known yet become contacts without names.
+func (q *Queries) SetBlocked(ctx context.Context, arg SetBlockedParams) error {
+	_, err := q.db.Exec(ctx, setBlocked, arg.InstanceID, arg.Ids)
 	return err
 }

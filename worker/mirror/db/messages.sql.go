@@ -98,6 +98,78 @@ func (q *Queries) EditMessage(ctx context.Context, arg EditMessageParams) error 
 	return err
 }
 
+const findMessages = `-- name: FindMessages :many
+select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id from messages m
+where m.instance_id = $1 and ($2::text = '' or m.chat = $2::text)
+  and message_words(m.instance_id, m.body) @@ ($3::text::tsquery && to_tsquery('simple', $4::text))
+order by m.timestamp desc, m.position desc
+limit $6::int offset $5::int
+`
+
+type FindMessagesParams struct {
+	InstanceID   string
+	Chat         string
+	InstanceWord string
+	Words        string
+	Off          int32
+	Lim          int32
+}
+
+type FindMessagesRow struct {
+	Message Message
+}
+
+// words is for to_tsquery, instance_word the instance's id behind a space as a quoted lexeme.
+func (q *Queries) FindMessages(ctx context.Context, arg FindMessagesParams) ([]FindMessagesRow, error) {
+	rows, err := q.db.Query(ctx, findMessages,
+		arg.InstanceID,
+		arg.Chat,
+		arg.InstanceWord,
+		arg.Words,
+		arg.Off,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindMessagesRow
+	for rows.Next() {
+		var i FindMessagesRow
+		if err := rows.Scan(
+			&i.Message.InstanceID,
+			&i.Message.Chat,
+			&i.Message.ID,
+			&i.Message.FromMe,
+			&i.Message.Sender,
+			&i.Message.Timestamp,
+			&i.Message.Position,
+			&i.Message.Type,
+			&i.Message.Body,
+			&i.Message.Ack,
+			&i.Message.PushName,
+			&i.Message.Raw,
+			&i.Message.Starred,
+			&i.Message.HasReaction,
+			&i.Message.Broadcast,
+			&i.Message.History,
+			&i.Message.ServerID,
+			&i.Message.Recipients,
+			&i.Message.EditID,
+			&i.Message.EditedAt,
+			&i.Message.RevokedAt,
+			&i.Message.RevokeID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const incomingAfter = `-- name: IncomingAfter :one
 select count(*) from messages m
 where m.instance_id = $1 and m.chat = $2 and not m.from_me

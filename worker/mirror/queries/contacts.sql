@@ -1,9 +1,9 @@
 -- name: Contacts :many
-select id, lid, name, short_name, push_name, business_name from contacts
+select id, lid, name, short_name, push_name, business_name, blocked from contacts
 where instance_id = $1 order by id;
 
 -- name: OneContact :one
-select id, lid, name, short_name, push_name, business_name from contacts
+select id, lid, name, short_name, push_name, business_name, blocked from contacts
 where instance_id = @instance_id and (id = @id or (lid = @id and lid <> '')) limit 1;
 
 -- name: LearnContact :exec
@@ -22,3 +22,11 @@ insert into contacts (instance_id, id, lid, name, short_name) values ($1, $2, $3
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
     name = excluded.name, short_name = excluded.short_name;
+
+-- name: SetBlocked :exec
+-- The whole list at once; those who are not known yet become contacts without names.
+with listed as (select unnest(@ids::text[]) as id),
+    freed as (update contacts set blocked = false
+        where instance_id = @instance_id and blocked and not id = any(@ids::text[]))
+insert into contacts (instance_id, id, blocked) select @instance_id, id, true from listed
+on conflict (instance_id, id) do update set blocked = true where not contacts.blocked;

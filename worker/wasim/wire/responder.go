@@ -52,6 +52,16 @@ func (r *Responder) Accept(ctx context.Context, socket *websocket.Conn, raw net.
 	return conn, nil
 }
 
+// BreakHandshake waits for the client's hello and answers it with a TCP reset.
+func BreakHandshake(ctx context.Context, socket *websocket.Conn, raw net.Conn) {
+	_, _, _ = socket.Read(ctx)
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+		_ = tcp.Close()
+	}
+	_ = socket.CloseNow()
+}
+
 func (r *Responder) handshake(ctx context.Context, socket *websocket.Conn, in *stream) (*Conn, error) {
 	frame, err := in.frame(ctx)
 	if err != nil {

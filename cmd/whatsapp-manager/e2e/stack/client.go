@@ -100,11 +100,17 @@ type Instance struct {
 	ID           string `json:"id"`
 	Status       string `json:"status"`
 	State        string `json:"state"`
+	Link         string `json:"link"`
+	LinkReason   string `json:"linkReason"`
+	LinkDetail   string `json:"linkDetail"`
+	LinkUntil    string `json:"linkUntil"`
 	PID          int    `json:"pid"`
 	Generation   uint64 `json:"generation"`
 	RestartCount int    `json:"restartCount"`
 	LastError    string `json:"lastError"`
 	PhoneNumber  string `json:"phoneNumber"`
+	Build        string `json:"build"`
+	Outdated     bool   `json:"outdated"`
 	Memory       struct {
 		RSSBytes   uint64 `json:"rssBytes"`
 		LimitBytes uint64 `json:"limitBytes"`

@@ -33,6 +33,7 @@ type Stack struct {
 	manager *exec.Cmd
 	log     *os.File
 	exited  chan struct{} // closed when the present manager has been reaped
+	stopped bool
 }
 
 const (
@@ -151,27 +152,38 @@ func (s *Stack) WaitManager(ctx context.Context) error {
 	}
 }
 
-// Close ends manager, workers and Postgres the way a person does (SIGINT),
-// reports what is left of them, ends that too, and removes the directory.
+// Stop ends manager, workers and Postgres the way a person does (SIGINT) and
+// leaves the directory as they left it. Close is all that can follow.
+func (s *Stack) Stop(ctx context.Context) error {
+	if s.manager == nil || s.stopped {
+		return nil
+	}
+	s.stopped = true
+	var errs []error
+	select {
+	case <-s.exited: // it was killed: the next one cleans up
+		if err := s.StartManager(); err != nil {
+			return err
+		}
+		errs = append(errs, s.Ready(ctx))
+	default:
+	}
+	s.Signal(syscall.SIGINT)
+	if err := s.WaitManager(ctx); err != nil {
+		errs = append(errs, err)
+		s.KillManager()
+	}
+	return errors.Join(errs...)
+}
+
+// Close is Stop; then it reports what is left of the processes, ends that too,
+// and removes the directory.
 func (s *Stack) Close() error {
 	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	if s.manager != nil {
-		select {
-		case <-s.exited: // it was killed: the next one cleans up
-			if err := s.StartManager(); err != nil {
-				errs = append(errs, err)
-			} else if err := s.Ready(ctx); err != nil {
-				errs = append(errs, err)
-			}
-		default:
-		}
-		s.Signal(syscall.SIGINT)
-		if err := s.WaitManager(ctx); err != nil {
-			errs = append(errs, err)
-			s.KillManager()
-		}
+	if err := s.Stop(ctx); err != nil {
+		errs = append(errs, err)
 	}
 	for _, p := range s.Processes() {
 		errs = append(errs, fmt.Errorf("process left behind: %d %s", p.PID, p.Command))

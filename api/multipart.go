@@ -1,0 +1,216 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"whatsapp-manager/api/jsontext"
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/store"
+)
+
+const (
+	opUpload = "api.upload"
+	// uploadTime is for a whole form with its files, from a slow line too.
+	uploadTime = 10 * time.Minute
+	maxFiles   = 8
+	uploadPart = 256 << 10
+	// fileMember marks, in the parameters of a form, where a file belongs.
+	fileMember = "$file"
+)
+
+// isForm tells whether the body is multipart/form-data: files as they are
+// beside the parameters, which the handler reads as a stream.
+func isForm(req *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(req.Header.Get(echo.HeaderContentType))
+	return err == nil && kind == echo.MIMEMultipartForm && req.Method == http.MethodPost
+}
+
+// takeForm reads a form: `params`, and files that the worker gets as they come.
+// It returns the body that the same call would have as JSON, each {"$file":"name"}
+// replaced by a MessageMedia that names the upload. The SHA-256 of a file is its
+// name there, so that a repeated form is the same call.
+func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Method) ([]byte, error) {
+	req := c.Request()
+	if !method.TakesMedia() {
+		return nil, fault.Bad(opUpload, "body", "%s takes no file; send the parameters as JSON", method.Name)
+	}
+	reader, err := req.MultipartReader()
+	if err != nil {
+		return nil, fault.Bad(opUpload, "body", "the form cannot be read: %s", err)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), uploadTime)
+	defer cancel()
+	ctl := http.NewResponseController(c.Response())
+	_ = ctl.SetReadDeadline(time.Now().Add(uploadTime))
+	defer func() { _ = ctl.SetReadDeadline(time.Time{}) }()
+	worker, err := s.worker(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	var params []byte
+	files := map[string]map[string]any{}
+	for {
+		part, err := reader.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, brokenForm(err)
+		}
+		name := part.FormName()
+		switch {
+		case name == "params" && part.FileName() == "":
+			if params, err = s.formParams(part); err != nil {
+				return nil, err
+			}
+		case name == "" || part.FileName() == "":
+			return nil, fault.Bad(opUpload, "body", "a form has a field params and files, each with a name and a filename")
+		case files[name] != nil:
+			return nil, fault.Bad(opUpload, name, "%s: there are two files of this name", name)
+		case len(files) == maxFiles:
+			return nil, fault.Bad(opUpload, name, "%s: a form has at most %d files", name, maxFiles)
+		default:
+			if files[name], err = takeFile(ctx, worker, part); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return placeFiles(params, files)
+}
+
+func (s *Server) formParams(part *multipart.Part) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(part, s.cfg.BodyLimit+1))
+	switch {
+	case err != nil:
+		return nil, brokenForm(err)
+	case int64(len(data)) > s.cfg.BodyLimit:
+		return nil, &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: "params", Msg: fmt.Sprintf("params: is larger than %d bytes", s.cfg.BodyLimit)}
+	}
+	if d := jsontext.Check(data, maxDepth); d != nil {
+		return nil, fault.Bad(opUpload, "params", "params: %s", d.Reason)
+	}
+	return data, nil
+}
+
+// takeFile hands the file on to the worker and returns the MessageMedia for it.
+func takeFile(ctx context.Context, worker workerv1.WorkerClient, part *multipart.Part) (map[string]any, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends a stream that is left in the middle
+	stream, err := worker.Upload(ctx)
+	if err != nil {
+		return nil, fault.FromGRPC(opUpload, err)
+	}
+	buf := make([]byte, uploadPart)
+	for {
+		n, readErr := io.ReadFull(part, buf)
+		if n > 0 {
+			if err = stream.Send(&workerv1.UploadRequest{Data: buf[:n]}); err != nil {
+				break // the worker's reason comes with its answer
+			}
+		}
+		if errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF) {
+			break
+		}
+		if readErr != nil {
+			return nil, brokenForm(readErr)
+		}
+	}
+	done, err := stream.CloseAndRecv()
+	if err = fault.FromGRPC(opUpload, err); err != nil {
+		return nil, err
+	}
+	media := map[string]any{"$type": "MessageMedia", "upload": done.GetUpload()}
+	if kind, _, err := mime.ParseMediaType(part.Header.Get(echo.HeaderContentType)); err == nil && kind != echo.MIMEOctetStream {
+		media["mimetype"] = part.Header.Get(echo.HeaderContentType)
+	} else if byName := mime.TypeByExtension(path.Ext(part.FileName())); byName != "" {
+		media["mimetype"] = byName
+	}
+	if name := path.Base(part.FileName()); name != "." && name != "/" {
+		media["filename"] = name
+	}
+	return media, nil
+}
+
+// brokenForm tells a form that came too slowly from one that is none.
+func brokenForm(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return &Problem{Type: "about:blank", Status: http.StatusRequestTimeout, Title: "Request Timeout", Code: "request_timeout", Field: "body", Detail: "the form did not arrive in time"}
+	}
+	return fault.Bad(opUpload, "body", "the form ended before it was whole, or is none")
+}
+
+// placeFiles puts each file where the parameters ask for it. Members beside
+// $file, such as filename, count more than what the form says.
+func placeFiles(params []byte, files map[string]map[string]any) ([]byte, error) {
+	if len(bytes.TrimSpace(params)) == 0 {
+		return nil, fault.Bad(opUpload, "params", `params: is missing: a JSON array in which {"$file":"name"} stands for the file of that name`)
+	}
+	dec := json.NewDecoder(bytes.NewReader(params))
+	dec.UseNumber()
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, fault.Bad(opUpload, "params", "params: is not JSON: %s", syntaxError(params))
+	}
+	placed := map[string]bool{}
+	var missing string
+	var place func(v any) any
+	place = func(v any) any {
+		switch v := v.(type) {
+		case []any:
+			for i := range v {
+				v[i] = place(v[i])
+			}
+		case map[string]any:
+			name, ok := v[fileMember].(string)
+			if !ok {
+				for k := range v {
+					v[k] = place(v[k])
+				}
+				return v
+			}
+			file := files[name]
+			if file == nil {
+				missing = name
+				return v
+			}
+			placed[name] = true
+			delete(v, fileMember)
+			for k, given := range file {
+				if _, own := v[k]; !own || k == "upload" {
+					v[k] = given
+				}
+			}
+		}
+		return v
+	}
+	tree = place(tree)
+	if missing != "" {
+		return nil, fault.Bad(opUpload, "params", "params: the form has no file of the name that $file asks for")
+	}
+	for name := range files {
+		if !placed[name] {
+			return nil, fault.Bad(opUpload, name, `%s: no {"$file":…} in params asks for this file`, name)
+		}
+	}
+	body, err := json.Marshal(tree)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, opUpload, err, "internal error")
+	}
+	return body, nil
+}

@@ -1,0 +1,56 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
+)
+
+// WorkerUpgrade tells how far the workers are on their way to the installed build.
+type WorkerUpgrade struct {
+	State      string     `json:"state" enum:"none,canary,rolling,waiting,refused,off"`
+	Program    string     `json:"program,omitempty" doc:"The installed build of the worker, by its content"`
+	Trusted    string     `json:"trusted,omitempty" doc:"The build that workers are started with"`
+	Replaced   int        `json:"replaced" doc:"Workers that came back with the installed build since the manager began"`
+	Outdated   int        `json:"outdated" doc:"Workers of another build"`
+	InstanceID string     `json:"instanceId,omitempty" doc:"Whose worker is being replaced, or did not come back"`
+	Why        string     `json:"why,omitempty"`
+	Since      *time.Time `json:"since,omitempty"`
+}
+
+func (s *Server) upgrade() supervisor.Upgrade {
+	if s.upgrades == nil {
+		return supervisor.Upgrade{State: supervisor.UpgradeOff}
+	}
+	return s.upgrades.Upgrade()
+}
+
+func viewUpgrade(u supervisor.Upgrade) WorkerUpgrade {
+	return WorkerUpgrade{
+		State: string(u.State), Program: u.Program, Trusted: u.Trusted, Replaced: u.Replaced, Outdated: u.Outdated,
+		InstanceID: string(u.Instance), Why: u.Why, Since: unlessZero(u.At),
+	}
+}
+
+type upgradeOutput struct{ Body WorkerUpgrade }
+
+func (s *Server) upgradeRoutes() {
+	route(s, Admin, huma.Operation{
+		OperationID: "retry-upgrade", Method: http.MethodPost, Path: "/api/health/upgrade/retry", Tags: []string{"Health"}, DefaultStatus: http.StatusAccepted,
+		Summary: "Try the installed build of the worker again that was given up; 409 when none was",
+	}, func(ctx context.Context, _ *struct{}) (*upgradeOutput, error) {
+		if s.upgrades == nil {
+			return nil, fault.New(fault.Conflict, "api.retryUpgrade", "this installation keeps no builds of the worker")
+		}
+		if err := s.upgrades.RetryUpgrade(); err != nil {
+			return nil, err
+		}
+		s.audit(ctx, "upgrade.retry", "", nil)
+		return &upgradeOutput{Body: viewUpgrade(s.upgrade())}, nil
+	})
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/worker/wasim"
+)
+
+const (
+	floodRate    = 1000 // messages a second into one instance
+	floodClients = 32   // hammering one key
+	quietRate    = 20   // messages, and calls, a second of the one who shall not notice
+)
+
+// flood measures what an instance notices of another one's flood: messages into
+// it, or a client that hammers its key. The same load is also measured where it
+// passes the product by, since simulator, clients and product share the machine.
+func flood(ctx context.Context, l *lab) error {
+	span := l.span(15*time.Second, 2*time.Second)
+	return l.limited(ctx, func(s *stack.Stack) error { // the limits are what protects the others
+		all, err := l.link(ctx, s, 2)
+		if err != nil {
+			return err
+		}
+		flooded, quiet := all[0], all[1]
+		hook, err := newLedger()
+		if err != nil {
+			return err
+		}
+		defer hook.close()
+		if err := hook.listen(ctx, s, all); err != nil {
+			return err
+		}
+		stranger, err := l.person()
+		if err != nil {
+			return err
+		}
+		silence := func(context.Context) (int, error) { return 0, nil }
+		var calm *noticed
+		for _, f := range []struct {
+			name   string
+			load   func(context.Context) (int, error)
+			settle bool
+		}{
+			{"calm", silence, false},
+			{fmt.Sprintf("%d messages/s past the product", floodRate), l.pour(stranger), false},
+			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), true},
+			{fmt.Sprintf("%d clients hammer a web server aside", floodClients), pound(hook.url()), false},
+			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false},
+		} {
+			now, err := l.notice(ctx, s, quiet, hook, span, f.load)
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+			if f.settle {
+				settling, cancel := context.WithTimeout(ctx, 3*time.Minute)
+				err := flooded.device().WaitSettled(settling)
+				cancel()
+				if err != nil {
+					return err
+				}
+			}
+			if calm == nil {
+				calm = now
+				l.table.row(f.name, now.String(), "", "")
+				continue
+			}
+			l.table.row(fmt.Sprintf("%s (%s)", f.name, rate(now.load, now.took)), now.String(), now.against(calm), "p99 at most 1.5 of calm")
+		}
+		return nil
+	})
+}
+
+// noticed is what somebody had to wait while others made a load.
+type noticed struct {
+	webhook, call []time.Duration
+	load          int // messages or calls of the others
+	took          time.Duration
+}
+
+func (n *noticed) String() string {
+	return fmt.Sprintf("webhook %s    call %s", latencies(n.webhook), latencies(n.call))
+}
+
+func (n *noticed) against(calm *noticed) string {
+	times := func(now, then []time.Duration) float64 {
+		return float64(quantile(now, 0.99)) / float64(quantile(then, 0.99))
+	}
+	return fmt.Sprintf("p99 webhook %.2f, call %.2f of calm", times(n.webhook, calm.webhook), times(n.call, calm.call))
+}
+
+// notice sends messages to the quiet one and calls it, both at a slow pace, while load runs.
+func (l *lab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *ledger, d time.Duration, load func(context.Context) (int, error)) (*noticed, error) {
+	loading, end := context.WithTimeout(ctx, d)
+	defer end()
+	result := &noticed{}
+	began := time.Now()
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		result.load, err = load(loading)
+		result.took = time.Since(began)
+		return err
+	})
+	group.Go(func() error {
+		waits, err := l.steady(ctx, []*wasim.Account{quiet.Account}, quietRate, d, heard)
+		result.webhook = waits
+		return err
+	})
+	group.Go(func() error {
+		tick := time.NewTicker(time.Second / quietRate)
+		defer tick.Stop()
+		for {
+			select {
+			case <-loading.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
+			at := time.Now()
+			if err := s.Client.Call(ctx, quiet.key, "getState", nil); err != nil {
+				return err
+			}
+			result.call = append(result.call, time.Since(at))
+		}
+	})
+	return result, group.Wait()
+}
+
+// pour returns a load of messages to one account from several people.
+func (l *lab) pour(to *wasim.Account) func(context.Context) (int, error) {
+	const people = 4
+	return func(ctx context.Context) (int, error) {
+		var mu sync.Mutex
+		sum := 0
+		var group errgroup.Group
+		for range people {
+			from, err := l.person()
+			if err != nil {
+				return 0, err
+			}
+			group.Go(func() error {
+				sent, err := wasim.Traffic{From: from, To: to.PN(), Rate: float64(floodRate) / people}.Run(ctx)
+				mu.Lock()
+				defer mu.Unlock()
+				sum += len(sent)
+				return err
+			})
+		}
+		err := group.Wait()
+		return sum, err
+	}
+}
+
+// post sends a document and reads the answer away.
+func post(ctx context.Context, client *http.Client, url, body string) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// pound returns a load of requests to one address. Any answer but an error of
+// the server is fine: telling a client to slow down is one way to protect others.
+func pound(url string) func(context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) {
+		transport := &http.Transport{MaxIdleConnsPerHost: floodClients}
+		defer transport.CloseIdleConnections()
+		client := &http.Client{Transport: transport}
+		var mu sync.Mutex
+		sum := 0
+		var group errgroup.Group
+		for range floodClients {
+			group.Go(func() error {
+				done := 0
+				defer func() { mu.Lock(); sum += done; mu.Unlock() }()
+				for ctx.Err() == nil {
+					status, err := post(ctx, client, url, `{"params":[]}`)
+					if ctx.Err() != nil {
+						return nil
+					}
+					if err != nil || status >= 500 {
+						return fmt.Errorf("a request of the flood failed with status %d", status) // its error would show the key
+					}
+					done++
+				}
+				return nil
+			})
+		}
+		err := group.Wait()
+		return sum, err
+	}
+}

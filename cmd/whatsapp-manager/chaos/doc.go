@@ -1,0 +1,53 @@
+// Command chaos lets an installation with paired accounts run under load, breaks
+// what can break in a random order, and counts: did every message arrive, once?
+//
+// # What runs
+//
+// Real manager, worker and Postgres processes; the simulator in this process. Each
+// instance has a contact who writes numbered texts to it, and a client of the API
+// who sends numbered texts to the contact with an Idempotency-Key. Three of four
+// sends are repeated with their key until they succeed, the fourth is never
+// repeated. A webhook receiver checks every signature and keeps a ledger, and a
+// reader per instance follows the event stream and resumes it by Last-Event-ID.
+//
+// # What goes wrong
+//
+// The schedule (schedule.go) follows from the seed alone; -plan prints it. Its
+// lanes run side by side, within one the faults follow each other:
+//
+//	host    the manager is killed or gets SIGTERM, and a new one starts; Postgres
+//	        shuts down fast or immediately
+//	worker  one is killed, stopped (SIGSTOP) for a while, or made to eat memory
+//	link    an account's connection is reset, torn within a frame, closed, stalled,
+//	        silent for good, slow, sends garbage, a stream error or the stream's
+//	        end; logins and upgrades are refused, acks lost, frames repeated
+//	client  the webhook receiver is slow, fails, hangs or is gone; clients of the
+//	        API ask as fast as they can
+//
+// A kind of fault comes at least once in a run that is long enough for its lane,
+// and a lane that is behind skips nothing. The moments are as exact as the machine
+// is; what a fault meets at its moment is never the same twice, so a seed repeats
+// the schedule and makes an accident likely again, not certain.
+//
+// # What must hold
+//
+// Nothing is tolerated: after the last fault every instance is ready within two
+// minutes (a link that is silent for good is found within 90 s); every message of
+// a contact is in the feed and the stream once, under one id and in order, and at
+// the webhook, first arrivals in order; every send that was answered with success
+// is at the contact, under one id; every other send has a fate that GET
+// …/sends/{key} tells and that is what the contact saw; a send whose fate is told
+// to be unknown, and of which the contact has seen nothing, can be repeated; no
+// two workers of an instance ever speak to WhatsApp at the same moment; and after
+// the end no process, connection, port, socket, lock or temporary file is left.
+//
+// Recovery is the time from the end of a fault's cause until a message sent after
+// it is at the webhook; where faults overlap it includes what the others cost.
+//
+// # What is left out
+//
+// The clock is not stepped: only the whole machine has one. Faults that an owner
+// has to act upon (a logout, a replaced stream, a ban) are no matter of recovery.
+// Corrupted ciphertexts reorder messages by their nature, since a message comes
+// after its retry, and have tests of their own.
+package main

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// injected is a fault that has happened.
+type injected struct {
+	fault
+	over time.Time // when its cause was gone and recovery could begin
+	who  []*subject
+}
+
+// history is what has happened so far.
+type history struct {
+	mu  sync.Mutex
+	all []injected
+}
+
+func (h *history) add(i injected) { h.mu.Lock(); h.all = append(h.all, i); h.mu.Unlock() }
+
+// play injects a lane's faults at their times, one after the other, until ctx
+// ends. A fault that has begun is brought to its end.
+func (l *lab) play(ctx context.Context, began time.Time, faults []fault, h *history) error {
+	for _, f := range faults {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Until(began.Add(f.at))):
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		f.at = time.Since(began)
+		hit, err := l.inject(context.WithoutCancel(ctx), f)
+		if err != nil {
+			return fmt.Errorf("inject %s: %w", f.kind, err)
+		}
+		if !hit {
+			continue
+		}
+		i := injected{fault: f, over: time.Now(), who: l.subjects}
+		if f.victim >= 0 {
+			i.who = l.subjects[f.victim : f.victim+1]
+		}
+		h.add(i)
+		for _, s := range i.who {
+			select {
+			case s.nudge <- struct{}{}:
+			default:
+			}
+		}
+	}
+	return nil
+}
+
+// inject makes the fault happen and returns when its cause is gone. hit is false
+// when there was nothing to hit, such as no connection to break.
+func (l *lab) inject(ctx context.Context, f fault) (hit bool, err error) {
+	switch f.kind {
+	case managerKill:
+		l.stack.KillManager()
+		time.Sleep(f.length) // nobody is there for so long
+		return true, l.stack.StartManager()
+	case managerTerm:
+		l.stack.Signal(syscall.SIGTERM)
+		ending, cancel := context.WithTimeout(ctx, 60*sec)
+		defer cancel()
+		if err := l.stack.WaitManager(ending); err != nil {
+			return true, err
+		}
+		time.Sleep(f.length)
+		return true, l.stack.StartManager()
+	case postgresFast, postgresHard:
+		how := syscall.SIGINT
+		if f.kind == postgresHard {
+			how = syscall.SIGQUIT
+		}
+		pid := l.stack.Postgres()
+		return pid != 0, signalTo(pid, how)
+	case workerKill, workerStop, workerLeak:
+		return l.hurtWorker(ctx, f)
+	case hookSlow, hookFail, hookHang, hookDown:
+		return true, l.hurtHook(f)
+	case apiLoad:
+		l.load(ctx, f.length)
+		return true, nil
+	}
+	return l.hurtLink(f)
+}
+
+func signalTo(pid int, sig syscall.Signal) error {
+	if pid == 0 {
+		return nil
+	}
+	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
+	pids := l.stack.Workers()[l.subjects[f.victim].id]
+	if len(pids) == 0 {
+		return false, nil
+	}
+	pid := pids[0]
+	switch f.kind {
+	case workerKill:
+		return true, signalTo(pid, syscall.SIGKILL)
+	case workerStop:
+		if err := signalTo(pid, syscall.SIGSTOP); err != nil {
+			return false, err
+		}
+		time.Sleep(f.length)
+		return true, signalTo(pid, syscall.SIGCONT)
+	}
+	trigger := leakOf(l.bin, pid)
+	if err := os.WriteFile(trigger, nil, 0o600); err != nil {
+		return false, err
+	}
+	defer os.Remove(trigger)
+	ctx, cancel := context.WithTimeout(ctx, 90*sec)
+	defer cancel()
+	for syscall.Kill(pid, 0) == nil {
+		select {
+		case <-ctx.Done():
+			return true, fmt.Errorf("worker %d leaks and nobody ends it", pid)
+		case <-time.After(20 * ms):
+		}
+	}
+	return true, nil
+}
+
+func (l *lab) hurtHook(f fault) error {
+	switch f.kind {
+	case hookSlow:
+		l.hook.slow(700 * ms)
+		time.Sleep(f.length)
+		l.hook.slow(0)
+	case hookFail:
+		l.hook.answer(500)
+		time.Sleep(f.length)
+		l.hook.answer(200)
+	case hookHang:
+		release := l.hook.hanging()
+		time.Sleep(f.length)
+		release()
+	case hookDown:
+		l.hook.down()
+		time.Sleep(f.length)
+		return l.hook.up()
+	}
+	return nil
+}
+
+// load asks for chats and states as fast as the product answers.
+func (l *lab) load(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, s := range l.subjects {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				for _, method := range []string{"getChats", "getState", "getContacts"} {
+					// What it answers is not the question here; that it holds up nothing is.
+					if s.client.Call(ctx, s.key, method, nil) != nil {
+						time.Sleep(50 * ms)
+					}
+				}
+			}
+		})
+	}
+}
+
+func (l *lab) hurtLink(f fault) (hit bool, err error) {
+	s := l.subjects[f.victim]
+	d := s.device()
+	if d == nil {
+		return false, fmt.Errorf("instance %d is no longer linked", f.victim)
+	}
+	hit = d.ConnectionID() != 0
+	switch f.kind {
+	case linkDrop:
+		d.Drop()
+	case linkTear:
+		d.DropMidFrame()
+	case linkClose:
+		d.CloseClean()
+	case linkStall:
+		d.BlackHole()
+		time.Sleep(f.length)
+		d.Resume()
+	case linkHole:
+		d.BlackHole()
+	case linkGarbage:
+		d.Garbage(f.count)
+	case linkDelay:
+		d.Delay(400 * ms)
+		time.Sleep(f.length)
+		d.Delay(0)
+	case linkError:
+		d.StreamError(503 + 12*(f.victim%2)) // 503, or 515: connect again at once
+	case linkEnd:
+		d.StreamEnd()
+	case linkRepeat:
+		hit = d.RepeatLast()
+	case loginRefused:
+		d.RefuseLogin(503, f.count)
+		d.Drop()
+	case noUpgrade:
+		l.sim.RefuseUpgrade(502, f.count)
+		d.Drop()
+	case ackLost:
+		d.LoseAcks(f.count)
+	default:
+		return false, fmt.Errorf("nobody knows how to do that")
+	}
+	return hit, nil
+}
+
+// heal takes back whatever faults are planned and not used up.
+func (l *lab) heal() {
+	l.sim.Heal()
+	for _, s := range l.subjects {
+		s.account.Heal()
+		if d := s.device(); d != nil {
+			d.Heal()
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Bounds of what comes after the last fault. A connection that is dead without
+// being closed is found within 90 s, which is the longest of what may be pending.
+const (
+	readyWithin = 120 * sec
+	drainWithin = 120 * sec
+)
+
+// run injects faults into an installation under load and judges what became of
+// every message. An error means that the run itself did not get to its end.
+func run(ctx context.Context, o options) (v *verdict, err error) {
+	l, shut, err := openLab(ctx, o)
+	defer func() { err = errors.Join(err, shut()) }()
+	if err != nil {
+		return nil, err
+	}
+	o.say("%d instances paired", len(l.subjects))
+	v = &verdict{began: time.Now()}
+	defer func() { err = errors.Join(err, l.keepLogs()) }()
+	if err := l.storm(ctx, v); err != nil {
+		return v, errors.Join(err, l.stack.Tail())
+	}
+	l.judge(ctx, v)
+	l.leftovers(ctx, v)
+	return v, nil
+}
+
+// storm is the load with the faults, and the calm after it.
+func (l *lab) storm(ctx context.Context, v *verdict) error {
+	patience, giveUp := context.WithCancel(ctx) // of clients that repeat what failed
+	defer giveUp()
+	reading, endReading := context.WithCancel(ctx)
+	defer endReading()
+	flowing, endFlows := context.WithCancel(ctx)
+	defer endFlows()
+	watching, endWatch := context.WithCancel(ctx)
+	defer endWatch()
+
+	var readers, witness sync.WaitGroup
+	defer readers.Wait()
+	defer endReading()
+	for _, s := range l.subjects {
+		readers.Go(func() { s.follow(reading) })
+	}
+	witness.Go(func() {
+		looks, wrong := l.witness(watching)
+		v.looks, v.wrong = looks, append(v.wrong, wrong...)
+	})
+	defer witness.Wait()
+	defer endWatch()
+	gap := time.Duration(float64(time.Second) / l.o.rate)
+	flows, _ := errgroup.WithContext(ctx)
+	for _, s := range l.subjects {
+		flows.Go(func() error { return s.write(flowing, gap) })
+		flows.Go(func() error { s.order(flowing, patience, gap, &v.answers); return nil })
+	}
+	defer func() { endFlows(); giveUp(); _ = flows.Wait() }() // its error was returned below, or another one is
+
+	if err := l.rage(ctx, &v.history); err != nil {
+		return err
+	}
+	l.o.say("%d faults injected; waiting for everything to be well", len(v.history.all))
+	l.heal()
+	calm := time.Now()
+	if err := l.ready(ctx); err != nil {
+		return err
+	}
+	v.ready = time.Since(calm)
+	endFlows()
+	time.AfterFunc(drainWithin, giveUp)
+	if err := flows.Wait(); err != nil {
+		return err
+	}
+	v.drained = l.drain(ctx, v)
+	return ctx.Err()
+}
+
+// rage plays all lanes of the schedule at the same time.
+func (l *lab) rage(ctx context.Context, h *history) error {
+	ctx, cancel := context.WithTimeout(ctx, l.o.length)
+	defer cancel()
+	p := schedule(l.o)
+	began := time.Now()
+	var group errgroup.Group
+	for _, lane := range lanes() {
+		group.Go(func() error {
+			err := l.play(ctx, began, p[lane.name], h)
+			if err != nil {
+				cancel()
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// ready waits until every instance can be used.
+func (l *lab) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := l.stack.Ready(ctx); err != nil {
+		return err
+	}
+	for _, s := range l.subjects {
+		if _, err := s.client.Ready(ctx, s.id); err != nil {
+			return fmt.Errorf("instance %d does not come back: %w", s.nr, err)
+		}
+	}
+	return nil
+}
+
+// drain waits until every message is where it belongs.
+func (l *lab) drain(ctx context.Context, v *verdict) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, drainWithin)
+	defer cancel()
+	began := time.Now()
+	tick := time.NewTicker(50 * ms)
+	defer tick.Stop()
+	for {
+		var missing string
+		for _, s := range l.subjects {
+			if missing = s.complete(); missing != "" {
+				break
+			}
+		}
+		if missing == "" {
+			return time.Since(began)
+		}
+		select {
+		case <-ctx.Done():
+			v.fail("not everything arrived within %s: %s", drainWithin, missing)
+			return time.Since(began)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// verdict is the outcome of a run.
+type verdict struct {
+	began   time.Time
+	history history
+	in, out direction
+	answers tally          // what sends were answered with; "" is success
+	fates   map[string]int // of sends that were not answered with success
+	looks   int
+	events  int
+	streams int
+	ready   time.Duration // from the last fault until every instance was ready
+	drained time.Duration // from then until everything had arrived
+	wrong   []string
+}
+
+// direction counts the messages of one.
+type direction struct {
+	sent, accepted, arrived, again, lost, duplicated, reordered int
+}
+
+func (v *verdict) fail(format string, args ...any) {
+	v.wrong = append(v.wrong, fmt.Sprintf(format, args...))
+}
+
+func (v *verdict) refused(state string) {
+	if v.fates == nil {
+		v.fates = map[string]int{}
+	}
+	v.fates[state]++
+}
+
+// recoveries are, per kind of fault, the times from the end of the cause until a
+// message sent afterwards was at the webhook, one for each instance concerned.
+func (v *verdict) recoveries() map[string][]time.Duration {
+	took := map[string][]time.Duration{}
+	for _, i := range v.history.all {
+		for _, s := range i.who {
+			if at, ok := s.through(i.over); ok {
+				took[i.kind] = append(took[i.kind], at.Sub(i.over))
+			}
+		}
+	}
+	return took
+}
+
+// slowest describes the longest recoveries, for whoever wants to read the logs.
+func (v *verdict) slowest(most int) []string {
+	type one struct {
+		took time.Duration
+		text string
+	}
+	var all []one
+	for _, i := range v.history.all {
+		for _, s := range i.who {
+			if at, ok := s.through(i.over); ok && at.Sub(i.over) > 5*sec {
+				took := at.Sub(i.over)
+				all = append(all, one{took, fmt.Sprintf("%s instance %d (%s), %s until %s, %s", i.kind, s.nr, s.id, i.over.Add(-i.length).UTC().Format("15:04:05.000"), i.over.UTC().Format("15:04:05.000"), took.Round(ms))})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int { return int(b.took - a.took) })
+	var texts []string
+	for _, o := range all[:min(most, len(all))] {
+		texts = append(texts, o.text)
+	}
+	return texts
+}
+
+func (v *verdict) print(w io.Writer) {
+	counts := map[string]int{}
+	for _, i := range v.history.all {
+		counts[i.kind]++
+	}
+	took := v.recoveries()
+	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(out, "\nfault\tinjected\trecovery p50\tp99\tmax\n")
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		d := took[kind]
+		slices.Sort(d)
+		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", kind, counts[kind], quantile(d, 0.5), quantile(d, 0.99), quantile(d, 1))
+	}
+	fmt.Fprintf(out, "\nmessages\tsent\tarrived\tlost\tduplicated\treordered\n")
+	fmt.Fprintf(out, "contact to feed and webhook\t%d\t%d\t%d\t%d\t%d\n", v.in.sent, v.in.arrived, v.in.lost, v.in.duplicated, v.in.reordered)
+	fmt.Fprintf(out, "API to contact\t%d\t%d\t%d\t%d\t-\n", v.out.sent, v.out.arrived, v.out.lost, v.out.duplicated)
+	_ = out.Flush() // a closed terminal is no fault of the product
+	fmt.Fprintf(w, "\n%d sends answered with success; fates of the others: %s\n", v.out.accepted, listed(v.fates))
+	fmt.Fprintf(w, "answers to sends: %s\n", listed(v.answers.count))
+	fmt.Fprintf(w, "%d events in the feeds, streams opened %d times, %d deliveries repeated, %d looks at the processes\n", v.events, v.streams, v.in.again, v.looks)
+	fmt.Fprintf(w, "all ready %s after the last fault, everything arrived %s later; %s in all\n", v.ready.Round(ms), v.drained.Round(ms), time.Since(v.began).Round(sec))
+	for _, s := range v.slowest(5) {
+		fmt.Fprintln(w, "slow:", s)
+	}
+	for i, what := range v.wrong {
+		if i == 40 {
+			fmt.Fprintf(w, "… and %d more\n", len(v.wrong)-i)
+			break
+		}
+		fmt.Fprintln(w, "WRONG:", what)
+	}
+	if len(v.wrong) == 0 {
+		fmt.Fprintln(w, "nothing lost, nothing twice")
+	}
+}
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Round(ms)
+}
+
+func listed(counts map[string]int) string {
+	var parts []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		name := what
+		if name == "" {
+			name = "success"
+		}
+		parts = append(parts, fmt.Sprintf("%s × %d", name, counts[what]))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}

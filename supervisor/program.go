@@ -1,0 +1,273 @@
+package supervisor
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// programID names a build of the worker's program by its content: two builds
+// may carry the same version, and the same build may be installed twice.
+type programID string
+
+// programs keeps the builds of the worker's program that may be needed: copies
+// in a directory of ours, so that replacing the installed file changes nothing
+// until it is meant to, and the way back stays open even after kill -9 or a
+// reboot. Safe for concurrent use.
+type programs struct {
+	dir       string // empty: nothing is kept
+	installed string // what the operator replaces
+
+	mu     sync.Mutex
+	book   programBook // guarded by mu
+	newest programID   // guarded by mu; what installed was when prepare looked, empty where nothing is kept
+}
+
+// programBook is what has to survive this process.
+type programBook struct {
+	Trusted programID `json:"trusted"`           // every start uses it, unless an upgrade says otherwise
+	Trying  *trial    `json:"trying,omitempty"`  // a worker was given a build that is not trusted, and there is no verdict yet
+	Refused *refusal  `json:"refused,omitempty"` // the build that did not come back; not tried again by itself
+	Seen    sighting  `json:"seen"`              // the installed file at the last look, which saves reading it at every start
+}
+
+type sighting struct {
+	Dev, Ino uint64
+	Size     int64
+	Changed  int64 // nanoseconds; nobody can set it back
+	Program  programID
+}
+
+type trial struct {
+	Instance ID        `json:"instance"`
+	Program  programID `json:"program"`
+	Online   bool      `json:"online"` // so it was before, and has to be again
+}
+
+type refusal struct {
+	Program  programID `json:"program"`
+	Instance ID        `json:"instance"`
+	Why      string    `json:"why"`
+	At       time.Time `json:"at"`
+}
+
+const (
+	bookFile      = "programs.json"
+	unfinished    = ".new"
+	programPrefix = 16 // hex digits of the SHA-256
+)
+
+// prepare takes the installed program in. alive are the processes of workers of
+// an earlier manager: where no build is trusted yet, theirs is the way back.
+func (p *programs) prepare(alive []int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(p.dir, 0o711); err != nil {
+		return fmt.Errorf("make directory of programs: %w", err)
+	}
+	b, err := os.ReadFile(filepath.Join(p.dir, bookFile))
+	if err == nil {
+		err = json.Unmarshal(b, &p.book)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read which program is trusted: %w", err)
+	}
+	seen, err := inspect(p.installed)
+	if err != nil {
+		return err
+	}
+	seen.Program = p.book.Seen.Program
+	newest := seen.Program
+	if _, err := os.Stat(p.path(newest)); seen != p.book.Seen || err != nil {
+		if newest, err = p.keep(p.installed); err != nil {
+			return err
+		}
+		seen.Program = newest
+		p.book.Seen = seen
+		if err := p.write(); err != nil {
+			return err
+		}
+	}
+	p.newest = newest
+	if _, err := os.Stat(p.path(p.book.Trusted)); p.book.Trusted != "" && err == nil {
+		return nil
+	}
+	p.book.Trusted = newest
+	for _, pid := range alive {
+		// The link leads to the file even when it was replaced or deleted.
+		if old, err := p.keep(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && old != newest {
+			p.book.Trusted = old
+			break
+		}
+	}
+	return p.write()
+}
+
+func inspect(file string) (sighting, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(file, &st); err != nil {
+		return sighting{}, fmt.Errorf("look at program: %w", err)
+	}
+	return sighting{Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size, Changed: st.Ctim.Nano()}, nil
+}
+
+// keep copies a program and returns its name. mu is held.
+func (p *programs) keep(from string) (programID, error) {
+	id, err := programOf(from)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(p.path(id)); err == nil {
+		return id, nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return "", fmt.Errorf("open program: %w", err)
+	}
+	defer in.Close()
+	to := p.path(id)
+	if err := os.MkdirAll(filepath.Dir(to), 0o711); err != nil {
+		return "", fmt.Errorf("make directory of program: %w", err)
+	}
+	out, err := os.OpenFile(to+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
+	if err != nil {
+		return "", fmt.Errorf("copy program: %w", err)
+	}
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(out, sum), in)
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("copy program: %w", err), os.Remove(to+unfinished))
+	}
+	if got := nameOf(sum.Sum(nil)); got != id {
+		return "", errors.Join(fmt.Errorf("copy program: %s was written to meanwhile; install it by rename", from), os.Remove(to+unfinished))
+	}
+	if err := os.Rename(to+unfinished, to); err != nil {
+		return "", fmt.Errorf("copy program: %w", err)
+	}
+	return id, nil
+}
+
+// path is where a build is kept. It has the installed program's name, by which
+// people and the kernel know the process.
+func (p *programs) path(id programID) string {
+	return filepath.Join(p.dir, string(id), filepath.Base(p.installed))
+}
+
+// file is what to execute for a build; the installed program where nothing is kept.
+func (p *programs) file(id programID) string {
+	if id == "" {
+		return p.installed
+	}
+	return p.path(id)
+}
+
+func (p *programs) read() (book programBook, newest programID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.book, p.newest
+}
+
+// change persists a change of the book before it counts.
+func (p *programs) change(f func(*programBook)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.book
+	f(&p.book)
+	if err := p.write(); err != nil {
+		p.book = before
+		return err
+	}
+	return nil
+}
+
+// write replaces the book's file. mu is held.
+func (p *programs) write() error {
+	b, err := json.Marshal(p.book)
+	if err != nil {
+		return fmt.Errorf("encode which program is trusted: %w", err)
+	}
+	name := filepath.Join(p.dir, bookFile)
+	if err := os.WriteFile(name+unfinished, b, 0o600); err != nil {
+		return fmt.Errorf("write which program is trusted: %w", err)
+	}
+	if err := os.Rename(name+unfinished, name); err != nil {
+		return fmt.Errorf("write which program is trusted: %w", err)
+	}
+	return nil
+}
+
+// prune deletes the builds that nobody needs any more.
+func (p *programs) prune(used map[programID]bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		return fmt.Errorf("list kept programs: %w", err)
+	}
+	var errs error
+	for _, e := range entries {
+		id := programID(e.Name())
+		if e.IsDir() && len(id) == programPrefix && id != p.book.Trusted && id != p.newest && !used[id] {
+			errs = errors.Join(errs, os.RemoveAll(filepath.Join(p.dir, e.Name())))
+		}
+	}
+	return errs
+}
+
+// programOf names the program in a file by its content.
+func programOf(file string) (programID, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("open program: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("read program: %w", err)
+	}
+	return nameOf(sum.Sum(nil)), nil
+}
+
+func nameOf(sum []byte) programID { return programID(hex.EncodeToString(sum)[:programPrefix]) }
+
+// programNote lies in a run directory and says which build its worker is, since
+// /proc/PID/exe may not be read of a process that keeps its memory to itself.
+const programNote = "program"
+
+func (d rundir) noteProgram(proc Proc, id programID) error {
+	text := fmt.Sprintf("%d %d %s\n", proc.PID, proc.StartTicks, id)
+	if err := os.WriteFile(filepath.Join(string(d), programNote), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("note program: %w", err)
+	}
+	return nil
+}
+
+// programOf returns the build that a live worker is of; empty when nobody can tell.
+func (d rundir) programOf(proc Proc) programID {
+	if b, err := os.ReadFile(filepath.Join(string(d), programNote)); err == nil {
+		f := strings.Fields(string(b))
+		if len(f) == 3 && f[0] == strconv.Itoa(proc.PID) && f[1] == strconv.FormatUint(proc.StartTicks, 10) {
+			return programID(f[2])
+		}
+	}
+	// Launched by a manager that died before its note, or that wrote none yet.
+	id, err := programOf(fmt.Sprintf("/proc/%d/exe", proc.PID))
+	if err != nil {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,217 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/store/storetest"
+)
+
+// A connection that is open and dead is noticed by what it does not answer.
+func TestBlackHole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = append(w.env, keepAlive+"=300ms")
+	p, device := w.paired()
+	device.BlackHole()
+	if link := p.state(away); link.GetReason() != "keepalive_timeout" {
+		t.Errorf("link: %v", link)
+	}
+	w.say("into the hole")
+	p.state(online)
+	w.received("into the hole")
+}
+
+// One that nothing comes from is noticed by that alone: the keep-alives are the
+// shipped ones here and would take longer than this test.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = append(w.env, silence+"=3s")
+	p, device := w.paired()
+	device.BlackHole()
+	began := time.Now()
+	if link := p.state(away); link.GetReason() != "silent" {
+		t.Errorf("link: %v", link)
+	}
+	w.say("into the silence")
+	p.state(online)
+	w.received("into the silence")
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("mended after %v", took)
+	}
+}
+
+// After a frame that does not decrypt whatsmeow can read nothing more on the
+// connection, and says so in its log only. That is heard at once: the
+// keep-alives, which find it too, are the shipped ones here.
+func TestDeafAfterGarbage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	for n := range 2 {
+		logins := device.Logins()
+		began := time.Now()
+		device.Garbage(40)
+		text := fmt.Sprint("unreadable ", n)
+		w.say(text)
+		if err := device.WaitLogins(w.ctx, logins+1); err != nil {
+			t.Fatal(err)
+		}
+		p.state(online)
+		w.received(text)
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("mended after %v", took)
+		}
+	}
+}
+
+// A connection that dies before WhatsApp has said hello is dialled again at
+// once; whatsmeow would wait for 20 s.
+func TestDropInTheHandshake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	w.sim.DropHandshakes(2)
+	began := time.Now()
+	logins := device.Logins()
+	device.Drop()
+	w.say("while nobody shakes hands")
+	if err := device.WaitLogins(w.ctx, logins+1); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("logged in again after %v", took)
+	}
+	p.state(online)
+	w.received("while nobody shakes hands")
+	// The clients left behind are no reason not to end.
+	began = time.Now()
+	if _, err := p.Stop(w.ctx, &workerv1.StopRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exited(); code != 0 || time.Since(began) > 5*time.Second {
+		t.Errorf("ended with %d after %v", code, time.Since(began))
+	}
+}
+
+// whatsmeow says that it is logged in from the first login on. While the next
+// login is not through, or refused, calls are told so at once.
+func TestNotLoggedInYet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	ask := func(method string, params ...any) (string, error) {
+		raw, _ := json.Marshal(params)
+		began := time.Now()
+		resp, err := p.Call(w.ctx, &workerv1.CallRequest{Method: method, Params: raw})
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s answered after %v", method, took)
+		}
+		return string(resp.GetResult()), fault.FromGRPC("test", err)
+	}
+	if said, err := ask("whatsmeow.IsLoggedIn"); said != "true" || err != nil {
+		t.Fatalf("logged in: %s %v", said, err)
+	}
+	logins := device.Logins()
+	device.Delay(3 * time.Second) // what comes before "success" does not wait
+	device.Drop()
+	if err := device.WaitLogins(w.ctx, logins+1); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("connected, not logged in", func() bool {
+		said, err := ask("whatsmeow.IsConnected")
+		return said == "true" && err == nil
+	})
+	if said, err := ask("whatsmeow.IsLoggedIn"); said != "false" || err != nil {
+		t.Errorf("before the login is through: %s %v", said, err)
+	}
+	if said, err := ask("sendMessage", "15550000999@c.us", "too early"); !fault.Is(err, fault.Offline) {
+		t.Errorf("a send before the login is through: %s %v", said, err)
+	}
+	device.Delay(0)
+	p.state(online)
+
+	w.account.RefuseLogin(409, 1)
+	device.Drop()
+	p.state(refused)
+	if said, err := ask("whatsmeow.IsLoggedIn"); said != "false" || err != nil {
+		t.Errorf("after a refused login: %s %v", said, err)
+	}
+	var f *fault.Error
+	if said, err := ask("sendMessage", "15550000999@c.us", "refused"); !errors.As(err, &f) || f.Kind != fault.Offline || f.Code != "connect_failure" {
+		t.Errorf("a send after a refused login: %s %v", said, err)
+	}
+}
+
+// A handler that cannot record its message within the limit gives it back.
+func TestSlowHandler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.env = append(w.env, handling+"=4s")
+	p, device := w.paired()
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	tx, err := conn.Begin(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = tx.Exec(w.ctx, "lock table events in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	logins := device.Logins()
+	w.say("in the way")
+	w.eventually("the handler gives up", func() bool {
+		stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{})
+		return err == nil && stats.GetHandlerFailures() > 0
+	})
+	if device.Pending() == 0 {
+		t.Error("the message was acknowledged")
+	}
+	if err = tx.Rollback(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.say("behind it")
+	w.received("in the way", "behind it")
+	if device.Logins() == logins {
+		t.Error("the message came again without a login")
+	}
+	if err = device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// One that waits for what never comes ends the worker, and the next one gets
+// the message.
+func TestStuckHandler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	plain := w.env
+	w.env = append(w.env, handling+"=1s", stuckText+"=glue")
+	p, device := w.paired()
+	w.say("glue")
+	if code := p.exited(); code == 0 {
+		t.Error("the worker ended as if it had been asked to")
+	}
+	if words, ok := w.lastWords(); !ok || words.Reason != "handler_stuck" {
+		t.Errorf("last words: %+v %v", words, ok)
+	}
+	w.say("behind it")
+	w.env = plain
+	w.start().attach().state(online)
+	w.received("glue", "behind it")
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
+}

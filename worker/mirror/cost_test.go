@@ -1,0 +1,86 @@
+package mirror
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/worker/inbound"
+)
+
+// tally counts what one connection pool asks of Postgres.
+type tally struct {
+	mu    sync.Mutex
+	inTx  map[*pgx.Conn]bool
+	begun int // transactions
+	alone int // statements and batches outside of one, each a transaction of its own
+}
+
+func (t *tally) note(conn *pgx.Conn, sql string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch word, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(sql)), " "); {
+	case word == "begin":
+		t.begun, t.inTx[conn] = t.begun+1, true
+	case word == "commit" || word == "rollback":
+		delete(t.inTx, conn)
+	case !t.inTx[conn]:
+		t.alone++
+	}
+}
+
+func (t *tally) TraceQueryStart(ctx context.Context, conn *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	t.note(conn, q.SQL)
+	return ctx
+}
+
+func (t *tally) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (t *tally) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	t.note(conn, "batch")
+	return ctx
+}
+
+func (t *tally) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (t *tally) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
+
+// An incoming text costs one transaction. The first of a chat, since the worker
+// began, costs two look-ups beside it, of the chat and of who it is.
+func TestATextCostsOneTransaction(t *testing.T) {
+	b := newBench(t)
+	config := b.pool.Config()
+	counted := &tally{inTx: map[*pgx.Conn]bool{}}
+	config.ConnConfig.Tracer = counted
+	pool, err := pgxpool.NewWithConfig(b.ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	m := New(pool, instance, 2, zerolog.Nop())
+	if err = m.Load(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i, sender := range []string{annaID, annaID, bertID, annaID} {
+		counted.mu.Lock()
+		counted.begun, counted.alone = 0, 0
+		counted.mu.Unlock()
+		change := inbound.Change{Account: us, Op: from(sender, name(i), "hello", int64(1000+i)), Contacts: []inbound.Contact{{ID: sender, PushName: "Somebody"}}}
+		if err = m.Apply(b.ctx, change); err != nil {
+			t.Fatal(err)
+		}
+		counted.mu.Lock()
+		cost := 1
+		if i == 0 || i == 2 {
+			cost = 3
+		}
+		if counted.begun+counted.alone != cost {
+			t.Errorf("text %d: %d transactions and %d statements of their own, want %d in all", i, counted.begun, counted.alone, cost)
+		}
+		counted.mu.Unlock()
+	}
+}

@@ -1,0 +1,240 @@
+// Package spool keeps files that are on their way between HTTP and WhatsApp.
+// They are whole files of a few minutes' life, named by what they are, in a
+// directory of the instance's own; the memory of the worker does not hold them.
+package spool
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"whatsapp-manager/proto/fault"
+)
+
+// Keep is how long a file stays after it was last asked for.
+const Keep = 2 * time.Minute
+
+const op = "worker.spool"
+
+// Spool is safe for concurrent use.
+type Spool struct {
+	dir   string
+	limit int64
+
+	mu    sync.Mutex
+	files map[string]*entry
+	used  int64 // bytes promised to files and those being written
+}
+
+type entry struct {
+	size int64
+	last time.Time
+	busy chan struct{} // closed when the file is there, or will not come
+	err  error
+}
+
+// Open empties dir, which it creates when it is missing, and keeps at most
+// limit bytes there.
+func Open(dir string, limit int64) (*Spool, error) {
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("empty spool: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make spool: %w", err)
+	}
+	return &Spool{dir: dir, limit: limit, files: map[string]*entry{}}, nil
+}
+
+// Put keeps what r holds and returns its name, the SHA-256 of the bytes in hex.
+// Errors: TooLarge when it has more than max bytes, RateLimited when too many
+// files are on their way.
+func (s *Spool) Put(r io.Reader, max int64) (name string, size int64, err error) {
+	f, err := os.CreateTemp(s.dir, "new-")
+	if err != nil {
+		return "", 0, fault.Wrap(fault.Internal, op, err, "internal error")
+	}
+	defer func() {
+		_ = f.Close()
+		if err != nil {
+			_ = os.Remove(f.Name())
+			s.release(size)
+		}
+	}()
+	sum := sha256.New()
+	w := io.MultiWriter(f, sum)
+	buf := make([]byte, 64<<10)
+	for {
+		n, readErr := r.Read(buf)
+		if size+int64(n) > max {
+			return "", size, &fault.Error{Kind: fault.TooLarge, Op: op, Field: "file", Msg: fmt.Sprintf("the file is larger than %d bytes", max)}
+		}
+		if err = s.reserve(int64(n)); err != nil {
+			return "", size, err
+		}
+		size += int64(n)
+		if _, err = w.Write(buf[:n]); err != nil {
+			return "", size, fault.Wrap(fault.Internal, op, err, "the file could not be kept")
+		}
+		if errors.Is(readErr, io.EOF) {
+			break
+		}
+		if readErr != nil {
+			return "", size, readErr
+		}
+	}
+	name = hex.EncodeToString(sum.Sum(nil))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err = os.Rename(f.Name(), filepath.Join(s.dir, name)); err != nil {
+		return "", size, fault.Wrap(fault.Internal, op, err, "the file could not be kept")
+	}
+	if known := s.files[name]; known != nil {
+		s.used -= known.size
+	}
+	there := make(chan struct{})
+	close(there)
+	s.files[name] = &entry{size: size, last: time.Now(), busy: there}
+	return name, size, nil
+}
+
+// Get opens a file that Put named; the caller closes it. NotFound when it is
+// not here any more.
+func (s *Spool) Get(name string) (*os.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.files[name]
+	if e == nil {
+		return nil, fault.New(fault.NotFound, op, "the uploaded file is not here any more")
+	}
+	return s.open(name, e)
+}
+
+// Fetch opens the file of a key; the caller closes it. When it is not here,
+// write makes it, once for all who ask at the same time; size is what it will
+// have at most.
+func (s *Spool) Fetch(ctx context.Context, key string, size int64, write func(context.Context, *os.File) error) (*os.File, error) {
+	sum := sha256.Sum256([]byte(key))
+	name := "kept-" + hex.EncodeToString(sum[:])
+	for {
+		s.mu.Lock()
+		e := s.files[name]
+		if e == nil {
+			break
+		}
+		s.mu.Unlock()
+		select {
+		case <-e.busy:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if e.err != nil && ctx.Err() == nil && (errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded)) {
+			continue // the one who fetched it went away; we did not
+		}
+		if e.err != nil {
+			return nil, e.err
+		}
+		s.mu.Lock()
+		if s.files[name] != e { // swept in between
+			s.mu.Unlock()
+			continue
+		}
+		defer s.mu.Unlock()
+		return s.open(name, e)
+	}
+	e := &entry{size: size, last: time.Now(), busy: make(chan struct{})}
+	s.files[name] = e
+	s.mu.Unlock()
+	f, err := s.make(ctx, name, e, write)
+	if err != nil {
+		s.mu.Lock()
+		delete(s.files, name)
+		s.mu.Unlock()
+	}
+	e.err = err
+	close(e.busy)
+	return f, err
+}
+
+func (s *Spool) make(ctx context.Context, name string, e *entry, write func(context.Context, *os.File) error) (*os.File, error) {
+	reserved := e.size
+	if err := s.reserve(reserved); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(s.dir, name)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		err = write(ctx, f)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	var size int64
+	if err == nil {
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil {
+			size = info.Size()
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(path)
+		s.release(reserved)
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used += size - reserved
+	e.size, e.last = size, time.Now()
+	return f, nil
+}
+
+// open needs mu. A file that is open outlives its removal.
+func (s *Spool) open(name string, e *entry) (*os.File, error) {
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
+	}
+	e.last = time.Now()
+	return f, nil
+}
+
+// Sweep removes what nobody asked for since Keep before now.
+func (s *Spool) Sweep(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, e := range s.files {
+		select {
+		case <-e.busy:
+		default:
+			continue
+		}
+		if now.Sub(e.last) >= Keep {
+			_ = os.Remove(filepath.Join(s.dir, name))
+			s.used -= e.size
+			delete(s.files, name)
+		}
+	}
+}
+
+func (s *Spool) reserve(n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used+n > s.limit {
+		return &fault.Error{Kind: fault.RateLimited, Op: op, Code: "too_many_files", Msg: "too many files are on their way", RetryAfter: Keep}
+	}
+	s.used += n
+	return nil
+}
+
+func (s *Spool) release(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used -= n
+}

@@ -1,0 +1,162 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"whatsapp-manager/proto/fault"
+)
+
+func open(t *testing.T, limit int64) *Spool {
+	t.Helper()
+	s, err := Open(filepath.Join(t.TempDir(), "spool"), limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *Spool) left(t *testing.T) int {
+	t.Helper()
+	found, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found)
+}
+
+func read(t *testing.T, f *os.File, err error) string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestPut(t *testing.T) {
+	s := open(t, 10)
+	name, size, err := s.Put(strings.NewReader("abc"), 5)
+	if err != nil || size != 3 || name != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
+		t.Fatalf("%s %d %v", name, size, err)
+	}
+	f, err := s.Get(name)
+	if got := read(t, f, err); got != "abc" {
+		t.Errorf("kept %q", got)
+	}
+	if again, _, err := s.Put(strings.NewReader("abc"), 5); again != name || err != nil {
+		t.Errorf("again: %s %v", again, err)
+	}
+	if _, _, err = s.Put(strings.NewReader("123456"), 5); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+	if _, _, err = s.Put(strings.NewReader("12345678"), 8); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("over the limit of all: %v", err)
+	}
+	broken := errors.New("the line broke")
+	if _, _, err = s.Put(io.MultiReader(strings.NewReader("12"), failing{broken}), 8); !errors.Is(err, broken) {
+		t.Errorf("broken off: %v", err)
+	}
+	if s.used != 3 || s.left(t) != 1 {
+		t.Errorf("%d bytes in %d files", s.used, s.left(t))
+	}
+	if _, err = s.Get("../spool"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a name that is none: %v", err)
+	}
+	s.Sweep(time.Now().Add(Keep))
+	if _, err = s.Get(name); !fault.Is(err, fault.NotFound) || s.used != 0 || s.left(t) != 0 {
+		t.Errorf("swept: %v, %d bytes", err, s.used)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestFetchOnceForAll(t *testing.T) {
+	s := open(t, 100)
+	var made atomic.Int32
+	begun, gate := make(chan struct{}), make(chan struct{})
+	write := func(_ context.Context, f *os.File) error {
+		if made.Add(1) == 1 {
+			close(begun)
+		}
+		<-gate
+		_, err := f.Write([]byte("whole"))
+		return err
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			f, err := s.Fetch(t.Context(), "m", 50, write)
+			if got := read(t, f, err); got != "whole" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	<-begun
+	close(gate)
+	all.Wait()
+	if made.Load() != 1 || s.used != 5 {
+		t.Errorf("made %d times, %d bytes", made.Load(), s.used)
+	}
+	f, err := s.Fetch(t.Context(), "m", 50, write)
+	s.Sweep(time.Now().Add(Keep))
+	if got := read(t, f, err); got != "whole" {
+		t.Errorf("swept while open: %q", got)
+	}
+	if s.left(t) != 0 {
+		t.Error("not swept")
+	}
+}
+
+func TestFetchThatFails(t *testing.T) {
+	s := open(t, 100)
+	bad := errors.New("no")
+	if _, err := s.Fetch(t.Context(), "m", 50, func(context.Context, *os.File) error { return bad }); !errors.Is(err, bad) {
+		t.Errorf("failed: %v", err)
+	}
+	if _, err := s.Fetch(t.Context(), "m", 101, nil); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("too large: %v", err)
+	}
+	if s.used != 0 || s.left(t) != 0 {
+		t.Errorf("%d bytes in %d files are left", s.used, s.left(t))
+	}
+	// The one who fetches goes away; another who waits gets it all the same.
+	ctx, cancel := context.WithCancel(t.Context())
+	begun := make(chan struct{})
+	first := make(chan error, 1)
+	go func() {
+		_, err := s.Fetch(ctx, "m", 50, func(ctx context.Context, _ *os.File) error { close(begun); <-ctx.Done(); return ctx.Err() })
+		first <- err
+	}()
+	<-begun
+	second := make(chan string, 1)
+	go func() {
+		f, err := s.Fetch(t.Context(), "m", 50, func(_ context.Context, f *os.File) error {
+			_, err := io.Copy(f, bytes.NewReader([]byte("here")))
+			return err
+		})
+		second <- read(t, f, err)
+	}()
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first: %v", err)
+	}
+	if got := <-second; got != "here" {
+		t.Errorf("the second: %q", got)
+	}
+}

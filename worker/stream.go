@@ -1,0 +1,77 @@
+package worker
+
+import (
+	"errors"
+	"io"
+
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+const (
+	spoolDir   = "spool"
+	spoolLimit = 512 << 20 // bytes of all files that are on their way
+	maxUpload  = 64 << 20  // what a message's file may have; sending holds it in memory
+	streamPart = 256 << 10
+)
+
+// parts reads an Upload's stream.
+type parts struct {
+	workerv1.Worker_UploadServer
+	rest []byte
+}
+
+func (p *parts) Read(buf []byte) (int, error) {
+	for len(p.rest) == 0 {
+		part, err := p.Recv()
+		if err != nil {
+			return 0, err // io.EOF when the client has sent all
+		}
+		p.rest = part.GetData()
+	}
+	n := copy(buf, p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
+}
+
+func (s *service) Upload(stream workerv1.Worker_UploadServer) error {
+	s.core.idle.touch()
+	name, size, err := s.core.spool.Put(&parts{Worker_UploadServer: stream}, maxUpload)
+	if err != nil {
+		return err
+	}
+	return stream.SendAndClose(&workerv1.UploadResponse{Upload: name, Size: uint64(size)})
+}
+
+func (s *service) Download(req *workerv1.DownloadRequest, stream workerv1.Worker_DownloadServer) error {
+	s.core.idle.touch()
+	file, err := s.table.Download(stream.Context(), req.GetMessageId())
+	if err != nil {
+		return err
+	}
+	defer file.File.Close()
+	if req.GetOffset() > uint64(file.Size) {
+		return fault.Bad("worker.Download", "offset", "offset: the file has %d bytes", file.Size)
+	}
+	if _, err = file.File.Seek(int64(req.GetOffset()), io.SeekStart); err != nil {
+		return fault.Wrap(fault.Internal, "worker.Download", err, "internal error")
+	}
+	head := &workerv1.DownloadResponse{Mimetype: file.Mimetype, Filename: file.Filename, Size: uint64(file.Size)}
+	for {
+		head.Data = make([]byte, streamPart)
+		n, err := file.File.Read(head.Data)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fault.Wrap(fault.Internal, "worker.Download", err, "internal error")
+		}
+		if head.Data = head.Data[:n]; n == 0 && head.Size == 0 {
+			return nil
+		}
+		if err = stream.Send(head); err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		head = &workerv1.DownloadResponse{}
+	}
+}
