@@ -51,6 +51,10 @@ race: postgres ## the same under the race detector
 bench: postgres ## the product's figures, each beside a baseline of the same run (ARGS='-quick -only relay,send')
 	$(GO) run ./cmd/whatsapp-manager/bench $(ARGS)
 
+.PHONY: soak
+soak: postgres ## many instances under a steady load, and what grows: SOAK_SECONDS=600 INSTANCES=300 RATE=100
+	$(GO) run ./cmd/whatsapp-manager/bench -soak $(or $(SOAK_SECONDS),600)s -instances $(or $(INSTANCES),300) -rate $(or $(RATE),100)
+
 .PHONY: bench-packages
 bench-packages: postgres ## the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...

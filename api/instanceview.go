@@ -53,6 +53,8 @@ type InstanceView struct {
 	SendsPerMinute int       `json:"sendsPerMinute" doc:"0: no limit"`
 	CreatedAt      time.Time `json:"createdAt"`
 	UpdatedAt      time.Time `json:"updatedAt"`
+
+	MovedAt *time.Time `json:"movedAt,omitempty" doc:"When it was moved to another server; it cannot be started here"`
 }
 
 // Memory of a worker.
@@ -81,7 +83,7 @@ func viewInstance(in store.Instance, st supervisor.Status, node string) Instance
 		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build, Confinement: st.Confinement, Outdated: st.Outdated,
 		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
 		LastFrameAt: when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
-		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,
+		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, MovedAt: in.MovedAt,
 	}
 	if v.PhoneNumber == "" {
 		v.PhoneNumber = phoneNumber(in.DeviceJID)

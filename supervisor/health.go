@@ -51,6 +51,7 @@ func (s *Supervisor) watchHealth(ctx context.Context) {
 			s.ping(ctx, patients)
 			s.sample(patients)
 			s.findStrays(ctx)
+			s.findNew(ctx)
 			zombies = s.reapZombies(zombies)
 		}
 	}

@@ -18,54 +18,60 @@ func (i *instance) look() (facts, *process, error) {
 		return f, nil, err
 	}
 	dir := i.s.dir(i.id)
+	p, held, hidden, err := holderOf(dir, workerv1.GuardName(i.s.cfg.Node, string(i.id)))
+	if err != nil {
+		return f, nil, err
+	}
+	f.held, f.hidden = held, hidden
+	if p == nil {
+		return f, nil, nil
+	}
+	f.holder = p.pid
+	if !hidden {
+		if identity, _, err := dir.attachPoint(); err == nil && identity != nil && identity.PID == p.pid {
+			f.identity = identity
+		}
+	}
+	return f, p, nil
+}
+
+// holderOf asks the kernel who holds an instance, by its lock file or else, and
+// then hidden, by its guard socket alone. Held without a process means that it
+// cannot be named.
+func holderOf(dir rundir, guard string) (p *process, held, hidden bool, err error) {
 	for {
 		pid, held, err := lockHolder(dir.lock())
 		if err != nil {
-			return f, nil, err
+			return nil, false, false, err
 		}
 		if !held {
 			break
 		}
-		f.held = true
 		if pid == 0 {
-			return f, nil, nil
+			return nil, true, false, nil
 		}
 		p, err := pin(pid)
 		if err != nil { // it ended in between
-			f.held = false
 			continue
 		}
 		if again, _, err := lockHolder(dir.lock()); err != nil || again != pid {
 			p.release()
-			f.held = false
 			continue
 		}
-		f.holder = pid
-		if identity, _, err := dir.attachPoint(); err == nil && identity != nil && identity.PID == pid {
-			f.identity = identity
-		}
-		return f, p, nil
+		return p, true, false, nil
 	}
-	pid, held := guardHolder(workerv1.GuardName(i.s.cfg.Node, string(i.id)))
-	if !held {
-		return f, nil, nil
+	pid, held := guardHolder(guard)
+	if !held || pid == 0 {
+		return nil, held, held, nil
 	}
-	f.held, f.hidden = true, true
-	if pid == 0 {
-		return f, nil, nil
+	if p, err = pin(pid); err != nil {
+		return nil, false, false, nil
 	}
-	p, err := pin(pid)
-	if err != nil {
-		f.held, f.hidden = false, false
-		return f, nil, nil
-	}
-	if again, _ := guardHolder(workerv1.GuardName(i.s.cfg.Node, string(i.id))); again != pid {
+	if again, _ := guardHolder(guard); again != pid {
 		p.release()
-		f.held, f.hidden = false, false
-		return f, nil, nil
+		return nil, false, false, nil
 	}
-	f.holder = pid
-	return f, p, nil
+	return p, true, true, nil
 }
 
 // survey is recovery for this instance: look, decide, take the first step.

@@ -79,6 +79,13 @@ func (p *programs) prepare(alive []int) error {
 	if err := os.MkdirAll(p.dir, 0o711); err != nil {
 		return fmt.Errorf("make directory of programs: %w", err)
 	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(p.dir, &fs); err != nil {
+		return fmt.Errorf("look at directory of programs: %w", err)
+	}
+	if fs.Flags&unix.ST_NOEXEC != 0 {
+		return fmt.Errorf("no program may be executed in %s: it is mounted noexec", p.dir)
+	}
 	b, err := os.ReadFile(filepath.Join(p.dir, bookFile))
 	if err == nil {
 		err = json.Unmarshal(b, &p.book)

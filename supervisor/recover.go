@@ -130,6 +130,35 @@ func (s *Supervisor) findOrphans(ctx context.Context) {
 	}
 }
 
+// findNew makes instances known that the store has and nobody told us of: they
+// were imported beside us. Each decides for itself what to do, as in recovery.
+func (s *Supervisor) findNew(ctx context.Context) {
+	select {
+	case <-s.loaded:
+	default:
+		return // recovery reads them all
+	}
+	s.mu.Lock()
+	before := s.removals
+	s.mu.Unlock()
+	actx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	rows, err := s.store.Instances(actx)
+	if err != nil {
+		return // what is known goes on; the next look comes
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.removals != before {
+		return // one of these may be gone since it was read; the next look comes
+	}
+	for _, r := range rows {
+		if r.DeletedAt.IsZero() && s.instances[r.ID] == nil && s.launchLocked(r, false) != nil {
+			s.log.Info().Str("instance", string(r.ID)).Msg("instance found that came without us")
+		}
+	}
+}
+
 // reapZombies waits for dead children that look like workers and that no
 // instance holds: left to us by the image that we replaced through exec. It
 // takes those of the last look that are still there, so that it never comes

@@ -41,6 +41,7 @@ type Supervisor struct {
 	run       context.Context  // guarded by mu; nil outside Run
 	halting   bool             // guarded by mu; StopAll was called
 	loops     sync.WaitGroup   // of instances; added to under mu while run is set
+	removals  uint64           // guarded by mu; instances forgotten so far
 }
 
 // New checks the configuration, makes its directories and registers metrics.
@@ -128,6 +129,10 @@ func (s *Supervisor) Add(ctx context.Context, id ID) error {
 func (s *Supervisor) Want(ctx context.Context, id ID, d Desired) error {
 	const op = "supervisor.Want"
 	i, err := s.instance(op, id)
+	if fault.Is(err, fault.NotFound) {
+		s.findNew(ctx)
+		i, err = s.instance(op, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -310,6 +315,11 @@ func (s *Supervisor) list() []*instance {
 func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.launchLocked(r, orphan)
+}
+
+// launchLocked is launchLoop with mu held.
+func (s *Supervisor) launchLocked(r Record, orphan bool) *instance {
 	if i := s.instances[r.ID]; i != nil {
 		return i
 	}
@@ -325,6 +335,7 @@ func (s *Supervisor) launchLoop(r Record, orphan bool) *instance {
 		if i.finished {
 			s.mu.Lock()
 			delete(s.instances, i.id)
+			s.removals++
 			s.mu.Unlock()
 		}
 		close(i.gone)

@@ -284,6 +284,9 @@ func TestAddAndRemove(t *testing.T) {
 	}
 	h.want(one, supervisor.Run)
 	h.running(one)
+	if _, err := h.store.change(one, func(r *supervisor.Record) { r.DeletedAt = time.Now() }); err != nil {
+		t.Fatal(err)
+	}
 	if err := sup.Remove(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}

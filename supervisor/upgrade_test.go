@@ -269,3 +269,22 @@ func TestTheFirstUpgradeStepsBackToTheRunningProgram(t *testing.T) {
 	}
 	h.end()
 }
+
+// Where no builds can be kept workers run from the installed program, and that is said.
+func TestWithoutAPlaceForBuilds(t *testing.T) {
+	h := newHost(t)
+	h.cfg.ProgramDir = filepath.Join(h.store.dir, "programs")
+	if err := os.WriteFile(h.cfg.ProgramDir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	one := h.instance(1, supervisor.Run, script{})
+	h.install(script{Build: "one"})
+	h.manage()
+	if st := h.running(one); st.Build != "one" || st.Outdated {
+		t.Errorf("%+v", st)
+	}
+	if u := h.sup.Upgrade(); u.State != supervisor.UpgradeOff || !strings.Contains(u.Why, "directory of programs") || u.Outdated != 0 {
+		t.Errorf("%+v", u)
+	}
+	h.end()
+}

@@ -9,6 +9,7 @@ import (
 
 	gops "github.com/shirou/gopsutil/v3/process"
 
+	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -81,6 +82,11 @@ func (i *instance) launch(ctx context.Context) (out outcome, again bool) {
 	cancel()
 	if ctx.Err() != nil {
 		return outcome{}, false
+	}
+	if fault.Is(err, fault.Conflict) {
+		// The store has stopped the instance for good, and our wish is an old one.
+		i.note(func(st *Status) { st.Desired = Stop })
+		return outcome{event: exited, why: err.Error(), cause: "store", refuse: true}, false
 	}
 	if err != nil {
 		return outcome{event: exited, why: "the database does not answer: " + err.Error(), cause: "store", refuse: true}, false

@@ -12,7 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-const repairTimeout = 2 * time.Minute
+const (
+	repairTimeout = 2 * time.Minute
+	repairPause   = 2 * time.Second // doubles with each round
+)
 
 // keepKeys stores the keys that the phone shares before it hears that we have
 // them. whatsmeow stores them too, but in the background: a process that dies in
@@ -50,14 +53,23 @@ func (c *core) repair() {
 // repairAppState fetches the collections that are still at version 0. The
 // first fetch follows the phone's key share and is never repeated by whatsmeow
 // when the connection dies in the middle of it. Without a key whatsmeow asks the
-// phone for one, and fetches again when it comes.
+// phone for one, and fetches again when it comes. What WhatsApp refuses for the
+// moment is asked for again.
 func (c *core) repairAppState(s *session) {
 	ctx, cancel := context.WithTimeout(s.ctx, repairTimeout)
 	defer cancel()
-	for _, name := range appstate.AllPatchNames {
-		err := s.cli.FetchAppState(ctx, name, false, true)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, appstate.ErrKeyNotFound) {
-			c.log.Warn().Err(errors.New(withoutStanzas(err.Error()))).Str("collection", string(name)).Msg("app state not fetched")
+	left := appstate.AllPatchNames[:]
+	for pause := repairPause; len(left) > 0; pause *= 2 {
+		var failed []appstate.WAPatchName
+		for _, name := range left {
+			err := s.cli.FetchAppState(ctx, name, false, true)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, appstate.ErrKeyNotFound) {
+				c.log.Warn().Err(errors.New(withoutStanzas(err.Error()))).Str("collection", string(name)).Msg("app state not fetched")
+				failed = append(failed, name)
+			}
+		}
+		if left = failed; len(left) > 0 && !sleep(ctx, pause) {
+			return
 		}
 	}
 }

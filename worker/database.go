@@ -10,13 +10,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
-	"go.mau.fi/whatsmeow/store/sqlstore"
-	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/keystore"
 	"whatsapp-manager/worker/mirror"
 )
 
@@ -25,8 +23,7 @@ const (
 	connIdle       = 15 * time.Second
 	connLook       = 5 * time.Second
 	connectTimeout = 5 * time.Second
-	librarySchema  = "whatsmeow"
-	upgradeLock    = 0x77616d5f75706772 // "wam_upgr", of pg_advisory_lock
+	librarySchema  = keystore.Schema
 )
 
 // errNoInstance says that our instance was deleted, or never existed.
@@ -60,11 +57,7 @@ func openDatabase(ctx context.Context, url string, log zerolog.Logger, onChange 
 	cfg.MaxConns, cfg.MinConns = maxConnections, 0
 	cfg.MaxConnIdleTime, cfg.HealthCheckPeriod = connIdle, connLook
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	path := cfg.ConnConfig.RuntimeParams["search_path"]
-	if path == "" {
-		path = "public"
-	}
-	cfg.ConnConfig.RuntimeParams["search_path"] = librarySchema + "," + path
+	keystore.SearchPath(cfg)
 	cfg.ConnConfig.RuntimeParams["application_name"] = "whatsapp-worker"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -81,38 +74,6 @@ func (db *database) close() {
 	db.probes.Wait()
 	_ = db.lib.Close()
 	db.pool.Close()
-}
-
-// prepare makes whatsmeow's schema current. Workers that start together take
-// turns; where nothing is to do, no lock is taken.
-func (db *database) prepare(ctx context.Context, container *sqlstore.Container) error {
-	var version int
-	err := db.pool.QueryRow(ctx, "select version from "+librarySchema+".whatsmeow_version").Scan(&version)
-	if err == nil && version >= len(upgrades.Table) {
-		return nil
-	}
-	var pgErr *pgconn.PgError
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !(errors.As(err, &pgErr) && pgErr.Code[:2] == "42") {
-		return fmt.Errorf("read whatsmeow's schema version: %w", err)
-	}
-	conn, err := db.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
-	}
-	defer conn.Release()
-	if _, err = conn.Exec(ctx, "select pg_advisory_lock($1)", int64(upgradeLock)); err != nil {
-		return fmt.Errorf("lock whatsmeow's schema: %w", err)
-	}
-	defer func() {
-		_, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(upgradeLock))
-	}()
-	if _, err = conn.Exec(ctx, "create schema if not exists "+librarySchema); err != nil {
-		return fmt.Errorf("create whatsmeow's schema: %w", err)
-	}
-	if err = container.Upgrade(ctx); err != nil {
-		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
-	}
-	return nil
 }
 
 // deviceJID returns the AD-JID of the instance's device, empty before its first

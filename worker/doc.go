@@ -14,6 +14,13 @@
 // event is in Postgres, because WhatsApp hears our receipt when it returns true.
 // The announcer writes session events (qr, ready, disconnected, …) to the feed.
 //
+// A connection is believed by its evidence only. It is dialled anew when nothing
+// came for a minute, when two keep-alives had no answer, when a frame could not be
+// read, and when it ended in the handshake, which whatsmeow does not notice. A
+// handler has four minutes, since whatsmeow goes on without it after five; then
+// its event goes back to WhatsApp, and a handler that cannot be ended ends the
+// process.
+//
 // Without the database nothing can be received safely. While it is away,
 // statements wait instead of failing; when that takes long, the link is dropped
 // so that WhatsApp keeps the messages, and rebuilt afterwards.

@@ -83,8 +83,12 @@ func (e endpoint) transport(frames *atomic.Int64) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	// A websocket upgrade cannot ride on HTTP/2.
 	t.ForceAttemptHTTP2 = false
-	// Each dial has a connection of its own, so that the end of one is the dial's.
-	t.DisableKeepAlives = frames != nil
+	if frames != nil {
+		// Each dial has a connection of its own, so that the end of one is the dial's.
+		t.DisableKeepAlives = true
+		// The upgrade has no deadline otherwise, and who never answers it would be waited for for ever.
+		t.ResponseHeaderTimeout = dialTimeout
+	}
 	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {

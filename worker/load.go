@@ -6,6 +6,7 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 
+	"whatsapp-manager/worker/keystore"
 	"whatsapp-manager/worker/mirror"
 )
 
@@ -27,7 +28,7 @@ func (c *core) load() {
 }
 
 func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
-	if err := c.db.prepare(ctx, c.container); err != nil {
+	if err := keystore.Prepare(ctx, c.db.pool, c.container); err != nil {
 		return nil, err
 	}
 	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance())

@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -68,6 +70,8 @@ type manager struct {
 	mount   *api.Mount
 	store   endpoints
 	deliver *Deliverer
+
+	creating sync.Mutex // held while webhooks are counted and one is made
 }
 
 // EndpointRoutes adds the management of webhook endpoints.
@@ -128,6 +132,15 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 	}
 	if err := check(in.Body.Events, in.Body.Headers); err != nil {
 		return nil, err
+	}
+	h.creating.Lock()
+	defer h.creating.Unlock()
+	others, err := h.store.EndpointsOf(ctx, instance.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(others) >= mostWebhooks {
+		return nil, &fault.Error{Kind: fault.Forbidden, Op: "feed.create", Code: "webhook_limit", Msg: fmt.Sprintf("the instance has %d webhooks, more it may not have", len(others))}
 	}
 	// Only what happens from now on: a new receiver does not want last year.
 	head, err := h.store.FeedHead(ctx, instance.ID)

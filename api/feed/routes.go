@@ -70,6 +70,11 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 		}
 		return c.JSON(http.StatusOK, map[string]any{"events": page, "next": next})
 	}
+	leave, err := s.seats.take(in.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if !given {
 		if after, err = s.store.FeedHead(ctx, in.ID); err != nil {
 			return err

@@ -29,6 +29,7 @@ type Streamer struct {
 	store  reader
 	wakers wakers
 	log    zerolog.Logger
+	seats  seats
 
 	// heartbeat keeps proxies from closing a quiet stream and finds readers that are gone.
 	heartbeat time.Duration

@@ -59,6 +59,7 @@ func root() *cobra.Command {
 			Use: "demo", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), cmd.Flags()) },
 			Short: "Run against a simulated WhatsApp with accounts that pair and chat by themselves",
 		},
+		instancesCommand(),
 	)
 	return cmd
 }

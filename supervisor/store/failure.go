@@ -31,6 +31,8 @@ const (
 	deadlock             = "40P01"
 	serializationFailure = "40001"
 
+	movedAway = "WM003" // of our trigger: the instance lives on another server
+
 	classConnection   = "08"
 	classResources    = "53" // too many connections, disk full, out of memory
 	classIntervention = "57" // shutting down, starting up, terminated by the administrator
@@ -38,6 +40,10 @@ const (
 	classSystem       = "58" // I/O error of the server
 	readOnly          = "25006"
 )
+
+// Failure turns what pgx returns into a fault of the kinds that the package
+// promises, for the packages below this one.
+func Failure(op string, err error) error { return failure(op, err) }
 
 // failure turns what pgx returns into a fault. It returns nil for nil and
 // leaves faults and a cancelled context as they are.
@@ -77,6 +83,8 @@ func refused(op string, err error, pg *pgconn.PgError) error {
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Msg: "the value is not allowed", Err: cause}
 	case badEncoding, untranslatable, outOfRange:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Msg: "a text holds a zero byte or invalid UTF-8, or a number is too large", Err: cause}
+	case movedAway:
+		return moved(op, cause)
 	case queryCanceled:
 		return fault.Wrap(fault.Deadline, op, err, "the database did not answer in time")
 	case readOnly, deadlock, serializationFailure:

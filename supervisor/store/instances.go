@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
 )
@@ -21,6 +23,7 @@ type Instance struct {
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 	DeletedAt         *time.Time
+	MovedAt           *time.Time  // when it went to another server; it cannot run here
 	Worker            *WorkerView // nil when none was recorded, and where a method says so
 }
 
@@ -110,12 +113,36 @@ func (s *Store) MarkDeleted(ctx context.Context, id supervisor.ID, now time.Time
 	return found("store.MarkDeleted", n, err)
 }
 
-// DeleteInstance removes an instance with everything of ours that belongs to
-// it, the mirror included. whatsmeow's rows of DeviceJID are whatsmeow's: they
-// go when the worker logs out, so let it before, or they stay.
+// DeleteInstance removes an instance with everything that belongs to it, the
+// mirror and whatsmeow's keys included. It logs nobody out: let the worker do
+// that before, or the phone lists the device until WhatsApp drops it.
 func (s *Store) DeleteInstance(ctx context.Context, id supervisor.ID) error {
-	n, err := s.q.DeleteInstance(ctx, string(id))
-	return found("store.DeleteInstance", n, err)
+	return failure("store.DeleteInstance", pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		device, err := s.q.WithTx(tx).DeleteInstance(ctx, string(id))
+		if err != nil || device == "" {
+			return err
+		}
+		return forgetDevice(ctx, tx, device)
+	}))
+}
+
+// forgetDevice deletes what whatsmeow keeps of a device. Its tables are not
+// there before the first worker ran. All but the tokens go with the device.
+func forgetDevice(ctx context.Context, tx pgx.Tx, device string) error {
+	for _, table := range []string{"whatsmeow_privacy_tokens", "whatsmeow_device"} {
+		var there bool
+		if err := tx.QueryRow(ctx, "select to_regclass($1) is not null", "whatsmeow."+table).Scan(&there); err != nil || !there {
+			return err
+		}
+		key := "jid"
+		if table != "whatsmeow_device" {
+			key = "our_jid"
+		}
+		if _, err := tx.Exec(ctx, "delete from whatsmeow."+table+" where "+key+" = $1", device); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // History returns a page of an instance's transitions, newest first, and how
@@ -171,6 +198,6 @@ func instanceOf(r db.Instance) Instance {
 	return Instance{
 		ID: supervisor.ID(r.ID), OwnerID: r.OwnerID, Name: r.Name, Description: r.Description,
 		Desired: supervisor.Desired(r.Desired), Generation: r.Generation, NodeID: r.NodeID, DeviceJID: r.DeviceJid,
-		SendsPerMinute: r.SendsPerMinute, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
+		SendsPerMinute: r.SendsPerMinute, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt, MovedAt: r.MovedAt,
 	}
 }

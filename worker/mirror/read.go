@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
-	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/together"
 )
 
 // ErrNotFound is returned by reads of one thing that the mirror does not hold.
@@ -75,15 +75,13 @@ func (m *Mirror) canonical(ctx context.Context, id string) (string, error) {
 func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 	var rows []db.ChatsRow
 	var last map[string]*shape.Message
-	both, reading := errgroup.WithContext(ctx)
-	both.Go(func() (err error) {
-		if rows, err = m.q.Chats(reading, m.instance); err != nil {
+	err := together.Do(ctx, func(ctx context.Context) (err error) {
+		if rows, err = m.q.Chats(ctx, m.instance); err != nil {
 			return fmt.Errorf("read chats: %w", err)
 		}
 		return nil
-	})
-	both.Go(func() error {
-		newest, err := m.q.NewestOfEach(reading, m.instance)
+	}, func(ctx context.Context) error {
+		newest, err := m.q.NewestOfEach(ctx, m.instance)
 		if err != nil {
 			return fmt.Errorf("read newest messages: %w", err)
 		}
@@ -94,7 +92,7 @@ func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 		}
 		return nil
 	})
-	if err := both.Wait(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	chats := make([]shape.Chat, 0, len(rows))

@@ -253,5 +253,5 @@ func FuzzParams(f *testing.F) {
 // mirrored tells of methods that answer from the mirror and not over the connection.
 func mirrored(method string) bool {
 	r := rowsByName()[method]
-	return r != nil && r.need == needPaired
+	return r != nil && (r.need == needPaired || r.need == needData)
 }

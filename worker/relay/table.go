@@ -14,13 +14,13 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
-	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/spool"
+	"whatsapp-manager/worker/together"
 )
 
 const op = "relay.Call"
@@ -162,15 +162,15 @@ func encode(v any) (json.RawMessage, error) {
 		return shape.Marshal(v)
 	}
 	parts := make([][]byte, runtime.GOMAXPROCS(0))
-	var group errgroup.Group
+	writers := make([]func(context.Context) error, len(parts))
 	for i := range parts {
-		group.Go(func() (err error) {
+		writers[i] = func(context.Context) (err error) {
 			from, to := i*len(chats)/len(parts), (i+1)*len(chats)/len(parts)
 			parts[i], err = shape.Marshal(chats[from:to])
 			return err
-		})
+		}
 	}
-	if err := group.Wait(); err != nil {
+	if err := together.Do(context.Background(), writers...); err != nil {
 		return nil, err
 	}
 	size := 2

@@ -112,6 +112,8 @@ func (s *Server) plannedFault(request faultRequest, length time.Duration) func(*
 		return func(f *Faults) { f.CorruptMessages(count) }
 	case "refuse_upgrade":
 		return func(*Faults) { s.RefuseUpgrade(request.Code, count) }
+	case "stall_upgrade":
+		return func(*Faults) { s.StallUpgrade(count) }
 	case "drop_handshake":
 		return func(*Faults) { s.DropHandshakes(count) }
 	case "heal":

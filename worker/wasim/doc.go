@@ -82,6 +82,6 @@
 // the next count occasions (1 when left out): "refuse_login" (code),
 // "temporary_ban" (code, duration), "iq_error" (namespace, code), "message_error"
 // (code), "lose_acks", "lose_races" (of app-state writes), "corrupt", "refuse_upgrade" (code, an HTTP status; all
-// clients), "drop_handshake" (reset after the client's hello; all clients).
+// clients), "stall_upgrade" (no answer; all clients), "drop_handshake" (reset after the client's hello; all clients).
 // "heal" drops what is planned.
 package wasim

@@ -110,6 +110,13 @@ func (s *Server) RefuseUpgrade(status, n int) {
 	}
 }
 
+// StallUpgrade leaves the next n websocket upgrades without an answer, until
+// the client gives up.
+func (s *Server) StallUpgrade(n int) { s.RefuseUpgrade(stalled, n) }
+
+// stalled stands for no answer among HTTP statuses.
+const stalled = -1
+
 // DropHandshakes breaks the next n connections with a TCP reset when the
 // client has said its hello. Whose they are is not known yet at that point, so
 // only the server's count.

@@ -233,7 +233,12 @@ func (s *Server) counted(next http.Handler) http.Handler {
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.dialled.Add(1)
-	if status := s.takeUpgradeRefusal(); status != 0 {
+	switch status := s.takeUpgradeRefusal(); status {
+	case 0:
+	case stalled:
+		<-r.Context().Done()
+		return
+	default:
 		http.Error(w, http.StatusText(status), status)
 		return
 	}

@@ -8,10 +8,14 @@
 //	inbound  messages into the feed and webhooks, against a bare whatsmeow handler
 //	memory   PSS of idle paired workers, against a worker that was never paired
 //	start    50 instances until ready, against one alone
-//	recovery  until ready and until a message is at the webhook, by fault, against no fault
-//	durability  bursts with commits on disk, against commits that do not wait; bare inserts
-//	flood    another's webhook and call latency under a flood, against calm
 //	adopt    100 live workers after kill -9 of the manager, against a start with none
+//	recovery    until ready and until a message is at the webhook, by fault, against no fault
+//	durability  bursts with commits on disk, against commits that do not wait; bare inserts
+//	flood       another's webhook and call latency under a flood, against calm and against the same load aside
+//
+// With -soak it measures one thing instead: many instances under a steady load
+// in all directions, what they use, how long messages take, and what of it grew
+// from the first third of the time to the last.
 //
 // Simulator, clients and product share the machine, so absolute figures are a
 // lower bound. A measurement whose work was not done completely (a failed call,

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -139,28 +136,41 @@ func (l *lab) contacts(ctx context.Context, to []*wasim.Account) ([]*wasim.Accou
 func inFeed(ctx context.Context, s *stack.Stack, all []*linked, want int) error {
 	have := 0
 	for _, a := range all {
-		for after := uint64(0); ; {
-			var page struct {
-				Events []stack.Event `json:"events"`
+		texts, err := received(ctx, s.Client, a.id)
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if text != "hello" {
+				have++
 			}
-			if err := s.Client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500&types=message", a.id, after), nil, &page); err != nil {
-				return err
-			}
-			if len(page.Events) == 0 {
-				break
-			}
-			for _, ev := range page.Events {
-				if m, err := ev.Message(); err == nil && ev.Event == "message" && m.Body != "hello" {
-					have++
-				}
-			}
-			after = page.Events[len(page.Events)-1].Seq
 		}
 	}
 	if have != want {
 		return fmt.Errorf("%d of %d messages are in the feed", have, want)
 	}
 	return nil
+}
+
+// received reads the texts of all messages in an instance's feed.
+func received(ctx context.Context, client *stack.Client, id string) (texts []string, err error) {
+	for after := uint64(0); ; {
+		var page struct {
+			Events []stack.Event `json:"events"`
+		}
+		if err := client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", id, after), nil, &page); err != nil {
+			return nil, err
+		}
+		if len(page.Events) == 0 {
+			return texts, nil
+		}
+		for _, ev := range page.Events {
+			if m, err := ev.Message(); err == nil && ev.Event == "message" {
+				texts = append(texts, m.Body)
+			}
+		}
+		after = page.Events[len(page.Events)-1].Seq
+	}
 }
 
 // steady sends so many messages a second over all accounts and returns how
@@ -206,62 +216,4 @@ func (l *lab) steady(ctx context.Context, to []*wasim.Account, perSecond float64
 		return len(waits) == len(sent), fmt.Errorf("%d of %d", len(waits), len(sent))
 	})
 	return waits, err
-}
-
-// ledger knows when each text arrived first. It is also a webhook receiver.
-type ledger struct {
-	mu       sync.Mutex
-	arrived  map[string]time.Time
-	server   *http.Server
-	listener net.Listener
-}
-
-func newLedger() (*ledger, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for webhooks: %w", err)
-	}
-	l := &ledger{arrived: map[string]time.Time{}, listener: listener}
-	l.server = &http.Server{Handler: l}
-	go func() { _ = l.server.Serve(listener) }() // ends with close; its error says only that
-	return l, nil
-}
-
-func (l *ledger) url() string { return "http://" + l.listener.Addr().String() + "/hook" }
-func (l *ledger) close()      { _ = l.server.Close() }
-
-func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	at := time.Now()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	var ev stack.Event
-	if err := json.Unmarshal(body, &ev); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	if m, err := ev.Message(); err == nil {
-		l.note(m.Body, at)
-	}
-}
-
-func (l *ledger) note(text string, at time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, again := l.arrived[text]; !again {
-		l.arrived[text] = at
-	}
-}
-
-func (l *ledger) waits(sent map[string]time.Time) []time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var waits []time.Duration
-	for text, at := range sent {
-		if arrived, ok := l.arrived[text]; ok {
-			waits = append(waits, arrived.Sub(at))
-		}
-	}
-	return waits
 }

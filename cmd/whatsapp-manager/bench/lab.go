@@ -87,7 +87,7 @@ type linked struct {
 
 // link pairs n new accounts with new instances, a few at a time.
 func (l *lab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute+time.Duration(n)*time.Second)
 	defer cancel()
 	all := make([]*linked, n)
 	group, ctx := errgroup.WithContext(ctx)

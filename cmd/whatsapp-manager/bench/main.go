@@ -32,10 +32,18 @@ var measurements = []struct {
 func main() {
 	quick := flag.Bool("quick", false, "small numbers, to see that everything works")
 	only := flag.String("only", "", "run only these measurements, separated by commas")
+	var plan soakPlan
+	flag.DurationVar(&plan.span, "soak", 0, "no measurements, but a steady load for so long")
+	flag.IntVar(&plan.instances, "instances", 300, "of the steady load")
+	flag.Float64Var(&plan.rate, "rate", 100, "messages a second of the steady load, over all instances")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *quick, *only); err != nil {
+	task := func() error { return run(ctx, *quick, *only) }
+	if plan.span > 0 {
+		task = func() error { return soak(ctx, plan) }
+	}
+	if err := task(); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("interrupted: %w", err)
 		}
@@ -85,6 +93,18 @@ func run(ctx context.Context, quick bool, only string) (err error) {
 		l.table.print(os.Stdout, time.Since(began))
 	}
 	return nil
+}
+
+func soak(ctx context.Context, plan soakPlan) (err error) {
+	if plan.instances < 2 || plan.rate <= 0 {
+		return errors.New("a steady load needs two instances, and messages")
+	}
+	l, closeLab, err := openLab(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLab()) }()
+	return l.soak(ctx, plan, os.Stdout)
 }
 
 // openLab builds the programs and starts the simulator.

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync/atomic"
 	"time"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
 	"whatsapp-manager/worker/wasim"
 )
 
@@ -43,28 +41,4 @@ func (t *talker) message(ctx context.Context, to *linked, began time.Time) (time
 	}
 	at, err := t.heard.await(ctx, text)
 	return at.Sub(began), err
-}
-
-// listen makes the ledger the webhook of all instances.
-func (l *ledger) listen(ctx context.Context, s *stack.Stack, all []*linked) error {
-	for _, a := range all {
-		body := map[string]any{"url": l.url(), "events": []string{"message"}}
-		if err := s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+a.id+"/webhooks", body, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// await returns when the text arrived first.
-func (l *ledger) await(ctx context.Context, text string) (time.Time, error) {
-	var at time.Time
-	err := until(ctx, "the message arrived", time.Millisecond, func() (bool, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		var ok bool
-		at, ok = l.arrived[text]
-		return ok, nil
-	})
-	return at, err
 }

@@ -38,7 +38,7 @@ func (q *Queries) AdvanceEndpoint(ctx context.Context, arg AdvanceEndpointParams
 
 const allEndpoints = `-- name: AllEndpoints :many
 select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at from webhook_endpoints e join instances i on i.id = e.instance_id
-where i.deleted_at is null order by e.created_at, e.id
+where i.deleted_at is null and i.moved_at is null order by e.created_at, e.id
 `
 
 func (q *Queries) AllEndpoints(ctx context.Context) ([]WebhookEndpoint, error) {

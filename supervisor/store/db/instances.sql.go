@@ -85,20 +85,19 @@ func (q *Queries) CreateInstance(ctx context.Context, arg CreateInstanceParams) 
 	return err
 }
 
-const deleteInstance = `-- name: DeleteInstance :execrows
-delete from instances where id = $1
+const deleteInstance = `-- name: DeleteInstance :one
+delete from instances where id = $1 returning device_jid
 `
 
-func (q *Queries) DeleteInstance(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteInstance, id)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteInstance(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, deleteInstance, id)
+	var device_jid string
+	err := row.Scan(&device_jid)
+	return device_jid, err
 }
 
 const deletedInstances = `-- name: DeletedInstances :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at from instances where deleted_at is not null order by deleted_at, id
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances where deleted_at is not null order by deleted_at, id
 `
 
 func (q *Queries) DeletedInstances(ctx context.Context) ([]Instance, error) {
@@ -123,6 +122,7 @@ func (q *Queries) DeletedInstances(ctx context.Context) ([]Instance, error) {
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.DeletedAt,
+			&i.MovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -174,7 +174,7 @@ func (q *Queries) HistoryPage(ctx context.Context, arg HistoryPageParams) ([]Ins
 }
 
 const instanceByID = `-- name: InstanceByID :one
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at from instances where id = $1 and deleted_at is null
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances where id = $1 and deleted_at is null
 `
 
 func (q *Queries) InstanceByID(ctx context.Context, id string) (Instance, error) {
@@ -193,12 +193,13 @@ func (q *Queries) InstanceByID(ctx context.Context, id string) (Instance, error)
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.MovedAt,
 	)
 	return i, err
 }
 
 const instancesPage = `-- name: InstancesPage :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at from instances
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances
 where deleted_at is null and ($1::text = '' or owner_id = $1::text)
 order by created_at desc, id
 limit $3::int offset $2::int
@@ -232,6 +233,7 @@ func (q *Queries) InstancesPage(ctx context.Context, arg InstancesPageParams) ([
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.DeletedAt,
+			&i.MovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -259,6 +261,61 @@ func (q *Queries) MarkDeleted(ctx context.Context, arg MarkDeletedParams) (int64
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const moveAway = `-- name: MoveAway :one
+with leaving as (
+    select l.id, l.desired, greatest(l.generation, f.generation) + 1 as generation
+    from instances l join feeds f on f.instance_id = l.id
+    where l.id = $2 and l.deleted_at is null and l.moved_at is null
+    for no key update
+), fenced as (
+    update feeds f set generation = leaving.generation from leaving where f.instance_id = leaving.id
+)
+update instances i set desired = 'stop', moved_at = $1::timestamptz, generation = leaving.generation
+from leaving where i.id = leaving.id
+returning leaving.desired
+`
+
+type MoveAwayParams struct {
+	At time.Time
+	ID string
+}
+
+// Raising both generations fences a worker that lives, and one that is being
+// started at this moment. The lock lets a worker write whose events refer to the row.
+func (q *Queries) MoveAway(ctx context.Context, arg MoveAwayParams) (string, error) {
+	row := q.db.QueryRow(ctx, moveAway, arg.At, arg.ID)
+	var desired string
+	err := row.Scan(&desired)
+	return desired, err
+}
+
+const takeBack = `-- name: TakeBack :execrows
+update instances set moved_at = null where id = $1 and deleted_at is null and moved_at is not null
+`
+
+func (q *Queries) TakeBack(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, takeBack, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const undelivered = `-- name: Undelivered :one
+select exists (
+    select 1 from webhook_endpoints e join feeds f on f.instance_id = e.instance_id
+    where e.instance_id = $1 and e.enabled and e.cursor < f.head
+)
+`
+
+// Whether a webhook of the instance has not got as far as its feed.
+func (q *Queries) Undelivered(ctx context.Context, instanceID string) (bool, error) {
+	row := q.db.QueryRow(ctx, undelivered, instanceID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const updateInstance = `-- name: UpdateInstance :execrows

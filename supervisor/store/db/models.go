@@ -43,6 +43,7 @@ type Instance struct {
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	DeletedAt      *time.Time
+	MovedAt        *time.Time
 }
 
 type InstanceHistory struct {

@@ -10,7 +10,7 @@ select * from webhook_endpoints where instance_id = $1 order by created_at, id;
 
 -- name: AllEndpoints :many
 select e.* from webhook_endpoints e join instances i on i.id = e.instance_id
-where i.deleted_at is null order by e.created_at, e.id;
+where i.deleted_at is null and i.moved_at is null order by e.created_at, e.id;
 
 -- name: UpdateEndpoint :execrows
 update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, enabled = $6, updated_at = $7 where id = $1;

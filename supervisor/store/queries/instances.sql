@@ -36,8 +36,8 @@ where id = $1 and deleted_at is null;
 update instances set deleted_at = coalesce(deleted_at, sqlc.arg(at)::timestamptz), desired = 'stop'
 where id = $1;
 
--- name: DeleteInstance :execrows
-delete from instances where id = $1;
+-- name: DeleteInstance :one
+delete from instances where id = $1 returning device_jid;
 
 -- name: HistoryPage :many
 select * from instance_history where instance_id = $1
@@ -48,3 +48,28 @@ select count(*) from instance_history where instance_id = $1;
 
 -- name: CountMessages :one
 select count(*) from messages where instance_id = $1;
+
+-- Raising both generations fences a worker that lives, and one that is being
+-- started at this moment. The lock lets a worker write whose events refer to the row.
+-- name: MoveAway :one
+with leaving as (
+    select l.id, l.desired, greatest(l.generation, f.generation) + 1 as generation
+    from instances l join feeds f on f.instance_id = l.id
+    where l.id = @id and l.deleted_at is null and l.moved_at is null
+    for no key update
+), fenced as (
+    update feeds f set generation = leaving.generation from leaving where f.instance_id = leaving.id
+)
+update instances i set desired = 'stop', moved_at = sqlc.arg(at)::timestamptz, generation = leaving.generation
+from leaving where i.id = leaving.id
+returning leaving.desired;
+
+-- name: TakeBack :execrows
+update instances set moved_at = null where id = $1 and deleted_at is null and moved_at is not null;
+
+-- name: Undelivered :one
+-- Whether a webhook of the instance has not got as far as its feed.
+select exists (
+    select 1 from webhook_endpoints e join feeds f on f.instance_id = e.instance_id
+    where e.instance_id = $1 and e.enabled and e.cursor < f.head
+);

@@ -63,10 +63,32 @@ func instanceOf(environ []byte) string {
 
 // Postgres is the PID of the private cluster's postmaster; 0 when there is none.
 func (s *Stack) Postgres() int {
+	alike := map[int]bool{}
 	for _, p := range s.Processes() {
 		if program, _, _ := strings.Cut(p.Command, " "); filepath.Base(program) == "postgres" && strings.Contains(p.Command, "-D") {
-			return p.PID
+			alike[p.PID] = true
+		}
+	}
+	for pid := range alike {
+		// A backend bears the postmaster's command line until it has set its own.
+		if !alike[parentOf(pid)] {
+			return pid
 		}
 	}
 	return 0
+}
+
+// parentOf returns 0 for a process that is gone.
+func parentOf(pid int) int {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0
+	}
+	// The name stands in parentheses and may itself contain any character.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
 }

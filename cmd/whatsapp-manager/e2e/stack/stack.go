@@ -90,13 +90,7 @@ func (s *Stack) DataDir() string { return filepath.Join(s.Dir, "data") }
 
 // StartManager starts the manager's process and returns at once.
 func (s *Stack) StartManager() error {
-	cmd := exec.Command(filepath.Join(s.opts.Bin, "whatsapp-manager"), "serve")
-	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "WAM_LOG_FORMAT=json", "WAM_LOG_LEVEL=debug",
-		"WAM_LISTEN=" + s.listen, "WAM_DATA_DIR=" + s.DataDir(), "WAM_WHATSAPP_ENDPOINT=" + s.opts.Endpoint,
-		"WAM_ADMIN_EMAIL=" + adminEmail, "WAM_ADMIN_PASSWORD=" + adminPassword,
-		"WAM_WEBHOOK_NETWORKS=127.0.0.0/8", // where the receivers of tests listen
-	}, s.opts.Env...)
+	cmd := s.program(context.Background(), "serve")
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -109,6 +103,27 @@ func (s *Stack) StartManager() error {
 		close(exited)
 	}()
 	return nil
+}
+
+// program is the manager's, with the settings of this stack.
+func (s *Stack) program(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.opts.Bin, "whatsapp-manager"), args...)
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "WAM_LOG_FORMAT=json", "WAM_LOG_LEVEL=debug",
+		"WAM_LISTEN=" + s.listen, "WAM_DATA_DIR=" + s.DataDir(), "WAM_WHATSAPP_ENDPOINT=" + s.opts.Endpoint,
+		"WAM_ADMIN_EMAIL=" + adminEmail, "WAM_ADMIN_PASSWORD=" + adminPassword,
+		"WAM_WEBHOOK_NETWORKS=127.0.0.0/8", // where the receivers of tests listen
+	}, s.opts.Env...)
+	return cmd
+}
+
+// Run runs one of the operator's commands to its end and returns what it said.
+func (s *Stack) Run(ctx context.Context, args ...string) (string, error) {
+	out, err := s.program(ctx, args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("whatsapp-manager %s: %w: %s", args[0], err, out)
+	}
+	return string(out), err
 }
 
 // Ready waits until the manager has found every worker again.

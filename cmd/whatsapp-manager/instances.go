@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+// instancesCommand is what an operator does to single instances beside the API.
+// It works on the database, whether the manager runs or not.
+func instancesCommand() *cobra.Command {
+	var phrase passphrase
+	group := &cobra.Command{Use: "instances", Short: "Back up an instance, or move it to another server"}
+
+	var e exporting
+	export := &cobra.Command{
+		Use: "export ID FILE", Args: cobra.ExactArgs(2), RunE: operate(func(ctx context.Context, o *operation, args []string) error {
+			return e.run(ctx, o, phrase, supervisor.ID(args[0]), args[1])
+		}),
+		Short: "Write an instance into an encrypted file",
+		Long: `Write an instance into an encrypted file: keys, messages, events, webhooks, API keys and settings.
+
+With --move the instance is stopped first and cannot be started here any more: the file is the account on its
+way to another server. With --copy it runs on, and the file is a backup for the day this server is lost. Never
+let both the original and a copy run: WhatsApp keeps only one connected, and both lose messages.`,
+	}
+	export.Flags().BoolVar(&e.move, "move", false, "the account goes to another server; it is stopped here for good")
+	export.Flags().BoolVar(&e.copy, "copy", false, "a backup; the account stays here")
+	export.MarkFlagsOneRequired("move", "copy")
+	export.MarkFlagsMutuallyExclusive("move", "copy")
+
+	var i importing
+	imports := &cobra.Command{
+		Use: "import FILE", Args: cobra.ExactArgs(1), RunE: operate(func(ctx context.Context, o *operation, args []string) error {
+			return i.run(ctx, o, phrase, args[0])
+		}),
+		Short: "Take in an instance that was exported, all of it or nothing",
+		Long: `Take in an instance that was exported, all of it or nothing, with its id, its API keys and its webhooks.
+
+What was moved runs here if it ran there; a copy stays stopped until it is started. A manager that runs finds
+the instance by itself within WAM_HEALTH_INTERVAL.`,
+	}
+	imports.Flags().StringVar(&i.owner, "owner", "", "e-mail address of the user who owns it here; default: the same as there")
+	imports.Flags().BoolVar(&i.start, "start", false, "let it run, whatever the file says")
+	imports.Flags().BoolVar(&i.stopped, "stopped", false, "let it stand still, whatever the file says")
+	imports.MarkFlagsMutuallyExclusive("start", "stopped")
+
+	for _, cmd := range []*cobra.Command{export, imports} {
+		cmd.Flags().StringVar(&phrase.file, "passphrase-file", "", "file whose first line is the passphrase; -: standard input; default: the file that "+passphraseEnv+" names")
+	}
+	reclaim := &cobra.Command{
+		Use: "reclaim ID", Args: cobra.ExactArgs(1), RunE: operate(reclaim),
+		Short: "Let an instance run here again that was exported with --move; only when it does not run elsewhere",
+	}
+	group.AddCommand(export, imports, reclaim)
+	return group
+}
+
+// operation is what a command works with.
+type operation struct {
+	config config
+	url    string // of the database
+	store  *store.Store
+	in     io.Reader
+	out    io.Writer
+}
+
+// operate opens the database for a command and leaves it as it was found. A
+// signal ends ctx, so that the command can put back what it has begun.
+func operate(run func(context.Context, *operation, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := loadConfig(cmd.Flags(), os.Environ())
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		defer stop()
+		if c.DatabaseURL == "" {
+			if _, err := os.Stat(c.DataDir); err != nil { // a new empty one would only confuse
+				return fmt.Errorf("setting %sDATA_DIR: %w", envPrefix, err)
+			}
+		}
+		db, err := openDatabase(ctx, c, c.logger(stderr))
+		if err != nil {
+			return err
+		}
+		st, err := store.Open(ctx, db.url)
+		if err == nil {
+			err = run(ctx, &operation{config: c, url: db.url, store: st, in: os.Stdin, out: cmd.OutOrStdout()}, args)
+			st.Close()
+		}
+		if cluster := db.current(); cluster != nil && !cluster.Adopted() {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+			defer cancel()
+			err = errors.Join(err, db.Stop(last))
+		}
+		return err
+	}
+}
+
+func reclaim(ctx context.Context, o *operation, args []string) error {
+	id := supervisor.ID(args[0])
+	if err := o.store.TakeBack(ctx, id); err != nil {
+		return fmt.Errorf("reclaim %s: %w", id, err)
+	}
+	fmt.Fprintf(o.out, "Instance %s is of this server again, and stopped. Start it only when it does not run elsewhere.\n", id)
+	return o.audit(ctx, "instance.reclaim", id, nil)
+}
+
+// passphraseEnv names a file, as a secret's value does not belong into an environment.
+const passphraseEnv = envPrefix + "PASSPHRASE_FILE"
+
+// passphrase is where to read one from.
+type passphrase struct{ file string }
+
+func (p passphrase) read(stdin io.Reader) (string, error) {
+	name := p.file
+	if name == "" {
+		name = os.Getenv(passphraseEnv)
+	}
+	in := stdin
+	switch name {
+	case "":
+		return "", fmt.Errorf("no passphrase: give --passphrase-file, or name the file in %s", passphraseEnv)
+	case "-":
+	default:
+		f, err := os.Open(name)
+		if err != nil {
+			return "", fmt.Errorf("read passphrase: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, 4096))
+	if err != nil {
+		return "", fmt.Errorf("read passphrase: %w", err)
+	}
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	if first = bytes.TrimSuffix(first, []byte("\r")); len(first) == 0 {
+		return "", errors.New("read passphrase: its first line is empty")
+	}
+	return string(first), nil
+}

@@ -1,0 +1,80 @@
+// Package keystore makes whatsmeow's own tables current: keys, sessions and
+// what else whatsmeow keeps of a device. They live in a schema of their own,
+// and their form is whatsmeow's alone.
+package keystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
+)
+
+// Schema is where the tables are.
+const Schema = "whatsmeow"
+
+const upgradeLock = 0x77616d5f75706772 // "wam_upgr", of pg_advisory_lock
+
+// SearchPath has connections find whatsmeow's tables first, and ours behind them.
+func SearchPath(cfg *pgxpool.Config) {
+	path := cfg.ConnConfig.RuntimeParams["search_path"]
+	if path == "" {
+		path = "public"
+	}
+	cfg.ConnConfig.RuntimeParams["search_path"] = Schema + "," + path
+}
+
+// Create makes the tables of the database current, for who has no worker yet.
+func Create(ctx context.Context, url string) error {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return errors.New("parse database url: not a valid Postgres URL") // the cause quotes the password
+	}
+	SearchPath(cfg)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer pool.Close()
+	lib := stdlib.OpenDBFromPool(pool)
+	defer lib.Close()
+	return Prepare(ctx, pool, sqlstore.NewWithDB(lib, "postgres", nil))
+}
+
+// Prepare makes the tables current. Those who do so together take turns; where
+// nothing is to do, no lock is taken. The pool's connections have SearchPath.
+func Prepare(ctx context.Context, pool *pgxpool.Pool, container *sqlstore.Container) error {
+	var version int
+	err := pool.QueryRow(ctx, "select version from "+Schema+".whatsmeow_version").Scan(&version)
+	if err == nil && version >= len(upgrades.Table) {
+		return nil
+	}
+	var pgErr *pgconn.PgError
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !(errors.As(err, &pgErr) && pgErr.Code[:2] == "42") {
+		return fmt.Errorf("read whatsmeow's schema version: %w", err)
+	}
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
+	}
+	defer conn.Release()
+	if _, err = conn.Exec(ctx, "select pg_advisory_lock($1)", int64(upgradeLock)); err != nil {
+		return fmt.Errorf("lock whatsmeow's schema: %w", err)
+	}
+	defer func() {
+		_, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(upgradeLock))
+	}()
+	if _, err = conn.Exec(ctx, "create schema if not exists "+Schema); err != nil {
+		return fmt.Errorf("create whatsmeow's schema: %w", err)
+	}
+	if err = container.Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
+	}
+	return nil
+}
