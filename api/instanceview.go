@@ -41,6 +41,7 @@ type InstanceView struct {
 	StartedAt    *time.Time `json:"startedAt,omitempty"`
 	Build        string     `json:"build,omitempty"`
 	Outdated     bool       `json:"outdated" doc:"The worker is of another build than the one installed; workerUpgrade in /api/health/detailed says why"`
+	Confinement  string     `json:"confinement,omitempty" doc:"What keeps the worker from files of others: landlock and its version, or none" example:"landlock:7"`
 	Node         string     `json:"node,omitempty"`
 	Memory       Memory     `json:"memory"`
 	CPUPercent   float64    `json:"cpuPercent"`
@@ -79,7 +80,7 @@ func viewInstance(in store.Instance, st supervisor.Status, node string) Instance
 		Status: supervisor.StatusWord(st), Desired: string(st.Desired), State: string(st.State), Link: linkWord(link),
 		LinkReason: link.GetReason(), LinkDetail: link.GetDetail(), LinkSince: when(link.GetSince()), LinkUntil: when(link.GetUntil()),
 		PhoneNumber: phoneNumber(link.GetJid()), JID: link.GetJid(), LID: link.GetLid(), PushName: link.GetPushName(), Platform: link.GetPlatform(),
-		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build, Outdated: st.Outdated,
+		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build, Confinement: st.Confinement, Outdated: st.Outdated,
 		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
 		LastFrameAt: when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
 		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, MovedAt: in.MovedAt,

@@ -103,7 +103,8 @@ type Status struct {
 	Generation   uint64
 	StartedAt    time.Time
 	Build        string
-	RestartCount int // starts beyond the first since the owner last asked for one
+	Confinement  string // of the worker, as Hello says
+	RestartCount int    // starts beyond the first since the owner last asked for one
 	RSSBytes     uint64
 	CPUPercent   float64
 	LimitBytes   uint64

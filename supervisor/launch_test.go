@@ -47,6 +47,9 @@ func TestLaunchSharesNothing(t *testing.T) {
 	if !slices.Equal(env, want) {
 		t.Errorf("environment %q, want %q", env, want)
 	}
+	if st, _ := h.sup.Status(one); st.Confinement != "none" {
+		t.Errorf("confinement %q, the worker said none", st.Confinement)
+	}
 	if strings.Contains(proc("cmdline"), "topsecret") {
 		t.Error("the bootstrap shows in the command line")
 	}

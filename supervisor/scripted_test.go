@@ -238,7 +238,7 @@ func (w *scripted) Hello(context.Context, *workerv1.HelloRequest) (*workerv1.Hel
 	}
 	hello := &workerv1.HelloResponse{
 		Protocol: w.script.protocol(), Instance: w.boot.GetInstance(), Generation: w.boot.GetGeneration(), Pid: int64(os.Getpid()),
-		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: w.script.Build, StartedAt: timestamppb.New(w.started),
+		StartTicks: startTicks(os.Getpid()), BootId: bootID(), Build: w.script.Build, Confinement: "none", StartedAt: timestamppb.New(w.started),
 	}
 	if w.script.Bare {
 		hello.StartedAt, hello.StartTicks, hello.BootId, hello.Build = nil, 0, "", ""

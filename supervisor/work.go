@@ -205,6 +205,7 @@ func (i *instance) welcome(a *attachment) {
 	program := i.s.programOf(i.id, proc)
 	i.note(func(st *Status) {
 		st.Proc, st.Generation, st.Build, st.StartedAt, st.program = proc, w.Generation, w.Build, w.StartedAt, program
+		st.Confinement = h.GetConfinement()
 	})
 	i.record("", "worker", func(ctx context.Context) error { return i.s.store.RecordWorker(ctx, w) })
 	i.heard(a.first)

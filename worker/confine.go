@@ -45,17 +45,19 @@ var readable = []string{
 
 var devices = []string{"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
 
+const unconfined = "none"
+
 // confine keeps the process, and what it executes, from files beyond its run
 // directory, from processes that it did not start, and from abstract sockets of
 // others, as far as the kernel's Landlock knows how. The log is open already;
 // the network stays as it is, unix sockets with a name of a file among it (the
 // database's may be anywhere, and can be made anew). A kernel without Landlock is reported and no
-// reason to end: files' owners and modes still hold.
-func confine(runDir string, log zerolog.Logger) {
+// reason to end: files' owners and modes still hold. It returns what Hello says of it.
+func confine(runDir string, log zerolog.Logger) string {
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil || abi < 1 {
 		log.Warn().Msg("worker is not confined: the kernel has no Landlock")
-		return
+		return unconfined
 	}
 	rules := []landlock.Rule{
 		landlock.RWDirs(runDir), landlock.RWFiles(devices...).IgnoreIfMissing(),
@@ -75,7 +77,8 @@ func confine(runDir string, log zerolog.Logger) {
 	rights.HandledAccessNet = 0
 	if err := rights.BestEffort().Restrict(rules...); err != nil {
 		log.Error().Err(err).Msg("worker is not confined")
-		return
+		return unconfined
 	}
 	log.Info().Int("landlock", abi).Msg("worker is confined to its run directory")
+	return fmt.Sprintf("landlock:%d", abi)
 }

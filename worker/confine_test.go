@@ -157,7 +157,10 @@ func TestAWorkerCannotLookAtAnotherInstance(t *testing.T) {
 	target := strings.Join([]string{fmt.Sprint(p.cmd.Process.Pid), workerv1.GuardName(other.boot.Node, other.id), socket, other.dir}, ",")
 	mine := newInstance(t, storetest.NewURL(t), offline)
 	mine.env = []string{victim + "=" + target}
-	mine.start().attach()
+	hello, err := mine.start().attach().Hello(mine.ctx, &workerv1.HelloRequest{})
+	if err != nil || hello.GetConfinement() != fmt.Sprintf("landlock:%d", abi) {
+		t.Errorf("hello says %q, %v", hello.GetConfinement(), err)
+	}
 	var got look
 	mine.eventually("the worker has looked", func() bool {
 		raw, err := os.ReadFile(filepath.Join(mine.dir, "look"))

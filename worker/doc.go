@@ -29,6 +29,12 @@
 // whatsmeow changes one Signal session on several goroutines at once; turns.go
 // keeps them apart.
 //
+// A worker is of the same user as all others, and everything that it hears comes
+// from strangers. So before it hears anything it gives up what it does not need
+// (harden, confine): files beyond its run directory, new privileges, core dumps;
+// and it answers one process only, the manager (gate). What a Hook of a test wants
+// to read or change lies in the run directory, too.
+//
 // The package must not know the manager's packages, HTTP, or which methods can
 // be called: those belong to worker/relay; what events mean for chats and
 // messages belongs to worker/inbound and worker/mirror.

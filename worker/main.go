@@ -173,8 +173,8 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	if err != nil {
 		return fatal(last, err)
 	}
-	confine(boot.GetRunDir(), log)
-	svc := &service{core: c, identity: identity, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
+	confinement := confine(boot.GetRunDir(), log)
+	svc := &service{core: c, identity: identity, confinement: confinement, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
 		MediaNetworks: media, Spool: c.spool,

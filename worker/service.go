@@ -20,11 +20,12 @@ import (
 // service answers the manager. Errors are faults; the interceptors carry them.
 type service struct {
 	workerv1.UnimplementedWorkerServer
-	core      *core
-	table     *relay.Table
-	identity  workerv1.Identity
-	startedAt time.Time
-	stdio     *stdio
+	core        *core
+	table       *relay.Table
+	identity    workerv1.Identity
+	confinement string
+	startedAt   time.Time
+	stdio       *stdio
 	// stop ends the process gracefully and returns when the last words are written.
 	stop func(ctx context.Context, reason string)
 }
@@ -34,7 +35,7 @@ func (s *service) Hello(context.Context, *workerv1.HelloRequest) (*workerv1.Hell
 	return &workerv1.HelloResponse{
 		Protocol: s.identity.Protocol, Instance: s.identity.Instance, Generation: s.identity.Generation,
 		Pid: int64(s.identity.PID), StartTicks: s.identity.StartTicks, BootId: s.identity.BootID,
-		Build: s.identity.Build, StartedAt: timestamppb.New(s.startedAt),
+		Build: s.identity.Build, StartedAt: timestamppb.New(s.startedAt), Confinement: s.confinement,
 	}, nil
 }
 

@@ -31,7 +31,7 @@ var namesNoInstance = []string{
 	"GET /api/users", "POST /api/users", "GET /api/users/:id", "PATCH /api/users/:id",
 	"GET /api/instances", "POST /api/instances", "GET /api/webhooks", // lists show one's own
 	"GET /api/proxy/:key/:method", "POST /api/proxy/:key/:method", "GET /api/proxy/:method", "POST /api/proxy/:method", "GET /api/proxy/methods", "GET /api/proxy/events",
-	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready", "GET /metrics",
+	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready", "POST /api/health/upgrade/retry", "GET /metrics",
 	"GET /docs", "GET /docs/page.css", "GET /docs/page.js", "GET /openapi.json",
 }
 
@@ -41,6 +41,7 @@ var ofAnInstance = map[string]string{
 	"POST /api/instances/:id/start": "", "POST /api/instances/:id/stop": "", "POST /api/instances/:id/restart": "", "POST /api/instances/:id/logout": "",
 	"GET /api/instances/:id/qr": "?wait=0", "POST /api/instances/:id/pairing-code": `{"phoneNumber":"4915112345678"}`,
 	"POST /api/instances/:id/send": `{"chatId":"1@c.us","content":"x"}`, "GET /api/instances/:id/chats": "", "GET /api/instances/:id/messages": "?chatId=1@c.us",
+	"GET /api/instances/:id/messages/:messageId/media": "", "HEAD /api/instances/:id/messages/:messageId/media": "",
 	"GET /api/instances/:id/history": "", "GET /api/instances/:id/stats": "", "GET /api/instances/:id/logs": "", "GET /api/instances/:id/events": "",
 	"GET /api/instances/:id/keys": "", "POST /api/instances/:id/keys": `{"name":"second"}`, "DELETE /api/instances/:id/keys/:keyId": "",
 	"GET /api/instances/:id/sends": "", "POST /api/instances/:id/sends": `{"params":["1@c.us","x"]}`,
@@ -177,10 +178,10 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 	alice := i.made("POST", "/api/instances", `{"name":"hers"}`, tokens["alice"], "instance", "id")
 	of := "/api/instances/" + alice
 	hers := strings.NewReplacer(
-		":id", alice, ":webhook", i.made("POST", of+"/webhooks", `{"url":"http://127.0.0.1:9/"}`, tokens["alice"], "webhook", "id"),
+		":id", alice, ":messageId", "false_1@c.us_3EB0", ":webhook", i.made("POST", of+"/webhooks", `{"url":"http://127.0.0.1:9/"}`, tokens["alice"], "webhook", "id"),
 		":keyId", i.made("POST", of+"/keys", `{"name":"first"}`, tokens["alice"], "key", "id"),
 		":key", i.made("POST", of+"/sends", `{"params":["1@c.us","x"],"sendAt":"`+time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339)+`"}`, tokens["alice"], "send", "key"))
-	nobodys := strings.NewReplacer(":id", "zzzzzzzzzzzz", ":webhook", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":keyId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":key", "zzzzzzzzzzzzzzzzzzzzzzzzzz")
+	nobodys := strings.NewReplacer(":id", "zzzzzzzzzzzz", ":messageId", "false_1@c.us_3EB0", ":webhook", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":keyId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":key", "zzzzzzzzzzzzzzzzzzzzzzzzzz")
 	bobsKey := i.made("POST", "/api/instances", `{"name":"his"}`, tokens["bob"], "apiKey")
 
 	asked := map[string]bool{}

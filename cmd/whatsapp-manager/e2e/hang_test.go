@@ -17,13 +17,15 @@ import (
 const (
 	spins = "spins" // the main loop computes and does not end
 	waits = "waits" // the main loop waits for what never comes
+
+	hangOrder = "hang"
 )
 
-// hang looks for a file beside the program with the name of the worker's
-// instance, which says how its main loop is to hang, and removes it: the next
-// worker is well.
+// hang looks for a file in the worker's run directory, the only place that it
+// may read and change, which says how its main loop is to hang, and removes it:
+// the next worker is well.
 func hang(w *worker.Running) {
-	order := filepath.Join(filepath.Dir(os.Args[0]), w.Bootstrap.GetInstance())
+	order := filepath.Join(w.Bootstrap.GetRunDir(), hangOrder)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -73,7 +75,7 @@ func TestWorkersThatHangAreReplaced(t *testing.T) {
 	began := time.Now()
 	must(t, syscall.Kill(before["stopped"].PID, syscall.SIGSTOP))
 	for _, how := range []string{spins, waits} {
-		order := filepath.Join(filepath.Dir(program), hung[how].id)
+		order := filepath.Join(s.DataDir(), "run", hung[how].id, hangOrder)
 		must(t, os.WriteFile(order, []byte(how), 0o600))
 		eventually(t, 10*time.Second, how+" was heard", func() bool { _, err := os.Stat(order); return os.IsNotExist(err) })
 	}

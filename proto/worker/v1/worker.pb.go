@@ -290,6 +290,7 @@ type HelloResponse struct {
 	BootId        string                 `protobuf:"bytes,6,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
 	Build         string                 `protobuf:"bytes,7,opt,name=build,proto3" json:"build,omitempty"`
 	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	Confinement   string                 `protobuf:"bytes,9,opt,name=confinement,proto3" json:"confinement,omitempty"` // what keeps it from others' files: landlock and its version, as in landlock:7, or none; empty: of an older worker
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,6 +379,13 @@ func (x *HelloResponse) GetStartedAt() *timestamppb.Timestamp {
 		return x.StartedAt
 	}
 	return nil
+}
+
+func (x *HelloResponse) GetConfinement() string {
+	if x != nil {
+		return x.Confinement
+	}
+	return ""
 }
 
 // Link is the worker's connection to WhatsApp, as evidence shows it.
@@ -1504,7 +1512,7 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x0emedia_networks\x18\v \x03(\tR\rmediaNetworks\"O\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12#\n" +
-	"\rmanager_build\x18\x02 \x01(\tR\fmanagerBuild\"\x84\x02\n" +
+	"\rmanager_build\x18\x02 \x01(\tR\fmanagerBuild\"\xa6\x02\n" +
 	"\rHelloResponse\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -1517,7 +1525,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\aboot_id\x18\x06 \x01(\tR\x06bootId\x12\x14\n" +
 	"\x05build\x18\a \x01(\tR\x05build\x129\n" +
 	"\n" +
-	"started_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xdc\x04\n" +
+	"started_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12 \n" +
+	"\vconfinement\x18\t \x01(\tR\vconfinement\"\xdc\x04\n" +
 	"\x04Link\x12*\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x14.worker.v1.LinkStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
