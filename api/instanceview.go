@@ -35,20 +35,22 @@ type InstanceView struct {
 	PushName    string `json:"pushName,omitempty"`
 	Platform    string `json:"platform,omitempty"`
 
-	PID          int        `json:"pid,omitempty"`
-	Generation   uint64     `json:"generation" doc:"Counts starts of the worker"`
-	RestartCount int        `json:"restartCount" doc:"Starts the owner did not ask for"`
-	StartedAt    *time.Time `json:"startedAt,omitempty"`
-	Build        string     `json:"build,omitempty"`
-	Outdated     bool       `json:"outdated" doc:"The worker is of another build than the one installed; workerUpgrade in /api/health/detailed says why"`
-	Confinement  string     `json:"confinement,omitempty" doc:"What keeps the worker from files of others: landlock and its version, or none" example:"landlock:7"`
-	Node         string     `json:"node,omitempty"`
-	Memory       Memory     `json:"memory"`
-	CPUPercent   float64    `json:"cpuPercent"`
-	LastFrameAt  *time.Time `json:"lastFrameAt,omitempty" doc:"Last sign of life from WhatsApp"`
-	LastError    string     `json:"lastError,omitempty"`
-	RetryAt      *time.Time `json:"retryAt,omitempty" doc:"Next automatic start"`
-	FeedHead     uint64     `json:"feedHead" doc:"Sequence number of the newest event"`
+	PID             int        `json:"pid,omitempty"`
+	Generation      uint64     `json:"generation" doc:"Counts starts of the worker"`
+	RestartCount    int        `json:"restartCount" doc:"Starts the owner did not ask for"`
+	StartedAt       *time.Time `json:"startedAt,omitempty"`
+	Build           string     `json:"build,omitempty"`
+	Outdated        bool       `json:"outdated" doc:"The worker is of another build than the one installed; workerUpgrade in /api/health/detailed says why"`
+	Confinement     string     `json:"confinement,omitempty" doc:"What keeps the worker from files of others: landlock and its version, or none" example:"landlock:7"`
+	Node            string     `json:"node,omitempty"`
+	Memory          Memory     `json:"memory"`
+	CPUPercent      float64    `json:"cpuPercent"`
+	HistoryProgress int        `json:"historyProgress,omitempty" minimum:"0" maximum:"100" doc:"Percent of the phone's history that was stored since the worker began"`
+
+	LastFrameAt *time.Time `json:"lastFrameAt,omitempty" doc:"Last sign of life from WhatsApp"`
+	LastError   string     `json:"lastError,omitempty"`
+	RetryAt     *time.Time `json:"retryAt,omitempty" doc:"Next automatic start"`
+	FeedHead    uint64     `json:"feedHead" doc:"Sequence number of the newest event"`
 
 	SendsPerMinute int       `json:"sendsPerMinute" doc:"0: no limit"`
 	CreatedAt      time.Time `json:"createdAt"`
@@ -82,7 +84,8 @@ func viewInstance(in store.Instance, st supervisor.Status, node string) Instance
 		PhoneNumber: phoneNumber(link.GetJid()), JID: link.GetJid(), LID: link.GetLid(), PushName: link.GetPushName(), Platform: link.GetPlatform(),
 		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build, Confinement: st.Confinement, Outdated: st.Outdated,
 		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
-		LastFrameAt: when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
+		HistoryProgress: int(link.GetHistoryProgress()),
+		LastFrameAt:     when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
 		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, MovedAt: in.MovedAt,
 	}
 	if v.PhoneNumber == "" {

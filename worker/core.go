@@ -42,6 +42,7 @@ type core struct {
 	board    *board
 	idle     *idleFreer
 	spool    *spool.Spool
+	progress uint32 // of the history, in percent
 	// readBlocklist is the method table's, which is made after the core.
 	readBlocklist func(context.Context, *whatsmeow.Client) error
 	counts        counters
@@ -182,13 +183,16 @@ func (c *core) fromSession(evt any) {
 		}
 		return
 	case *events.PairSuccess:
-		c.boots = bootstrapped{}
+		c.boots, c.progress = bootstrapped{}, 0
 		c.stopCodes()
 	case *events.AppStateSyncComplete:
 		if c.boots.collection(e.Name) {
 			evt = gotReady{}
 		}
 	case historyStored:
+		if e.progress > 0 { // history on demand has none
+			c.progress = min(e.progress, 100)
+		}
 		if c.link.fresh {
 			c.announce("loading_screen", int(e.progress), "WhatsApp")
 		}

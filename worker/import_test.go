@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/wasim"
 )
@@ -28,6 +29,7 @@ func TestLongHistory(t *testing.T) {
 	p = w.start().attach()
 	p.state(online)
 	w.eventually("the whole history", func() bool { return count() == chats*each })
+	p.link("history that is complete", func(l *workerv1.Link) bool { return l.GetHistoryProgress() == 100 })
 	if first == chats*each {
 		t.Log("the import was over before the kill; it shows memory only")
 	}

@@ -33,7 +33,7 @@ func (c *core) show() {
 	link := &workerv1.Link{
 		State: state, Reason: reason, Detail: withoutStanzas(detail),
 		Since: timestamppb.New(c.shownSince), WaState: l.wa,
-		PushName: c.profile.name, Platform: c.profile.platform,
+		PushName: c.profile.name, Platform: c.profile.platform, HistoryProgress: c.progress,
 	}
 	if !l.until.IsZero() {
 		link.Until = timestamppb.New(l.until)

@@ -405,8 +405,9 @@ type Link struct {
 	PushName             string                 `protobuf:"bytes,12,opt,name=push_name,json=pushName,proto3" json:"push_name,omitempty"`
 	Platform             string                 `protobuf:"bytes,13,opt,name=platform,proto3" json:"platform,omitempty"` // android, iphone, smba, smbi
 	LastFrameAt          *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=last_frame_at,json=lastFrameAt,proto3" json:"last_frame_at,omitempty"`
-	WaState              string                 `protobuf:"bytes,15,opt,name=wa_state,json=waState,proto3" json:"wa_state,omitempty"` // whatsapp-web.js WAState: CONNECTED, OPENING, UNPAIRED …
-	Until                *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=until,proto3" json:"until,omitempty"`                    // end of a temporary ban
+	WaState              string                 `protobuf:"bytes,15,opt,name=wa_state,json=waState,proto3" json:"wa_state,omitempty"`                          // whatsapp-web.js WAState: CONNECTED, OPENING, UNPAIRED …
+	Until                *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=until,proto3" json:"until,omitempty"`                                             // end of a temporary ban
+	HistoryProgress      uint32                 `protobuf:"varint,17,opt,name=history_progress,json=historyProgress,proto3" json:"history_progress,omitempty"` // percent of the phone's history that is stored; 0: nothing came to this worker
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -551,6 +552,13 @@ func (x *Link) GetUntil() *timestamppb.Timestamp {
 		return x.Until
 	}
 	return nil
+}
+
+func (x *Link) GetHistoryProgress() uint32 {
+	if x != nil {
+		return x.HistoryProgress
+	}
+	return 0
 }
 
 type WatchRequest struct {
@@ -1526,7 +1534,7 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x05build\x18\a \x01(\tR\x05build\x129\n" +
 	"\n" +
 	"started_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12 \n" +
-	"\vconfinement\x18\t \x01(\tR\vconfinement\"\xdc\x04\n" +
+	"\vconfinement\x18\t \x01(\tR\vconfinement\"\x87\x05\n" +
 	"\x04Link\x12*\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x14.worker.v1.LinkStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
@@ -1544,7 +1552,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\bplatform\x18\r \x01(\tR\bplatform\x12>\n" +
 	"\rlast_frame_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vlastFrameAt\x12\x19\n" +
 	"\bwa_state\x18\x0f \x01(\tR\awaState\x120\n" +
-	"\x05until\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x0e\n" +
+	"\x05until\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12)\n" +
+	"\x10history_progress\x18\x11 \x01(\rR\x0fhistoryProgress\"\x0e\n" +
 	"\fWatchRequest\"Q\n" +
 	"\rWatchResponse\x12#\n" +
 	"\x04link\x18\x01 \x01(\v2\x0f.worker.v1.LinkR\x04link\x12\x1b\n" +
