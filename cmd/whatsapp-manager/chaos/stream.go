@@ -59,14 +59,21 @@ func (s *subject) read(ctx context.Context) {
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 8<<20)
 	var id uint64
+	var data string
 	for lines.Scan() {
+		// An event is whole at its empty line; what a killed manager leaves in the
+		// middle of one is none (WHATWG HTML, 9.2.6) and comes again.
+		if lines.Text() == "" && data != "" {
+			s.streamed(id, data)
+			data = ""
+		}
 		if text, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
 			if id, err = strconv.ParseUint(text, 10, 64); err != nil {
 				s.stray("the stream has the id %q", text)
 			}
 		}
 		if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			s.streamed(id, text)
+			data = text
 		}
 	}
 }
