@@ -1,6 +1,7 @@
 package wasim
 
 import (
+	"maps"
 	"bytes"
 	"errors"
 	"fmt"
@@ -116,7 +117,9 @@ func (s *Server) Channel(jid types.JID) (ChannelState, bool) {
 		state.Invited = append(state.Invited, a.Number())
 	}
 	for _, p := range c.posts {
-		state.Posts = append(state.Posts, *p)
+		post := *p
+		post.Reactions = maps.Clone(p.Reactions)
+		state.Posts = append(state.Posts, post)
 	}
 	return state, true
 }
