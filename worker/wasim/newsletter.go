@@ -1,11 +1,11 @@
 package wasim
 
 import (
-	"maps"
 	"bytes"
 	"errors"
 	"fmt"
 	"image/jpeg"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
