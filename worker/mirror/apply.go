@@ -65,6 +65,7 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 	if err := m.meet(ctx, change.Account); err != nil {
 		return nil, err
 	}
+	defer m.list.write(touched(change)...)()
 	switch op := change.Op.(type) {
 	case *inbound.History:
 		return nil, m.learn(ctx, change, op)

@@ -37,6 +37,7 @@ type Mirror struct {
 	loaded  bool // head is what the database says; guarded by writing
 	onHead  []func(uint64)
 	cache   cache // guarded by writing
+	list    *chatList
 }
 
 // New returns the mirror of an instance for the worker of that generation. It
@@ -44,7 +45,7 @@ type Mirror struct {
 func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Logger) *Mirror {
 	m := &Mirror{
 		pool: pool, q: db.New(pool), instance: instance, generation: int64(generation),
-		log: log, now: time.Now, cache: newCache(), writing: make(turn, 1),
+		log: log, now: time.Now, cache: newCache(), list: newChatList(), writing: make(turn, 1),
 	}
 	m.account.Store(&inbound.Account{})
 	return m
@@ -140,6 +141,7 @@ func (m *Mirror) SetAccount(ctx context.Context, acct inbound.Account) error {
 	if *m.account.Load() == acct {
 		return nil
 	}
+	defer m.list.write()()
 	if err := m.writing.take(ctx); err != nil {
 		return err
 	}

@@ -70,9 +70,7 @@ func (m *Mirror) canonical(ctx context.Context, id string) (string, error) {
 	return row.ID, nil
 }
 
-// Chats returns all chats with their last message, pinned ones first, then the
-// newest. Channels and the status list are not among them.
-func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
+func (m *Mirror) readChats(ctx context.Context) ([]shape.Chat, error) {
 	var rows []db.ChatsRow
 	var last map[string]*shape.Message
 	err := together.Do(ctx, func(ctx context.Context) (err error) {
@@ -98,7 +96,7 @@ func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 	chats := make([]shape.Chat, 0, len(rows))
 	for _, row := range rows {
 		message, has := last[row.Chat.ID]
-		if !listed(row.Chat, has) {
+		if !worthListing(row.Chat.ID, row.Chat.Timestamp, has) {
 			continue
 		}
 		metadata, err := decodeMetadata(row.Chat.Metadata)
@@ -115,12 +113,12 @@ func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 	return chats, nil
 }
 
-// listed leaves out channels, and chats of which only a setting is known.
-func listed(c db.Chat, hasMessage bool) bool {
-	if strings.HasSuffix(c.ID, "@"+types.NewsletterServer) {
+// worthListing leaves out channels, and chats of which only a setting is known.
+func worthListing(id string, timestamp int64, hasMessage bool) bool {
+	if strings.HasSuffix(id, "@"+types.NewsletterServer) {
 		return false
 	}
-	return hasMessage || c.Timestamp > 0 || shape.IsGroup(c.ID)
+	return hasMessage || timestamp > 0 || shape.IsGroup(id)
 }
 
 // Chat returns one chat with its last message, by id in either form, or ErrNotFound.
@@ -129,6 +127,11 @@ func (m *Mirror) Chat(ctx context.Context, id string) (shape.Chat, error) {
 	if err != nil {
 		return shape.Chat{}, err
 	}
+	return m.chatAt(ctx, id)
+}
+
+// chatAt is Chat for the very id.
+func (m *Mirror) chatAt(ctx context.Context, id string) (shape.Chat, error) {
 	row, metadata, err := m.readChat(ctx, id)
 	if err != nil {
 		return shape.Chat{}, err

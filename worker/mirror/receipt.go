@@ -196,6 +196,7 @@ func (w *writer) setUnread(ctx context.Context, ch chat, unread int32, key strin
 
 // MarkSeen sets the unread count to zero, with its event. Unknown chats are fine.
 func (m *Mirror) MarkSeen(ctx context.Context, id string) error {
+	defer m.list.write(id)()
 	if err := m.writing.take(ctx); err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (l *lab) readMirror(ctx context.Context, s *stack.Stack, database string, c
 	for _, m := range []struct {
 		what, method, params, sql string
 	}{
-		{fmt.Sprintf("getChats of %d", chats), "getChats", `[]`,
+		{fmt.Sprintf("getChats of %d, again", chats), "getChats", `[]`,
 			`select c.*, m.* from chats c left join lateral (select * from messages m where m.instance_id = c.instance_id and m.chat = c.id order by timestamp desc, position desc limit 1) m on true where c.instance_id = $1`},
 		{fmt.Sprintf("fetchMessages 50 of %d", messages), "Chat.fetchMessages", `["4915000000000@c.us",{"limit":50}]`,
 			`select * from messages where instance_id = $1 and chat = '4915000000000@c.us' order by timestamp desc, position desc limit 50`},

@@ -1,0 +1,215 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/shape"
+)
+
+const (
+	// chatsKept bounds how long the list of chats is believed. All writes of a
+	// live account come by here, but for those of retention.
+	chatsKept = time.Minute
+	// manyChanged is from where reading all chats costs less than each of them.
+	manyChanged = 100
+)
+
+// chatList keeps the chats that were read last, and knows which of them have
+// changed since: those who ask for all chats ask often, and little has happened.
+type chatList struct {
+	reading turn // one refresh at a time, and what it leaves below
+
+	chats map[string]shape.Chat // guarded by reading; by id
+	at    time.Time             // guarded by reading; of the last reading of all
+
+	mu       sync.Mutex
+	changed  map[string]bool // guarded by mu
+	whole    bool            // guarded by mu; nobody knows what has changed
+	underway map[string]int  // guarded by mu; being written now; "": anything
+	used     time.Time       // guarded by mu
+}
+
+func newChatList() *chatList {
+	return &chatList{reading: make(turn, 1), whole: true, changed: map[string]bool{}, underway: map[string]int{}}
+}
+
+// write notes that these chats (none: anything) are written until done is called.
+// What is read in between is read once more.
+func (l *chatList) write(ids ...string) (done func()) {
+	if len(ids) == 0 {
+		ids = []string{""}
+	}
+	l.mu.Lock()
+	for _, id := range ids {
+		l.underway[id]++
+	}
+	l.mu.Unlock()
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, id := range ids {
+			if l.underway[id]--; l.underway[id] == 0 {
+				delete(l.underway, id)
+			}
+			if id == "" || len(l.changed) > manyChanged {
+				l.whole = true
+			} else {
+				l.changed[id] = true
+			}
+		}
+		if time.Since(l.used) > chatsKept {
+			l.whole = true
+			clear(l.changed)
+		}
+	}
+}
+
+// stale returns what has changed, and forgets it; all: everything may have.
+func (l *chatList) stale() (ids []string, all bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used = time.Now()
+	all = l.whole || l.underway[""] > 0
+	for id := range l.changed {
+		ids = append(ids, id)
+	}
+	for id := range l.underway {
+		ids = append(ids, id)
+	}
+	l.whole = false
+	clear(l.changed)
+	return ids, all || len(ids) > manyChanged
+}
+
+func (l *chatList) spoil() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.whole = true
+}
+
+// touched lists the chats that a change may alter; none: anything.
+func touched(change inbound.Change) []string {
+	var ids []string
+	switch op := change.Op.(type) {
+	case *inbound.Message:
+		ids = append(ids, op.Chat)
+	case *inbound.Reaction:
+		ids = append(ids, op.Chat)
+	case *inbound.Edit:
+		ids = append(ids, op.Chat)
+	case *inbound.Revoke:
+		ids = append(ids, op.Chat)
+	case *inbound.Vote:
+		ids = append(ids, op.Chat)
+	case *inbound.Receipt:
+		ids = append(ids, op.Chat)
+	case *inbound.ChatSetting:
+		ids = append(ids, op.State.ID)
+	case *inbound.ClearChat:
+		ids = append(ids, op.Chat)
+	case *inbound.DeleteForMe:
+		ids = append(ids, op.Chat)
+	case *inbound.Star:
+		ids = append(ids, op.Chat)
+	case *inbound.Pinned:
+		ids = append(ids, op.Chat)
+	default:
+		return nil
+	}
+	for _, c := range change.Contacts {
+		ids = append(ids, c.ID)
+	}
+	for _, a := range change.Aliases {
+		ids = append(ids, a.ID, a.LID)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// Chats returns all chats with their last message, pinned ones first, then by
+// the newest message; channels and the status list are not among them. What the
+// chats point to is shared: read only.
+func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
+	l := m.list
+	if err := l.reading.take(ctx); err != nil {
+		return nil, err
+	}
+	defer l.reading.give()
+	ids, all := l.stale()
+	var err error
+	if all || l.chats == nil || m.now().Sub(l.at) > chatsKept {
+		err = m.readAll(ctx)
+	} else {
+		err = m.readAgain(ctx, ids)
+	}
+	if err != nil {
+		l.spoil()
+		l.chats = nil
+		return nil, err
+	}
+	chats := make([]shape.Chat, 0, len(l.chats))
+	for _, c := range l.chats {
+		chats = append(chats, c)
+	}
+	slices.SortFunc(chats, func(a, b shape.Chat) int {
+		if a.Pinned != b.Pinned {
+			if a.Pinned {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.Timestamp, a.Timestamp), strings.Compare(a.ID.Serialized, b.ID.Serialized))
+	})
+	return chats, nil
+}
+
+func (m *Mirror) readAll(ctx context.Context) error {
+	at := m.now()
+	chats, err := m.readChats(ctx)
+	if err != nil {
+		return err
+	}
+	byID := make(map[string]shape.Chat, len(chats))
+	for _, c := range chats {
+		byID[c.ID.Serialized] = c
+	}
+	m.list.chats, m.list.at = byID, at
+	return nil
+}
+
+// readAgain reads what has changed. An id may be of a chat that goes by another
+// one now, or that is gone.
+func (m *Mirror) readAgain(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		now, err := m.canonical(ctx, id)
+		if err == nil {
+			err = m.readOne(ctx, id)
+		}
+		if err == nil && now != id {
+			err = m.readOne(ctx, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mirror) readOne(ctx context.Context, id string) error {
+	c, err := m.chatAt(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && !worthListing(id, c.Timestamp, c.LastMessage != nil) {
+		delete(m.list.chats, id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.list.chats[id] = c
+	return nil
+}
