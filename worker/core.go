@@ -190,9 +190,9 @@ func (c *core) fromSession(evt any) {
 			evt = gotReady{}
 		}
 	case historyStored:
-		if e.progress > 0 { // history on demand has none
-			c.progress = min(e.progress, 100)
-		}
+		// A part that was broken off by a restart may come behind later ones, and
+		// history on demand tells of no progress.
+		c.progress = max(c.progress, min(e.progress, 100))
 		if c.link.fresh {
 			c.announce("loading_screen", int(e.progress), "WhatsApp")
 		}

@@ -407,7 +407,7 @@ type Link struct {
 	LastFrameAt          *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=last_frame_at,json=lastFrameAt,proto3" json:"last_frame_at,omitempty"`
 	WaState              string                 `protobuf:"bytes,15,opt,name=wa_state,json=waState,proto3" json:"wa_state,omitempty"`                          // whatsapp-web.js WAState: CONNECTED, OPENING, UNPAIRED …
 	Until                *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=until,proto3" json:"until,omitempty"`                                             // end of a temporary ban
-	HistoryProgress      uint32                 `protobuf:"varint,17,opt,name=history_progress,json=historyProgress,proto3" json:"history_progress,omitempty"` // percent of the phone's history that is stored; 0: nothing came to this worker
+	HistoryProgress      uint32                 `protobuf:"varint,17,opt,name=history_progress,json=historyProgress,proto3" json:"history_progress,omitempty"` // percent of the phone's history, as the furthest part that is stored tells; 0: nothing came to this worker
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
