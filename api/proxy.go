@@ -19,7 +19,7 @@ var shortForms = map[string]string{"chats": "getChats", "contacts": "getContacts
 
 const tagProxy = "Proxy"
 
-func (s *Server) proxyRoutes() {
+func (s *Server) proxyRoutes() error {
 	e := s.echo
 	e.GET("/api/proxy/methods", s.listMethods)
 	e.GET("/api/proxy/events", func(c echo.Context) error {
@@ -29,7 +29,7 @@ func (s *Server) proxyRoutes() {
 	e.GET("/api/proxy/:key/:method", s.relayed)
 	e.POST("/api/proxy/:method", s.relayed)
 	e.GET("/api/proxy/:method", s.relayed)
-	s.documentProxy()
+	return s.documentProxy()
 }
 
 // relayed is the way of a call: whose key, which method, are the parameters
@@ -146,7 +146,7 @@ func (s *Server) listMethods(c echo.Context) error {
 }
 
 // documentProxy describes the hand-written routes from the same types they answer with.
-func (s *Server) documentProxy() {
+func (s *Server) documentProxy() error {
 	schemas := s.huma.OpenAPI().Components.Schemas
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
@@ -189,6 +189,7 @@ func (s *Server) documentProxy() {
 	s.documented(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
 		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(typeOf[methodsOutput](), true, "Methods"))}, "default": failure}})
+	return s.documentMethods(key, success, failure)
 }
 
 // carriesFile tells whether a parameter is a MessageMedia, or options with one:

@@ -90,7 +90,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.sendRoutes()
 	s.insightRoutes()
 	s.healthRoutes()
-	s.proxyRoutes()
+	if err = s.proxyRoutes(); err != nil {
+		return nil, err
+	}
 	mount := &Mount{s: s}
 	for _, add := range deps.Mounts {
 		add(mount)

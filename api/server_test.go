@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/proto/catalog"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
@@ -123,6 +124,23 @@ func TestDocumentAndItsPage(t *testing.T) {
 			t.Errorf("%s is not documented", path)
 		}
 	}
+	methods, err := catalog.All()
+	must(t, err)
+	for _, m := range methods {
+		if m.Family != catalog.WWebJS {
+			continue
+		}
+		op, _ := paths["/api/proxy/{apiKey}/"+m.Name].(map[string]any)
+		post, _ := op["post"].(map[string]any)
+		if post == nil || post["summary"] != m.Doc {
+			t.Errorf("%s is not documented: %v", m.Name, post)
+			continue
+		}
+		places, _ := dig(post, "requestBody", "content", "application/json", "schema", "properties", "params", "prefixItems").([]any)
+		if len(places) != len(m.Params) {
+			t.Errorf("%s has %d parameters and %d are documented", m.Name, len(m.Params), len(places))
+		}
+	}
 	page := o.want(http.StatusOK, "GET", "/docs", "", nil)
 	html := string(page.raw)
 	for path := range paths {
@@ -139,6 +157,14 @@ func TestDocumentAndItsPage(t *testing.T) {
 	if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "http") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
+}
+
+func dig(v any, path ...string) any {
+	for _, name := range path {
+		members, _ := v.(map[string]any)
+		v = members[name]
+	}
+	return v
 }
 
 func TestHeaders(t *testing.T) {
