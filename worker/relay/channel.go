@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay/value"
 	"whatsapp-manager/worker/shape"
@@ -24,6 +25,17 @@ var (
 	channelFirst  = param{name: "channelId", kind: kindChannelID}
 	channelOnly   = []param{channelFirst}
 )
+
+type unsubscribeOptions struct {
+	DeleteLocalModels bool `json:"deleteLocalModels"`
+}
+
+func unsubscribe(ctx context.Context, c *call, jid types.JID) error {
+	if err := c.cli.UnfollowNewsletter(ctx, jid); err != nil || !arg[unsubscribeOptions](c, 1).DeleteLocalModels {
+		return err
+	}
+	return c.Mirror.Apply(ctx, inbound.Change{Op: &inbound.ClearChat{Chat: shape.ID(jid), UpTo: time.Now(), Delete: true, Quiet: true}})
+}
 
 func readChannelID(raw json.RawMessage, path string) (any, error) {
 	jid, err := value.JID(raw, path)
@@ -47,9 +59,9 @@ var channelRows = []row{
 	{name: "subscribeToChannel", class: "Client", result: "boolean", need: needOnline, params: channelOnly, example: channelExample, doc: "Follows a channel; false for one that the account owns.",
 		do: onChannel(func(ctx context.Context, c *call, jid types.JID) error { return c.cli.FollowNewsletter(ctx, jid) }, types.NewsletterRoleOwner)},
 	{name: "unsubscribeFromChannel", class: "Client", result: "boolean", need: needOnline,
-		params:  []param{channelFirst, {name: "options", kind: kindObject[struct{}]("object", nil), optional: true, doc: "deleteLocalModels: ignored, what was received stays until retention removes it"}},
+		params:  []param{channelFirst, {name: "options", kind: kindObject[unsubscribeOptions]("object", nil), optional: true, doc: "deleteLocalModels: forget its messages, too"}},
 		example: channelExample, doc: "Stops following a channel; false for one that the account owns.",
-		do: onChannel(func(ctx context.Context, c *call, jid types.JID) error { return c.cli.UnfollowNewsletter(ctx, jid) }, types.NewsletterRoleOwner)},
+		do: onChannel(unsubscribe, types.NewsletterRoleOwner)},
 	{name: "searchChannels", class: "Client", result: "Channel[]", need: needOnline, params: []param{{name: "searchOptions", kind: kindObject("SearchChannelsOptions", (*directoryOptions).check), optional: true,
 		doc: "searchText, countryCodes, skipSubscribedNewsletters, view (0 recommended, 1 trending, 2 popular, 3 new), limit (50)"}},
 		example: `[{"searchText":"bread","limit":10}]`, doc: "Searches WhatsApp's directory of channels.", do: searchChannels},

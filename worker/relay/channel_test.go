@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/wasim"
 )
@@ -199,8 +200,21 @@ func TestOthersChannels(t *testing.T) {
 	if !ask[bool](r, "Channel.acceptChannelAdminInvite", id) || r.channel(id).Roles["15550000001"] != "admin" {
 		t.Errorf("roles %v", r.channel(id).Roles)
 	}
-	if !ask[bool](r, "unsubscribeFromChannel", id) || r.channel(id).Roles["15550000001"] != "" {
+	kept := func() int {
+		posts, err := r.Mirror.Messages(r.ctx, id, mirror.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(posts)
+	}
+	if kept() == 0 {
+		t.Error("no posts before the channel is left")
+	}
+	if !ask[bool](r, "unsubscribeFromChannel", id, map[string]any{"deleteLocalModels": true}) || r.channel(id).Roles["15550000001"] != "" {
 		t.Errorf("roles %v", r.channel(id).Roles)
+	}
+	if n := kept(); n != 0 {
+		t.Errorf("%d posts of a channel that was to be forgotten", n)
 	}
 	own := ask[createdChannel](r, "createChannel", "Mine").NID.Serialized
 	if ask[bool](r, "subscribeToChannel", own) || ask[bool](r, "unsubscribeFromChannel", own) {
