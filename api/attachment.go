@@ -65,11 +65,14 @@ func (s *Server) attachment(c echo.Context) error {
 	}
 	file := &remoteFile{ctx: ctx, worker: worker, messageID: id, size: -1}
 	defer file.close()
-	if err = file.open(firstByte(req.Header.Get("Range"))); err != nil {
+	offset := firstByte(req.Header.Get("Range"))
+	err = file.open(offset)
+	if offset > 0 && fault.Is(err, fault.Invalid) {
 		// A range behind the end is answered by its own status, with the size.
-		if file.open(0) != nil {
-			return err
-		}
+		err = file.open(0)
+	}
+	if err != nil {
+		return err
 	}
 	h := c.Response().Header()
 	disposition := map[string]string{}

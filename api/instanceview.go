@@ -45,7 +45,7 @@ type InstanceView struct {
 	Node            string     `json:"node,omitempty"`
 	Memory          Memory     `json:"memory"`
 	CPUPercent      float64    `json:"cpuPercent"`
-	HistoryProgress int        `json:"historyProgress,omitempty" minimum:"0" maximum:"100" doc:"Percent of the phone's history that was stored since the worker began"`
+	HistoryProgress int        `json:"historyProgress,omitempty" minimum:"0" maximum:"100" doc:"Percent of the phone's history, as the furthest part tells that was stored since the worker began"`
 
 	LastFrameAt *time.Time `json:"lastFrameAt,omitempty" doc:"Last sign of life from WhatsApp"`
 	LastError   string     `json:"lastError,omitempty"`

@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,7 +109,8 @@ type (
 func (c *core) run() {
 	defer c.running.Done()
 	c.background(c.announceLoop)
-	c.background(func() { c.idle.run(c.ctx, c.spool.Sweep) })
+	c.background(func() { c.idle.run(c.ctx) })
+	c.background(func() { c.spool.Run(c.ctx) })
 	c.load()
 	dog := time.NewTicker(c.tuning.Silence / silenceLooks)
 	defer dog.Stop()
@@ -293,7 +292,6 @@ func (c *core) shutdown() {
 		c.running.Wait()
 		close(ended)
 	}()
-	_ = os.RemoveAll(filepath.Join(c.boot.GetRunDir(), spoolDir))
 	select {
 	case <-ended:
 		c.quiet.Store(true)

@@ -28,14 +28,14 @@ func limitMemory(hardLimit uint64) {
 }
 
 // idleFreer gives memory back to the system when nothing happened for a while
-// after a burst, and room in the spool. The first collection of a worker may otherwise be hours away.
+// after a burst. The first collection of a worker may otherwise be hours away.
 type idleFreer struct {
 	last atomic.Int64 // unix nanoseconds of the newest call or event
 }
 
 func (f *idleFreer) touch() { f.last.Store(time.Now().UnixNano()) }
 
-func (f *idleFreer) run(ctx context.Context, sweep func(now time.Time)) {
+func (f *idleFreer) run(ctx context.Context) {
 	tick := time.NewTicker(freeLook)
 	defer tick.Stop()
 	var freed int64
@@ -44,7 +44,6 @@ func (f *idleFreer) run(ctx context.Context, sweep func(now time.Time)) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			sweep(now)
 			last := f.last.Load()
 			if last == freed || now.UnixNano()-last < int64(idleBeforeFree) {
 				continue

@@ -6,12 +6,12 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/relay"
 )
 
 const (
 	spoolDir   = "spool"
 	spoolLimit = 512 << 20 // bytes of all files that are on their way
-	maxUpload  = 64 << 20  // what a message's file may have; sending holds it in memory
 	streamPart = 256 << 10
 )
 
@@ -36,7 +36,7 @@ func (p *parts) Read(buf []byte) (int, error) {
 
 func (s *service) Upload(stream workerv1.Worker_UploadServer) error {
 	s.core.idle.touch()
-	name, size, err := s.core.spool.Put(&parts{Worker_UploadServer: stream}, maxUpload)
+	name, size, err := s.core.spool.Put(&parts{Worker_UploadServer: stream}, relay.MaxFile)
 	if err != nil {
 		return err
 	}

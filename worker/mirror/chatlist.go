@@ -26,18 +26,31 @@ const (
 type chatList struct {
 	reading turn // one refresh at a time, and what it leaves below
 
-	chats map[string]shape.Chat // guarded by reading; by id
+	chats map[string]shape.Chat // guarded by reading; by id; nil: none are kept
 	at    time.Time             // guarded by reading; of the last reading of all
+	idle  *time.Timer           // drops the chats when nobody has asked for long
 
 	mu       sync.Mutex
 	changed  map[string]bool // guarded by mu
 	whole    bool            // guarded by mu; nobody knows what has changed
 	underway map[string]int  // guarded by mu; being written now; "": anything
-	used     time.Time       // guarded by mu
 }
 
 func newChatList() *chatList {
-	return &chatList{reading: make(turn, 1), whole: true, changed: map[string]bool{}, underway: map[string]int{}}
+	l := &chatList{reading: make(turn, 1), whole: true, changed: map[string]bool{}, underway: map[string]int{}}
+	l.idle = time.AfterFunc(chatsKept, l.drop)
+	l.idle.Stop()
+	return l
+}
+
+// drop gives the memory back, unless somebody reads, who will keep the list anew.
+func (l *chatList) drop() {
+	select {
+	case l.reading <- struct{}{}:
+		l.chats = nil
+		l.reading.give()
+	default:
+	}
 }
 
 // write notes that these chats (none: anything) are written until done is called.
@@ -64,10 +77,6 @@ func (l *chatList) write(ids ...string) (done func()) {
 				l.changed[id] = true
 			}
 		}
-		if time.Since(l.used) > chatsKept {
-			l.whole = true
-			clear(l.changed)
-		}
 	}
 }
 
@@ -75,7 +84,6 @@ func (l *chatList) write(ids ...string) (done func()) {
 func (l *chatList) stale() (ids []string, all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used = time.Now()
 	all = l.whole || l.underway[""] > 0
 	for id := range l.changed {
 		ids = append(ids, id)
@@ -153,6 +161,7 @@ func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 		l.chats = nil
 		return nil, err
 	}
+	l.idle.Reset(chatsKept)
 	chats := make([]shape.Chat, 0, len(l.chats))
 	for _, c := range l.chats {
 		chats = append(chats, c)

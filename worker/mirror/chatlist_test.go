@@ -183,4 +183,9 @@ func TestKeptChatsEnd(t *testing.T) {
 	later := time.Now().Add(chatsKept + time.Second)
 	b.now = func() time.Time { return later }
 	b.theSame("later")
+	b.list.drop()
+	if b.list.chats != nil {
+		t.Error("the list is still kept")
+	}
+	b.theSame("after it was dropped")
 }

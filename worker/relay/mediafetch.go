@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// maxFetched bounds a file that is fetched from a URL; WhatsApp's own limit
-	// for most media is lower.
-	maxFetched    = 64 << 20
+	// MaxFile bounds a file that is sent, from wherever it comes; WhatsApp's own
+	// limit for most media is lower. It is held in memory.
+	MaxFile       = 64 << 20
 	fetchTime     = 30 * time.Second
 	maxRedirects  = 5
 	fetcherAgent  = "whatsapp-manager"
@@ -86,14 +86,14 @@ func (m *messageMedia) fetch(ctx context.Context, allowed []netip.Prefix, field 
 	if resp.StatusCode != http.StatusOK {
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: fmt.Sprintf("the URL answered %d", resp.StatusCode)}
 	}
-	if resp.ContentLength > maxFetched {
+	if resp.ContentLength > MaxFile {
 		return tooLarge(field)
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxFetched+1))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxFile+1))
 	switch {
 	case err != nil:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file ended before it was whole", Err: err}
-	case len(data) > maxFetched:
+	case len(data) > MaxFile:
 		return tooLarge(field)
 	case len(data) == 0:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file is empty"}
@@ -111,7 +111,7 @@ func (m *messageMedia) fetch(ctx context.Context, allowed []netip.Prefix, field 
 }
 
 func tooLarge(field string) error {
-	return &fault.Error{Kind: fault.TooLarge, Op: op, Field: field, Msg: fmt.Sprintf("the file is larger than %d bytes", maxFetched)}
+	return &fault.Error{Kind: fault.TooLarge, Op: op, Field: field, Msg: fmt.Sprintf("the file is larger than %d bytes", MaxFile)}
 }
 
 // mimetypeOf takes the server's word, then the name's, then the bytes'.

@@ -27,11 +27,11 @@ func (m *messageMedia) uploaded(from *spool.Spool) error {
 		return err
 	}
 	defer f.Close()
-	if m.raw, err = io.ReadAll(io.LimitReader(f, maxFetched+1)); err != nil {
+	if m.raw, err = io.ReadAll(io.LimitReader(f, MaxFile+1)); err != nil {
 		return fmt.Errorf("read upload: %w", err)
 	}
 	switch {
-	case len(m.raw) > maxFetched:
+	case len(m.raw) > MaxFile:
 		return tooLarge(m.at)
 	case len(m.raw) == 0:
 		return bad(m.at, "the file is empty")

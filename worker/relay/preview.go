@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func readPage(ctx context.Context, client *http.Client, at *url.URL) (page, erro
 	if err != nil {
 		return page{}, err
 	}
-	text, err := charset.NewReader(strings.NewReader(string(data)), resp.Header.Get("Content-Type"))
+	text, err := charset.NewReader(bytes.NewReader(data), resp.Header.Get("Content-Type"))
 	if err != nil {
 		return page{}, fmt.Errorf("charset of the page: %w", err)
 	}

@@ -21,6 +21,8 @@ import (
 // Keep is how long a file stays after it was last asked for.
 const Keep = 2 * time.Minute
 
+const sweepEvery = 10 * time.Second
+
 const op = "worker.spool"
 
 // Spool is safe for concurrent use.
@@ -41,7 +43,7 @@ type entry struct {
 }
 
 // Open empties dir, which it creates when it is missing, and keeps at most
-// limit bytes there.
+// limit bytes there. Run removes them when their time is over.
 func Open(dir string, limit int64) (*Spool, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("empty spool: %w", err)
@@ -203,6 +205,22 @@ func (s *Spool) open(name string, e *entry) (*os.File, error) {
 	}
 	e.last = time.Now()
 	return f, nil
+}
+
+// Run sweeps until ctx ends, and then removes the directory. Files that are open
+// outlive it.
+func (s *Spool) Run(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			_ = os.RemoveAll(s.dir) // what is left goes with the next Open
+			return
+		case now := <-tick.C:
+			s.Sweep(now)
+		}
+	}
 }
 
 // Sweep removes what nobody asked for since Keep before now.
