@@ -26,6 +26,7 @@ type Config struct {
 	// Handed to workers unopened.
 	DatabaseURL, WhatsAppEndpoint, DeviceName, LogLevel string
 	MediaNetworks                                       []string
+	InboundPerSecond                                    int // messages each worker takes from WhatsApp; 0: no limit
 
 	MemoryLimit uint64 // bytes per worker: 512 MiB
 

@@ -83,7 +83,7 @@ func (c *core) dialNow() {
 	}
 	c.dialWanted = false
 	if c.link.socket == dialling {
-		s.dial(func(result any) { c.tell(fromSession{s, result}) })
+		s.dial(c.tuning.HandlerLimit, func(result any) { c.tell(fromSession{s, result}) })
 	}
 }
 

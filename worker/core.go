@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"golang.org/x/time/rate"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/inbound"
@@ -44,6 +45,7 @@ type core struct {
 	// readBlocklist is the method table's, which is made after the core.
 	readBlocklist func(context.Context, *whatsmeow.Client) error
 	counts        counters
+	pace          *rate.Limiter // of messages
 	// end makes the process end with these last words; only the first call counts.
 	end func(reason string, cause error)
 
@@ -73,6 +75,7 @@ type core struct {
 	resetAt    time.Time
 	loading    bool
 	openedAt   time.Time
+	excused    int // keep-alives that were missed because nothing was read
 	shownSince time.Time
 	shownState workerv1.LinkState
 	announced  uint64
@@ -148,7 +151,7 @@ func (c *core) handle(msg any) {
 	case onLoop:
 		m.fn()
 	case watchdog:
-		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence {
+		if c.link.socket == open && c.link.paired && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence && !c.current.Load().heldBack(0) {
 			c.step(wentSilent{})
 		}
 	case codeTimer, *pairCall, codeDrawn:
@@ -172,7 +175,15 @@ func (c *core) fromSession(evt any) {
 		c.device = e.jid
 		return
 	case dialOpened:
-		c.openedAt = time.Now()
+		c.openedAt, c.excused = time.Now(), 0
+	case *events.KeepAliveTimeout:
+		if c.current.Load().heldBack(whatsmeow.KeepAliveResponseDeadline) {
+			c.excused = e.ErrorCount // the answer waits behind what was not read
+			return
+		}
+		evt = &events.KeepAliveTimeout{ErrorCount: e.ErrorCount - c.excused, LastSuccess: e.LastSuccess}
+	case *events.KeepAliveRestored:
+		c.excused = 0
 	case *events.Disconnected:
 		evt = hungUp{time.Since(c.openedAt)}
 	case *events.QR:

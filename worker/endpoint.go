@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -99,8 +100,8 @@ func (e endpoint) transport(frames *atomic.Int64) *http.Transport {
 		if err != nil || frames == nil {
 			return conn, err
 		}
-		ended, _ := ctx.Value(endedKey{}).(func())
-		return &notedConn{conn, frames, ended}, nil
+		of, _ := ctx.Value(dialKey{}).(*attempt)
+		return newNotedConn(conn, frames, of), nil
 	}
 	t.DialContext = dial
 	if e.addr == "" {
@@ -137,24 +138,47 @@ func (e endpoint) verifyPin(state tls.ConnectionState) error {
 	return nil
 }
 
-// endedKey is the context key of a func() that a dial wants called when its
-// connection can be read no more. It may be called more than once.
-type endedKey struct{}
+// dialKey is the context key of a *attempt, by which a dial and its connection
+// know each other.
+type dialKey struct{}
+
+type attempt struct {
+	ended  func()  // the connection can be read no more; may be called more than once
+	intake *intake // while it is full, nothing is read
+}
 
 // notedConn notes when bytes arrived: the only honest sign of life of a link.
 type notedConn struct {
 	net.Conn
 	at    *atomic.Int64
-	ended func() // may be nil
+	dial  *attempt      // may be nil
+	close func()        // once
+	gone  chan struct{} // closed by close
+}
+
+func newNotedConn(conn net.Conn, at *atomic.Int64, dial *attempt) *notedConn {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(socketBuffer) // without it more waits in the kernel, that is all
+	}
+	gone := make(chan struct{})
+	return &notedConn{Conn: conn, at: at, dial: dial, gone: gone, close: sync.OnceFunc(func() { close(gone) })}
+}
+
+func (c *notedConn) Close() error {
+	c.close()
+	return c.Conn.Close()
 }
 
 func (c *notedConn) Read(p []byte) (int, error) {
+	if c.dial != nil && c.dial.intake.room(c.gone) {
+		c.at.Store(time.Now().UnixNano()) // nobody listened meanwhile, so that it was not silent
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.at.Store(time.Now().UnixNano())
 	}
-	if err != nil && c.ended != nil {
-		c.ended()
+	if err != nil && c.dial != nil {
+		c.dial.ended()
 	}
 	return n, err
 }

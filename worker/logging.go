@@ -28,10 +28,19 @@ type libraryLog struct {
 	log    zerolog.Logger
 	module string
 	onDeaf func() // may be nil
+	// onStanza sees each stanza that is read, before it is queued for its handler,
+	// and each that is sent; may be nil.
+	onStanza func(n *waBinary.Node, out bool)
 }
 
+const (
+	library  = "whatsmeow"
+	received = library + "/Recv"
+	sent     = library + "/Send"
+)
+
 func newLibraryLog(log zerolog.Logger) *libraryLog {
-	return &libraryLog{log: log, module: "whatsmeow"}
+	return &libraryLog{log: log, module: library}
 }
 
 // undecryptable is what whatsmeow says of a frame that does not decrypt, to
@@ -39,7 +48,22 @@ func newLibraryLog(log zerolog.Logger) *libraryLog {
 // still find the connection, a minute later.
 const undecryptable = "Failed to decrypt frame: %v"
 
-func (l *libraryLog) Debugf(string, ...any) {}
+// Debugf says nothing. That whatsmeow shows its log every stanza is the only
+// place to see them; if a later version does not, none is counted.
+func (l *libraryLog) Debugf(format string, args ...any) {
+	if l.onStanza == nil || len(args) != 1 || format != "%s" {
+		return
+	}
+	if n, ok := args[0].(*waBinary.Node); ok && n != nil {
+		switch l.module {
+		case received:
+			l.onStanza(n, false)
+		case sent:
+			l.onStanza(n, true)
+		}
+	}
+}
+
 func (l *libraryLog) Infof(format string, args ...any) {
 	l.say(zerolog.InfoLevel, format, args)
 }
@@ -54,7 +78,7 @@ func (l *libraryLog) Errorf(format string, args ...any) {
 }
 
 func (l *libraryLog) Sub(module string) waLog.Logger {
-	return &libraryLog{log: l.log, module: l.module + "/" + module, onDeaf: l.onDeaf}
+	return &libraryLog{log: l.log, module: l.module + "/" + module, onDeaf: l.onDeaf, onStanza: l.onStanza}
 }
 
 func (l *libraryLog) say(level zerolog.Level, format string, args []any) {

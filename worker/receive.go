@@ -43,6 +43,8 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 	if s.ctx.Err() != nil {
 		return false
 	}
+	defer s.handled(evt)
+	c.wait(s, evt)
 	ctx, done := c.limited(s, evt)
 	defer done()
 	c.idle.touch()
@@ -86,6 +88,19 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 		}
 	}
 	return c.record(ctx, s, evt)
+}
+
+// wait lets a message or receipt have its turn, unless the client ends.
+func (c *core) wait(s *session, evt any) {
+	tokens := 1
+	switch evt.(type) {
+	case *events.Message, *events.UndecryptableMessage:
+		tokens = receiptsPerMessage
+	case *events.Receipt:
+	default:
+		return
+	}
+	_ = c.pace.WaitN(s.ctx, tokens)
 }
 
 // learn reads who we are from the store, in the goroutine that has just changed it.

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"whatsapp-manager/worker/mirror"
 )
@@ -26,7 +28,8 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	ops    *mailbox[func()]
-	deaf   atomic.Bool // the present connection cannot be read any more
+	deaf   atomic.Bool            // the present connection cannot be read any more
+	intake atomic.Pointer[intake] // of the present connection, nil before the first
 	done   sync.WaitGroup
 }
 
@@ -41,6 +44,7 @@ func (c *core) newSession(device *store.Device) *session {
 			c.tell(fromSession{s, wentDeaf{}})
 		}
 	}
+	log.onStanza = s.stanza
 	cli := whatsmeow.NewClient(device, log)
 	s.cli = cli
 	cli.BackgroundEventCtx = s.ctx
@@ -91,13 +95,14 @@ const handshakeGrace = time.Second
 // dial reports dialOpened, dialFailed or, when the connection ends in the middle
 // of the handshake, dialStuck: whatsmeow does not notice that and waits for 20 s,
 // in which the client is of no use.
-func (s *session) dial(report func(any)) {
+func (s *session) dial(patience time.Duration, report func(any)) {
 	s.ops.put(func() {
 		s.deaf.Store(false)
 		ended := make(chan struct{})
-		once := sync.OnceFunc(func() { close(ended) })
+		of := &attempt{ended: sync.OnceFunc(func() { close(ended) }), intake: &intake{patience: patience}}
+		s.intake.Store(of.intake)
 		dialled := make(chan error, 1)
-		go func() { dialled <- s.cli.ConnectContext(context.WithValue(s.ctx, endedKey{}, once)) }()
+		go func() { dialled <- s.cli.ConnectContext(context.WithValue(s.ctx, dialKey{}, of)) }()
 		var err error
 		select {
 		case err = <-dialled:
@@ -116,6 +121,46 @@ func (s *session) dial(report func(any)) {
 		}
 		report(dialFailed{err})
 	})
+}
+
+// stanza sees what whatsmeow reads and sends.
+func (s *session) stanza(n *waBinary.Node, out bool) {
+	q := s.intake.Load()
+	switch {
+	case q == nil:
+	case out:
+		q.answered(n)
+	default:
+		q.arrived(n)
+	}
+}
+
+// handled says that whatsmeow's handler has come to an event's end, whatever
+// became of it.
+func (s *session) handled(evt any) {
+	q := s.intake.Load()
+	if q == nil {
+		return
+	}
+	switch e := evt.(type) {
+	case *events.Message:
+		q.handled(stanza{"message", e.Info.ID})
+	case *events.UndecryptableMessage:
+		q.handled(stanza{"message", e.Info.ID})
+	case *events.Receipt:
+		if len(e.MessageIDs) > 0 {
+			q.handled(stanza{"receipt", e.MessageIDs[0]})
+		}
+	}
+}
+
+// heldBack tells whether the connection was not read all the time within d.
+func (s *session) heldBack(d time.Duration) bool {
+	if s == nil {
+		return false
+	}
+	q := s.intake.Load()
+	return q != nil && q.holds(d)
 }
 
 func (s *session) hangUp() { s.ops.put(s.cli.Disconnect) }

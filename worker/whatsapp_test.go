@@ -497,3 +497,20 @@ func TestPresenceIsKept(t *testing.T) {
 	}
 	w.eventually("offline under the new name", func() bool { return !w.account.Online() })
 }
+
+// A worker takes no more a second than it is told to, and all in the end.
+func TestTakesMessagesAtItsPace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	w.boot.InboundPerSecond = 40
+	_, device := w.paired()
+	const texts, atOnce = 60, 10
+	w.received(w.burst(texts, -1, nil)...)
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
+	took := value[float64](w.instance, "select extract(epoch from max(at) - min(at))::float8 from events where type = 'message'")
+	if least := float64(texts-atOnce-1) / 40; took < least {
+		t.Errorf("%d messages in %.2f s, not in %.2f s or more", texts, took, least)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +39,7 @@ type config struct {
 	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
 	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
 	CallsPerSecond   int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
+	InboundPerSecond string        `env:"INBOUND_PER_SECOND" envDefault:"auto" help:"messages a second each instance takes from WhatsApp; more wait there, in order; auto: 50 for each core; 0: no limit"`
 	Registration     bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
 	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
 	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
@@ -55,8 +58,13 @@ type config struct {
 	memoryLimit     uint64
 	webhookNetworks []netip.Prefix
 	mediaBody       uint64
+	inbound         int
 	logLevel        zerolog.Level
 }
+
+// inboundPerCore keeps what a flood into one instance takes of the machine, in
+// all processes, near a third: a message costs 3 to 4 ms of a core.
+const inboundPerCore = 50
 
 const envPrefix = "WAM_"
 
@@ -119,6 +127,13 @@ func (c *config) check() error {
 	}
 	if c.CallsPerSecond < 0 {
 		return wrong("CALLS_PER_SECOND", "%d is negative", c.CallsPerSecond)
+	}
+	if c.InboundPerSecond == "auto" {
+		c.inbound = inboundPerCore * runtime.NumCPU()
+	} else if n, err := strconv.ParseUint(c.InboundPerSecond, 10, 20); err == nil {
+		c.inbound = int(n)
+	} else {
+		return wrong("INBOUND_PER_SECOND", "%q is not a number up to a million, nor auto", c.InboundPerSecond)
 	}
 	if c.SendsPerMinute < 0 {
 		return wrong("SENDS_PER_MINUTE", "%d is negative", c.SendsPerMinute)

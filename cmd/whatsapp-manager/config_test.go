@@ -41,7 +41,7 @@ func TestAWrongValueStopsTheStartWithTheNameOfTheSetting(t *testing.T) {
 	noise := strings.Repeat("ab", 32)
 	for _, setting := range []string{
 		"WAM_LISTEN=5000", "WAM_WORKER_MEMORY_LIMIT=much", "WAM_WORKER_MEMORY_LIMIT=1MiB", "WAM_HEALTH_INTERVAL=soon", "WAM_HEALTH_INTERVAL=1ms",
-		"WAM_MAX_INSTANCES=-1", "WAM_MAX_INSTANCES=many", "WAM_SENDS_PER_MINUTE=-2", "WAM_CALLS_PER_SECOND=-1", "WAM_LOG_LEVEL=loud", "WAM_LOG_FORMAT=xml",
+		"WAM_MAX_INSTANCES=-1", "WAM_MAX_INSTANCES=many", "WAM_SENDS_PER_MINUTE=-2", "WAM_CALLS_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=some", "WAM_LOG_LEVEL=loud", "WAM_LOG_FORMAT=xml",
 		"WAM_PUBLIC_URL=here", "WAM_TRUSTED_PROXIES=localhost", "WAM_ADMIN_PASSWORD=short", "WAM_ADMIN_EMAIL=me", "WAM_JWT_SECRET=abc",
 		"WAM_MEDIA_NETWORKS=10.0.0.0/33", "WAM_WEBHOOK_NETWORKS=localhost", "WAM_DATABASE_URL=mysql://x", "WAM_RUN_DIR=/" + strings.Repeat("x", 90),
 		"WAM_WHATSAPP_ENDPOINT=ws://127.0.0.1/", "WAM_WHATSAPP_ENDPOINT=http://10.0.0.1:1/?noise=" + noise,

@@ -137,7 +137,7 @@ func newSupervisor(c config, databaseURL string, st *store.Store, log zerolog.Lo
 	return supervisor.New(supervisor.Config{
 		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
 		DatabaseURL: databaseURL, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
-		MediaNetworks: c.MediaNetworks, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
+		MediaNetworks: c.MediaNetworks, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
 }
 

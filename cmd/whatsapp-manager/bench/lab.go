@@ -66,7 +66,7 @@ func (l *lab) person() (*wasim.Account, error) {
 
 // with runs a measurement on an installation of its own, without limits.
 func (l *lab) with(ctx context.Context, measure func(*stack.Stack) error) error {
-	return l.limited(ctx, measure, "WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0")
+	return l.limited(ctx, measure, "WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0", "WAM_INBOUND_PER_SECOND=0")
 }
 
 // limited is with under the limits of the settings.

@@ -115,8 +115,9 @@ type Bootstrap struct {
 	WhatsappEndpoint string                 `protobuf:"bytes,7,opt,name=whatsapp_endpoint,json=whatsappEndpoint,proto3" json:"whatsapp_endpoint,omitempty"`    // empty: the real WhatsApp
 	MemoryLimitBytes uint64                 `protobuf:"varint,8,opt,name=memory_limit_bytes,json=memoryLimitBytes,proto3" json:"memory_limit_bytes,omitempty"` // the hard limit L; the worker derives its soft limit
 	LogLevel         string                 `protobuf:"bytes,9,opt,name=log_level,json=logLevel,proto3" json:"log_level,omitempty"`
-	DeviceName       string                 `protobuf:"bytes,10,opt,name=device_name,json=deviceName,proto3" json:"device_name,omitempty"`          // shown in the phone's list of linked devices
-	MediaNetworks    []string               `protobuf:"bytes,11,rep,name=media_networks,json=mediaNetworks,proto3" json:"media_networks,omitempty"` // CIDR; internal networks from which media may be fetched
+	DeviceName       string                 `protobuf:"bytes,10,opt,name=device_name,json=deviceName,proto3" json:"device_name,omitempty"`                      // shown in the phone's list of linked devices
+	MediaNetworks    []string               `protobuf:"bytes,11,rep,name=media_networks,json=mediaNetworks,proto3" json:"media_networks,omitempty"`             // CIDR; internal networks from which media may be fetched
+	InboundPerSecond uint32                 `protobuf:"varint,12,opt,name=inbound_per_second,json=inboundPerSecond,proto3" json:"inbound_per_second,omitempty"` // messages that are taken from WhatsApp a second; 0: no limit
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -226,6 +227,13 @@ func (x *Bootstrap) GetMediaNetworks() []string {
 		return x.MediaNetworks
 	}
 	return nil
+}
+
+func (x *Bootstrap) GetInboundPerSecond() uint32 {
+	if x != nil {
+		return x.InboundPerSecond
+	}
+	return 0
 }
 
 type HelloRequest struct {
@@ -1501,7 +1509,7 @@ var File_worker_v1_worker_proto protoreflect.FileDescriptor
 
 const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
+	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n" +
 	"\tBootstrap\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -1517,7 +1525,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\vdevice_name\x18\n" +
 	" \x01(\tR\n" +
 	"deviceName\x12%\n" +
-	"\x0emedia_networks\x18\v \x03(\tR\rmediaNetworks\"O\n" +
+	"\x0emedia_networks\x18\v \x03(\tR\rmediaNetworks\x12,\n" +
+	"\x12inbound_per_second\x18\f \x01(\rR\x10inboundPerSecond\"O\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12#\n" +
 	"\rmanager_build\x18\x02 \x01(\tR\fmanagerBuild\"\xa6\x02\n" +

@@ -1,0 +1,140 @@
+package worker
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"golang.org/x/time/rate"
+)
+
+// whatsmeow reads as fast as WhatsApp sends and queues 2048 stanzas for its
+// handler; what does not fit it queues in no order. So the socket is not read
+// while many wait: the rest stays with WhatsApp, in order.
+const (
+	intakeFull = 1024 // what has been read from the socket, but not decoded yet, comes on top
+	intakeLow  = 512
+	// socketBuffer bounds what the kernel takes in meanwhile, since the answers to
+	// our own questions wait behind it.
+	socketBuffer = 128 << 10
+)
+
+// intake counts the stanzas of one connection that wait for the handler. They
+// are handled one at a time and in order, so that whatever is known to be handled
+// has everything before it behind itself as well.
+type intake struct {
+	patience time.Duration // how long nothing may be handled before the count is taken for wrong
+
+	mu      sync.Mutex
+	waiting []stanza      // guarded by mu
+	low     chan struct{} // guarded by mu; closed when a full intake has room again, nil while it is not full
+	held    atomic.Int64  // unix nanoseconds; when a reader last had to wait
+}
+
+// stanza names one that WhatsApp expects an answer to.
+type stanza struct{ tag, id string }
+
+// arrived counts a stanza that is about to be queued.
+func (q *intake) arrived(n *waBinary.Node) {
+	switch n.Tag {
+	case "message", "receipt", "notification", "call":
+	default:
+		return // never answered, and too cheap to pile up
+	}
+	id, _ := n.Attrs["id"].(string)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, stanza{n.Tag, id})
+	if len(q.waiting) >= intakeFull && q.low == nil {
+		q.low = make(chan struct{})
+	}
+}
+
+// answered is told what is sent to WhatsApp, of which answers are a sign that a
+// stanza has been handled.
+func (q *intake) answered(n *waBinary.Node) {
+	id, _ := n.Attrs["id"].(string)
+	switch n.Tag {
+	case "ack":
+		class, _ := n.Attrs["class"].(string)
+		q.handled(stanza{class, id})
+	case "receipt":
+		q.handled(stanza{"message", id})
+	}
+}
+
+func (q *intake) handled(s stanza) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if at := slices.Index(q.waiting, s); at >= 0 {
+		q.waiting = q.waiting[at+1:]
+	}
+	if q.low != nil && len(q.waiting) <= intakeLow {
+		close(q.low)
+		q.low = nil
+	}
+}
+
+// room waits until there is room for more, or closed is, and tells whether it had to.
+func (q *intake) room(closed <-chan struct{}) (waited bool) {
+	q.mu.Lock()
+	low := q.low
+	q.mu.Unlock()
+	if low == nil {
+		return false
+	}
+	q.held.Store(time.Now().UnixNano())
+	for {
+		q.mu.Lock()
+		before := len(q.waiting)
+		q.mu.Unlock()
+		timer := time.NewTimer(q.patience)
+		select {
+		case <-low:
+			timer.Stop()
+			q.held.Store(time.Now().UnixNano())
+			return true
+		case <-closed:
+			timer.Stop()
+			return true
+		case <-timer.C:
+			q.giveUp(before)
+		}
+	}
+}
+
+// giveUp starts counting anew when nothing has been handled since there were
+// before: a stanza got no answer that is known here.
+func (q *intake) giveUp(before int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.low != nil && len(q.waiting) == before {
+		q.waiting = nil
+		close(q.low)
+		q.low = nil
+	}
+}
+
+// holds tells whether a reader waits or had to within d.
+func (q *intake) holds(d time.Duration) bool {
+	q.mu.Lock()
+	full := q.low != nil
+	q.mu.Unlock()
+	return full || time.Since(time.Unix(0, q.held.Load())) < d
+}
+
+// receiptsPerMessage is how many receipts cost as much as a message.
+const receiptsPerMessage = 4
+
+// newPace is how fast messages may be handled, so that a flood into one account
+// leaves the machine to the others; 0 is as fast as it goes. A quarter of a
+// second's worth may come at once.
+func newPace(perSecond uint32) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	tokens := int(perSecond) * receiptsPerMessage
+	return rate.NewLimiter(rate.Limit(tokens), max(tokens/4, receiptsPerMessage))
+}
