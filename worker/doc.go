@@ -21,6 +21,11 @@
 // its event goes back to WhatsApp, and a handler that cannot be ended ends the
 // process.
 //
+// The handler takes messages at a pace, so that a flood into one account leaves
+// the machine to the others, and the socket is not read while many stanzas wait
+// for it (intake.go). Then WhatsApp keeps what comes, in order; that its answers
+// to our keep-alives wait behind it is not taken for silence.
+//
 // Without the database nothing can be received safely. While it is away,
 // statements wait instead of failing; when that takes long, the link is dropped
 // so that WhatsApp keeps the messages, and rebuilt afterwards. A database without

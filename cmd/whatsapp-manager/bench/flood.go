@@ -18,14 +18,14 @@ import (
 const (
 	floodRate    = 1000 // messages a second into one instance
 	floodClients = 32   // hammering one key
-	quietRate    = 20   // messages, and calls, a second of the one who shall not notice
+	quietRate    = 50   // messages, and calls, a second of the one who shall not notice; the more, the surer the p99
 )
 
 // flood measures what an instance notices of another one's flood: messages into
 // it, or a client that hammers its key. The same load is also measured where it
 // passes the product by, since simulator, clients and product share the machine.
 func flood(ctx context.Context, l *lab) error {
-	span := l.span(15*time.Second, 2*time.Second)
+	span := l.span(20*time.Second, 2*time.Second)
 	return l.limited(ctx, func(s *stack.Stack) error { // the limits are what protects the others
 		all, err := l.link(ctx, s, 2)
 		if err != nil {
