@@ -95,7 +95,7 @@ func (s *Server) attempt(ctx context.Context, in store.Instance, m catalog.Metho
 	}
 	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params, MessageId: messageID, First: first})
 	if err = fault.FromGRPC("worker.Call", err); err != nil {
-		if nothingSent(err) {
+		if nothingSent(err) && !answered(err) {
 			undo()
 		}
 		return nil, true, err
@@ -103,8 +103,12 @@ func (s *Server) attempt(ctx context.Context, in store.Instance, m catalog.Metho
 	return answer.GetResult(), true, nil
 }
 
-// nothingSent tells whether the failure was found before anything was sent.
+// nothingSent tells whether the failure was found before anything was sent: the
+// worker or the connection to it says so, or else its kind does.
 func nothingSent(err error) bool {
+	if f, ok := faultOf(err); ok && f.Sent != fault.SentUnsaid {
+		return f.Sent == fault.SentNothing
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Unpaired, fault.Unimplemented, fault.TooLarge:
 		return true
@@ -112,14 +116,23 @@ func nothingSent(err error) bool {
 	return false
 }
 
+// answered tells whether WhatsApp was asked and said no. That counts as a turn in
+// the rate, so that nobody asks it without end.
+func answered(err error) bool {
+	return fault.Is(err, fault.Refused) || fault.Is(err, fault.RateLimited)
+}
+
 // fateOf says what a failure means for the message: running stands for "as if
 // it had never been asked for".
 func fateOf(err error, began bool) store.SendState {
+	f, _ := faultOf(err)
 	switch kind := fault.KindOf(err); {
-	case !began, nothingSent(err), kind == fault.RateLimited:
+	case !began:
 		return store.SendRunning
 	case kind == fault.Refused:
 		return store.SendFailed
+	case nothingSent(err), kind == fault.RateLimited && f.Sent != fault.SentPerhaps:
+		return store.SendRunning
 	}
 	return store.SendUnknown
 }
@@ -131,7 +144,7 @@ func (s *Server) book(ctx context.Context, send store.Send, given, first bool, c
 		return // its client saw the end of it
 	}
 	t := traceOf(ctx)
-	if cause != nil {
+	if cause != nil && (send.State != store.SendRunning || !first) {
 		t.sendKey = send.Key
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookTime)

@@ -61,6 +61,75 @@ func TestFailureBeforeSendingLeavesTheKeyFree(t *testing.T) {
 	}
 }
 
+// What a failed first attempt means for its send: as the worker says it, or else
+// as its kind does. "" is as if it had never been asked for.
+func TestFates(t *testing.T) {
+	o := open(t)
+	id, key := o.instance(o.token)
+	o.want(http.StatusOK, http.MethodPatch, "/api/instances/"+id, o.token, map[string]any{"sendsPerMinute": 1000})
+	for _, tc := range []struct {
+		kind fault.Kind
+		sent fault.Sent
+		want string
+	}{
+		{fault.Offline, fault.SentNothing, ""},
+		{fault.Unavailable, fault.SentNothing, ""},
+		{fault.Deadline, fault.SentNothing, ""},
+		{fault.Internal, fault.SentNothing, ""},
+		{fault.RateLimited, fault.SentNothing, ""},
+		{fault.Refused, fault.SentNothing, "failed"},
+		{fault.Offline, fault.SentUnsaid, "unknown"},
+		{fault.Unavailable, fault.SentUnsaid, "unknown"},
+		{fault.Deadline, fault.SentUnsaid, "unknown"},
+		{fault.Internal, fault.SentUnsaid, "unknown"},
+		{fault.RateLimited, fault.SentUnsaid, ""},
+		{fault.Invalid, fault.SentUnsaid, ""},
+		{fault.Refused, fault.SentUnsaid, "failed"},
+		{fault.Offline, fault.SentPerhaps, "unknown"},
+		{fault.Invalid, fault.SentPerhaps, "unknown"},
+		{fault.NotFound, fault.SentPerhaps, "unknown"},
+		{fault.RateLimited, fault.SentPerhaps, "unknown"},
+		{fault.Refused, fault.SentPerhaps, "failed"},
+	} {
+		name := string(tc.kind) + "-" + string(tc.sent)
+		o.worker.says("", &fault.Error{Kind: tc.kind, Sent: tc.sent, Msg: "no"})
+		if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", name); (a.str("details.idempotencyKey") == "") != (tc.want == "") {
+			t.Errorf("%s: names its key, or not: %s", name, a.raw)
+		}
+		if a := o.do("GET", "/api/instances/"+id+"/sends/"+name, key, nil); a.str("send.state") != tc.want || tc.want == "" && a.status != http.StatusNotFound {
+			t.Errorf("%s: %d %s, want %q", name, a.status, a.str("send.state"), tc.want)
+		}
+		// Of a repetition nothing follows for the attempt before it.
+		o.worker.says("", fault.New(fault.Unavailable, "test", "gone"))
+		o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", "again-"+name)
+		o.worker.says("", &fault.Error{Kind: tc.kind, Sent: tc.sent, Msg: "no"})
+		o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", "again-"+name)
+		if a := o.do("GET", "/api/instances/"+id+"/sends/again-"+name, key, nil); a.str("send.state") != "unknown" && tc.want != "failed" {
+			t.Errorf("%s, after an attempt nobody saw the end of: %s", name, a.raw)
+		}
+	}
+}
+
+// A message that was not sent has not used its turn in the rate; an answer of
+// WhatsApp has.
+func TestWhatSentNothingTakesNoTurn(t *testing.T) {
+	o := open(t)
+	id, key := o.instance(o.token)
+	o.want(http.StatusOK, http.MethodPatch, "/api/instances/"+id, o.token, map[string]any{"sendsPerMinute": 1})
+	for range 3 {
+		o.worker.says("", &fault.Error{Kind: fault.Offline, Sent: fault.SentNothing, Msg: "no"})
+		if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText)); a.status != http.StatusBadGateway || a.str("details.idempotencyKey") != "" {
+			t.Fatalf("%d %s", a.status, a.raw)
+		}
+	}
+	o.worker.says("", &fault.Error{Kind: fault.Refused, Sent: fault.SentNothing, Msg: "no"})
+	for _, want := range []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests} {
+		if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText)); a.status != want {
+			t.Errorf("%d %s, want %d", a.status, a.raw, want)
+		}
+	}
+}
+
 func TestRefusedSendIsTold(t *testing.T) {
 	o := open(t)
 	id, key := o.instance(o.token)

@@ -66,7 +66,7 @@ type sendsOutput struct {
 
 func (s *Server) sendRoutes() {
 	one := instanceOp("get-send", http.MethodGet, "/{id}/sends/{key}", "What became of a send", http.StatusOK)
-	one.Description = "For sends with an Idempotency-Key, queued ones, and those whose failure told a key. Kept for 24 hours after the end."
+	one.Description = "For sends with an Idempotency-Key, queued ones, and those whose failure told a key. Kept for 24 hours after the end. 404: nothing was sent under this key."
 	one.Tags = []string{"Messages"}
 	route(s, OwnInstance, one, s.getSend)
 	all := instanceOp("list-sends", http.MethodGet, "/{id}/sends", "List sends with a key, newest first", http.StatusOK)

@@ -32,6 +32,15 @@ const (
 	Internal      Kind = "internal"      // our bug
 )
 
+// Sent says what a failed call had sent when it failed.
+type Sent string
+
+const (
+	SentUnsaid  Sent = ""        // not said: the kind has to do
+	SentNothing Sent = "nothing" // it is as if the call had never been made
+	SentPerhaps Sent = "perhaps" // something is out, or may be
+)
+
 // Error is an error with a kind. Msg is for the user and never contains
 // message bodies or keys; Err is the cause, for the operator's log.
 type Error struct {
@@ -41,6 +50,7 @@ type Error struct {
 	Code       string        // optional finer code, machine-readable; defaults to Kind
 	Msg        string        // one sentence for the user
 	RetryAfter time.Duration // zero when unknown
+	Sent       Sent          // set where it is known for certain, and only there
 	Err        error
 }
 
@@ -74,6 +84,18 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Unsent returns err with the mark that nothing was sent. What already says
+// something about it, and what is no fault.Error, stays as it is.
+func Unsent(err error) error {
+	var f *Error
+	if !errors.As(err, &f) || f.Sent != SentUnsaid {
+		return err
+	}
+	marked := *f
+	marked.Sent = SentNothing
+	return &marked
+}
 
 // KindOf returns the kind of the first fault.Error in err's chain, Internal
 // for any other error, and "" for nil.

@@ -61,6 +61,7 @@ func ToGRPC(err error) error {
 		Metadata: map[string]string{
 			"op": f.Op, "field": f.Field, "code": f.Code,
 			"retry_after_ms": strconv.FormatInt(f.RetryAfter.Milliseconds(), 10),
+			"sent":           string(f.Sent),
 		},
 	})
 	if derr != nil {
@@ -94,7 +95,7 @@ func FromGRPC(op string, err error) error {
 		}
 		f := &Error{
 			Kind: Kind(info.GetReason()), Op: info.GetMetadata()["op"], Field: info.GetMetadata()["field"],
-			Code: info.GetMetadata()["code"], Msg: st.Message(),
+			Code: info.GetMetadata()["code"], Sent: Sent(info.GetMetadata()["sent"]), Msg: st.Message(),
 		}
 		if ms, perr := strconv.ParseInt(info.GetMetadata()["retry_after_ms"], 10, 64); perr == nil {
 			f.RetryAfter = time.Duration(ms) * time.Millisecond

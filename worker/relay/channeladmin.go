@@ -203,6 +203,7 @@ func (c *call) inviteAdmin(ctx context.Context, channel, whom types.JID, comment
 	if err != nil {
 		return agreed(err)
 	}
+	c.out.Store(true)
 	var answer struct {
 		Invite struct {
 			Expires string `json:"invite_expiration_time"`

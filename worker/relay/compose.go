@@ -20,13 +20,13 @@ import (
 // up, mentions are put where phones look for them.
 func (c *call) sendContent(ctx context.Context, to types.JID, what content, options sendOptions) (any, error) {
 	if sent, ok, err := c.alreadySent(ctx); err != nil {
-		return nil, err
+		return nil, unsent(err)
 	} else if ok {
 		return sent.Shape, nil
 	}
 	info, err := c.contextInfo(ctx, to, options)
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	c.public = to.Server == types.NewsletterServer
 	if !unset(options.SendSeen) && !c.public {
@@ -43,7 +43,7 @@ func (c *call) sendContent(ctx context.Context, to types.JID, what content, opti
 	}
 	msg, err := what.message(ctx, c, options, info)
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	return c.send(ctx, to, msg)
 }

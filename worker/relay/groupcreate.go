@@ -115,7 +115,7 @@ func createGroup(ctx context.Context, c *call) (any, error) {
 	title, options := arg[string](c, 0), arg[createOptions](c, 2)
 	people, unknown, err := c.registered(ctx, argList[types.JID](c, 1))
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	request := whatsmeow.ReqCreateGroup{Name: title, Participants: people, MemberAddMode: types.GroupMemberAddModeAllMember}
 	if options.AdminsAdd {
@@ -132,6 +132,7 @@ func createGroup(ctx context.Context, c *call) (any, error) {
 		}
 		return nil, err
 	}
+	c.out.Store(true)
 	result := createResult{Title: title, GID: shape.NewWid(shape.ID(group.JID)), Participants: map[string]added{}}
 	for _, p := range group.Participants {
 		id, err := c.person(ctx, firstOf(p.PhoneNumber, p.JID))
@@ -176,7 +177,7 @@ func addParticipants(ctx context.Context, c *call) (any, error) {
 	}
 	people, unknown, err := c.registered(ctx, argList[types.JID](c, 1))
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	result := map[string]added{}
 	for _, jid := range unknown {
@@ -203,6 +204,7 @@ func addParticipants(ctx context.Context, c *call) (any, error) {
 			}
 			return nil, err
 		}
+		c.out.Store(true)
 		for k, p := range answers {
 			code := p.Error
 			if code == 0 {

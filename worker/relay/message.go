@@ -94,5 +94,5 @@ func (c *call) message(ctx context.Context, id shape.MessageID) (mirror.Record, 
 	if errors.Is(err, mirror.ErrNotFound) {
 		return record, fault.New(fault.NotFound, op, "this message is not known")
 	}
-	return record, err
+	return record, unsent(err)
 }

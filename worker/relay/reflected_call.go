@@ -48,7 +48,8 @@ func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.Raw
 	} else {
 		boundWaits(ctx, args)
 	}
-	return t.bounded(ctx, m, fn, args)
+	c.began = true
+	return c.bounded(ctx, m, fn, args)
 }
 
 // grace is what a method gets after the end of its call to notice it.
@@ -57,14 +58,14 @@ const grace = time.Second
 // bounded answers Deadline for a method that does not listen to its context
 // (NewsletterMarkViewed waits for an answer for ever). Such a method is left
 // behind and ends with the connection.
-func (t *Table) bounded(ctx context.Context, m *reflected, fn reflect.Value, args []reflect.Value) (json.RawMessage, error) {
+func (c *call) bounded(ctx context.Context, m *reflected, fn reflect.Value, args []reflect.Value) (json.RawMessage, error) {
 	type outcome struct {
 		result json.RawMessage
 		err    error
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := t.invoke(m, fn, args)
+		result, err := c.invoke(m, fn, args)
 		done <- outcome{result, err}
 	}()
 	select {
@@ -206,13 +207,16 @@ func boundWaits(ctx context.Context, args []reflect.Value) {
 // invoke calls, sorts the results and encodes them. A panic of whatsmeow is answered as
 // Invalid: its methods take arbitrary protobufs and structs from the caller and
 // do not check them; that a good call panics is the rarer case, and the stack
-// is in the log.
-func (t *Table) invoke(m *reflected, fn reflect.Value, args []reflect.Value) (result json.RawMessage, err error) {
+// is in the log. Once a message is out it is no longer about the parameters.
+func (c *call) invoke(m *reflected, fn reflect.Value, args []reflect.Value) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.Log.Error().Str("method", familyPrefix+m.name).Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("whatsmeow panicked")
+			c.Log.Error().Str("method", familyPrefix+m.name).Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("whatsmeow panicked")
 			f := fault.New(fault.Invalid, op, "whatsmeow could not work with these parameters of %s", m.name)
 			f.Field, f.Code = "params", "method_panicked"
+			if c.out.Load() {
+				f = fault.New(fault.Internal, op, "internal error in %s%s", familyPrefix, m.name)
+			}
 			result, err = nil, f
 		}
 	}()

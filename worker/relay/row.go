@@ -17,7 +17,7 @@ type row struct {
 	doc        string
 	need       need
 	getter     bool
-	sends      bool
+	sends      bool   // fate.go must learn of what it sends other than by call.write
 	example    string // a params array
 	manager    bool   // the manager answers it; then there is no do
 	impossible string // why it cannot be done; then there is no do

@@ -21,7 +21,7 @@ import (
 // a reaction, an edit or a revocation that is the message it changed.
 func (c *call) send(ctx context.Context, to types.JID, msg *waE2E.Message) (shape.Message, error) {
 	if sent, ok, err := c.alreadySent(ctx); ok || err != nil {
-		return sent.Shape, err
+		return sent.Shape, unsent(err)
 	}
 	_, recorded, err := c.deliver(ctx, to, msg, c.extra())
 	return recorded, err
@@ -63,10 +63,10 @@ func (c *call) sendRaw(ctx context.Context, to types.JID, msg *waE2E.Message, ex
 		return whatsmeow.SendResponse{}, bad("params[2].ID", "expected a message id of 8 to 64 letters and digits")
 	}
 	if extra.Peer {
-		return c.cli.SendMessage(ctx, to, msg, extra)
+		return c.write(ctx, to, msg, extra)
 	}
 	if sent, ok, err := c.alreadySent(ctx); ok || err != nil {
-		return whatsmeow.SendResponse{ID: sent.ID, ServerID: sent.ServerID, Timestamp: time.Unix(sent.Shape.Timestamp, 0), Sender: sent.Sender}, err
+		return whatsmeow.SendResponse{ID: sent.ID, ServerID: sent.ServerID, Timestamp: time.Unix(sent.Shape.Timestamp, 0), Sender: sent.Sender}, unsent(err)
 	}
 	response, _, err := c.deliver(ctx, to, msg, extra)
 	return response, err
@@ -92,7 +92,7 @@ func (c *call) deliver(ctx context.Context, to types.JID, msg *waE2E.Message, ex
 // transmit is whatsmeow's SendMessage whose success means that somebody can
 // read the message.
 func (c *call) transmit(ctx context.Context, to types.JID, msg *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) {
-	response, err := c.cli.SendMessage(ctx, to, msg, extra)
+	response, err := c.write(ctx, to, msg, extra)
 	if err == nil && !c.readable(ctx, to) {
 		f := fault.New(fault.Refused, op, "WhatsApp took the message, but none of the recipient's devices could be encrypted to, so nobody can read it")
 		f.Code = "not_encrypted"

@@ -114,6 +114,7 @@ func (c *call) change(ctx context.Context, info appstate.PatchInfo, means ...any
 	if err := c.patch(ctx, info); err != nil {
 		return err
 	}
+	c.out.Store(true)
 	return c.means(ctx, means...)
 }
 

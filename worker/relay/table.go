@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/rs/zerolog"
@@ -67,6 +68,8 @@ type call struct {
 	first     bool              // no earlier call had this messageID
 	public    bool              // it goes to a channel, whose media is not encrypted
 	handle    string            // of media that was uploaded for a channel
+	began     bool              // all checks are passed and the method runs
+	out       atomic.Bool       // something was sent, or may have been
 }
 
 // arg returns a parameter as the type that its row promises, and the zero value
@@ -98,7 +101,7 @@ func (t *Table) run(ctx context.Context, method string, params json.RawMessage, 
 			result, err = nil, fault.New(fault.Internal, op, "internal error in %s", clipName(method))
 		}
 		if err != nil {
-			err = toFault(err)
+			err = c.told(err)
 		}
 	}()
 	if !utf8.ValidString(method) || !utf8.Valid(params) {
@@ -144,6 +147,7 @@ func (t *Table) callRow(ctx context.Context, r *row, list []json.RawMessage, c *
 	if err := t.ready(c.cli, r.need); err != nil {
 		return nil, err
 	}
+	c.began = true
 	v, err := r.do(ctx, c)
 	if err != nil {
 		return nil, err

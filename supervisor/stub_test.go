@@ -1,0 +1,98 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+)
+
+// held is a worker whose calls are entered and not answered before the test says so.
+type held struct {
+	workerv1.UnimplementedWorkerServer
+	entered, leave chan struct{}
+}
+
+func (h held) Call(context.Context, *workerv1.CallRequest) (*workerv1.CallResponse, error) {
+	h.entered <- struct{}{}
+	<-h.leave
+	return nil, fault.ToGRPC(fault.New(fault.Offline, "test", "away"))
+}
+
+// A call that no worker was handed has sent nothing, and one that a worker had
+// when it was lost may have.
+func TestACallThatWasNeverHandedOverSentNothing(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "w")
+	counts, err := newMetrics(prometheus.NewRegistry(), &Supervisor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(intercept(time.Minute, counts)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := workerv1.NewWorkerClient(conn)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	call := func() chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := client.Call(ctx, &workerv1.CallRequest{})
+			done <- err
+		}()
+		return done
+	}
+	told := func(when string, err error, kind fault.Kind, want fault.Sent) {
+		t.Helper()
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != kind || f.Sent != want {
+			t.Errorf("%s: %+v, want %s and %q", when, err, kind, want)
+		}
+	}
+	told("nobody listens", <-call(), fault.Unavailable, fault.SentNothing)
+
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := held{entered: make(chan struct{}, 1), leave: make(chan struct{})}
+	server := grpc.NewServer()
+	workerv1.RegisterWorkerServer(server, worker)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	conn.ResetConnectBackoff()
+	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		conn.Connect()
+		if !conn.WaitForStateChange(ctx, state) {
+			t.Fatal("no connection")
+		}
+	}
+	answered := call()
+	<-worker.entered
+	worker.leave <- struct{}{}
+	told("it answered", <-answered, fault.Offline, fault.SentUnsaid)
+	lost := call()
+	<-worker.entered
+	stopped := make(chan struct{})
+	go func() { server.Stop(); close(stopped) }()
+	told("lost in the middle", <-lost, fault.Unavailable, fault.SentUnsaid)
+	close(worker.leave)
+	<-stopped
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	told("gone since", <-call(), fault.Unavailable, fault.SentNothing)
+	conn.Close()
+	told("let go of", <-call(), fault.Unavailable, fault.SentNothing)
+}
