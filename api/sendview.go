@@ -13,7 +13,7 @@ import (
 type SendView struct {
 	Key       string          `json:"key" doc:"The Idempotency-Key; repeating the request with it never sends twice"`
 	Method    string          `json:"method" example:"sendMessage"`
-	State     store.SendState `json:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"unknown: the worker was lost underway and the message has not shown up; a repetition with the same key is safe"`
+	State     store.SendState `json:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"unknown: the worker was lost underway and the message has not shown up; it becomes sent by itself when the account's data shows the message as acknowledged by WhatsApp or a receipt for it comes, and a repetition with the same key is safe"`
 	MessageID string          `json:"messageId" doc:"WhatsApp's id of the message, fixed before the first attempt"`
 	Attempts  int             `json:"attempts"`
 	SendAt    *time.Time      `json:"sendAt,omitempty" doc:"Of a queued one: not before"`
@@ -25,7 +25,8 @@ type SendView struct {
 }
 
 // sendView tells what is known of a send now. One whose end nobody saw was sent
-// when the account's mirror holds its message.
+// when the account's mirror holds its message with WhatsApp's ack, or a receipt
+// for it; the worker need not run for that, and nobody has to repeat it.
 func (s *Server) sendView(ctx context.Context, send store.Send) (SendView, error) {
 	v := SendView{
 		Key: send.Key, Method: send.Method, State: send.State, MessageID: send.MessageID, Attempts: send.Attempts, SendAt: send.SendAt,
@@ -66,7 +67,7 @@ type sendsOutput struct {
 
 func (s *Server) sendRoutes() {
 	one := instanceOp("get-send", http.MethodGet, "/{id}/sends/{key}", "What became of a send", http.StatusOK)
-	one.Description = "For sends with an Idempotency-Key, queued ones, and those whose failure told a key. Kept for 24 hours after the end. 404: nothing was sent under this key."
+	one.Description = "For sends with an Idempotency-Key, queued ones, and those whose failure told a key. Kept for 24 hours after the end. 404 within that time: nothing was sent under this key."
 	one.Tags = []string{"Messages"}
 	route(s, OwnInstance, one, s.getSend)
 	all := instanceOp("list-sends", http.MethodGet, "/{id}/sends", "List sends with a key, newest first", http.StatusOK)

@@ -178,7 +178,8 @@ func (s *Store) PruneSends(ctx context.Context, before time.Time) (int, error) {
 	return int(n), failure("store.PruneSends", err)
 }
 
-// WasSent tells whether the account's mirror holds an own message of the id, or a receipt for it.
+// WasSent tells whether WhatsApp is known to have the own message of the id: the
+// account's mirror holds it with the server's ack, or a receipt for it.
 func (s *Store) WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error) {
 	sent, err := s.q.OwnMessage(ctx, db.OwnMessageParams{InstanceID: string(instance), ID: messageID})
 	return sent, failure("store.WasSent", err)

@@ -185,7 +185,7 @@ func (q *Queries) MarkSend(ctx context.Context, arg MarkSendParams) (int64, erro
 }
 
 const ownMessage = `-- name: OwnMessage :one
-select (exists (select 1 from messages m where m.instance_id = $1 and m.id = $2 and m.from_me)
+select (exists (select 1 from messages m where m.instance_id = $1 and m.id = $2 and m.from_me and m.ack >= 1)
      or exists (select 1 from receipts r where r.instance_id = $1 and r.message_id = $2))::boolean
 `
 
@@ -194,8 +194,9 @@ type OwnMessageParams struct {
 	ID         string
 }
 
-// Whether the mirror holds an own message of that id, or a receipt for it, which
-// came although its worker died before it could record the message: then it was sent.
+// Whether WhatsApp has the message of that id: the mirror holds it as one that the
+// server has acknowledged, or somebody's receipt for it, which came although its
+// worker died before it could record the message.
 func (q *Queries) OwnMessage(ctx context.Context, arg OwnMessageParams) (bool, error) {
 	row := q.db.QueryRow(ctx, ownMessage, arg.InstanceID, arg.ID)
 	var column_1 bool

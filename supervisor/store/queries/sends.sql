@@ -43,9 +43,10 @@ delete from sends where instance_id = $1 and key = $2 and state = 'running';
 delete from sends where (ended_at < sqlc.arg(before)) or (state in ('running', 'unknown') and send_at is null and created_at < sqlc.arg(before));
 
 -- name: OwnMessage :one
--- Whether the mirror holds an own message of that id, or a receipt for it, which
--- came although its worker died before it could record the message: then it was sent.
-select (exists (select 1 from messages m where m.instance_id = $1 and m.id = $2 and m.from_me)
+-- Whether WhatsApp has the message of that id: the mirror holds it as one that the
+-- server has acknowledged, or somebody's receipt for it, which came although its
+-- worker died before it could record the message.
+select (exists (select 1 from messages m where m.instance_id = $1 and m.id = $2 and m.from_me and m.ack >= 1)
      or exists (select 1 from receipts r where r.instance_id = $1 and r.message_id = $2))::boolean;
 
 -- name: SetPause :exec
