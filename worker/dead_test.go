@@ -53,6 +53,47 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// A connection that dies while codes show is found as any other, by each of the
+// two ways, and there are fresh codes, that can be scanned. One that lives keeps
+// its codes: WhatsApp answers keep-alives before the login, too.
+func TestDeadWhileCodesShow(t *testing.T) {
+	t.Parallel()
+	for reason, env := range map[string][]string{
+		"keepalive_timeout": {keepAlive + "=1s"},
+		"silent":            {keepAlive + "=1s", silence + "=3s"}, // two keep-alives are missed after four
+	} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, storetest.NewURL(t))
+			w.env = append(w.env, env...)
+			p := w.start().attach()
+			before := p.state(pairing)
+			const answers = 4 // more than may be missed, and over a longer time than the silence
+			var heard time.Time
+			n := 0
+			w.eventually("answers to keep-alives", func() bool {
+				ping, err := p.Ping(w.ctx, &workerv1.PingRequest{})
+				if at := ping.GetLastFrameAt().AsTime(); err == nil && !at.Equal(heard) {
+					heard, n = at, n+1
+				}
+				return n > answers
+			})
+			if link := p.state(pairing); link.GetQr() != before.GetQr() {
+				t.Fatalf("a live connection got other codes: %v", link)
+			}
+			w.sim.BlackHoleCodes()
+			began := time.Now()
+			p.link("the dead connection", func(l *workerv1.Link) bool { return l.GetReason() == reason })
+			link := p.link("fresh codes", func(l *workerv1.Link) bool { return l.GetQr() != "" && l.GetQr() != before.GetQr() })
+			if took := time.Since(began); took > 20*time.Second || link.GetReason() != "" {
+				t.Errorf("mended after %v: %v", took, link)
+			}
+			w.scan(p)
+			p.state(online)
+		})
+	}
+}
+
 // After a frame that does not decrypt whatsmeow can read nothing more on the
 // connection, and says so in its log only. That is heard at once: the
 // keep-alives, which find it too, are the shipped ones here.

@@ -16,10 +16,11 @@
 //
 // A connection is believed by its evidence only. It is dialled anew when nothing
 // came for a minute, when two keep-alives had no answer, when a frame could not be
-// read, and when it ended in the handshake, which whatsmeow does not notice. A
-// handler has four minutes, since whatsmeow goes on without it after five; then
-// its event goes back to WhatsApp, and a handler that cannot be ended ends the
-// process.
+// read, and when it ended in the handshake, which whatsmeow does not notice. That
+// holds while codes show, too: WhatsApp answers before the login, and the codes of
+// a dead connection are replaced. A handler has four minutes, since whatsmeow goes
+// on without it after five; then its event goes back to WhatsApp, and a handler
+// that cannot be ended ends the process.
 //
 // The handler takes messages at a pace, so that a flood into one account leaves
 // the machine to the others, and the socket is not read while many stanzas wait

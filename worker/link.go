@@ -61,7 +61,8 @@ type link struct {
 	caught  bool // what queued up meanwhile has been delivered, on this connection
 	settled bool // ready was announced since the start or the last pairing
 	known   bool // authenticated was announced since then
-	rounds  int  // of codes shown since pairing was asked for
+	rounds  int  // of codes shown since pairing was asked for, spared ones aside
+	spared  int  // rounds that do not count, because their connection died
 	fails   int  // connections in a row that did not hold
 	suspend bool // taken down because the database is away
 }
@@ -204,7 +205,7 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 	case hungUp:
 		return l.hungUp(e.lasted, maxRounds)
 	case *events.KeepAliveTimeout:
-		return l.keepAliveMissed(e.ErrorCount)
+		return l.keepAliveMissed(e.ErrorCount, maxRounds)
 	case *events.KeepAliveRestored:
 		if l.socket == open && l.wa == waTimeout {
 			l.set(workerv1.LinkState_LINK_STATE_ONLINE, "", "", waConnected)
@@ -214,8 +215,7 @@ func (l *link) apply(event any, maxRounds int, now time.Time) []action {
 		if l.socket != open {
 			return nil
 		}
-		l.lose("silent", "nothing was heard from WhatsApp")
-		return append([]action{hangUp{}}, l.redial(0)...)
+		return l.died("silent", "nothing was heard from WhatsApp", maxRounds)
 	case wentDeaf:
 		return l.wentDeaf(maxRounds)
 	case outageLong:

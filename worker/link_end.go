@@ -14,7 +14,7 @@ func (l *link) pairAsked(renewCodes bool) []action {
 	if l.paired && l.state != workerv1.LinkState_LINK_STATE_LOGGED_OUT {
 		return nil
 	}
-	l.paired, l.rounds, l.fails = false, 0, 0
+	l.paired, l.rounds, l.spared, l.fails = false, 0, 0, 0
 	if l.socket == noSocket {
 		return l.begin()
 	}
@@ -94,6 +94,6 @@ func (l *link) refuse(reason, detail, wa string) {
 
 func (l *link) unpair() action {
 	l.paired, l.fresh, l.known, l.settled = false, false, false, false
-	l.rounds, l.fails = 0, 0
+	l.rounds, l.spared, l.fails = 0, 0, 0
 	return forget{}
 }

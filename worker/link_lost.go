@@ -27,16 +27,38 @@ func (l *link) hungUp(lasted time.Duration, maxRounds int) []action {
 	return l.redial(l.backOff())
 }
 
-func (l *link) keepAliveMissed(count int) []action {
-	if l.socket != open || !l.wanted() || l.state == workerv1.LinkState_LINK_STATE_PAIRING {
+func (l *link) keepAliveMissed(count, maxRounds int) []action {
+	if l.socket != open || !l.wanted() {
 		return nil
 	}
 	if count < keepAliveLimit {
-		l.wa = waTimeout
+		if l.state != workerv1.LinkState_LINK_STATE_PAIRING {
+			l.wa = waTimeout
+		}
 		return nil
 	}
-	l.lose("keepalive_timeout", "WhatsApp does not answer")
-	return append([]action{hangUp{}}, l.redial(0)...)
+	return l.died("keepalive_timeout", "WhatsApp does not answer", maxRounds)
+}
+
+// died makes a connection anew that is open and dead. While codes show, they are
+// of no use any more and others are asked for. That round does not count, since
+// nobody could have scanned its codes; but no more rounds are spared than there
+// are, so that codes that nobody looks at come to their end on a bad line, too.
+func (l *link) died(reason, detail string, maxRounds int) []action {
+	acts := []action{hangUp{}}
+	if l.state != workerv1.LinkState_LINK_STATE_PAIRING {
+		l.lose(reason, detail)
+		return append(acts, l.redial(0)...)
+	}
+	if l.spared < maxRounds {
+		l.spared++
+		l.rounds--
+	}
+	acts = append(acts, l.nextRound(maxRounds)...)
+	if l.detail = detail; l.socket != noSocket {
+		l.reason = reason
+	}
+	return acts
 }
 
 func (l *link) wentDeaf(maxRounds int) []action {

@@ -20,6 +20,7 @@ func TestLinkStories(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	online := []any{started{paired: true}, dialOpened{}, &events.Connected{}, &events.OfflineSyncCompleted{}}
 	showing := []any{started{}, dialOpened{}, &events.QR{}}
+	dead := &events.KeepAliveTimeout{ErrorCount: keepAliveLimit}
 	paired := append(showing[:len(showing):len(showing)], &events.PairSuccess{Platform: "android"})
 	after := func(story []any, more ...any) []any { return append(story[:len(story):len(story)], more...) }
 
@@ -72,6 +73,18 @@ func TestLinkStories(t *testing.T) {
 		{"deaf before the dialler's report", []any{started{paired: true}, wentDeaf{}, dialOpened{}}, connecting, "", waOpening, "hangUp dial", ""},
 		{"deaf again and again", after(online, wentDeaf{}, dialOpened{}, &events.Connected{}, wentDeaf{}), offline, "connection_lost", waOpening, "hangUp dial 1s", "authenticated ready"},
 		{"deaf while codes show", after(showing, wentDeaf{}), connecting, "", waUnpaired, "hangUp dial", ""},
+		{"keep-alive missed once while codes show", after(showing, &events.KeepAliveTimeout{ErrorCount: 1}), pairing, "", waUnpaired, "", ""},
+		{"keep-alive missed and restored while codes show", after(showing, &events.KeepAliveTimeout{ErrorCount: 1}, &events.KeepAliveRestored{}), pairing, "", waUnpaired, "", ""},
+		{"dead while codes show", after(showing, dead), connecting, "keepalive_timeout", waUnpaired, "hangUp dial", ""},
+		{"dead before the codes come", []any{started{}, dialOpened{}, dead}, connecting, "keepalive_timeout", waOpening, "hangUp dial", ""},
+		{"silent while codes show", after(showing, wentSilent{}), connecting, "silent", waUnpaired, "hangUp dial", ""},
+		{"fresh codes after that", after(showing, dead, dialOpened{}, &events.QR{}), pairing, "", waUnpaired, "", ""},
+		{"a round that died does not count", after(showing, dead, dialOpened{}, &events.QR{}, codesSpent{}), connecting, "", waUnpaired, "hangUp dial", ""},
+		{"those behind it do", after(showing, dead, dialOpened{}, &events.QR{}, codesSpent{}, dialOpened{}, &events.QR{}, codesSpent{}), unpaired, "qr_expired", waUnpairedOld, "hangUp", "disconnected"},
+		{"as many are spared as there are", after(showing, dead, dialOpened{}, &events.QR{}, dead, dialOpened{}, &events.QR{}, dead), connecting, "keepalive_timeout", waUnpaired, "hangUp dial", ""},
+		{"and no more", after(showing, dead, dialOpened{}, &events.QR{}, dead, dialOpened{}, &events.QR{}, dead, dialOpened{}, &events.QR{}, dead), unpaired, "qr_expired", waUnpairedOld, "hangUp", "disconnected"},
+		{"pair asked after that spares anew", after(showing, dead, dialOpened{}, &events.QR{}, dead, dialOpened{}, &events.QR{}, pairAsked{renew: true}, dialOpened{}, &events.QR{}, dead, dialOpened{}, &events.QR{}, codesSpent{}), connecting, "", waUnpaired, "hangUp dial", ""},
+		{"dead while the phone pairs", after(paired, dead), connecting, "keepalive_timeout", waOpening, "hangUp dial", "authenticated"},
 		{"deaf and refused", after(online, &events.StreamReplaced{}, wentDeaf{}), refused, "stream_replaced", waConflict, "", "authenticated ready disconnected"},
 		{"silent", after(online, wentSilent{}), offline, "silent", waOpening, "hangUp dial", "authenticated ready"},
 		{"stream error", after(online, &events.StreamError{Code: "500"}), isOnline, "", waConnected, "", "authenticated ready"},

@@ -46,6 +46,16 @@ func (d *Device) BlackHole() {
 	}
 }
 
+// BlackHoleCodes is BlackHole for the connections whose clients show QR codes
+// now. It lasts as long as they do.
+func (s *Server) BlackHoleCodes() {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, client := range s.refs {
+		client.conn.Hold()
+	}
+}
+
 // Resume ends a BlackHole; what was held back is written.
 func (d *Device) Resume() {
 	if conn := d.conn(); conn != nil {
