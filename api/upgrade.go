@@ -13,11 +13,11 @@ import (
 
 // WorkerUpgrade tells how far the workers are on their way to the installed build.
 type WorkerUpgrade struct {
-	State      string     `json:"state" enum:"none,canary,rolling,waiting,refused,off"`
+	State      string     `json:"state" enum:"none,canary,rolling,waiting,refused,off" doc:"refused: a worker did not come back with the installed build and was started again with the trusted one; those replaced before it keep the installed build until their next start"`
 	Program    string     `json:"program,omitempty" doc:"The installed build of the worker, by its content"`
-	Trusted    string     `json:"trusted,omitempty" doc:"The build that workers are started with"`
+	Trusted    string     `json:"trusted,omitempty" doc:"The build that workers are started with, outside of an upgrade"`
 	Replaced   int        `json:"replaced" doc:"Workers that came back with the installed build since the manager began"`
-	Outdated   int        `json:"outdated" doc:"Workers of another build"`
+	Outdated   int        `json:"outdated" doc:"Workers of another build than the installed one; those of the installed build are not among them, also when it was refused"`
 	InstanceID string     `json:"instanceId,omitempty" doc:"Whose worker is being replaced, or did not come back"`
 	Why        string     `json:"why,omitempty"`
 	Since      *time.Time `json:"since,omitempty"`

@@ -60,9 +60,11 @@
 // the workers to it one by one (watchUpgrade): recycled with the new build,
 // awaited in their former state, the first one watched for a while longer. All
 // of them back, the new build is the trusted one. One that does not come back
-// is started again with the trusted build, and the new one is refused: the
-// workers that have not been replaced stay as they are, and Upgrade, health and
-// metrics say so until another build is installed or RetryUpgrade is asked for.
+// is started again with the trusted build, and the new one is refused, whether it
+// was the canary's or a later one's: the workers that have not been replaced stay
+// as they are, those that were replaced and run well are not restarted a second
+// time, and every start from then on is one of the trusted build. Upgrade, health
+// and metrics say so until another build is installed or RetryUpgrade is asked for.
 // When the trusted build does not come back either, nothing was learnt, and it is
 // tried again. What has to outlive the manager lies beside the copies.
 //

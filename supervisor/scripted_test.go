@@ -35,6 +35,7 @@ import (
 // directory, or in the one above for all instances.
 type script struct {
 	Exit       int                `json:",omitempty"` // with this code, before anything else
+	FailsAs    string             `json:",omitempty"` // exits like that when it is of this build
 	Panic      bool               `json:",omitempty"` // once it has the lock
 	BeforeLock int                `json:",omitempty"` // milliseconds of delay
 	BeforeLine int                `json:",omitempty"` // milliseconds of delay before the handshake line
@@ -106,6 +107,9 @@ func playWorker() {
 	}
 	if s.Build == "" {
 		s.Build = "scripted"
+	}
+	if s.FailsAs == s.Build {
+		s.Exit = 4
 	}
 	if s.Exit != 0 {
 		fmt.Fprintln(os.Stderr, "the script wants an early end")

@@ -98,6 +98,9 @@ func (s *Supervisor) stepBack(ctx context.Context, i *instance, t trial, before 
 		return nothing
 	}
 	s.metrics.refused.Inc()
+	u := s.Upgrade()
+	s.log.Error().Str("instance", string(i.id)).Str("program", u.Program).Int("keep_it", u.Replaced).Int("others", u.Outdated).
+		Msg("the installed build of the worker was given up; those replaced before keep it until their next start")
 	i.note(func(st *Status) { st.LastError = "the installed build of the worker was given up: " + why })
 	s.upgradeIs(UpgradeRefused, i.id, why)
 	return over

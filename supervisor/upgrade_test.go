@@ -214,6 +214,67 @@ func TestABuildThatDoesNotComeBackIsRefused(t *testing.T) {
 	}
 }
 
+// A worker that fails later than the canary is stepped back alone. The roll stops
+// there: those in front of it keep the new build as long as they run, those
+// behind it are not touched, and every start is one of the build before.
+func TestALaterWorkerThatFailsStopsTheRoll(t *testing.T) {
+	h, ids := upgradable(t, 4)
+	untouched, failing, second, canary := ids[0], ids[1], ids[2], ids[3]
+	if err := (script{FeedHead: 3, FailsAs: "two"}).write(filepath.Join(h.cfg.RunDir, string(failing))); err != nil {
+		t.Fatal(err)
+	}
+	h.install(script{Build: "two"})
+	h.manage()
+	u := h.upgradeIs(supervisor.UpgradeRefused)
+	if u.Instance != failing || !strings.Contains(u.Why, "exit code 4") || u.Replaced != 2 || u.Outdated != 2 || u.Program == u.Trusted {
+		t.Errorf("refused: %+v, want because of %s", u, failing)
+	}
+	for _, want := range []struct {
+		id         supervisor.ID
+		build      string
+		generation uint64
+	}{{untouched, "one", 1}, {second, "two", 2}, {canary, "two", 2}} {
+		st := h.running(want.id)
+		if st.Build != want.build || st.Generation != want.generation || st.RestartCount != 0 || st.Outdated != (want.build == "one") || st.LastError != "" {
+			t.Errorf("%s: %+v, want build %s in its generation %d", want.id, st, want.build, want.generation)
+		}
+	}
+	if st := h.running(failing); st.Build != "one" || !st.Outdated || !strings.Contains(st.LastError, "given up") {
+		t.Errorf("the one that failed: %+v", st)
+	}
+	crash := func(id supervisor.ID) {
+		t.Helper()
+		pid := h.running(id).Proc.PID
+		kill(t, pid, syscall.SIGKILL)
+		st := h.await(id, "restarted", func(s supervisor.Status) bool { return s.State == supervisor.Running && s.Proc.PID != pid })
+		if st.Build != "one" {
+			t.Errorf("started again after the refusal: %+v", st)
+		}
+	}
+	crash(canary)
+	before := h.pids(ids)
+	h.end()
+
+	// The next manager leaves it at that.
+	h.manage()
+	if u := h.upgradeIs(supervisor.UpgradeRefused); u.Instance != failing || u.Outdated != 3 {
+		t.Errorf("with the next manager: %+v", u)
+	}
+	if after := h.pids(ids); !maps.Equal(before, after) {
+		t.Errorf("workers were %v, are %v", before, after)
+	}
+	if st := h.running(second); st.Build != "two" {
+		t.Errorf("the one that runs well: %+v", st)
+	}
+	crash(second)
+	h.end()
+
+	h.install(script{Build: "three"})
+	h.manage()
+	h.replaced(len(ids))
+	h.end()
+}
+
 func TestAKilledManagerFinishesTheUpgradeNextTime(t *testing.T) {
 	h, ids := upgradable(t, 3)
 	h.cfg.ReturnTimeout = 3 * time.Second
