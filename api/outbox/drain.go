@@ -144,6 +144,9 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 	wait, final := verdict(f, began, send.Attempts+1)
 	if final {
 		send.State = store.SendFailed
+		if f.Sent == fault.SentPerhaps && f.Kind != fault.Refused {
+			send.State = store.SendUnknown
+		}
 		return 0, q.end(ctx, send)
 	}
 	send.State = store.SendQueued

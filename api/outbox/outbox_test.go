@@ -321,6 +321,35 @@ func TestRefusedOneHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// A queued one that ends with a failure is only told as failed when it is sure
+// that nothing of it is out.
+func TestOneThatMayBeOutIsNotToldAsFailed(t *testing.T) {
+	r, run := newRig(t, -1)
+	sent := map[string]*fault.Error{
+		"unsaid":  {Kind: fault.NotFound, Msg: "no"},
+		"nothing": {Kind: fault.NotFound, Sent: fault.SentNothing, Msg: "no"},
+		"perhaps": {Kind: fault.NotFound, Sent: fault.SentPerhaps, Msg: "no"},
+		"refused": {Kind: fault.Refused, Sent: fault.SentPerhaps, Msg: "no"},
+	}
+	r.does(func(in *workerv1.CallRequest) (string, error) {
+		return "", sent[texts([]*workerv1.CallRequest{in})[0]]
+	})
+	for text := range sent {
+		r.queue(text, text, nil)
+	}
+	run()
+	for text := range sent {
+		want := "failed"
+		if text == "perhaps" {
+			want = "unknown"
+		}
+		r.state(text, want)
+	}
+	if _, payloads := r.events(); len(payloads) != len(sent) || !strings.Contains(strings.Join(payloads, ""), `"state":"unknown"`) {
+		t.Errorf("events %v", payloads)
+	}
+}
+
 // WhatsApp's "too much" lets the whole queue rest until the time it named.
 func TestPause(t *testing.T) {
 	r, run := newRig(t, -1)

@@ -46,7 +46,7 @@ func Events() []Event {
 		{Name: "remote_session_saved", Arguments: "none", Reason: "there is no browser profile to save; keys are in the database"},
 		{Name: "change_battery", Arguments: "{battery, plugged}", Reason: "phones no longer tell linked devices about their battery"},
 
-		{Name: "send_update", Arguments: "{key, method, state, messageId, code, error}", When: "A queued message was sent, failed or was cancelled.", Own: true},
+		{Name: "send_update", Arguments: "{key, method, state, messageId, code, error}", When: "A queued message was sent, failed or was cancelled, or its end is unknown.", Own: true},
 		{Name: "sends_paused", Arguments: "{until, reason}", When: "WhatsApp asked for a pause; queued messages wait.", Own: true},
 		{Name: "sends_resumed", Arguments: "{}", When: "The pause is over.", Own: true},
 	}
