@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/proto/wallclock"
 )
 
 // Server answers HTTP. Its methods are safe for use at the same time.
@@ -44,6 +45,7 @@ type Server struct {
 	managed   map[string]Managed
 	metrics   *metrics
 	began     time.Time
+	clock     *wallclock.Watch
 
 	secretMu sync.Mutex
 	secret   []byte // guarded by secretMu
@@ -70,7 +72,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, log: deps.Log,
 		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
-		metrics: m, began: time.Now(), closing: make(chan struct{}),
+		metrics: m, began: time.Now(), clock: wallclock.New(), closing: make(chan struct{}),
 	}
 	s.managed = s.managedMethods()
 	if len(cfg.JWTSecret) > 0 {

@@ -6,11 +6,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor/store"
 )
 
-// retainEvery is how often what is too old is looked for.
-const retainEvery = time.Hour
+// retainEvery is how often what is too old is looked for; often enough for a
+// clock that has only just become steady.
+const retainEvery = 20 * time.Minute
 
 // retention removes what is older than the operator wants to keep; zero keeps
 // everything.
@@ -18,10 +20,11 @@ type retention struct {
 	store            *store.Store
 	log              zerolog.Logger
 	messages, events time.Duration
+	clock            *wallclock.Watch
 }
 
-// Run works until ctx ends. It begins with a look, and an outage of the database
-// only means that the next look finds more.
+// Run works until ctx ends. It removes nothing until the clock may be believed,
+// and an outage of the database only means that the next look finds more.
 func (r retention) Run(ctx context.Context) error {
 	if r.messages == 0 && r.events == 0 {
 		return nil
@@ -29,7 +32,9 @@ func (r retention) Run(ctx context.Context) error {
 	tick := time.NewTicker(retainEvery)
 	defer tick.Stop()
 	for {
-		r.once(ctx, time.Now())
+		if r.clock.Steady() {
+			r.once(ctx, time.Now())
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

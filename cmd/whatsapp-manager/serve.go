@@ -20,6 +20,7 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/api/outbox"
+	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
@@ -101,7 +102,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.NodeID, d.log); err != nil {
 		return err
 	}
-	d.retention = retention{store: d.store, log: d.log, messages: c.KeepMessages, events: c.KeepEvents}
+	d.retention = retention{store: d.store, log: d.log, messages: c.KeepMessages, events: c.KeepEvents, clock: wallclock.New()}
 	proxies := make([]netip.Prefix, 0, len(c.TrustedProxies))
 	for _, network := range c.TrustedProxies {
 		prefix, err := netip.ParsePrefix(network)
