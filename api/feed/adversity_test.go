@@ -332,3 +332,39 @@ func TestEndingRepeatsNothingOfOtherChats(t *testing.T) {
 		t.Errorf("%d accepted posts, %d counted, cursor %d, want 6 of each", len(posts), saved.Delivered, saved.Cursor)
 	}
 }
+
+// A next try that was written down while the clock was a day ahead holds up
+// nobody, neither the runner that wrote it nor the next one.
+func TestTheClockWasADayAhead(t *testing.T) {
+	for name, restart := range map[string]bool{"the same manager": false, "the next manager": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, feed.Options{Schedule: feed.Schedule{First: 500 * time.Millisecond, Longest: time.Hour, GiveUp: 72 * time.Hour}})
+			hook := newReceiver(t)
+			var tries atomic.Int64
+			hook.answers(func(_ post, w http.ResponseWriter) bool {
+				if tries.Add(1) <= 2 { // one more, and it would be taken to be down and probed
+					w.WriteHeader(http.StatusInternalServerError)
+					return false
+				}
+				return true
+			})
+			r.run()
+			e := r.endpoint(hook.URL)
+			r.happen("chat", 3)
+			eventually(t, "the first try is noted", func() bool {
+				rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 1)
+				must(t, err)
+				return len(rows) == 1
+			})
+			if restart {
+				r.stop()
+			}
+			r.sql("update webhook_backlog set next_at = next_at + interval '1 day'")
+			if restart {
+				r.run()
+			}
+			inOrder(t, hook.waitAll(t, 3))
+		})
+	}
+}

@@ -13,8 +13,9 @@ import (
 func (r *runner) startBacklog(ctx context.Context, name string, l *lane) {
 	l.busy = true
 	r.inFlight++
+	due := l.due // not what the row says: the clock may have been set since
 	r.posts.Go(func() {
-		res := r.workBacklog(ctx, name)
+		res := r.workBacklog(ctx, name, due)
 		res.lane, res.backlog = name, true
 		r.results <- res
 	})
@@ -22,7 +23,7 @@ func (r *runner) startBacklog(ctx context.Context, name string, l *lane) {
 
 // workBacklog begins no post after the end of ctx, but sees the one under way
 // through to its row, or it would be repeated.
-func (r *runner) workBacklog(ctx context.Context, name string) (res result) {
+func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (res result) {
 	going := ctx
 	ctx = r.posting
 	rows, err := r.store.BacklogLane(ctx, r.endpoint.ID, name, backlogPage)
@@ -44,7 +45,10 @@ func (r *runner) workBacklog(ctx context.Context, name string) (res result) {
 	for _, ev := range events {
 		bySeq[ev.Seq] = ev
 	}
-	for _, row := range rows {
+	for nth, row := range rows {
+		if nth > 0 {
+			due = r.due(row)
+		}
 		if going.Err() != nil {
 			return res
 		}
@@ -59,7 +63,7 @@ func (r *runner) workBacklog(ctx context.Context, name string) (res result) {
 		}
 		// A probe, or a lane opened by another's success, comes before the head is
 		// due: its failure does not count against the retries.
-		early := row.Attempts > 0 && row.NextAt.After(time.Now())
+		early := row.Attempts > 0 && due.After(time.Now())
 		out := r.poster.post(ctx, r.endpoint, ev)
 		if res.cut = r.wasCut(out); res.cut {
 			return res
@@ -74,18 +78,17 @@ func (r *runner) workBacklog(ctx context.Context, name string) (res result) {
 			res.done++
 			continue
 		}
-		res.nextAt, res.err = r.again(ctx, row, out, early)
+		if res.due = due; !early {
+			res.due, res.err = r.again(ctx, row, out)
+		}
 		return res
 	}
 	return res
 }
 
 // again notes a failed try: the time of the next one, or the end of all.
-func (r *runner) again(ctx context.Context, row store.Backlog, out outcome, early bool) (time.Time, error) {
+func (r *runner) again(ctx context.Context, row store.Backlog, out outcome) (time.Time, error) {
 	now := time.Now()
-	if early {
-		return row.NextAt, nil
-	}
 	attempts := row.Attempts + 1
 	if r.schedule.spent(attempts) {
 		if err := r.store.BuryBacklog(ctx, r.endpoint.ID, row.Seq, now, out.statusPtr(), out.err); err != nil {
@@ -114,7 +117,7 @@ func (r *runner) settleBacklog(ctx context.Context, res result, l *lane) {
 	}
 	if !res.outcome.ok() {
 		r.failed(res.outcome)
-		l.nextAt = res.nextAt
+		l.nextAt, l.due = res.due, res.due
 		return
 	}
 	// Only this goroutine parks, so an empty answer here means the lane is free.

@@ -22,8 +22,12 @@
 // newer events join it there, so that none overtakes; the other lanes go on.
 // When everything fails the receiver is taken to be down: one probe at a time,
 // chats that did not fail first, and the first success opens all lanes again.
-// Retry-After of a 429 or 503 silences the whole endpoint for as long. Memory
-// is bounded by the window of events in flight.
+// Retry-After of a 429 or 503 silences the whole endpoint for as long, while
+// this process lives. Memory is bounded by the window of events in flight.
+//
+// Waits go by the monotonic clock. Of a wait that an earlier process wrote down
+// as a time at most what the schedule would be now is believed: the clock may
+// have been set since.
 //
 // Receivers are at public addresses, or in networks that the operator allows
 // (package netguard). Redirects are not followed, and no proxy is used: both

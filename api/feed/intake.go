@@ -17,9 +17,19 @@ func (r *runner) loadBacklog(ctx context.Context) bool {
 	}
 	for _, head := range heads {
 		l := r.lane(head.Lane)
-		r.parkLane(head.Lane, l, head.NextAt)
+		r.parkLane(head.Lane, l, r.due(head))
 	}
 	return true
+}
+
+// due is when a row that was read has to be tried again. No wait is longer than
+// the schedule's: one that was written while the clock was ahead would be.
+func (r *runner) due(row store.Backlog) time.Time {
+	latest := time.Now().Add(r.schedule.wait(row.Attempts))
+	if row.NextAt.After(latest) {
+		return latest
+	}
+	return row.NextAt
 }
 
 func (r *runner) lane(name string) *lane {
@@ -85,7 +95,7 @@ func (r *runner) parkLane(name string, l *lane, nextAt time.Time) {
 	for _, ev := range l.queue[stay:] {
 		r.toPark = append(r.toPark, store.Backlog{EndpointID: r.endpoint.ID, Seq: ev.Seq, Lane: name, NextAt: nextAt})
 	}
-	l.queue, l.parked, l.nextAt = l.queue[:stay], true, nextAt
+	l.queue, l.parked, l.nextAt, l.due = l.queue[:stay], true, nextAt, nextAt
 }
 
 // flushParked writes what must stand in the backlog. Until it succeeds nothing

@@ -47,7 +47,8 @@ type lane struct {
 	busy   bool          // a post (or a backlog run) of this lane is under way
 	ready  bool          // stands in runner.ready
 	parked bool          // has rows in the backlog, or rows on their way there
-	nextAt time.Time     // of a parked lane's head
+	nextAt time.Time     // when a parked lane may try again
+	due    time.Time     // when its head has to be, by its own schedule
 }
 
 // runner delivers to one endpoint. Everything below `results` is read and
@@ -95,7 +96,7 @@ type result struct {
 	backlog bool // a run over a parked lane: outcome is that of its last post
 	posts   []store.Attempt
 	done    int       // deliveries of a backlog run
-	nextAt  time.Time // when the parked lane is due again
+	due     time.Time // when the parked lane's head is due again
 	cut     bool      // by our own end: the last post is neither a success nor a failure
 	err     error     // the store failed; nothing is known to have changed
 }
