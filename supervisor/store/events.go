@@ -3,10 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
@@ -47,14 +44,11 @@ func (s *Store) FeedHead(ctx context.Context, instance supervisor.ID) (uint64, e
 	return head, failure("store.FeedHead", err)
 }
 
-// SeqBefore returns the highest seq whose event is older than the time, 0 when
-// there is none: up to there a retention may trim.
+// SeqBefore returns the seq up to which all events are older than the time, 0
+// when there is none: up to there a retention may trim.
 func (s *Store) SeqBefore(ctx context.Context, instance supervisor.ID, before time.Time) (uint64, error) {
 	seq, err := s.q.SeqBefore(ctx, db.SeqBeforeParams{InstanceID: string(instance), Before: before})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
-	}
-	return seq, failure("store.SeqBefore", err)
+	return uint64(seq), failure("store.SeqBefore", err)
 }
 
 // TrimEvents deletes events up to and including upTo and returns how many. It

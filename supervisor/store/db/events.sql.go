@@ -97,7 +97,10 @@ func (q *Queries) FeedHead(ctx context.Context, instanceID string) (uint64, erro
 }
 
 const seqBefore = `-- name: SeqBefore :one
-select seq from events where instance_id = $1 and at < $2 order by seq desc limit 1
+select coalesce(
+    (select y.seq - 1 from events y where y.instance_id = $1 and y.at >= $2 order by y.seq limit 1),
+    (select l.seq from events l where l.instance_id = $1 order by l.seq desc limit 1),
+    0)::bigint
 `
 
 type SeqBeforeParams struct {
@@ -105,11 +108,13 @@ type SeqBeforeParams struct {
 	Before     time.Time
 }
 
-func (q *Queries) SeqBefore(ctx context.Context, arg SeqBeforeParams) (uint64, error) {
+// Up to the first that is young, and not up to the last that is old: one that was
+// committed while the clock was behind stands among younger ones.
+func (q *Queries) SeqBefore(ctx context.Context, arg SeqBeforeParams) (int64, error) {
 	row := q.db.QueryRow(ctx, seqBefore, arg.InstanceID, arg.Before)
-	var seq uint64
-	err := row.Scan(&seq)
-	return seq, err
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const trimEvents = `-- name: TrimEvents :execrows

@@ -7,8 +7,13 @@ select * from events where instance_id = $1 and seq = any(sqlc.arg(seqs)::bigint
 -- name: FeedHead :one
 select head from feeds where instance_id = $1;
 
+-- Up to the first that is young, and not up to the last that is old: one that was
+-- committed while the clock was behind stands among younger ones.
 -- name: SeqBefore :one
-select seq from events where instance_id = $1 and at < sqlc.arg(before) order by seq desc limit 1;
+select coalesce(
+    (select y.seq - 1 from events y where y.instance_id = sqlc.arg(instance_id) and y.at >= sqlc.arg(before) order by y.seq limit 1),
+    (select l.seq from events l where l.instance_id = sqlc.arg(instance_id) order by l.seq desc limit 1),
+    0)::bigint;
 
 -- Keeps what an endpoint has not passed yet or holds in its backlog.
 -- name: TrimEvents :execrows
