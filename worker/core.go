@@ -265,13 +265,20 @@ func (c *core) giveBack() {
 	c.resetAfter = min(c.resetAfter*2, resetLast)
 }
 
+// born is what moments are counted from that are compared with each other: the
+// wall clock may be set in between.
+var born = time.Now()
+
+// moment is now, in nanoseconds since born.
+func moment() int64 { return int64(time.Since(born)) }
+
 // heard is when WhatsApp last sent a byte, zero when it never did.
 func (c *core) heard() time.Time {
 	at := c.frames.Load()
 	if at == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, at)
+	return born.Add(time.Duration(at))
 }
 
 // client returns the present client for calls, nil while there is none.

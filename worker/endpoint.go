@@ -70,7 +70,7 @@ func (e endpoint) trust() {
 }
 
 // direct points all three HTTP clients of cli at the endpoint. Reads on the
-// websocket's connection are noted in frames as unix nanoseconds.
+// websocket's connection are noted in frames as nanoseconds since born.
 func (e endpoint) direct(cli *whatsmeow.Client, frames *atomic.Int64) {
 	socket := e.transport(frames)
 	cli.SetWebsocketHTTPClient(&http.Client{Transport: socket})
@@ -171,11 +171,11 @@ func (c *notedConn) Close() error {
 
 func (c *notedConn) Read(p []byte) (int, error) {
 	if c.dial != nil && c.dial.intake.room(c.gone) {
-		c.at.Store(time.Now().UnixNano()) // nobody listened meanwhile, so that it was not silent
+		c.at.Store(moment()) // nobody listened meanwhile, so that it was not silent
 	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.at.Store(time.Now().UnixNano())
+		c.at.Store(moment())
 	}
 	if err != nil && c.dial != nil {
 		c.dial.ended()

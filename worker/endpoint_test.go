@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var noiseHex = strings.Repeat("0b", 32)
@@ -83,4 +85,36 @@ func fetch(t *testing.T, endpoint string, heard *atomic.Int64, want string) {
 	if err != nil || string(body) != want {
 		t.Errorf("%s: %q, %v, want %q", endpoint, body, err, want)
 	}
+}
+
+// The wall clock may be set; how long a link has been silent must not follow it.
+func TestSilenceIsMeasuredByTheClockThatNobodySets(t *testing.T) {
+	c := &core{}
+	if !c.heard().IsZero() {
+		t.Error("heard before anything was")
+	}
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go func() { _, _ = theirs.Write([]byte("x")); _ = theirs.Close() }()
+	before := time.Now()
+	if _, err := (&notedConn{Conn: ours, at: &c.frames}).Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	check := func() {
+		t.Helper()
+		heard := c.heard()
+		if heard.Before(before) || heard.After(time.Now()) || heard == heard.Round(0) {
+			t.Errorf("heard at %v, after %v", heard, before)
+		}
+	}
+	check()
+	// While nobody reads it is not silent either.
+	room := make(chan struct{})
+	close(room)
+	before = time.Now()
+	conn := &notedConn{Conn: ours, at: &c.frames, dial: &attempt{intake: &intake{patience: time.Minute, low: room}, ended: func() {}}}
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Error("read from a closed connection")
+	}
+	check()
 }

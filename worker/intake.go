@@ -30,7 +30,7 @@ type intake struct {
 	mu      sync.Mutex
 	waiting []stanza      // guarded by mu
 	low     chan struct{} // guarded by mu; closed when a full intake has room again, nil while it is not full
-	held    atomic.Int64  // unix nanoseconds; when a reader last had to wait
+	held    atomic.Int64  // a moment, 0: never; when a reader last had to wait
 }
 
 // stanza names one that WhatsApp expects an answer to.
@@ -85,7 +85,7 @@ func (q *intake) room(closed <-chan struct{}) (waited bool) {
 	if low == nil {
 		return false
 	}
-	q.held.Store(time.Now().UnixNano())
+	q.held.Store(moment())
 	for {
 		q.mu.Lock()
 		before := len(q.waiting)
@@ -94,7 +94,7 @@ func (q *intake) room(closed <-chan struct{}) (waited bool) {
 		select {
 		case <-low:
 			timer.Stop()
-			q.held.Store(time.Now().UnixNano())
+			q.held.Store(moment())
 			return true
 		case <-closed:
 			timer.Stop()
@@ -122,7 +122,8 @@ func (q *intake) holds(d time.Duration) bool {
 	q.mu.Lock()
 	full := q.low != nil
 	q.mu.Unlock()
-	return full || time.Since(time.Unix(0, q.held.Load())) < d
+	at := q.held.Load()
+	return full || at > 0 && time.Duration(moment()-at) < d
 }
 
 // receiptsPerMessage is how many receipts cost as much as a message.

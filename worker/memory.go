@@ -30,10 +30,10 @@ func limitMemory(hardLimit uint64) {
 // idleFreer gives memory back to the system when nothing happened for a while
 // after a burst. The first collection of a worker may otherwise be hours away.
 type idleFreer struct {
-	last atomic.Int64 // unix nanoseconds of the newest call or event
+	last atomic.Int64 // nanoseconds since born at the newest call or event
 }
 
-func (f *idleFreer) touch() { f.last.Store(time.Now().UnixNano()) }
+func (f *idleFreer) touch() { f.last.Store(moment()) }
 
 func (f *idleFreer) run(ctx context.Context) {
 	tick := time.NewTicker(freeLook)
@@ -45,7 +45,7 @@ func (f *idleFreer) run(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			last := f.last.Load()
-			if last == freed || now.UnixNano()-last < int64(idleBeforeFree) {
+			if last == freed || now.Sub(born)-time.Duration(last) < idleBeforeFree {
 				continue
 			}
 			freed = last
