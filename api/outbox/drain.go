@@ -96,7 +96,7 @@ func (q *Queue) resting(ctx context.Context, id supervisor.ID) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	if left := time.Until(pause.Until); left > 0 {
+	if left := q.restLeft(id, pause.Until); left > 0 {
 		return left, nil
 	}
 	ev, err := event(id, "sends_resumed", fmt.Sprintf("sends_resumed:%d", pause.Until.UnixNano()), struct{}{})
@@ -104,7 +104,13 @@ func (q *Queue) resting(ctx context.Context, id supervisor.ID) (time.Duration, e
 		return 0, err
 	}
 	defer q.wake(id)
-	return 0, q.store.EndPause(ctx, id, ev)
+	if err := q.store.EndPause(ctx, id, ev); err != nil {
+		return 0, err
+	}
+	q.mu.Lock()
+	delete(q.rests, id)
+	q.mu.Unlock()
+	return 0, nil
 }
 
 // send makes one attempt and writes down what became of it. Wait is how long
@@ -151,7 +157,7 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 	}
 	send.State = store.SendQueued
 	if began && (f.Kind == fault.RateLimited || f.Code == "temporary_ban") {
-		return wait, errors.Join(q.store.MarkSend(ctx, send, false), q.pause(ctx, in.ID, store.Pause{Until: time.Now().Add(wait).UTC(), Reason: send.Code}))
+		return wait, errors.Join(q.store.MarkSend(ctx, send, false), q.pause(ctx, in.ID, wait, send.Code))
 	}
 	return wait, q.store.MarkSend(ctx, send, false)
 }
@@ -179,7 +185,23 @@ func verdict(f *fault.Error, began bool, attempts int) (wait time.Duration, fina
 	return 0, true
 }
 
-func (q *Queue) pause(ctx context.Context, id supervisor.ID, p store.Pause) error {
+// restLeft is how much of a rest is left, by the clock that nobody sets where
+// this process saw it begin.
+func (q *Queue) restLeft(id supervisor.ID, until time.Time) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r, ok := q.rests[id]; ok && r.until.Equal(until) {
+		return time.Until(r.over)
+	}
+	return time.Until(until)
+}
+
+func (q *Queue) pause(ctx context.Context, id supervisor.ID, wait time.Duration, reason string) error {
+	over := time.Now().Add(wait)
+	p := store.Pause{Until: over.UTC().Truncate(time.Microsecond), Reason: reason} // as the store will have it
+	q.mu.Lock()
+	q.rests[id] = rested{until: p.Until, over: over}
+	q.mu.Unlock()
 	ev, err := event(id, "sends_paused", fmt.Sprintf("sends_paused:%d", p.Until.UnixNano()), map[string]any{"until": p.Until, "reason": p.Reason})
 	if err != nil {
 		return err

@@ -58,7 +58,15 @@ type Queue struct {
 	attempt attempt // set by Routes, before Run
 
 	mu    sync.Mutex
-	lanes map[supervisor.ID]*lane // guarded by mu
+	lanes map[supervisor.ID]*lane  // guarded by mu
+	rests map[supervisor.ID]rested // guarded by mu; those that began in this process
+}
+
+// rested is a rest with its end by the monotonic clock: the wall clock may be
+// set in between.
+type rested struct {
+	until time.Time // as the store has it
+	over  time.Time
 }
 
 // lane is who looks after an instance's queue.
@@ -73,7 +81,7 @@ type lane struct {
 // whose feed grew. It starts nothing; a server that mounts its Routes must exist
 // before Run.
 func New(st Store, wake func(supervisor.ID), node string, log zerolog.Logger) (*Queue, error) {
-	q := &Queue{store: st, wake: wake, log: log, queue: queueName(node), lanes: map[supervisor.ID]*lane{}}
+	q := &Queue{store: st, wake: wake, log: log, queue: queueName(node), lanes: map[supervisor.ID]*lane{}, rests: map[supervisor.ID]rested{}}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &drainer{q: q}); err != nil {
 		return nil, fmt.Errorf("make send queue: %w", err)
