@@ -183,6 +183,27 @@ func TestRestartInTheMiddle(t *testing.T) {
 	}
 }
 
+// A receiver that came back is found soon, however long it was away, also by a
+// manager that did not see it go.
+func TestTheNextManagerFindsAReceiverThatCameBack(t *testing.T) {
+	t.Parallel()
+	r, hook := newRig(t, feed.Options{Schedule: feed.Schedule{First: time.Second, Longest: time.Hour, GiveUp: 72 * time.Hour}}), newReceiver(t)
+	hook.answers(refuse(http.StatusBadGateway))
+	r.run()
+	e := r.endpoint(hook.URL)
+	r.happen("chat", 3)
+	eventually(t, "the first try is noted", func() bool {
+		rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 1)
+		must(t, err)
+		return len(rows) == 1
+	})
+	r.stop()
+	r.sql("update webhook_backlog set attempts = 13, next_at = now() + interval '1 hour' where attempts > 0")
+	hook.answers(nil)
+	r.run()
+	inOrder(t, hook.waitAll(t, 3))
+}
+
 func TestDeadLettersAndRedrive(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, feed.Options{Schedule: feed.Schedule{First: time.Millisecond, Longest: 2 * time.Millisecond, GiveUp: 6 * time.Millisecond}})

@@ -16,9 +16,15 @@ func (r *runner) loadBacklog(ctx context.Context) bool {
 		return false
 	}
 	for _, head := range heads {
+		if !r.loaded && head.Attempts >= downAfter {
+			// The runner before may have taken the receiver to be down. A probe finds out
+			// sooner than the pauses that have grown meanwhile.
+			r.failures = downAfter
+		}
 		l := r.lane(head.Lane)
 		r.parkLane(head.Lane, l, r.due(head))
 	}
+	r.loaded = true
 	return true
 }
 

@@ -77,6 +77,7 @@ type runner struct {
 	inFlight int
 	caughtUp bool
 	stale    bool // the backlog has to be read before anything else
+	loaded   bool // it was, once
 
 	failures  int // in a row
 	probeAt   time.Time
