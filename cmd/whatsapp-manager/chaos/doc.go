@@ -3,7 +3,8 @@
 //
 // # What runs
 //
-// Real manager, worker and Postgres processes; the simulator in this process. Each
+// Real manager, worker and Postgres processes; the simulator in this process. The
+// worker is this program, built anew, for the sake of its leak. Each
 // instance has a contact who writes numbered texts to it, and a client of the API
 // who sends numbered texts to the contact with an Idempotency-Key. Three of four
 // sends are repeated with their key until they succeed, the fourth is never
@@ -17,13 +18,29 @@
 //
 //	host    the manager is killed or gets SIGTERM, and a new one starts; Postgres
 //	        shuts down fast or immediately; the disk with the data is full for a
-//	        while (where a file system of its own may be mounted)
+//	        while (where a file system of its own may be mounted); another build
+//	        of manager and worker is installed, and the manager goes over to it by
+//	        SIGHUP or by SIGTERM and a start
 //	worker  one is killed, stopped (SIGSTOP) for a while, or made to eat memory
 //	link    an account's connection is reset, torn within a frame, closed, stalled,
 //	        silent for good, slow, sends garbage, a stream error or the stream's
 //	        end; logins and upgrades are refused, acks lost, frames repeated
 //	client  the webhook receiver is slow, fails, hangs or is gone; clients of the
 //	        API ask as fast as they can
+//	clock   the wall clock of manager and workers is minutes, an hour or 26 hours
+//	        ahead or behind for a while; the monotonic one goes on
+//
+// An upgrade as a fault is over when the new manager answers. The roll of the
+// workers goes on meanwhile, and what else goes wrong hits it; replacing a worker
+// spends nothing of its restart budget.
+//
+// The machine's clock is not ours to step. The programs are built with a package
+// time whose Now adds an offset (clock.go), while Postgres, the simulator and the
+// receivers keep the true time: node and database differ for as long, which
+// happens where they are two machines. A receiver refuses signatures that are
+// more than five minutes old or young, as it must. A step counts when the
+// manager's and a worker's times were seen to show it. It is for runs of a minute
+// or more: the first of them compiles every package anew.
 //
 // A kind of fault comes at least once in a run that is long enough for its lane;
 // what a lane that is behind has not begun at the end does not happen. The moments are as exact as the machine
@@ -33,7 +50,9 @@
 // # What must hold
 //
 // Nothing is tolerated: after the last fault every instance is ready within two
-// minutes (a link that is silent for good is found within 90 s); every message of
+// minutes (a link that is silent for good is found within 90 s), and every worker
+// of the installed build within three; an upgrade that the faults had stopped is
+// told of, asked for again, and must then come to its end; every message of
 // a contact is in the feed and the stream once, under one id and in order, and at
 // the webhook, first arrivals in order; every send that was answered with success
 // is at the contact, under one id; every other send has a fate that GET
@@ -47,9 +66,9 @@
 //
 // # What is left out
 //
-// The clock is not stepped: only the whole machine has one. A replacement of the
-// programs has tests of its own, with real builds. Faults that an owner
-// has to act upon (a logout, a replaced stream, a ban) are no matter of recovery.
-// Corrupted ciphertexts reorder messages by their nature, since a message comes
-// after its retry, and have tests of their own.
+// A clock that stays wrong for longer than an hour is believed: ages cannot be
+// told without one. A build that does not come back has tests of its own, with
+// real builds. Faults that an owner has to act upon (a logout, a replaced stream,
+// a ban) are no matter of recovery. Corrupted ciphertexts reorder messages by
+// their nature, since a message comes after its retry, and have tests of their own.
 package main

@@ -19,11 +19,30 @@ type injected struct {
 
 // history is what has happened so far.
 type history struct {
-	mu  sync.Mutex
-	all []injected
+	mu     sync.Mutex
+	all    []injected
+	missed map[string]int // faults that found nothing to hit, by kind
 }
 
 func (h *history) add(i injected) { h.mu.Lock(); h.all = append(h.all, i); h.mu.Unlock() }
+
+func (h *history) miss(kind string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.missed == nil {
+		h.missed = map[string]int{}
+	}
+	h.missed[kind]++
+}
+
+// count is how often each kind happened.
+func (h *history) count() map[string]int {
+	counts := map[string]int{}
+	for _, i := range h.all {
+		counts[i.kind]++
+	}
+	return counts
+}
 
 // play injects a lane's faults at their times, one after the other, until ctx
 // ends. A fault that has begun is brought to its end.
@@ -43,6 +62,7 @@ func (l *lab) play(ctx context.Context, began time.Time, faults []fault, h *hist
 			return fmt.Errorf("inject %s: %w", f.kind, err)
 		}
 		if !hit {
+			h.miss(f.kind)
 			continue
 		}
 		i := injected{fault: f, over: time.Now(), who: l.subjects}
@@ -64,6 +84,10 @@ func (l *lab) play(ctx context.Context, began time.Time, faults []fault, h *hist
 // when there was nothing to hit, such as no connection to break.
 func (l *lab) inject(ctx context.Context, f fault) (hit bool, err error) {
 	switch f.kind {
+	case upgradeReload, upgradeRestart:
+		return l.upgrade(ctx, f)
+	case clockForward, clockBack:
+		return l.stepClock(ctx, f)
 	case managerKill:
 		l.stack.KillManager()
 		time.Sleep(f.length) // nobody is there for so long
@@ -109,7 +133,7 @@ func signalTo(pid int, sig syscall.Signal) error {
 
 func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
 	pids := l.stack.Workers()[l.subjects[f.victim].id]
-	if len(pids) == 0 || raceDetector && f.kind == workerLeak {
+	if len(pids) == 0 {
 		return false, nil
 	}
 	pid := pids[0]

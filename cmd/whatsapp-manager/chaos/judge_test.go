@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
 )
@@ -155,5 +159,68 @@ func TestTheOracleSeesWhatIsWrongWithSends(t *testing.T) {
 				t.Errorf("said %v, want %q in it", err, tc.says)
 			}
 		})
+	}
+}
+
+// A receiver must take a signature that is minutes old for a replay. What it
+// refuses for that, because a clock was stepped, it has not got.
+func TestTheReceiverTakesNoStaleSignature(t *testing.T) {
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	signer, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hook{status: http.StatusOK, of: map[string]*subject{}, secrets: map[string]*standardwebhooks.Webhook{}}
+	s, feed := three()
+	if err := h.expect(s, secret); err != nil {
+		t.Fatal(err)
+	}
+	post := func(ev stack.Event, at time.Time, spoil bool) int {
+		body, err := json.Marshal(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := signer.Sign(ev.ID, at, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spoil {
+			at = at.Add(time.Second)
+		}
+		req := httptest.NewRequest(http.MethodPost, "/i", bytes.NewReader(body))
+		req.Header.Set(standardwebhooks.HeaderWebhookID, ev.ID)
+		req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
+		req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		return w.Code
+	}
+	for _, wrong := range []time.Duration{-time.Hour, 26 * time.Hour} {
+		if status := post(feed[0], time.Now().Add(wrong), false); status != http.StatusBadRequest || len(s.hooked) > 0 || len(h.wrong) > 0 {
+			t.Errorf("%s: status %d, ledger %v, wrong %v", wrong, status, s.hooked, h.wrong)
+		}
+	}
+	if status := post(feed[0], time.Now(), false); status != http.StatusOK || len(s.hooked) != 1 || len(h.wrong) > 0 {
+		t.Errorf("status %d, ledger %v, wrong %v", status, s.hooked, h.wrong)
+	}
+	post(feed[1], time.Now(), true)
+	if len(h.wrong) != 1 {
+		t.Errorf("a wrong signature: %v", h.wrong)
+	}
+}
+
+func TestTheOracleSeesAClockThatNobodyHas(t *testing.T) {
+	v := &verdict{}
+	v.history.miss(clockBack)
+	v.judgeClock()
+	if len(v.wrong) != 1 {
+		t.Errorf("said %v", v.wrong)
+	}
+	v = &verdict{}
+	v.history.miss(clockBack)
+	v.history.add(injected{fault: fault{kind: clockBack}})
+	v.judgeClock()
+	if len(v.wrong) != 0 {
+		t.Errorf("one of two was seen: %v", v.wrong)
 	}
 }

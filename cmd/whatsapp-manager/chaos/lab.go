@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -19,13 +18,16 @@ import (
 // lab is the installation under test with everything around it.
 type lab struct {
 	o        options
-	bin      string
+	bin      string // the installed programs, and below it the builds
 	sim      *wasim.Server
 	stack    *stack.Stack
 	hook     *hook
 	subjects []*subject
 
-	ownVolume bool // under the data directory, to be filled
+	admin     *stack.Client
+	installed string // the stamp of the build in bin
+	clock     *clock // nil: no step is planned
+	ownVolume bool   // under the data directory, to be filled
 }
 
 // memoryLimit of a worker: small, so that a leak is over soon.
@@ -47,6 +49,12 @@ func openLab(ctx context.Context, o options) (l *lab, shut func() error, err err
 		return l, shut, fmt.Errorf("make directory: %w", err)
 	}
 	undo = append(undo, func() error { return os.RemoveAll(l.bin) })
+	undo = append(undo, func() error {
+		if l.clock == nil {
+			return nil
+		}
+		return l.clock.close()
+	})
 	if err := l.build(ctx); err != nil {
 		return l, shut, err
 	}
@@ -74,27 +82,8 @@ func openLab(ctx context.Context, o options) (l *lab, shut func() error, err err
 		return l, shut, err
 	}
 	undo = append(undo, l.stack.Close)
+	l.admin = &stack.Client{Base: l.stack.Client.Base, HTTP: l.stack.Client.HTTP, Token: l.stack.Client.Token}
 	return l, shut, l.pair(ctx)
-}
-
-// build makes the programs in l.bin; the worker is this program, where it can be.
-func (l *lab) build(ctx context.Context) error {
-	if err := os.Chmod(l.bin, 0o755); err != nil { // the private Postgres may run as another user
-		return fmt.Errorf("open directory: %w", err)
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", l.bin+"/", "whatsapp-manager/cmd/whatsapp-manager", "whatsapp-manager/cmd/whatsapp-worker")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the programs: %w", err)
-	}
-	if raceDetector {
-		return os.Symlink("whatsapp-worker", filepath.Join(l.bin, chaosWorker))
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	return os.Symlink(self, filepath.Join(l.bin, chaosWorker))
 }
 
 // pair makes the instances, a few at a time.

@@ -10,13 +10,6 @@ import (
 	"time"
 )
 
-func TestMain(m *testing.M) {
-	if playWorker() {
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // TestChaos is a short run. CHAOS_SEED replays one.
 func TestChaos(t *testing.T) {
 	o := options{seed: uint64(time.Now().UnixNano()) % (1 << 32), instances: 6, length: 40 * time.Second, rate: 1, say: t.Logf}

@@ -32,6 +32,7 @@ func run(ctx context.Context, o options) (v *verdict, err error) {
 		return v, errors.Join(err, l.stack.Tail())
 	}
 	v.wrong = append(v.wrong, v.twice...)
+	v.judgeClock()
 	l.judge(ctx, v)
 	l.leftovers(ctx, v)
 	return v, nil
@@ -77,6 +78,14 @@ func (l *lab) storm(ctx context.Context, v *verdict) error {
 		return err
 	}
 	v.ready = time.Since(calm)
+	rolling := time.Now()
+	if err := l.rolled(ctx, v); err != nil {
+		return err
+	}
+	v.rolled = time.Since(rolling)
+	if err := l.ready(ctx); err != nil { // the last ones were replaced after they had been
+		return err
+	}
 	endFlows()
 	time.AfterFunc(drainWithin, giveUp)
 	if err := flows.Wait(); err != nil {

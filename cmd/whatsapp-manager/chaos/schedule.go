@@ -15,6 +15,7 @@ type fault struct {
 	victim int           // number of the instance; -1: everybody
 	length time.Duration // of what lasts
 	count  int           // of what repeats
+	step   time.Duration // of a clock
 }
 
 func (f fault) String() string {
@@ -22,7 +23,11 @@ func (f fault) String() string {
 	if f.victim >= 0 {
 		who = fmt.Sprint("instance ", f.victim)
 	}
-	return fmt.Sprintf("%8s  %-20s %-12s length %s count %d", f.at.Round(time.Millisecond), f.kind, who, f.length.Round(time.Millisecond), f.count)
+	text := fmt.Sprintf("%8s  %-20s %-12s length %s count %d", f.at.Round(time.Millisecond), f.kind, who, f.length.Round(time.Millisecond), f.count)
+	if f.step != 0 {
+		text += fmt.Sprint(" step ", f.step)
+	}
+	return text
 }
 
 // kind describes a sort of fault.
@@ -31,7 +36,8 @@ type kind struct {
 	weight   int
 	shortest time.Duration
 	longest  time.Duration
-	most     int           // of count
+	most     int // of count
+	steps    []time.Duration
 	ends     bool          // the worker ends, which the restart budget counts
 	atLeast  time.Duration // runs shorter than this are spared
 }
@@ -46,47 +52,56 @@ type lane struct {
 }
 
 const (
-	managerKill  = "manager kill -9"
-	managerTerm  = "manager SIGTERM"
-	postgresFast = "postgres fast"
-	postgresHard = "postgres immediate"
-	diskFull     = "disk full"
-	workerKill   = "worker kill -9"
-	workerStop   = "worker SIGSTOP"
-	workerLeak   = "worker leak"
-	linkDrop     = "link reset"
-	linkTear     = "link torn frame"
-	linkClose    = "link closed"
-	linkStall    = "link stalls"
-	linkHole     = "link black hole"
-	linkGarbage  = "link garbage"
-	linkDelay    = "link slow"
-	linkError    = "stream error"
-	linkEnd      = "stream end"
-	linkRepeat   = "frame repeated"
-	loginRefused = "login refused"
-	noUpgrade    = "upgrade refused"
-	ackLost      = "acks lost"
-	hookSlow     = "webhook slow"
-	hookFail     = "webhook 5xx"
-	hookHang     = "webhook hangs"
-	hookDown     = "webhook down"
-	apiLoad      = "api load"
+	managerKill    = "manager kill -9"
+	upgradeReload  = "upgrade"
+	upgradeRestart = "upgrade restart"
+	clockForward   = "clock forward"
+	clockBack      = "clock back"
+	managerTerm    = "manager SIGTERM"
+	postgresFast   = "postgres fast"
+	postgresHard   = "postgres immediate"
+	diskFull       = "disk full"
+	workerKill     = "worker kill -9"
+	workerStop     = "worker SIGSTOP"
+	workerLeak     = "worker leak"
+	linkDrop       = "link reset"
+	linkTear       = "link torn frame"
+	linkClose      = "link closed"
+	linkStall      = "link stalls"
+	linkHole       = "link black hole"
+	linkGarbage    = "link garbage"
+	linkDelay      = "link slow"
+	linkError      = "stream error"
+	linkEnd        = "stream end"
+	linkRepeat     = "frame repeated"
+	loginRefused   = "login refused"
+	noUpgrade      = "upgrade refused"
+	ackLost        = "acks lost"
+	hookSlow       = "webhook slow"
+	hookFail       = "webhook 5xx"
+	hookHang       = "webhook hangs"
+	hookDown       = "webhook down"
+	apiLoad        = "api load"
 )
 
 const (
 	ms  = time.Millisecond
 	sec = time.Second
+
+	// The run within `make test` is shorter.
+	aMinute = time.Minute
 )
 
 func lanes() []lane {
 	return []lane{
-		{name: "host", every: 7 * sec, kinds: []kind{
+		{name: "host", every: 6 * sec, kinds: []kind{
 			{name: managerKill, weight: 5, longest: 1500 * ms},
 			{name: managerTerm, weight: 3, longest: 1500 * ms},
 			{name: postgresFast, weight: 2},
 			{name: postgresHard, weight: 2},
 			{name: diskFull, weight: 2, shortest: sec, longest: 5 * sec},
+			{name: upgradeReload, weight: 2},
+			{name: upgradeRestart, weight: 1, longest: 1500 * ms, atLeast: aMinute},
 		}},
 		{name: "worker", every: 3 * sec, one: true, kinds: []kind{
 			{name: workerKill, weight: 6, ends: true},
@@ -116,6 +131,11 @@ func lanes() []lane {
 			{name: hookDown, weight: 2, shortest: sec, longest: 5 * sec},
 			{name: apiLoad, weight: 2, shortest: sec, longest: 4 * sec},
 		}},
+		{name: "clock", every: 15 * sec, kinds: []kind{
+			// For this every package is compiled anew, which is no matter of seconds.
+			{name: clockForward, weight: 1, shortest: 2 * sec, longest: 10 * sec, steps: []time.Duration{3 * time.Minute, time.Hour, 26 * time.Hour}, atLeast: aMinute},
+			{name: clockBack, weight: 1, shortest: 2 * sec, longest: 10 * sec, steps: []time.Duration{-3 * time.Minute, -time.Hour, -26 * time.Hour}, atLeast: aMinute},
+		}},
 	}
 }
 
@@ -129,6 +149,15 @@ func (p plan) sorted() []fault {
 	}
 	slices.SortStableFunc(all, func(a, b fault) int { return cmp.Compare(a.at, b.at) })
 	return all
+}
+
+func (p plan) has(kinds ...string) bool {
+	for _, faults := range p {
+		if slices.ContainsFunc(faults, func(f fault) bool { return slices.Contains(kinds, f.kind) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // A worker whose instance has spent its restart budget stays down for minutes,
@@ -166,6 +195,9 @@ func schedule(o options) plan {
 			}
 			if k.most > 0 {
 				f.count = 1 + dice.IntN(k.most)
+			}
+			if len(k.steps) > 0 {
+				f.step = k.steps[dice.IntN(len(k.steps))]
 			}
 			ok := true
 			if l.one {

@@ -20,6 +20,8 @@ type streamed struct {
 	opened int
 	times  map[int]int // how often message n came
 	gaps   []string
+
+	cameAt, committed time.Time // of the newest event, by this clock and by the worker's
 }
 
 // follow reads the instance's event stream until ctx ends, and opens it again
@@ -90,6 +92,7 @@ func (s *subject) streamed(id uint64, text string) {
 		s.stream.gaps = append(s.stream.gaps, fmt.Sprintf("instance %d: the stream goes from %d to %d (seq %d)", s.nr, s.stream.last, id, ev.Seq))
 	}
 	s.stream.last = id
+	s.stream.cameAt, s.stream.committed = time.Now(), ev.Timestamp
 	if m, err := ev.Message(); err == nil && ev.Event == "message" {
 		if n, ours := s.number(m.Body); ours && n > 0 {
 			s.stream.times[n]++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -22,8 +23,20 @@ type verdict struct {
 	events  int
 	streams int
 	ready   time.Duration // from the last fault until every instance was ready
+	rolled  time.Duration // from then until every worker was of the installed build
+	givenUp []string      // upgrades that were refused when the faults were over, with their reasons
 	drained time.Duration // from then until everything had arrived
 	wrong   []string
+}
+
+// judgeClock finds it wrong when no step of a clock ever reached the programs.
+func (v *verdict) judgeClock() {
+	hits := v.history.count()
+	for _, kind := range []string{clockForward, clockBack} {
+		if n := v.history.missed[kind]; n > 0 && hits[kind] == 0 {
+			v.fail("%s: none of %d was seen in manager and workers", kind, n)
+		}
+	}
 }
 
 // direction counts the messages of one.
@@ -80,10 +93,7 @@ func (v *verdict) slowest(most int) []string {
 }
 
 func (v *verdict) print(w io.Writer) {
-	counts := map[string]int{}
-	for _, i := range v.history.all {
-		counts[i.kind]++
-	}
+	counts := v.history.count()
 	took := v.recoveries()
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(out, "\nfault\tinjected\trecovery p50\tp99\tmax\n")
@@ -99,21 +109,33 @@ func (v *verdict) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%d sends answered with success; fates of the others: %s\n", v.out.accepted, listed(v.fates))
 	fmt.Fprintf(w, "answers to sends: %s\n", listed(v.answers.count))
 	fmt.Fprintf(w, "%d events in the feeds, streams opened %d times, %d deliveries repeated, %d looks at the processes\n", v.events, v.streams, v.in.again, v.looks)
-	fmt.Fprintf(w, "all ready %s after the last fault, everything arrived %s later; %s in all\n", v.ready.Round(ms), v.drained.Round(ms), time.Since(v.began).Round(sec))
+	fmt.Fprintf(w, "found nothing to hit: %s\n", listed(v.history.missed))
+	fmt.Fprintf(w, "all ready %s after the last fault, every worker of the installed build %s later, everything arrived after %s more; %s in all\n",
+		v.ready.Round(ms), v.rolled.Round(ms), v.drained.Round(ms), time.Since(v.began).Round(sec))
+	for _, why := range v.givenUp {
+		fmt.Fprintln(w, "an upgrade was given up during the faults, and done when it was asked for again:", why)
+	}
 	for _, s := range v.slowest(5) {
 		fmt.Fprintln(w, "slow:", s)
 	}
-	for i, what := range v.wrong {
-		if i == 40 {
-			fmt.Fprintf(w, "… and %d more\n", len(v.wrong)-i)
-			break
+	alike := map[string]int{}
+	for _, what := range v.wrong {
+		sort := numbers.ReplaceAllString(what, "n")
+		if alike[sort]++; alike[sort] <= 10 { // so that the many do not hide the few
+			fmt.Fprintln(w, "WRONG:", what)
 		}
-		fmt.Fprintln(w, "WRONG:", what)
+	}
+	for _, sort := range slices.Sorted(maps.Keys(alike)) {
+		if n := alike[sort]; n > 10 {
+			fmt.Fprintf(w, "… and %d more like: %s\n", n-10, sort)
+		}
 	}
 	if len(v.wrong) == 0 {
 		fmt.Fprintln(w, "nothing lost, nothing twice")
 	}
 }
+
+var numbers = regexp.MustCompile(`[0-9]+`)
 
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	if len(sorted) == 0 {

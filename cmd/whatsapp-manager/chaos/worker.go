@@ -11,7 +11,7 @@ import (
 )
 
 // chaosWorker is the name under which this program is the shipped worker with a
-// leak that can be opened from outside.
+// leak that can be opened from outside. The lab builds it for that.
 const chaosWorker = "chaos-worker"
 
 // playWorker runs the worker when the program was called by its name.
@@ -20,7 +20,7 @@ func playWorker() bool {
 		return false
 	}
 	trigger := leakOf(filepath.Dir(os.Args[0]), os.Getpid())
-	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: chaosWorker, Hook: func(w *worker.Running) { leak(trigger, w.Done) }}))
+	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: Build, Hook: func(w *worker.Running) { leak(trigger, w.Done) }}))
 	return true
 }
 

@@ -15,13 +15,14 @@ import (
 
 // Event is an envelope as integrators get it.
 type Event struct {
-	ID       string            `json:"id"`
-	Instance string            `json:"instanceId"`
-	Seq      uint64            `json:"seq"`
-	Event    string            `json:"event"`
-	Data     json.RawMessage   `json:"data"`
-	Args     []json.RawMessage `json:"args"`
-	At       time.Time         `json:"-"` // when it arrived here
+	ID        string            `json:"id"`
+	Instance  string            `json:"instanceId"`
+	Seq       uint64            `json:"seq"`
+	Event     string            `json:"event"`
+	Timestamp time.Time         `json:"timestamp"`
+	Data      json.RawMessage   `json:"data"`
+	Args      []json.RawMessage `json:"args"`
+	At        time.Time         `json:"-"` // when it arrived here
 }
 
 // Message is what tests read of a message's shape.

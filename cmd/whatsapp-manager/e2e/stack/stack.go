@@ -154,6 +154,11 @@ func (s *Stack) Ready(ctx context.Context) error {
 	}
 }
 
+// Login gives the client a new token of the administrator's.
+func (s *Stack) Login(ctx context.Context, c *Client) error {
+	return c.Login(ctx, adminEmail, adminPassword)
+}
+
 // ManagerPID is the PID of the present manager.
 func (s *Stack) ManagerPID() int { return s.manager.Process.Pid }
 
