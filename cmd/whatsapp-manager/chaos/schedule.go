@@ -75,7 +75,7 @@ const (
 	linkEnd        = "stream end"
 	linkRepeat     = "frame repeated"
 	loginRefused   = "login refused"
-	noUpgrade      = "upgrade refused"
+	noUpgrade      = "websocket refused"
 	ackLost        = "acks lost"
 	hookSlow       = "webhook slow"
 	hookFail       = "webhook 5xx"
