@@ -30,7 +30,7 @@ func (l *lab) build(ctx context.Context) error {
 	plan := schedule(l.o)
 	args, flags := []string{"build", "-trimpath"}, "-s -w"
 	if plan.has(clockForward, clockBack) {
-		path, err := overlay(l.bin)
+		path, err := overlay(ctx, l.bin)
 		if err != nil {
 			return err
 		}

@@ -58,14 +58,18 @@ func (l *lab) upgrade(ctx context.Context, f fault) (hit bool, err error) {
 func (l *lab) until(ctx context.Context, what string, ask func() error) error {
 	tick := time.NewTicker(50 * ms)
 	defer tick.Stop()
+	var last error // before the end of ctx, which says nothing
 	for {
 		err := ask()
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w", what, err)
+			return fmt.Errorf("wait until %s: %w (last: %v)", what, ctx.Err(), last)
 		case <-tick.C:
 		}
 	}
