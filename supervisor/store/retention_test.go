@@ -3,6 +3,8 @@ package store_test
 import (
 	"testing"
 	"time"
+
+	"whatsapp-manager/supervisor/store"
 )
 
 func TestRetention(t *testing.T) {
@@ -56,5 +58,35 @@ func TestRetention(t *testing.T) {
 	events, err := st.Events(t.Context(), a, 0, 1000)
 	if err != nil || len(events) != 60 || events[0].Seq != 41 {
 		t.Errorf("left are %d events, %v", len(events), err)
+	}
+}
+
+// A send that was made while the clock was a day behind is kept as long as those
+// that were made just before it.
+func TestPruneSends(t *testing.T) {
+	st, _ := withFeed(t, 1)
+	for _, s := range []struct {
+		key string
+		at  time.Time
+	}{{"old", noon}, {"young", noon.Add(48 * time.Hour)}, {"behind", noon.Add(22 * time.Hour)}, {"running, behind", noon.Add(22 * time.Hour)}} {
+		send := store.Send{Instance: a, Key: s.key, Method: "sendMessage", Digest: []byte{1}, MessageID: s.key, State: store.SendRunning, CreatedAt: s.at}
+		if _, _, err := st.BeginSend(t.Context(), send); err != nil {
+			t.Fatal(err)
+		}
+		if s.key == "running, behind" {
+			continue
+		}
+		send.State, send.EndedAt = store.SendSent, &s.at
+		if err := st.MarkSend(t.Context(), send, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		before  time.Duration
+		removed int
+	}{{24 * time.Hour, 1}, {72 * time.Hour, 3}} {
+		if n, err := st.PruneSends(t.Context(), noon.Add(step.before)); err != nil || n != step.removed {
+			t.Errorf("of those before noon + %s, %d were removed, %v", step.before, n, err)
+		}
 	}
 }

@@ -216,9 +216,12 @@ func (q *Queries) Pause(ctx context.Context, instanceID string) (SendPause, erro
 }
 
 const pruneSends = `-- name: PruneSends :execrows
-delete from sends where (ended_at < $1) or (state in ('running', 'unknown') and send_at is null and created_at < $1)
+delete from sends s
+where (s.ended_at < $1 or s.state in ('running', 'unknown') and s.send_at is null and s.created_at < $1)
+  and s.position < coalesce((select min(y.position) from sends y where y.created_at >= $1), 9223372036854775807)
 `
 
+// What came behind a young one is young, whatever a clock that was behind made of it.
 func (q *Queries) PruneSends(ctx context.Context, before *time.Time) (int64, error) {
 	result, err := q.db.Exec(ctx, pruneSends, before)
 	if err != nil {

@@ -39,8 +39,11 @@ where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state = 'q
 -- name: RemoveSend :exec
 delete from sends where instance_id = $1 and key = $2 and state = 'running';
 
+-- What came behind a young one is young, whatever a clock that was behind made of it.
 -- name: PruneSends :execrows
-delete from sends where (ended_at < sqlc.arg(before)) or (state in ('running', 'unknown') and send_at is null and created_at < sqlc.arg(before));
+delete from sends s
+where (s.ended_at < sqlc.arg(before) or s.state in ('running', 'unknown') and s.send_at is null and s.created_at < sqlc.arg(before))
+  and s.position < coalesce((select min(y.position) from sends y where y.created_at >= sqlc.arg(before)), 9223372036854775807);
 
 -- name: OwnMessage :one
 -- Whether WhatsApp has the message of that id: the mirror holds it as one that the
