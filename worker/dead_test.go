@@ -315,3 +315,47 @@ func TestSettingsThatCannotBeFetched(t *testing.T) {
 	})
 	p.state(online)
 }
+
+// The stream error of a connection that is gone may be handled when the next one
+// is long logged in: it says nothing about that one.
+func TestLateStreamError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	for round := range 4 { // whether whatsmeow still handles it is chance
+		conn, err := pgx.Connect(w.ctx, w.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx, err := conn.Begin(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = tx.Exec(w.ctx, "lock table messages in access exclusive mode"); err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("held up %d", round)
+		w.say(text)
+		w.eventually("the handler waits", func() bool {
+			return value[bool](w.instance, "select exists (select 1 from pg_locks where not granted and relation = 'messages'::regclass and database = (select oid from pg_database where datname = current_database()))")
+		})
+		logins := device.Logins()
+		device.StreamError(503)
+		if err = device.WaitLogins(w.ctx, logins+1); err != nil {
+			t.Fatal(err)
+		}
+		if err = tx.Rollback(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close(w.ctx)
+		p.state(online)
+		w.received(text)
+		if err = device.WaitSettled(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := p.Call(w.ctx, &workerv1.CallRequest{Method: "sendMessage", Params: []byte(`["15550000999@c.us","after that"]`)})
+		if err != nil {
+			t.Fatalf("round %d: %v %v", round, resp, err)
+		}
+	}
+}

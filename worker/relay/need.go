@@ -39,12 +39,14 @@ func (t *Table) check(cli *whatsmeow.Client, n need) error {
 }
 
 // loggedIn tells whether WhatsApp has let this connection in. whatsmeow's own
-// word stays true from an earlier connection, while the next one logs in and
-// after WhatsApp refused it; the link's does not.
+// word does not do. It stays true from an earlier connection, while the next one
+// logs in and after WhatsApp refused it; and a stream error of the earlier one,
+// handled late, makes it false for good. The link goes by what happened on its
+// connection.
 func (t *Table) loggedIn(cli *whatsmeow.Client) bool {
 	switch t.Link().GetWaState() {
 	case "CONNECTED", "TIMEOUT":
-		return cli.IsConnected() && cli.IsLoggedIn()
+		return cli.IsConnected()
 	}
 	return false
 }
