@@ -18,7 +18,9 @@ import (
 	"whatsapp-manager/worker/mirror"
 )
 
-const parallelRetries = 4 // answers to retry receipts at once; they share three database connections
+// parallelRetries is how many retry receipts are answered at once. Two for the same
+// group message write into the one message that whatsmeow keeps.
+const parallelRetries = 1
 
 // session is one whatsmeow client on one device, from its making until the
 // device is of no use any more or the database went away. Its context ends

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/socket"
 	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/proto/fault"
 )
@@ -44,7 +45,8 @@ func unsent(err error) error {
 
 // write is whatsmeow's SendMessage that knows whether it got as far as writing.
 func (c *call) write(ctx context.Context, to types.JID, msg *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) {
-	response, err := c.cli.SendMessage(ctx, to, msg, extra)
+	// whatsmeow keeps what it was given, and changes it when a device asks for it again.
+	response, err := c.cli.SendMessage(ctx, to, proto.CloneOf(msg), extra)
 	if err != nil && unwritten(response.DebugTimings, err) {
 		return response, unsent(err)
 	}

@@ -143,7 +143,8 @@ func database(t *testing.T, ctx context.Context) *pgxpool.Pool {
 	return pool
 }
 
-// client is an unmodified client whose every connection goes to the simulator.
+// client is a client whose every connection goes to the simulator, and which
+// answers one retry receipt at a time, as the worker's does.
 func (r *rig) client() *whatsmeow.Client {
 	r.t.Helper()
 	container := sqlstore.NewWithDB(stdlib.OpenDBFromPool(r.pool), "postgres", waLog.Noop)
@@ -152,6 +153,7 @@ func (r *rig) client() *whatsmeow.Client {
 	}
 	cli := whatsmeow.NewClient(container.NewDevice(), waLog.Noop)
 	cli.SynchronousAck, cli.EmitAppStateEventsOnFullSync = true, true
+	cli.SetMaxParallelRetryReceiptHandling(1)
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, r.sim.Address())
