@@ -49,8 +49,8 @@ fuzz: ## look for input that breaks decoding, ids, translation or rendering: FUZ
 		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(if $(FUZZ_SHORT),$$count,$(or $(FUZZ_SECONDS),60)s) "$$package"; done
 
 .PHONY: race
-race: postgres ## the same under the race detector
-	$(GO) test -race -timeout 1800s ./...
+race: postgres ## the same under the race detector, without the library's own races (.ci/race-suppressions)
+	GORACE="suppressions='$(CURDIR)/.ci/race-suppressions'" $(GO) test -race -timeout 1800s ./...
 
 .PHONY: bench
 bench: postgres ## the product's figures, each beside a baseline of the same run (ARGS='-quick -only relay,send')

@@ -58,10 +58,16 @@ func TestMain(m *testing.M) {
 const noiseSize = 640_000
 
 // noise prints more than any pipe holds, on each way out, when told by SIGUSR1.
-func noise(*worker.Running) {
+func noise(r *worker.Running) {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGUSR1)
 	for range told {
+		// go-plugin and Hello have set the variables, in goroutines that know nothing
+		// of this one. To the race detector whoever reads a file comes after all
+		// who wrote one, and Hello was answered.
+		if _, err := os.ReadFile(filepath.Join(r.Bootstrap.GetRunDir(), workerv1.AttachFile)); err != nil {
+			panic(err)
+		}
 		line := strings.Repeat("n", 999) + "\n"
 		for range noiseSize / 1000 {
 			fmt.Fprint(os.Stdout, line)
@@ -187,7 +193,7 @@ func (i *instance) launch(program string, stdin []byte) *process {
 	defer logFile.Close()
 	cmd := exec.Command(program)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), logFile, logFile
-	cmd.Env = append([]string{asWorker + "=1", workerv1.CookieKey + "=" + workerv1.CookieValue, "GOMAXPROCS=2"}, i.env...)
+	cmd.Env = append([]string{asWorker + "=1", workerv1.CookieKey + "=" + workerv1.CookieValue, "GOMAXPROCS=2", "GORACE=" + os.Getenv("GORACE")}, i.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err = cmd.Start(); err != nil {
 		i.t.Fatal(err)
@@ -199,8 +205,12 @@ func (i *instance) launch(program string, stdin []byte) *process {
 	}()
 	i.t.Cleanup(func() {
 		p.kill()
+		raw, _ := os.ReadFile(i.log)
+		// The detector fails its own process only, and that is mostly killed.
+		if at := bytes.Index(raw, []byte("WARNING: DATA RACE")); at >= 0 {
+			i.t.Errorf("in the worker:\n%s", raw[at:min(len(raw), at+4000)])
+		}
 		if i.t.Failed() {
-			raw, _ := os.ReadFile(i.log)
 			i.t.Logf("log of the worker:\n%s", tail(raw, 12000))
 		}
 	})
