@@ -18,8 +18,13 @@ import (
 	"whatsapp-manager/worker/mirror"
 )
 
+// maxConnections is enough because nobody waits for a second connection while it
+// holds one but keystore.Prepare, which runs alone. Only a transaction of
+// whatsmeow's that decrypts waits for anything but Postgres: for the turn of
+// somebody who may need a connection to end it. It is one at a time, but for one
+// left over from an earlier connection to WhatsApp, and waits for turnTime at most.
 const (
-	maxConnections = 3
+	maxConnections = 2
 	connIdle       = 15 * time.Second
 	connLook       = 5 * time.Second
 	connectTimeout = 5 * time.Second

@@ -15,7 +15,7 @@ const tunedFile = "whatsapp-manager.conf"
 // tuned are settings an operator may overrule.
 func tuned(maxConnections int) map[string]string {
 	return map[string]string{
-		"max_connections": fmt.Sprint(maxConnections), // every worker may hold three
+		"max_connections": fmt.Sprint(maxConnections), // every worker may hold two, the manager sixteen
 		"shared_buffers":  "64MB",
 		// Parallel queries need room in /dev/shm, which containers rarely have.
 		"max_parallel_workers_per_gather": "0",
