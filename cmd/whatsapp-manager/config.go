@@ -45,7 +45,7 @@ type config struct {
 	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
 	PublicURL        string        `env:"PUBLIC_URL" help:"address that users see, e.g. https://wa.example.org"`
 	TrustedProxies   []string      `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, e.g. 127.0.0.1/32"`
-	NodeID           string        `env:"NODE_ID" envDefault:"node1" help:"name of this node in the database"`
+	NodeID           string        `env:"NODE_ID" envDefault:"node1" help:"name of this node; differs between installations on one host"`
 	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
 	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
 	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`

@@ -53,4 +53,7 @@ type LastWords struct {
 
 // GuardName is the abstract unix socket a worker binds right after its lock,
 // as a second guard for the case that the run directory was deleted under it.
+// Every build must use the same name, or one started after a change of builds
+// does not see the worker of the other: so it cannot tell two installations on
+// one host apart that have the same node id.
 func GuardName(node, instance string) string { return fmt.Sprintf("@wam-%s-%s", node, instance) }
