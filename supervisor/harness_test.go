@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -65,12 +66,32 @@ func newHost(t testing.TB) *host {
 		if b, err := os.ReadFile(filepath.Join(h.cfg.RunDir, witnessFile)); err == nil {
 			t.Errorf("two workers of one instance lived at a time:\n%s", b)
 		}
+		h.noRaces(root)
 		if t.Failed() {
 			t.Logf("log of the manager:\n%s", h.log)
 		}
 		os.RemoveAll(root)
 	})
 	return h
+}
+
+// noRaces looks into the logs of managers and workers in processes of their own:
+// the race detector fails these only, and they are mostly killed.
+func (h *host) noRaces(root string) {
+	h.t.Helper()
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".log" {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if at := bytes.Index(b, []byte("WARNING: DATA RACE")); at >= 0 {
+			h.t.Errorf("in %s:\n%s", filepath.Base(path), b[at:min(len(b), at+4000)])
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Error(err)
+	}
 }
 
 // id makes instance ids: twelve characters from a number.
