@@ -85,7 +85,15 @@ func TestZombiesOfAFormerImageAreReaped(t *testing.T) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err == nil && bytes.Contains(b, []byte(") Z "))
 	}
-	eventually(t, "the worker is a zombie", zombie)
+	// Its first thread is one before the others have ended, and cannot be waited for yet.
+	eventually(t, "the worker can be waited for", func() bool {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		return err == nil && info.Signo != 0
+	})
+	if !zombie() {
+		t.Fatal("the worker is no zombie")
+	}
 	h.manage()
 	if zombie() {
 		t.Error("the zombie is left")
