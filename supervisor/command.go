@@ -33,8 +33,12 @@ func (i *instance) admits(c command) bool {
 	if c.desired != "" {
 		i.note(func(st *Status) { st.Desired = c.desired })
 	}
-	i.halt = i.halt || c.halt
-	i.remove = i.remove || c.remove
+	if c.halt {
+		i.halt.Store(true)
+	}
+	if c.remove {
+		i.remove.Store(true)
+	}
 	if c.forgive {
 		i.breaker.reset()
 		i.cause = ""
@@ -44,7 +48,7 @@ func (i *instance) admits(c command) bool {
 		return false
 	}
 	state := i.snapshot().State
-	if i.remove && state == Stopped {
+	if i.remove.Load() && state == Stopped {
 		return true
 	}
 	_, ok := next(state, c.event, i.wanted())
@@ -53,7 +57,7 @@ func (i *instance) admits(c command) bool {
 
 // act does what a command asks for, in whatever state the finished work has left.
 func (i *instance) act(c command) {
-	if i.remove && i.snapshot().State == Stopped {
+	if i.remove.Load() && i.snapshot().State == Stopped {
 		i.sweep()
 		return
 	}

@@ -12,7 +12,7 @@ var errUnnamed = errors.New("the instance is held by a process that cannot be na
 // look collects the facts. The process it returns, pinned, is the facts' holder.
 func (i *instance) look() (facts, *process, error) {
 	st := i.snapshot()
-	f := facts{id: i.id, known: !i.remove, desired: i.wanted(), generation: st.Generation}
+	f := facts{id: i.id, known: !i.remove.Load(), desired: i.wanted(), generation: st.Generation}
 	var err error
 	if f.bootID, err = bootID(); err != nil {
 		return f, nil, err

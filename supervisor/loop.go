@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,9 +24,11 @@ type instance struct {
 	cmds   chan command  // written by tell and suggest, read by the loop
 	gone   chan struct{} // closed when the loop has ended
 
+	// Set by the loop, while a work may look.
+	halt   atomic.Bool // StopAll: nothing is wanted
+	remove atomic.Bool // deleted: stop, sweep, finish
+
 	// Owned by the loop.
-	halt     bool // StopAll: nothing is wanted
-	remove   bool // deleted: stop, sweep, finish
 	finished bool
 	breaker  *breaker
 	end      end       // how and why the present stay in Stopping ends the process
@@ -58,8 +61,9 @@ func newInstance(s *Supervisor, r Record, orphan bool) *instance {
 		s: s, id: r.ID, orphan: orphan,
 		log:  s.log.With().Str("instance", string(r.ID)).Logger(),
 		cmds: make(chan command, 8), gone: make(chan struct{}), answer: make(chan struct{}),
-		breaker: newBreaker(s.cfg.Policy), remove: orphan || !r.DeletedAt.IsZero(), logFrom: -1,
+		breaker: newBreaker(s.cfg.Policy), logFrom: -1,
 	}
+	i.remove.Store(orphan || !r.DeletedAt.IsZero())
 	i.status = Status{ID: r.ID, Desired: r.Desired, State: Stopped, Generation: r.Generation, LimitBytes: s.cfg.MemoryLimit}
 	if r.Desired == "" {
 		i.status.Desired = Stop
@@ -264,7 +268,7 @@ func (i *instance) begin() {
 // when it was removed.
 func (i *instance) sweep() {
 	defer i.settle()
-	if i.remove {
+	if i.remove.Load() {
 		i.s.rec.forget(i.id)
 		if err := i.s.forgetFiles(i.id); err != nil {
 			i.log.Warn().Err(err).Msg("files of a removed instance are left")
@@ -281,7 +285,7 @@ func (i *instance) settle() { i.settled.Do(func() { close(i.answer) }) }
 
 // wanted is what the loop works towards: the owner's wish, unless the manager knows better.
 func (i *instance) wanted() Desired {
-	if i.halt || i.remove {
+	if i.halt.Load() || i.remove.Load() {
 		return Stop
 	}
 	return i.snapshot().Desired

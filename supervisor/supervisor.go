@@ -327,7 +327,7 @@ func (s *Supervisor) launchLocked(r Record, orphan bool) *instance {
 		return nil
 	}
 	i := newInstance(s, r, orphan)
-	i.halt = s.halting
+	i.halt.Store(s.halting)
 	s.instances[r.ID] = i
 	ctx := s.run
 	s.loops.Go(func() {
