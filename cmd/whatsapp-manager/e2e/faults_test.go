@@ -58,10 +58,8 @@ func leak(trigger string) {
 // faulty makes the test binary available under the name, in a directory of its own.
 func faulty(t *testing.T, name string) string {
 	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
 	path := filepath.Join(t.TempDir(), name)
-	must(t, os.Symlink(self, path))
+	must(t, os.Symlink(player, path))
 	return path
 }
 

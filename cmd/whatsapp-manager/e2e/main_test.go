@@ -17,8 +17,9 @@ import (
 )
 
 var (
-	bin string        // directory of the built programs
-	sim *wasim.Server // one for all tests: accounts keep them apart
+	bin    string        // directory of the built programs
+	player string        // this test as a program, without the race detector
+	sim    *wasim.Server // one for all tests: accounts keep them apart
 )
 
 func TestMain(m *testing.M) {
@@ -47,6 +48,16 @@ func run(m *testing.M) int {
 		return 1
 	}
 	bin = dir
+	if player, err = os.Executable(); err == nil && raceDetector {
+		player = dir + "/player"
+		build = exec.Command("go", "test", "-c", "-o", player, ".")
+		build.Stdout, build.Stderr = os.Stderr, os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "program that plays workers:", err)
+		return 1
+	}
 	sim = &wasim.Server{}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
