@@ -52,22 +52,14 @@ func flood(ctx context.Context, l *lab) error {
 			aside bool // it passes the product by
 		}{
 			{"calm", silence, true},
-			{fmt.Sprintf("%d messages/s past the product", floodRate), l.pour(stranger), true},
-			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false},
 			{fmt.Sprintf("%d clients hammer a web server aside", floodClients), pound(hook.url()), true},
 			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false},
+			{fmt.Sprintf("%d messages/s past the product", floodRate), l.pour(stranger), true},
+			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false}, // the last, since what waits at WhatsApp comes for minutes
 		} {
 			now, err := l.notice(ctx, s, quiet, hook, span, f.load)
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
-			}
-			if !f.aside {
-				settling, cancel := context.WithTimeout(ctx, 3*time.Minute)
-				err := flooded.device().WaitSettled(settling)
-				cancel()
-				if err != nil {
-					return err
-				}
 			}
 			name := fmt.Sprintf("%s (%s)", f.name, rate(now.load, now.took))
 			switch {
