@@ -46,6 +46,7 @@ type core struct {
 	readBlocklist func(context.Context, *whatsmeow.Client) error
 	counts        counters
 	pace          *rate.Limiter // of messages
+	courtesy      *courtesy
 	// end makes the process end with these last words; only the first call counts.
 	end func(reason string, cause error)
 

@@ -239,7 +239,7 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &core{
-		boot: boot, tuning: opts.Tuning.withDefaults(), onEvent: opts.OnEvent, log: log, endpoint: where, end: end, pace: newPace(boot.GetInboundPerSecond()),
+		boot: boot, tuning: opts.Tuning.withDefaults(), onEvent: opts.OnEvent, log: log, endpoint: where, end: end, pace: newPace(boot.GetInboundPerSecond()), courtesy: openCourtesy(),
 		ctx: ctx, stop: stop, idle: &idleFreer{},
 		inbox: newMailbox[any](), feed: newMailbox[mirror.FeedEvent](), loaded: make(chan struct{}),
 		timers: make(map[timerName]*time.Timer), dialTimer: time.NewTimer(0), outageTime: time.NewTimer(0), resetTimer: time.NewTimer(0),

@@ -100,7 +100,12 @@ func (c *core) wait(s *session, evt any) {
 	default:
 		return
 	}
-	_ = c.pace.WaitN(s.ctx, tokens)
+	turn := c.pace.ReserveN(time.Now(), tokens).Delay()
+	if turn <= 0 {
+		return
+	}
+	c.courtesy.standBack()
+	sleep(s.ctx, turn)
 }
 
 // learn reads who we are from the store, in the goroutine that has just changed it.

@@ -3,6 +3,8 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -498,14 +500,26 @@ func TestPresenceIsKept(t *testing.T) {
 	w.eventually("offline under the new name", func() bool { return !w.account.Online() })
 }
 
-// A worker takes no more a second than it is told to, and all in the end.
+// A worker takes no more a second than it is told to, and all in the end. It
+// stands back behind other processes meanwhile.
 func TestTakesMessagesAtItsPace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.NewURL(t))
 	w.boot.InboundPerSecond = 40
-	_, device := w.paired()
+	p, device := w.paired()
+	niceness := func(want string) bool {
+		said, err := os.ReadFile(fmt.Sprintf("/proc/%d/autogroup", p.cmd.Process.Pid))
+		if errors.Is(err, os.ErrNotExist) {
+			return true // this kernel does not group by session
+		}
+		return err == nil && strings.HasSuffix(strings.TrimSpace(string(said)), " nice "+want)
+	}
+	w.eventually("the worker is like any other", func() bool { return niceness("0") })
 	const texts, atOnce = 60, 10
-	w.received(w.burst(texts, -1, nil)...)
+	sent := w.burst(texts, -1, nil)
+	w.eventually("the worker stands back", func() bool { return niceness("19") })
+	w.received(sent...)
+	w.eventually("the worker is like any other again", func() bool { return niceness("0") })
 	if err := device.WaitSettled(w.ctx); err != nil {
 		t.Error(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,21 +18,27 @@ import (
 
 const (
 	floodRate    = 1000 // messages a second into one instance
+	waiting      = 5    // number of the measurement with the messages of one who was stopped
 	floodClients = 32   // hammering one key
-	quietRate    = 50   // messages, and calls, a second of the one who shall not notice; the more, the surer the p99
+	quietRate    = 25   // messages, and calls, a second of the one who shall not notice
 )
 
 // flood measures what an instance notices of another one's flood: messages into
 // it, or a client that hammers its key. The same load is also measured where it
-// passes the product by, since simulator, clients and product share the machine.
+// passes the product by, since simulator, clients and product share the machine:
+// messages for an instance that is stopped. Those come to it in the end, all at
+// once, without the simulator having to encrypt them at the same time.
 func flood(ctx context.Context, l *lab) error {
-	span := l.span(20*time.Second, 2*time.Second)
+	span := l.span(30*time.Second, 2*time.Second)
 	return l.limited(ctx, func(s *stack.Stack) error { // the limits are what protects the others
-		all, err := l.link(ctx, s, 2)
+		all, err := l.link(ctx, s, 3)
 		if err != nil {
 			return err
 		}
-		flooded, quiet := all[0], all[1]
+		flooded, quiet, stopped := all[0], all[1], all[2]
+		if err := order(ctx, s, stopped, "stop"); err != nil {
+			return err
+		}
 		hook, err := newLedger()
 		if err != nil {
 			return err
@@ -40,13 +47,9 @@ func flood(ctx context.Context, l *lab) error {
 		if err := hook.listen(ctx, s, all); err != nil {
 			return err
 		}
-		stranger, err := l.person()
-		if err != nil {
-			return err
-		}
 		silence := func(context.Context) (int, error) { return 0, nil }
 		var calm, aside *noticed
-		for _, f := range []struct {
+		for i, f := range []struct {
 			name  string
 			load  func(context.Context) (int, error)
 			aside bool // it passes the product by
@@ -54,9 +57,23 @@ func flood(ctx context.Context, l *lab) error {
 			{"calm", silence, true},
 			{fmt.Sprintf("%d clients hammer a web server aside", floodClients), pound(hook.url()), true},
 			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false},
-			{fmt.Sprintf("%d messages/s past the product", floodRate), l.pour(stranger), true},
-			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false}, // the last, since what waits at WhatsApp comes for minutes
+			{fmt.Sprintf("%d messages/s for one who is stopped", floodRate), l.pour(stopped.Account), true},
+			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false},
+			{"the waiting messages come to another", func(loading context.Context) (int, error) {
+				before := stopped.device().Pending()
+				<-loading.Done()
+				return before - stopped.device().Pending(), nil
+			}, false},
 		} {
+			if i == waiting {
+				// What waits of the flood before at WhatsApp would come for minutes.
+				if err := errors.Join(order(ctx, s, flooded, "stop"), order(ctx, s, stopped, "start")); err != nil {
+					return err
+				}
+				if err := stopped.device().WaitConnected(ctx); err != nil {
+					return err
+				}
+			}
 			now, err := l.notice(ctx, s, quiet, hook, span, f.load)
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
@@ -75,6 +92,11 @@ func flood(ctx context.Context, l *lab) error {
 		}
 		return nil
 	})
+}
+
+// order asks for an instance to be started or stopped.
+func order(ctx context.Context, s *stack.Stack, a *linked, what string) error {
+	return s.Client.Want(ctx, http.StatusAccepted, http.MethodPost, "/api/instances/"+a.id+"/"+what, nil, nil)
 }
 
 // noticed is what somebody had to wait while others made a load.
