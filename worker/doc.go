@@ -23,7 +23,7 @@
 // that cannot be ended ends the process.
 //
 // The handler takes messages at a pace, and stands back behind other processes
-// while more wait (courtesy.go), so that a flood into one account leaves the
+// while more wait (pace.go), so that a flood into one account leaves the
 // machine to the others; and the socket is not read while many stanzas wait
 // for it (intake.go). Then WhatsApp keeps what comes, in order; that its answers
 // to our keep-alives wait behind it is not taken for silence.

@@ -3,11 +3,10 @@ package worker
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
-	"golang.org/x/time/rate"
+	"go.mau.fi/whatsmeow/types/events"
 )
 
 // whatsmeow reads as fast as WhatsApp sends and queues 2048 stanzas for its
@@ -30,7 +29,7 @@ type intake struct {
 	mu      sync.Mutex
 	waiting []stanza      // guarded by mu
 	low     chan struct{} // guarded by mu; closed when a full intake has room again, nil while it is not full
-	held    atomic.Int64  // a moment, 0: never; when a reader last had to wait
+	held    time.Time     // guarded by mu; when a reader last had to wait
 }
 
 // stanza names one that WhatsApp expects an answer to.
@@ -79,23 +78,21 @@ func (q *intake) handled(s stanza) {
 
 // room waits until there is room for more, or closed is, and tells whether it had to.
 func (q *intake) room(closed <-chan struct{}) (waited bool) {
-	q.mu.Lock()
-	low := q.low
-	q.mu.Unlock()
-	if low == nil {
-		return false
-	}
-	q.held.Store(moment())
 	for {
 		q.mu.Lock()
-		before := len(q.waiting)
+		low, before := q.low, len(q.waiting)
+		if low != nil || waited {
+			q.held = time.Now()
+		}
 		q.mu.Unlock()
+		if low == nil {
+			return waited
+		}
+		waited = true
 		timer := time.NewTimer(q.patience)
 		select {
 		case <-low:
 			timer.Stop()
-			q.held.Store(moment())
-			return true
 		case <-closed:
 			timer.Stop()
 			return true
@@ -120,22 +117,46 @@ func (q *intake) giveUp(before int) {
 // holds tells whether a reader waits or had to within d.
 func (q *intake) holds(d time.Duration) bool {
 	q.mu.Lock()
-	full := q.low != nil
-	q.mu.Unlock()
-	at := q.held.Load()
-	return full || at > 0 && time.Duration(moment()-at) < d
+	defer q.mu.Unlock()
+	return q.low != nil || time.Since(q.held) < d
 }
 
-// receiptsPerMessage is how many receipts cost as much as a message.
-const receiptsPerMessage = 4
-
-// newPace is how fast messages may be handled, so that a flood into one account
-// leaves the machine to the others; 0 is as fast as it goes. A quarter of a
-// second's worth may come at once.
-func newPace(perSecond uint32) *rate.Limiter {
-	if perSecond == 0 {
-		return rate.NewLimiter(rate.Inf, 0)
+// saw is told what whatsmeow reads and sends.
+func (s *session) saw(n *waBinary.Node, out bool) {
+	q := s.intake.Load()
+	switch {
+	case q == nil:
+	case out:
+		q.answered(n)
+	default:
+		q.arrived(n)
 	}
-	tokens := int(perSecond) * receiptsPerMessage
-	return rate.NewLimiter(rate.Limit(tokens), max(tokens/4, receiptsPerMessage))
+}
+
+// handled says that whatsmeow's handler has come to an event's end, whatever
+// became of it.
+func (s *session) handled(evt any) {
+	q := s.intake.Load()
+	if q == nil {
+		return
+	}
+	switch e := evt.(type) {
+	case *events.Message:
+		q.handled(stanza{"message", e.Info.ID})
+	case *events.UndecryptableMessage:
+		q.handled(stanza{"message", e.Info.ID})
+	case *events.Receipt:
+		if len(e.MessageIDs) > 0 {
+			q.handled(stanza{"receipt", e.MessageIDs[0]})
+		}
+	}
+}
+
+// heldBack tells whether the connection was not read all the time within d.
+func (s *session) heldBack(d time.Duration) bool {
+	if s == nil {
+		return false
+	}
+	q := s.intake.Load()
+	return q != nil && q.holds(d)
 }

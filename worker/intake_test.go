@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -52,23 +53,23 @@ func TestIntakeHoldsTheReaderUntilThereIsRoom(t *testing.T) {
 		"handled": func(q *intake, _ chan struct{}) { q.handled(stanza{"message", fmt.Sprint(intakeFull - 1)}) },
 		"closed":  func(_ *intake, closed chan struct{}) { close(closed) },
 	} {
-		q, closed, out := filled(), make(chan struct{}), make(chan bool)
-		go func() { out <- q.room(closed) }()
-		for !q.holds(0) || q.held.Load() == 0 { // the reader has come
-			time.Sleep(time.Millisecond)
-		}
-		select {
-		case <-out:
-			t.Errorf("%s: the reader did not wait", name)
-		default:
-			open(q, closed)
-			if !<-out {
-				t.Errorf("%s: the reader tells that it did not wait", name)
+		synctest.Test(t, func(t *testing.T) {
+			q, closed, out := filled(), make(chan struct{}), make(chan bool, 1)
+			go func() { out <- q.room(closed) }()
+			synctest.Wait()
+			select {
+			case <-out:
+				t.Errorf("%s: the reader did not wait", name)
+			default:
+				open(q, closed)
+				if !<-out {
+					t.Errorf("%s: the reader tells that it did not wait", name)
+				}
 			}
-		}
-		if !q.holds(time.Minute) {
-			t.Errorf("%s: that a reader waited a moment ago is forgotten", name)
-		}
+			if !q.holds(time.Minute) {
+				t.Errorf("%s: that a reader waited a moment ago is forgotten", name)
+			}
+		})
 	}
 }
 

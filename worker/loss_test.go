@@ -1,15 +1,10 @@
 package worker_test
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
@@ -202,59 +197,5 @@ func TestBootstrapInterrupted(t *testing.T) {
 			}
 			w.eventually("ready in the feed", func() bool { return strings.Contains(strings.Join(w.events(), " "), "ready") })
 		})
-	}
-}
-
-// What whatsmeow's queue cannot hold while the handler waits stays with
-// WhatsApp: nothing overtakes, and that the connection is not read meanwhile is
-// not taken for its death.
-func TestMoreThanTheQueueHolds(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, storetest.NewURL(t))
-	w.env = append(w.env, keepAlive+"=500ms", silence+"=2s")
-	_, device := w.paired()
-	w.say("before")
-	w.received("before")
-	conn, err := pgx.Connect(w.ctx, w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(w.ctx))
-	tx, err := conn.Begin(w.ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = tx.Exec(w.ctx, "lock table messages in access exclusive mode"); err != nil {
-		t.Fatal(err)
-	}
-	logins := device.Logins()
-	const more = 2048 + 500
-	texts := w.burst(more, -1, nil)
-	w.eventually("three keep-alives without an answer", func() bool {
-		log, err := os.ReadFile(w.log)
-		return err == nil && strings.Count(string(log), "Keepalive timed out") >= 3
-	})
-	if err = tx.Rollback(w.ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err = device.WaitSettled(w.ctx); err != nil {
-		t.Fatalf("%v; %d of %d unacknowledged", err, device.Pending(), more)
-	}
-	var got []string
-	for _, e := range w.events() {
-		if body, ok := strings.CutPrefix(e, "message "); ok && body != "before" {
-			got = append(got, body)
-		}
-	}
-	if !slices.Equal(got, texts) {
-		for i := range min(len(got), len(texts)) {
-			if got[i] != texts[i] {
-				t.Fatalf("%d of %d came; number %d is %q", len(got), len(texts), i, got[i])
-			}
-		}
-		t.Errorf("%d of %d came", len(got), len(texts))
-	}
-	if now := device.Logins(); now != logins {
-		t.Errorf("the connection was made anew %d times", now-logins)
 	}
 }

@@ -90,24 +90,6 @@ func (c *core) receive(s *session, evt any) (stored bool) {
 	return c.record(ctx, s, evt)
 }
 
-// wait lets a message or receipt have its turn, unless the client ends.
-func (c *core) wait(s *session, evt any) {
-	tokens := 1
-	switch evt.(type) {
-	case *events.Message, *events.UndecryptableMessage:
-		tokens = receiptsPerMessage
-	case *events.Receipt:
-	default:
-		return
-	}
-	turn := c.pace.ReserveN(time.Now(), tokens).Delay()
-	if turn <= 0 {
-		return
-	}
-	c.courtesy.standBack()
-	sleep(s.ctx, turn)
-}
-
 // learn reads who we are from the store, in the goroutine that has just changed it.
 func (c *core) learn(ctx context.Context, s *session) {
 	c.tell(fromSession{s, profileOf(s.cli.Store)})

@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
-	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
-	"go.mau.fi/whatsmeow/types/events"
 
 	"whatsapp-manager/worker/mirror"
 )
@@ -46,7 +44,7 @@ func (c *core) newSession(device *store.Device) *session {
 			c.tell(fromSession{s, wentDeaf{}})
 		}
 	}
-	log.onStanza = s.stanza
+	log.onStanza = s.saw
 	cli := whatsmeow.NewClient(device, log)
 	s.cli = cli
 	cli.BackgroundEventCtx = s.ctx
@@ -123,46 +121,6 @@ func (s *session) dial(patience time.Duration, report func(any)) {
 		}
 		report(dialFailed{err})
 	})
-}
-
-// stanza sees what whatsmeow reads and sends.
-func (s *session) stanza(n *waBinary.Node, out bool) {
-	q := s.intake.Load()
-	switch {
-	case q == nil:
-	case out:
-		q.answered(n)
-	default:
-		q.arrived(n)
-	}
-}
-
-// handled says that whatsmeow's handler has come to an event's end, whatever
-// became of it.
-func (s *session) handled(evt any) {
-	q := s.intake.Load()
-	if q == nil {
-		return
-	}
-	switch e := evt.(type) {
-	case *events.Message:
-		q.handled(stanza{"message", e.Info.ID})
-	case *events.UndecryptableMessage:
-		q.handled(stanza{"message", e.Info.ID})
-	case *events.Receipt:
-		if len(e.MessageIDs) > 0 {
-			q.handled(stanza{"receipt", e.MessageIDs[0]})
-		}
-	}
-}
-
-// heldBack tells whether the connection was not read all the time within d.
-func (s *session) heldBack(d time.Duration) bool {
-	if s == nil {
-		return false
-	}
-	q := s.intake.Load()
-	return q != nil && q.holds(d)
 }
 
 func (s *session) hangUp() { s.ops.put(s.cli.Disconnect) }

@@ -3,8 +3,6 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -498,33 +496,4 @@ func TestPresenceIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually("offline under the new name", func() bool { return !w.account.Online() })
-}
-
-// A worker takes no more a second than it is told to, and all in the end. It
-// stands back behind other processes meanwhile.
-func TestTakesMessagesAtItsPace(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, storetest.NewURL(t))
-	w.boot.InboundPerSecond = 40
-	p, device := w.paired()
-	niceness := func(want string) bool {
-		said, err := os.ReadFile(fmt.Sprintf("/proc/%d/autogroup", p.cmd.Process.Pid))
-		if errors.Is(err, os.ErrNotExist) {
-			return true // this kernel does not group by session
-		}
-		return err == nil && strings.HasSuffix(strings.TrimSpace(string(said)), " nice "+want)
-	}
-	w.eventually("the worker is like any other", func() bool { return niceness("0") })
-	const texts, atOnce = 60, 10
-	sent := w.burst(texts, -1, nil)
-	w.eventually("the worker stands back", func() bool { return niceness("19") })
-	w.received(sent...)
-	w.eventually("the worker is like any other again", func() bool { return niceness("0") })
-	if err := device.WaitSettled(w.ctx); err != nil {
-		t.Error(err)
-	}
-	took := value[float64](w.instance, "select extract(epoch from max(at) - min(at))::float8 from events where type = 'message'")
-	if least := float64(texts-atOnce-1) / 40; took < least {
-		t.Errorf("%d messages in %.2f s, not in %.2f s or more", texts, took, least)
-	}
 }

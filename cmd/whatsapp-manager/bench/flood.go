@@ -18,7 +18,6 @@ import (
 
 const (
 	floodRate    = 1000 // messages a second into one instance
-	waiting      = 5    // number of the measurement with the messages of one who was stopped
 	floodClients = 32   // hammering one key
 	quietRate    = 25   // messages, and calls, a second of the one who shall not notice
 )
@@ -49,28 +48,31 @@ func flood(ctx context.Context, l *lab) error {
 		}
 		silence := func(context.Context) (int, error) { return 0, nil }
 		var calm, aside *noticed
-		for i, f := range []struct {
+		for _, f := range []struct {
 			name  string
 			load  func(context.Context) (int, error)
-			aside bool // it passes the product by
+			aside bool         // it passes the product by
+			first func() error // nil, or what has to be done before
 		}{
-			{"calm", silence, true},
-			{fmt.Sprintf("%d clients hammer a web server aside", floodClients), pound(hook.url()), true},
-			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false},
-			{fmt.Sprintf("%d messages/s for one who is stopped", floodRate), l.pour(stopped.Account), true},
-			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false},
+			{"calm", silence, true, nil},
+			{fmt.Sprintf("%d clients hammer a web server aside", floodClients), pound(hook.url()), true, nil},
+			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false, nil},
+			{fmt.Sprintf("%d messages/s for one who is stopped", floodRate), l.pour(stopped.Account), true, nil},
+			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false, nil},
 			{"the waiting messages come to another", func(loading context.Context) (int, error) {
 				before := stopped.device().Pending()
 				<-loading.Done()
 				return before - stopped.device().Pending(), nil
-			}, false},
-		} {
-			if i == waiting {
+			}, false, func() error {
 				// What waits of the flood before at WhatsApp would come for minutes.
 				if err := errors.Join(order(ctx, s, flooded, "stop"), order(ctx, s, stopped, "start")); err != nil {
 					return err
 				}
-				if err := stopped.device().WaitConnected(ctx); err != nil {
+				return stopped.device().WaitConnected(ctx)
+			}},
+		} {
+			if f.first != nil {
+				if err := f.first(); err != nil {
 					return err
 				}
 			}

@@ -241,7 +241,7 @@ func (l *lab) hurtLink(f fault) (hit bool, err error) {
 	case loginRefused:
 		d.RefuseLogin(503, f.count)
 		d.Drop()
-	case noUpgrade:
+	case noWebsocket:
 		l.sim.RefuseUpgrade(502, f.count)
 		d.Drop()
 	case ackLost:

@@ -75,7 +75,7 @@ const (
 	linkEnd        = "stream end"
 	linkRepeat     = "frame repeated"
 	loginRefused   = "login refused"
-	noUpgrade      = "websocket refused"
+	noWebsocket    = "websocket refused"
 	ackLost        = "acks lost"
 	hookSlow       = "webhook slow"
 	hookFail       = "webhook 5xx"
@@ -121,7 +121,7 @@ func lanes() []lane {
 			{name: linkEnd, weight: 1},
 			{name: linkRepeat, weight: 3},
 			{name: loginRefused, weight: 2, most: 3},
-			{name: noUpgrade, weight: 1, most: 3},
+			{name: noWebsocket, weight: 1, most: 3},
 			{name: ackLost, weight: 2, most: 2},
 		}},
 		{name: "client", every: 6 * sec, kinds: []kind{

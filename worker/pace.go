@@ -4,7 +4,42 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"go.mau.fi/whatsmeow/types/events"
+	"golang.org/x/time/rate"
 )
+
+// receiptsPerMessage is how many receipts cost as much as a message.
+const receiptsPerMessage = 4
+
+// newPace is how fast messages may be handled, so that a flood into one account
+// leaves the machine to the others; 0 is as fast as it goes. A quarter of a
+// second's worth may come at once.
+func newPace(perSecond uint32) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	tokens := int(perSecond) * receiptsPerMessage
+	return rate.NewLimiter(rate.Limit(tokens), max(tokens/4, receiptsPerMessage))
+}
+
+// wait lets a message or receipt have its turn, unless the client ends.
+func (c *core) wait(s *session, evt any) {
+	tokens := 1
+	switch evt.(type) {
+	case *events.Message, *events.UndecryptableMessage:
+		tokens = receiptsPerMessage
+	case *events.Receipt:
+	default:
+		return
+	}
+	turn := c.pace.ReserveN(time.Now(), tokens).Delay()
+	if turn <= 0 {
+		return
+	}
+	c.courtesy.standBack()
+	sleep(s.ctx, turn)
+}
 
 const (
 	autogroup    = "/proc/self/autogroup"
