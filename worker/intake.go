@@ -78,21 +78,20 @@ func (q *intake) handled(s stanza) {
 
 // room waits until there is room for more, or closed is, and tells whether it had to.
 func (q *intake) room(closed <-chan struct{}) (waited bool) {
+	q.mu.Lock()
+	low := q.low
+	q.mu.Unlock()
+	if low == nil {
+		return false
+	}
 	for {
-		q.mu.Lock()
-		low, before := q.low, len(q.waiting)
-		if low != nil || waited {
-			q.held = time.Now()
-		}
-		q.mu.Unlock()
-		if low == nil {
-			return waited
-		}
-		waited = true
+		before := q.hold()
 		timer := time.NewTimer(q.patience)
 		select {
 		case <-low:
 			timer.Stop()
+			q.hold()
+			return true
 		case <-closed:
 			timer.Stop()
 			return true
@@ -100,6 +99,14 @@ func (q *intake) room(closed <-chan struct{}) (waited bool) {
 			q.giveUp(before)
 		}
 	}
+}
+
+// hold notes that a reader waits now, and tells for how many stanzas.
+func (q *intake) hold() (waiting int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held = time.Now()
+	return len(q.waiting)
 }
 
 // giveUp starts counting anew when nothing has been handled since there were
