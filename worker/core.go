@@ -152,7 +152,7 @@ func (c *core) handle(msg any) {
 	case onLoop:
 		m.fn()
 	case watchdog:
-		if c.link.socket == open && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence && !c.current.Load().heldBack(0) {
+		if c.link.socket == open && time.Since(c.openedAt) > c.tuning.Silence && time.Since(c.heard()) > c.tuning.Silence && !c.current.Load().heldBack(c.tuning.Silence) {
 			c.step(wentSilent{})
 		}
 	case codeTimer, *pairCall, codeDrawn:

@@ -156,10 +156,11 @@ type notedConn struct {
 	gone  chan struct{} // closed by close
 }
 
+// newNotedConn leaves the kernel's receive buffer alone. A fixed one of 128 KiB
+// was overrun by small segments while nobody read; the kernel then drops what
+// comes (TcpExtTCPRcvQDrop), and the sender is silent for seconds after there is
+// room again.
 func newNotedConn(conn net.Conn, at *atomic.Int64, dial *attempt) *notedConn {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(socketBuffer) // without it more waits in the kernel, that is all
-	}
 	gone := make(chan struct{})
 	return &notedConn{Conn: conn, at: at, dial: dial, gone: gone, close: sync.OnceFunc(func() { close(gone) })}
 }

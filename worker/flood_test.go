@@ -20,7 +20,7 @@ import (
 func TestMoreThanTheQueueHolds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.NewURL(t))
-	w.env = append(w.env, keepAlive+"=500ms", silence+"=2s")
+	w.env = append(w.env, keepAlive+"=1s", silence+"=4s")
 	_, device := w.paired()
 	w.say("before")
 	w.received("before")

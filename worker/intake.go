@@ -15,9 +15,6 @@ import (
 const (
 	intakeFull = 1024 // what has been read from the socket, but not decoded yet, comes on top
 	intakeLow  = 512
-	// socketBuffer bounds what the kernel takes in meanwhile, since the answers to
-	// our own questions wait behind it.
-	socketBuffer = 128 << 10
 )
 
 // intake counts the stanzas of one connection that wait for the handler. They
@@ -29,7 +26,7 @@ type intake struct {
 	mu      sync.Mutex
 	waiting []stanza      // guarded by mu
 	low     chan struct{} // guarded by mu; closed when a full intake has room again, nil while it is not full
-	held    time.Time     // guarded by mu; when a reader last had to wait
+	held    time.Time     // guarded by mu; when it last was full
 }
 
 // stanza names one that WhatsApp expects an answer to.
@@ -71,9 +68,15 @@ func (q *intake) handled(s stanza) {
 		q.waiting = q.waiting[at+1:]
 	}
 	if q.low != nil && len(q.waiting) <= intakeLow {
-		close(q.low)
-		q.low = nil
+		q.reopen()
 	}
+}
+
+// reopen requires mu, and that the intake is full.
+func (q *intake) reopen() {
+	close(q.low)
+	q.low = nil
+	q.held = time.Now()
 }
 
 // room waits until there is room for more, or closed is, and tells whether it had to.
@@ -85,12 +88,11 @@ func (q *intake) room(closed <-chan struct{}) (waited bool) {
 		return false
 	}
 	for {
-		before := q.hold()
+		before := q.count()
 		timer := time.NewTimer(q.patience)
 		select {
 		case <-low:
 			timer.Stop()
-			q.hold()
 			return true
 		case <-closed:
 			timer.Stop()
@@ -101,11 +103,9 @@ func (q *intake) room(closed <-chan struct{}) (waited bool) {
 	}
 }
 
-// hold notes that a reader waits now, and tells for how many stanzas.
-func (q *intake) hold() (waiting int) {
+func (q *intake) count() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.held = time.Now()
 	return len(q.waiting)
 }
 
@@ -116,12 +116,12 @@ func (q *intake) giveUp(before int) {
 	defer q.mu.Unlock()
 	if q.low != nil && len(q.waiting) == before {
 		q.waiting = nil
-		close(q.low)
-		q.low = nil
+		q.reopen()
 	}
 }
 
-// holds tells whether a reader waits or had to within d.
+// holds tells whether it is full or was within d, so that what was to be read
+// may still wait.
 func (q *intake) holds(d time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

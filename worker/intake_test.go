@@ -73,6 +73,17 @@ func TestIntakeHoldsTheReaderUntilThereIsRoom(t *testing.T) {
 	}
 }
 
+// What was not read still waits in the moment in which there is room again,
+// whether the reader has come to it or not.
+func TestIntakeWasFullAMomentAgo(t *testing.T) {
+	t.Parallel()
+	q := filled()
+	q.handled(stanza{"message", fmt.Sprint(intakeFull - 1)})
+	if q.holds(0) || !q.holds(time.Minute) {
+		t.Error("it is full, or forgotten that it was")
+	}
+}
+
 // Stanzas that never get an answer do not close the intake for ever.
 func TestIntakeLosesPatience(t *testing.T) {
 	t.Parallel()
