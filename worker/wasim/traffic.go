@@ -29,12 +29,49 @@ type Sent struct {
 	N    int             `json:"n"`
 	ID   types.MessageID `json:"id"`
 	Text string          `json:"text"`
-	Time time.Time       `json:"time"` // just before it was encrypted
+	Time time.Time       `json:"time"` // just before it was encrypted, or handed over when it had been before
 }
 
 // Run sends and returns the ledger of what was sent, in order, complete also
 // when it fails. The end of the context is not an error.
 func (t Traffic) Run(ctx context.Context) ([]Sent, error) {
+	return t.run(ctx, func(text string) (types.MessageID, error) {
+		return t.From.phone.SendText(ctx, t.To, text)
+	})
+}
+
+// Ahead encrypts Count messages to a user and returns a Run that only hands them
+// to the server, so that what happens then is not slowed by the encryption. From
+// sends nothing else to that user until it has ended.
+func (t Traffic) Ahead(ctx context.Context) (run func(context.Context) ([]Sent, error), err error) {
+	type prepared struct {
+		id       types.MessageID
+		handOver func()
+	}
+	ready := make([]prepared, t.Count)
+	for i := range ready {
+		if ready[i].id, ready[i].handOver, err = t.From.phone.PrepareText(ctx, t.To, t.text(i+1)); err != nil {
+			return nil, fmt.Errorf("prepare message %d: %w", i+1, err)
+		}
+	}
+	return func(ctx context.Context) ([]Sent, error) {
+		return t.run(ctx, func(string) (types.MessageID, error) {
+			next := ready[0]
+			ready = ready[1:]
+			next.handOver()
+			return next.id, nil
+		})
+	}, nil
+}
+
+func (t Traffic) text(n int) string {
+	if t.Text != nil {
+		return t.Text(n)
+	}
+	return fmt.Sprintf("message %d", n)
+}
+
+func (t Traffic) run(ctx context.Context, send func(text string) (types.MessageID, error)) ([]Sent, error) {
 	var ledger []Sent
 	start := time.Now()
 	timer := time.NewTimer(0)
@@ -50,12 +87,8 @@ func (t Traffic) Run(ctx context.Context) ([]Sent, error) {
 		if ctx.Err() != nil {
 			return ledger, nil
 		}
-		text := fmt.Sprintf("message %d", n)
-		if t.Text != nil {
-			text = t.Text(n)
-		}
-		at := time.Now()
-		id, err := t.From.phone.SendText(ctx, t.To, text)
+		text, at := t.text(n), time.Now()
+		id, err := send(text)
 		if err != nil {
 			if ctx.Err() != nil {
 				return ledger, nil

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,15 +27,16 @@ const (
 // it, or a client that hammers its key. The same load is also measured where it
 // passes the product by, since simulator, clients and product share the machine:
 // messages for an instance that is stopped. Those come to it in the end, all at
-// once, without the simulator having to encrypt them at the same time.
+// once. Elsewhere it is WhatsApp and the senders' phones that encrypt a flood, so
+// it is also measured with messages that the simulator has encrypted before.
 func flood(ctx context.Context, l *lab) error {
 	span := l.span(30*time.Second, 2*time.Second)
 	return l.limited(ctx, func(s *stack.Stack) error { // the limits are what protects the others
-		all, err := l.link(ctx, s, 3)
+		all, err := l.link(ctx, s, 4)
 		if err != nil {
 			return err
 		}
-		flooded, quiet, stopped := all[0], all[1], all[2]
+		flooded, quiet, stopped, other := all[0], all[1], all[2], all[3]
 		if err := order(ctx, s, stopped, "stop"); err != nil {
 			return err
 		}
@@ -48,6 +50,7 @@ func flood(ctx context.Context, l *lab) error {
 		}
 		silence := func(context.Context) (int, error) { return 0, nil }
 		var calm, aside *noticed
+		var prepared func(context.Context) (int, error)
 		for _, f := range []struct {
 			name  string
 			load  func(context.Context) (int, error)
@@ -59,13 +62,21 @@ func flood(ctx context.Context, l *lab) error {
 			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false, nil},
 			{fmt.Sprintf("%d messages/s for one who is stopped", floodRate), l.pour(stopped.Account), true, nil},
 			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false, nil},
+			{fmt.Sprintf("%d messages/s into another, encrypted before", floodRate), func(loading context.Context) (int, error) {
+				return prepared(loading)
+			}, false, func() (err error) {
+				// What waits of the flood before at WhatsApp would come for minutes.
+				if err = order(ctx, s, flooded, "stop"); err == nil {
+					prepared, err = l.pourAhead(ctx, other.Account, span)
+				}
+				return err
+			}},
 			{"the waiting messages come to another", func(loading context.Context) (int, error) {
 				before := stopped.device().Pending()
 				<-loading.Done()
 				return before - stopped.device().Pending(), nil
 			}, false, func() error {
-				// What waits of the flood before at WhatsApp would come for minutes.
-				if err := errors.Join(order(ctx, s, flooded, "stop"), order(ctx, s, stopped, "start")); err != nil {
+				if err := errors.Join(order(ctx, s, other, "stop"), order(ctx, s, stopped, "start")); err != nil {
 					return err
 				}
 				return stopped.device().WaitConnected(ctx)
@@ -155,29 +166,57 @@ func (l *lab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *
 	return result, group.Wait()
 }
 
+const floodPeople = 4 // who send it
+
 // pour returns a load of messages to one account from several people.
 func (l *lab) pour(to *wasim.Account) func(context.Context) (int, error) {
-	const people = 4
 	return func(ctx context.Context) (int, error) {
-		var mu sync.Mutex
-		sum := 0
-		var group errgroup.Group
-		for range people {
+		var sends []sending
+		for range floodPeople {
 			from, err := l.person()
 			if err != nil {
 				return 0, err
 			}
-			group.Go(func() error {
-				sent, err := wasim.Traffic{From: from, To: to.PN(), Rate: float64(floodRate) / people}.Run(ctx)
-				mu.Lock()
-				defer mu.Unlock()
-				sum += len(sent)
-				return err
-			})
+			sends = append(sends, wasim.Traffic{From: from, To: to.PN(), Rate: floodRate / floodPeople}.Run)
 		}
-		err := group.Wait()
-		return sum, err
+		return together(ctx, sends)
 	}
+}
+
+// pourAhead is pour of messages that are encrypted now, as many as are sent in d.
+func (l *lab) pourAhead(ctx context.Context, to *wasim.Account, d time.Duration) (func(context.Context) (int, error), error) {
+	const rate = floodRate / floodPeople
+	var sends []sending
+	for range floodPeople {
+		from, err := l.person()
+		if err != nil {
+			return nil, err
+		}
+		send, err := wasim.Traffic{From: from, To: to.PN(), Rate: rate, Count: int(rate * d.Seconds())}.Ahead(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sends = append(sends, send)
+	}
+	return func(ctx context.Context) (int, error) { return together(ctx, sends) }, nil
+}
+
+// sending is a Run of wasim.Traffic.
+type sending func(context.Context) ([]wasim.Sent, error)
+
+// together runs all at a time and returns how many messages they sent.
+func together(ctx context.Context, all []sending) (int, error) {
+	var sum atomic.Int64
+	var group errgroup.Group
+	for _, send := range all {
+		group.Go(func() error {
+			sent, err := send(ctx)
+			sum.Add(int64(len(sent)))
+			return err
+		})
+	}
+	err := group.Wait()
+	return int(sum.Load()), err
 }
 
 // post sends a document and reads the answer away.

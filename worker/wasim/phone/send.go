@@ -26,6 +26,20 @@ func (p *Phone) SendText(ctx context.Context, to types.JID, text string, opts ..
 	return o.id, p.send(ctx, to, o.id, o.textMessage(text))
 }
 
+// PrepareText encrypts a text to a user and returns what hands it to the Network, so that
+// the work is done beforehand. What is prepared for one user is to be handed over in order,
+// and nothing else sent to that user meanwhile: the ratchet has moved on.
+func (p *Phone) PrepareText(ctx context.Context, to types.JID, text string) (id types.MessageID, handOver func(), err error) {
+	o := collect(nil)
+	p.outMu.Lock()
+	defer p.outMu.Unlock()
+	node, err := p.direct(ctx, to.ToNonAD(), o.id, o.textMessage(text))
+	if err != nil {
+		return "", nil, err
+	}
+	return o.id, func() { p.net.Send(p.lid, node) }, nil
+}
+
 // SendMessage sends any message. Reply and Mentions have no effect on it: its context is its own.
 func (p *Phone) SendMessage(ctx context.Context, to types.JID, message *waE2E.Message, opts ...Option) (types.MessageID, error) {
 	o := collect(opts)
@@ -82,23 +96,27 @@ func (p *Phone) send(ctx context.Context, to types.JID, id types.MessageID, mess
 	if isGroup(to) {
 		return p.sendGroup(ctx, to, id, message)
 	}
-	return p.sendDirect(ctx, to.ToNonAD(), id, message)
+	node, err := p.direct(ctx, to.ToNonAD(), id, message)
+	if err == nil {
+		p.net.Send(p.lid, node)
+	}
+	return err
 }
 
-// sendDirect encrypts for every device of the peer and every companion of this account.
+// direct encrypts for every device of the peer and every companion of this account.
 // The caller holds p.outMu.
-func (p *Phone) sendDirect(ctx context.Context, to types.JID, id types.MessageID, message *waE2E.Message) error {
+func (p *Phone) direct(ctx context.Context, to types.JID, id types.MessageID, message *waE2E.Message) (waBinary.Node, error) {
 	pn, lid, ok := p.net.Resolve(to)
 	if !ok {
-		return fmt.Errorf("send to %s: %w", to, ErrUnknownUser)
+		return waBinary.Node{}, fmt.Errorf("send to %s: %w", to, ErrUnknownUser)
 	}
 	plaintext, err := proto.Marshal(message)
 	if err != nil {
-		return fmt.Errorf("marshal message: %w", err)
+		return waBinary.Node{}, fmt.Errorf("marshal message: %w", err)
 	}
 	wrapped, err := proto.Marshal(deviceSent(lid, message))
 	if err != nil {
-		return fmt.Errorf("marshal copy for own devices: %w", err)
+		return waBinary.Node{}, fmt.Errorf("marshal copy for own devices: %w", err)
 	}
 	devices := p.recipients(lid, p.lid)
 	fresh := p.missingBundles(devices)
@@ -119,16 +137,15 @@ func (p *Phone) sendDirect(ctx context.Context, to types.JID, id types.MessageID
 	p.mu.Unlock()
 
 	if len(nodes) == 0 {
-		return fmt.Errorf("send to %s: %w", to, ErrNoRecipient)
+		return waBinary.Node{}, fmt.Errorf("send to %s: %w", to, ErrNoRecipient)
 	}
 	attrs := waBinary.Attrs{"id": id, "type": stanzaType(message), "to": lid, "peer_recipient_pn": pn}
 	if edit := editAttribute(inner(message)); edit != "" {
 		attrs["edit"] = edit
 	}
-	p.net.Send(p.lid, waBinary.Node{Tag: "message", Attrs: attrs, Content: []waBinary.Node{
+	return waBinary.Node{Tag: "message", Attrs: attrs, Content: []waBinary.Node{
 		{Tag: "participants", Content: nodes},
-	}})
-	return nil
+	}}, nil
 }
 
 // deviceSent wraps a message for the sender's own devices.

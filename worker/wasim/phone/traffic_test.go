@@ -50,6 +50,33 @@ func TestTextsGoBothWaysWithReceipts(t *testing.T) {
 	}
 }
 
+// What was encrypted before waits until it is handed over, and decrypts then.
+func TestTextsPreparedAhead(t *testing.T) {
+	r := newRouter()
+	alice, bob, carol := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{}), r.phone(t, 3, "Carol", History{})
+	atBob := inboxOf(bob)
+	var handOver []func()
+	for i := range 3 {
+		_, hand, err := alice.PrepareText(t.Context(), bob.PN(), fmt.Sprint("text ", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		handOver = append(handOver, hand)
+	}
+	if _, err := carol.SendText(t.Context(), bob.PN(), "between"); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, atBob); got.Text != "between" {
+		t.Fatalf("%q came before it was handed over", got.Text)
+	}
+	for i, hand := range handOver {
+		hand()
+		if got := next(t, atBob); got.Text != fmt.Sprint("text ", i) {
+			t.Fatalf("got %q as number %d", got.Text, i)
+		}
+	}
+}
+
 func TestGroupTextReachesMembersAndFollowsMembership(t *testing.T) {
 	r := newRouter()
 	group := types.NewJID("120363000000000001", types.GroupServer)
