@@ -55,8 +55,22 @@ func evict(ctx context.Context, p *process) bool {
 	}
 }
 
-// Lives tells whether the process is alive on this host: not merely its PID.
-func (p Proc) Lives() bool {
-	now, err := identify(p.PID)
-	return err == nil && p.PID != 0 && now == p
+// Remains tells whether the process lives on this host, not merely its PID, and
+// stays: a worker that let its instance go is about to end, which is waited for,
+// at most evictGrace. When ctx ends it remains.
+func (p Proc) Remains(ctx context.Context) bool {
+	lives := func() bool {
+		now, err := identify(p.PID)
+		return err == nil && p.PID != 0 && now == p
+	}
+	if !lives() {
+		return false
+	}
+	held, err := pin(p.PID)
+	if err != nil {
+		return lives()
+	}
+	defer held.release()
+	// Asked again, since the PID may have been taken by another before it was pinned.
+	return lives() && !awaitEnd(ctx, held, evictGrace)
 }

@@ -1,6 +1,7 @@
 package supervisor_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -28,8 +29,13 @@ func TestMovedInstanceStaysStopped(t *testing.T) {
 	if err := supervisor.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, one); err != nil {
 		t.Fatal(err)
 	}
-	if first.Proc.Lives() || !other.Proc.Lives() {
-		t.Errorf("after the eviction: the moved worker lives %v, the other one %v", first.Proc.Lives(), other.Proc.Lives())
+	if first.Proc.Remains(t.Context()) {
+		t.Error("the moved worker lives after the eviction")
+	}
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	if !other.Proc.Remains(now) {
+		t.Error("another worker ended, too")
 	}
 	h.await(one, "stopped for good", func(s supervisor.Status) bool {
 		return s.State == supervisor.Stopped && s.Desired == supervisor.Stop

@@ -99,7 +99,7 @@ func (o *operation) evict(ctx context.Context, id supervisor.ID) error {
 	if err != nil {
 		return err
 	}
-	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Lives() {
+	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Remains(ctx) {
 		return fmt.Errorf("process %d is its worker and not in %s: give this command the settings of the manager", w.Proc.PID, o.config.RunDir)
 	}
 	return nil
