@@ -14,9 +14,16 @@
 //	                     │ rate full, account away, WhatsApp says wait
 //	                     └──▶ the job comes back then
 //
+// A send that is to go at once is due from its creation on, whatever the clock
+// said then. A scheduled one may go early while the clock is ahead. When a job
+// is lost, or has its time by a clock that was wrong, a sweep finds what is due
+// within a minute.
+//
 // The WhatsApp id of a message is fixed when it is queued. A send that was
 // interrupted (the manager or the worker died) is tried again under the same
-// id, and the worker looks first whether it was sent.
+// id, and the worker looks first whether it was sent. From an attempt that may
+// have sent it on it stays running between the attempts and cannot be
+// cancelled, and it never ends as failed unless WhatsApp refused it.
 //
 // What becomes of a send is an event of its instance's feed: send_update, and
 // sends_paused and sends_resumed while WhatsApp lets the account send nothing.

@@ -63,15 +63,12 @@ func (d *drainer) Work(ctx context.Context, job *river.Job[drain]) error {
 // may be more to do; 0 when nothing is due.
 func (q *Queue) drain(ctx context.Context, id supervisor.ID) (wait time.Duration, err error) {
 	for ctx.Err() == nil {
-		send, err := q.store.QueueHead(ctx, id)
+		send, err := q.store.QueueHead(ctx, id, time.Now())
 		if fault.Is(err, fault.NotFound) {
-			return 0, nil
+			return 0, nil // what is not due has a job of its own
 		}
 		if err != nil {
 			return 0, err
-		}
-		if send.SendAt.After(time.Now()) {
-			return 0, nil // its own job comes
 		}
 		if wait, err := q.resting(ctx, id); wait > 0 || err != nil {
 			return wait, err

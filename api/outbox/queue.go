@@ -22,6 +22,7 @@ import (
 const (
 	drainers   = 64 // instances that send from their queues at the same time
 	sweepEvery = time.Minute
+	lateBy     = 10 * time.Second // a job that comes back; then it is not counted on
 	stopGrace  = 10 * time.Second
 	maxQueued  = 10_000 // sends waiting in one instance's queue
 	maxAhead   = 366 * 24 * time.Hour
@@ -33,8 +34,8 @@ type Store interface {
 	Enqueue(ctx context.Context, send store.Send, and func(store.Tx) error) (known store.Send, fresh bool, err error)
 	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 	Queued(ctx context.Context, instance supervisor.ID) (int, error)
-	QueueHead(ctx context.Context, instance supervisor.ID) (store.Send, error)
-	QueuedInstances(ctx context.Context) (map[supervisor.ID]time.Time, error)
+	QueueHead(ctx context.Context, instance supervisor.ID, now time.Time) (store.Send, error)
+	DueQueues(ctx context.Context, now time.Time) ([]supervisor.ID, error)
 	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
 	CancelSend(ctx context.Context, instance supervisor.ID, key string, now time.Time, also ...store.Event) error
 	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
@@ -158,12 +159,12 @@ func (q *Queue) cut(ctx context.Context) error {
 // sweep brings a job to every queue that has something due and nobody to look
 // after it: after a crash, whose jobs River takes for running still.
 func (q *Queue) sweep(ctx context.Context) error {
-	first, err := q.store.QueuedInstances(ctx)
+	due, err := q.store.DueQueues(ctx, time.Now())
 	if err != nil {
 		return err
 	}
-	for id, due := range first {
-		if due.After(time.Now()) || q.attended(id) {
+	for _, id := range due {
+		if q.attended(id) {
 			continue
 		}
 		if _, err := q.river.Insert(ctx, drain{Instance: id}, q.options(time.Time{})); err != nil {
@@ -173,11 +174,14 @@ func (q *Queue) sweep(ctx context.Context) error {
 	return nil
 }
 
+// options are those of a job that is due at the time, or at once when it is zero:
+// River looks for scheduled ones every few seconds only, and by its own clock.
 func (q *Queue) options(at time.Time) *river.InsertOpts {
 	return &river.InsertOpts{Queue: q.queue, ScheduledAt: at}
 }
 
-// add writes the send into its queue together with its job.
+// add writes the send into its queue together with its job. It is due at once
+// when its time is that of its creation.
 func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
 	const op = "outbox.add"
 	n, err := q.store.Queued(ctx, send.Instance)
@@ -187,8 +191,12 @@ func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
 	if n >= maxQueued {
 		return send, &fault.Error{Kind: fault.RateLimited, Op: op, Code: "queue_full", Msg: fmt.Sprintf("%d messages wait already", n), RetryAfter: time.Minute}
 	}
+	var at time.Time
+	if send.SendAt.After(send.CreatedAt) {
+		at = *send.SendAt
+	}
 	known, _, err := q.store.Enqueue(ctx, send, func(tx store.Tx) error {
-		_, err := q.river.InsertTx(ctx, tx, drain{Instance: send.Instance}, q.options(*send.SendAt))
+		_, err := q.river.InsertTx(ctx, tx, drain{Instance: send.Instance}, q.options(at))
 		return err
 	})
 	return known, err
@@ -208,7 +216,7 @@ func (q *Queue) enter(id supervisor.ID, job int64) bool {
 		l.again = true
 		return false
 	}
-	if l.holder != 0 && l.holder != job && time.Now().Before(l.until.Add(sweepEvery)) {
+	if l.holder != 0 && l.holder != job && time.Now().Before(l.until.Add(lateBy)) {
 		return false
 	}
 	l.busy, l.again, l.holder = true, false, 0
@@ -240,5 +248,5 @@ func (q *Queue) attended(id supervisor.ID) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[id]
-	return l != nil && (l.busy || time.Now().Before(l.until.Add(sweepEvery)))
+	return l != nil && (l.busy || time.Now().Before(l.until.Add(lateBy)))
 }

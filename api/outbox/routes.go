@@ -56,20 +56,18 @@ func (q *Queue) enqueue(ctx context.Context, m *api.Mount, in *enqueueInput) (*s
 	if err != nil {
 		return nil, err
 	}
-	at := time.Now().UTC()
-	if in.Body.SendAt != nil {
-		if in.Body.SendAt.After(at.Add(maxAhead)) {
-			return nil, fault.Bad(op, "sendAt", "sendAt: is more than a year ahead")
-		}
-		if in.Body.SendAt.After(at) {
-			at = in.Body.SendAt.UTC()
-		}
-	}
 	key := in.Key
 	if key == "" {
 		key = "auto-" + strings.ToLower(rand.Text())
 	}
 	send := m.NewSend(row.ID, in.Body.Method, params, key)
+	at := send.CreatedAt
+	if in.Body.SendAt != nil && in.Body.SendAt.After(at) {
+		at = in.Body.SendAt.UTC()
+	}
+	if at.After(send.CreatedAt.Add(maxAhead)) {
+		return nil, fault.Bad(op, "sendAt", "sendAt: is more than a year ahead")
+	}
 	send.State, send.Params, send.SendAt = store.SendQueued, params, &at
 	if send, err = q.add(ctx, send); err != nil {
 		return nil, err

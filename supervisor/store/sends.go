@@ -111,21 +111,24 @@ func (s *Store) Queued(ctx context.Context, instance supervisor.ID) (int, error)
 	return n, failure("store.Queued", err)
 }
 
-// QueueHead returns the next send of the instance's queue: the one whose time
-// is first, of several the one that came first. NotFound when none waits.
-func (s *Store) QueueHead(ctx context.Context, instance supervisor.ID) (Send, error) {
-	row, err := s.q.QueueHead(ctx, string(instance))
+// QueueHead returns the send of the instance's queue that is due next: the one whose
+// time is first, of several the one that came first. Due is what has its time
+// behind it now, or had when it came: a clock that was ahead then makes nothing
+// wait that was to go at once. NotFound when none is due.
+func (s *Store) QueueHead(ctx context.Context, instance supervisor.ID, now time.Time) (Send, error) {
+	row, err := s.q.QueueHead(ctx, db.QueueHeadParams{InstanceID: string(instance), Now: now})
 	return sendOf(row), failure("store.QueueHead", err)
 }
 
-// QueuedInstances returns who has a queue, and when its first send is due.
-func (s *Store) QueuedInstances(ctx context.Context) (map[supervisor.ID]time.Time, error) {
-	rows, err := s.q.QueuedInstances(ctx)
-	first := make(map[supervisor.ID]time.Time, len(rows))
-	for _, row := range rows {
-		first[supervisor.ID(row.InstanceID)] = row.First
+// DueQueues returns the instances whose queue has something due, as QueueHead
+// has it.
+func (s *Store) DueQueues(ctx context.Context, now time.Time) ([]supervisor.ID, error) {
+	rows, err := s.q.DueQueues(ctx, now)
+	ids := make([]supervisor.ID, len(rows))
+	for i, id := range rows {
+		ids[i] = supervisor.ID(id)
 	}
-	return first, failure("store.QueuedInstances", err)
+	return ids, failure("store.DueQueues", err)
 }
 
 // MarkSend writes what became of a send: its State, Code, Reason, Result and

@@ -84,6 +84,31 @@ func (q *Queries) CountSends(ctx context.Context, arg CountSendsParams) (int, er
 	return column_1, err
 }
 
+const dueQueues = `-- name: DueQueues :many
+select distinct instance_id from sends
+where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, $1::timestamptz)
+`
+
+func (q *Queries) DueQueues(ctx context.Context, now time.Time) ([]string, error) {
+	rows, err := q.db.Query(ctx, dueQueues, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var instance_id string
+		if err := rows.Scan(&instance_id); err != nil {
+			return nil, err
+		}
+		items = append(items, instance_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const endPause = `-- name: EndPause :execrows
 delete from send_pauses where instance_id = $1
 `
@@ -231,12 +256,21 @@ func (q *Queries) PruneSends(ctx context.Context, before *time.Time) (int64, err
 }
 
 const queueHead = `-- name: QueueHead :one
-select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running') order by send_at, position limit 1
+select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends
+where instance_id = $1 and send_at is not null and state in ('queued', 'running')
+  and send_at <= greatest(created_at, $2::timestamptz)
+order by send_at, position limit 1
 `
 
-// A running one was interrupted: nobody else works on this queue.
-func (q *Queries) QueueHead(ctx context.Context, instanceID string) (Send, error) {
-	row := q.db.QueryRow(ctx, queueHead, instanceID)
+type QueueHeadParams struct {
+	InstanceID string
+	Now        time.Time
+}
+
+// What was due when it came stays due, whatever the clock was then. A running one
+// was interrupted: nobody else works on this queue.
+func (q *Queries) QueueHead(ctx context.Context, arg QueueHeadParams) (Send, error) {
+	row := q.db.QueryRow(ctx, queueHead, arg.InstanceID, arg.Now)
 	var i Send
 	err := row.Scan(
 		&i.InstanceID,
@@ -256,35 +290,6 @@ func (q *Queries) QueueHead(ctx context.Context, instanceID string) (Send, error
 		&i.EndedAt,
 	)
 	return i, err
-}
-
-const queuedInstances = `-- name: QueuedInstances :many
-select instance_id, min(send_at)::timestamptz as first from sends where send_at is not null and state in ('queued', 'running') group by instance_id
-`
-
-type QueuedInstancesRow struct {
-	InstanceID string
-	First      time.Time
-}
-
-func (q *Queries) QueuedInstances(ctx context.Context) ([]QueuedInstancesRow, error) {
-	rows, err := q.db.Query(ctx, queuedInstances)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []QueuedInstancesRow
-	for rows.Next() {
-		var i QueuedInstancesRow
-		if err := rows.Scan(&i.InstanceID, &i.First); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const raiseHead = `-- name: RaiseHead :one

@@ -19,11 +19,16 @@ select count(*)::int from sends where instance_id = $1 and (sqlc.arg(state)::tex
 select count(*)::int from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running');
 
 -- name: QueueHead :one
--- A running one was interrupted: nobody else works on this queue.
-select * from sends where instance_id = $1 and send_at is not null and state in ('queued', 'running') order by send_at, position limit 1;
+-- What was due when it came stays due, whatever the clock was then. A running one
+-- was interrupted: nobody else works on this queue.
+select * from sends
+where instance_id = sqlc.arg(instance_id) and send_at is not null and state in ('queued', 'running')
+  and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz)
+order by send_at, position limit 1;
 
--- name: QueuedInstances :many
-select instance_id, min(send_at)::timestamptz as first from sends where send_at is not null and state in ('queued', 'running') group by instance_id;
+-- name: DueQueues :many
+select distinct instance_id from sends
+where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz);
 
 -- name: MarkSend :execrows
 update sends
