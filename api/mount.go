@@ -88,7 +88,8 @@ func (m *Mount) CheckSend(method string, params json.RawMessage) (json.RawMessag
 
 // Attempt makes one attempt at a send that waited, under its message id and in
 // the instance's rate. began is false when no worker got to see it; a full
-// minute is fault.RateLimited with the code send_rate then.
+// minute is fault.RateLimited with the code send_rate then. When it is true, an error
+// before which nothing was sent for certain is marked so (fault.SentNothing).
 func (m *Mount) Attempt(ctx context.Context, in store.Instance, send store.Send) (result json.RawMessage, began bool, err error) {
 	method, ok := catalog.Lookup(send.Method)
 	if !ok {
@@ -96,7 +97,11 @@ func (m *Mount) Attempt(ctx context.Context, in store.Instance, send store.Send)
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.s.cfg.CallTimeout)
 	defer cancel()
-	return m.s.attempt(ctx, in, method, send.Params, send.MessageID, send.Attempts == 0)
+	result, began, err = m.s.attempt(ctx, in, method, send.Params, send.MessageID, send.Attempts == 0)
+	if began && err != nil && fateOf(err, began) == store.SendRunning {
+		err = fault.Unsent(err)
+	}
+	return result, began, err
 }
 
 // NewSend fixes key and message id of a send.

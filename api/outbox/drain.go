@@ -122,6 +122,7 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 		}
 		return 0, err
 	}
+	interrupted := send.State == store.SendRunning // before this attempt, and may be out since
 	result, began, cause := q.attempt(ctx, in, send)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookTime)
 	defer cancel()
@@ -144,15 +145,19 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 		send.Reason = "an error on our side"
 		q.log.Error().Err(cause).Str("instance", string(in.ID)).Str("send", send.MessageID).Msg("a queued send failed")
 	}
+	out := interrupted || began && f.Sent != fault.SentNothing
 	wait, final := verdict(f, began, send.Attempts+1)
 	if final {
 		send.State = store.SendFailed
-		if f.Sent == fault.SentPerhaps && f.Kind != fault.Refused {
+		if out && f.Kind != fault.Refused {
 			send.State = store.SendUnknown
 		}
 		return 0, q.end(ctx, send)
 	}
-	send.State = store.SendQueued
+	// One that may be out cannot be cancelled any more.
+	if send.State = store.SendQueued; out {
+		send.State = store.SendRunning
+	}
 	if began && (f.Kind == fault.RateLimited || f.Code == "temporary_ban") {
 		return wait, errors.Join(q.store.MarkSend(ctx, send, false), q.pause(ctx, in.ID, wait, send.Code))
 	}
