@@ -53,10 +53,11 @@ type send struct {
 	last      string // what the last failure looked like
 }
 
-// order sends numbered texts through the API until ctx ends, one every gap, and
-// returns when each has its end: success, or for every fourth whatever its only
-// try brought. Those that are repeated are repeated until patience ends.
-func (s *subject) order(ctx, patience context.Context, gap time.Duration, answers *tally) {
+// order sends numbered texts through the API until ctx ends, one every gap, every
+// third of them by the queue, and returns when each has its end: success, or for
+// every fourth whatever its only try brought. Those that are repeated are repeated
+// until patience ends.
+func (s *subject) order(ctx, patience context.Context, o options, gap time.Duration, v *verdict) {
 	tick := time.NewTicker(gap)
 	defer tick.Stop()
 	var all sync.WaitGroup
@@ -67,6 +68,14 @@ func (s *subject) order(ctx, patience context.Context, gap time.Duration, answer
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if n%queueEvery == 0 {
+			m := s.forQueue(o.seed, n/queueEvery)
+			s.mu.Lock()
+			s.queued = append(s.queued, m)
+			s.mu.Unlock()
+			all.Go(func() { s.entrust(patience, m, v) })
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -79,7 +88,7 @@ func (s *subject) order(ctx, patience context.Context, gap time.Duration, answer
 		s.mu.Unlock()
 		all.Go(func() {
 			defer func() { <-places }()
-			s.insist(patience, m, answers)
+			s.insist(patience, m, &v.answers)
 		})
 	}
 }
@@ -109,28 +118,6 @@ func (s *subject) insist(ctx context.Context, m *send, answers *tally) {
 // try sends the message once and returns its id, or what the failure looked
 // like.
 func (s *subject) try(ctx context.Context, m *send) (id, failure string) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	body, err := json.Marshal(map[string]any{"params": []string{s.contact.Number() + "@c.us", m.body}})
-	if err != nil {
-		return "", err.Error()
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.client.Base+"/api/proxy/sendMessage", bytes.NewReader(body))
-	if err != nil {
-		return "", err.Error()
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-API-Key", s.key)
-	req.Header.Set("Idempotency-Key", m.key)
-	resp, err := s.client.HTTP.Do(req)
-	if err != nil {
-		return "", "no answer"
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", "half an answer"
-	}
 	var answer struct {
 		Success bool   `json:"success"`
 		Code    string `json:"code"`
@@ -140,13 +127,49 @@ func (s *subject) try(ctx context.Context, m *send) (id, failure string) {
 			} `json:"id"`
 		} `json:"result"`
 	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return "", fmt.Sprintf("%d without JSON", resp.StatusCode)
-	}
-	if resp.StatusCode != http.StatusOK || !answer.Success {
-		return "", fmt.Sprintf("%d %s", resp.StatusCode, answer.Code)
+	params := map[string]any{"params": s.params(m.body)}
+	status, failure := s.ask(ctx, http.MethodPost, "/api/proxy/sendMessage", m.key, params, &answer)
+	switch {
+	case failure != "":
+		return "", failure
+	case status != http.StatusOK || !answer.Success:
+		return "", fmt.Sprintf("%d %s", status, answer.Code)
 	}
 	return answer.Result.ID.ID, ""
+}
+
+// params are those of sendMessage to the contact.
+func (s *subject) params(body string) []string { return []string{s.contact.Number() + "@c.us", body} }
+
+// ask makes one request for the send of the key and reads the answer, whatever its
+// status. Failure is what was wrong when there was no whole one.
+func (s *subject) ask(ctx context.Context, method, path, key string, in, out any) (status int, failure string) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	body, err := json.Marshal(in)
+	if err != nil {
+		return 0, err.Error()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.client.Base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-API-Key", s.key)
+	req.Header.Set("Idempotency-Key", key)
+	resp, err := s.client.HTTP.Do(req)
+	if err != nil {
+		return 0, "no answer"
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, "half an answer"
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return 0, fmt.Sprintf("%d without JSON", resp.StatusCode)
+	}
+	return resp.StatusCode, ""
 }
 
 // tally counts answers by what they looked like.

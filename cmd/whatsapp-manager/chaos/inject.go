@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -42,6 +43,16 @@ func (h *history) count() map[string]int {
 		counts[i.kind]++
 	}
 	return counts
+}
+
+// ahead tells whether the clock was ahead at a moment between the two.
+func (h *history) ahead(from, to time.Time) bool {
+	if h.missed[clockForward] > 0 {
+		return true // of one that nobody was seen to have it is not told when it was
+	}
+	return slices.ContainsFunc(h.all, func(i injected) bool {
+		return i.kind == clockForward && i.over.After(from) && i.over.Add(-i.length).Before(to)
+	})
 }
 
 // play injects a lane's faults at their times, one after the other, until ctx

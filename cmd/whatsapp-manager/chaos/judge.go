@@ -25,6 +25,7 @@ func (l *lab) judge(ctx context.Context, v *verdict) {
 		}
 		s.judgeIn(v, feed)
 		s.judgeOut(ctx, v)
+		s.judgeQueue(ctx, v, feed)
 	}
 }
 
@@ -117,7 +118,7 @@ func (s *subject) received() map[string]map[string]bool {
 func (s *subject) judgeOut(ctx context.Context, v *verdict) {
 	got := s.received()
 	for body := range got {
-		if !strings.HasPrefix(body, fmt.Sprintf("out %d ", s.nr)) {
+		if !strings.HasPrefix(body, fmt.Sprintf("out %d ", s.nr)) && !strings.HasPrefix(body, fmt.Sprintf("queued %d ", s.nr)) {
 			v.fail("instance %d: its contact got %q", s.nr, body)
 		}
 	}

@@ -64,7 +64,7 @@ func (l *lab) storm(ctx context.Context, v *verdict) error {
 	flows, _ := errgroup.WithContext(ctx)
 	for _, s := range l.subjects {
 		flows.Go(func() error { return s.write(flowing, gap) })
-		flows.Go(func() error { s.order(flowing, patience, gap, &v.answers); return nil })
+		flows.Go(func() error { s.order(flowing, patience, l.o, gap, v); return nil })
 	}
 	defer func() { endFlows(); giveUp(); _ = flows.Wait() }() // its error was returned below, or another one is
 
@@ -129,7 +129,7 @@ func (l *lab) ready(ctx context.Context) error {
 	return nil
 }
 
-// drain waits until every message is where it belongs.
+// drain waits until every message is where it belongs, and every queue is empty.
 func (l *lab) drain(ctx context.Context, v *verdict) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
@@ -141,6 +141,11 @@ func (l *lab) drain(ctx context.Context, v *verdict) time.Duration {
 		for _, s := range l.subjects {
 			if missing = s.complete(); missing != "" {
 				break
+			}
+		}
+		for _, s := range l.subjects {
+			if missing == "" {
+				missing = s.waiting(ctx)
 			}
 		}
 		if missing == "" {

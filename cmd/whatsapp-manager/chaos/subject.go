@@ -27,6 +27,7 @@ type subject struct {
 	newest int               // highest message at the webhook
 	stream streamed
 	sends  []*send
+	queued []*queued
 	strays []string // what should never have been seen
 }
 
@@ -87,12 +88,17 @@ func (s *subject) posted(ev stack.Event) {
 }
 
 // complete tells whether webhook and stream have all messages of the contact, and
-// the contact has all that were answered with success. The latter may take a
+// the contact has all that were answered with success and not taken back. The latter may take a
 // while, when its phone has to ask for one again.
 func (s *subject) complete() (missing string) {
 	got := s.received()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, m := range s.queued {
+		if m.accepted && !m.asked && len(got[m.body]) == 0 {
+			return fmt.Sprintf("instance %d: %q at the contact", s.nr, m.body)
+		}
+	}
 	for _, m := range s.sends {
 		if m.accepted && len(got[m.body]) == 0 {
 			return fmt.Sprintf("instance %d: %q at the contact", s.nr, m.body)
