@@ -41,7 +41,8 @@ func Routes(q *Queue) func(*api.Mount) {
 		api.AddRoute(m, api.OwnInstance, op("enqueue-send", http.MethodPost, "", "Queue a message, or schedule it",
 			"Messages of an instance go out one after another, by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. The end is an event: send_update.",
 			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
-		api.AddRoute(m, api.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue", "", http.StatusOK),
+		api.AddRoute(m, api.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
+			"409 when it is being sent, may have been sent by an attempt whose end nobody saw, or has ended.", http.StatusOK),
 			func(ctx context.Context, in *api.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
 	}
 }

@@ -8,7 +8,9 @@
 // instance has a contact who writes numbered texts to it, and a client of the API
 // who sends numbered texts to the contact with an Idempotency-Key. Three of four
 // sends are repeated with their key until they succeed, the fourth is never
-// repeated. A webhook receiver checks every signature and keeps a ledger, and a
+// repeated. Every third goes by the queue (queue.go): to be sent at once or seconds
+// later, and half of those are taken back, well before they are due or when they
+// may be on their way. A webhook receiver checks every signature and keeps a ledger, and a
 // reader per instance follows the event stream and resumes it by Last-Event-ID.
 //
 // # What goes wrong
@@ -57,9 +59,14 @@
 // the webhook, first arrivals in order; every send that was answered with success
 // is at the contact, under one id; every other send has a fate that GET
 // …/sends/{key} tells and that is what the contact saw; a send whose fate is told
-// to be unknown, and of which the contact has seen nothing, can be repeated; no
-// two workers of an instance ever speak to WhatsApp at the same moment; and after
-// the end no process, connection, port, socket, lock or temporary file is left.
+// to be unknown, and of which the contact has seen nothing, can be repeated; every
+// queue is empty within two minutes after everything is ready, what was accepted
+// for it and not taken back is at the contact once and not before its time, what was
+// taken back with success never is, and GET, list and the one send_update in the
+// feed tell it the same way; no two workers of an instance ever speak to WhatsApp at
+// the same moment; and after the end no process, connection, port, socket, lock or
+// temporary file is left. A scheduled send may go early where the clock was ahead
+// between its request and its arrival.
 //
 // Recovery is the time from the end of a fault's cause until a message sent after
 // it is at the webhook; where faults overlap it includes what the others cost.

@@ -95,12 +95,15 @@ func TestTheOracleSeesWhereListAndFeedDisagree(t *testing.T) {
 		{Event: "send_update", Data: []byte(`{"key":"a","state":"sent"}`)},
 		{Event: "send_update", Data: []byte(`{"key":"b","state":"sent"}`)},
 		{Event: "send_update", Data: []byte(`{"key":"b","state":"sent"}`)},
+		{Event: "send_update", Data: []byte(`{"key":"u","state":"unknown"}`)},
 		{Event: "message", Data: []byte(`{"key":"c","state":"sent"}`)},
 	}
 	for _, tc := range []struct{ key, state, listed, says string }{
 		{"a", "sent", "sent", ""},
 		{"a", "sent", "queued", `"queued" in the list`},
 		{"a", "cancelled", "cancelled", "the feed has its end as [sent]"},
+		{"u", "sent", "sent", ""},
+		{"u", "cancelled", "cancelled", "the feed has its end as [unknown]"},
 		{"b", "sent", "sent", "[sent sent]"},
 		{"c", "sent", "sent", "the feed has its end as []"},
 		{"a", "forgotten", "", "the feed as [sent]"},
