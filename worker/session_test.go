@@ -3,11 +3,14 @@ package worker_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/worker/wasim/phone"
 )
 
 // A contact writes while it is written to: whatsmeow changes the same Signal
@@ -52,5 +55,56 @@ func TestWritingToWhoWritesLosesNothing(t *testing.T) {
 		if text := fmt.Sprintf("to Bob %03d", i); got[text] != 1 {
 			t.Errorf("Bob got %q %d times", text, got[text])
 		}
+	}
+}
+
+// Both sides write first at the same time, and so there are two sessions. What
+// crosses then is read at once: a message in the one does not spoil the other.
+func TestTwoSessionsAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, _ := w.paired()
+	bob := w.bob.Phone()
+	heard := make(chan string, 8)
+	defer bob.Subscribe(func(r phone.Received) { heard <- r.Text })()
+	toBob := func(text string) {
+		t.Helper()
+		params, err := json.Marshal([]string{w.bob.Number() + "@c.us", text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Call(w.ctx, &workerv1.CallRequest{Method: "sendMessage", Params: params}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-heard:
+			if got != text {
+				t.Fatalf("Bob got %q, not %q", got, text)
+			}
+		case <-w.ctx.Done():
+			t.Fatalf("Bob did not get %q", text)
+		}
+	}
+	prepared := func(text string) (handOver func()) {
+		t.Helper()
+		_, handOver, err := bob.PrepareText(w.ctx, w.account.PN(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return handOver
+	}
+	inBobs := prepared("in Bob's session")
+	toBob("in ours")
+	inOurs := prepared("in ours, too")
+	inBobs()
+	w.received("in Bob's session")
+	toBob("in Bob's, too")
+	inOurs()
+	w.received("in ours, too")
+	w.say("in Bob's again")
+	w.received("in Bob's again")
+	toBob("and back")
+	if log, err := os.ReadFile(w.log); err != nil || strings.Contains(string(log), "Error decrypting") {
+		t.Errorf("%v; a message had to be asked for again", err)
 	}
 }

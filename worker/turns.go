@@ -37,6 +37,8 @@ func (s sessionStore) GetSession(ctx context.Context, address string) ([]byte, e
 	session, err := s.SessionStore.GetSession(ctx, address)
 	if err != nil {
 		s.turns.drop(ctx, address)
+	} else if t := transactionOf(ctx); t != nil {
+		t.read[address] = session
 	}
 	return session, err
 }
@@ -56,6 +58,9 @@ func (s sessionStore) PutSession(ctx context.Context, address string, session []
 	defer s.turns.drop(ctx, address)
 	if !s.turns.holds(ctx, address) {
 		return errSessionMoved
+	}
+	if t := transactionOf(ctx); t != nil && len(t.read[address]) > 0 {
+		session = withoutTries(t.read[address], session)
 	}
 	return s.SessionStore.PutSession(ctx, address, session)
 }
@@ -91,23 +96,28 @@ type turn struct {
 
 func newTurns() *turns { return &turns{held: make(map[string]*turn)} }
 
-// transaction is the owner of what is read under its context. It is not empty,
-// because pointers to empty structs may be equal.
-type transaction struct{ _ byte }
+// transaction is the owner of what is read under its context, and knows it. It
+// belongs to one goroutine.
+type transaction struct{ read map[string][]byte } // sessions by address
 
 type transactionKey struct{}
 
 // inTransaction runs fn as one owner, whose turns end when it returns.
 func (t *turns) inTransaction(ctx context.Context, fn func(context.Context) error) error {
-	own := new(transaction)
+	own := &transaction{read: make(map[string][]byte)}
 	defer t.release(own)
 	return fn(context.WithValue(ctx, transactionKey{}, own))
+}
+
+func transactionOf(ctx context.Context) *transaction {
+	t, _ := ctx.Value(transactionKey{}).(*transaction)
+	return t
 }
 
 // ownerOf tells readers apart: by their transaction, or else by what ends them.
 // whatsmeow derives the context it writes with from the one it has read with.
 func ownerOf(ctx context.Context) (owner any, inTransaction bool) {
-	if t := ctx.Value(transactionKey{}); t != nil {
+	if t := transactionOf(ctx); t != nil {
 		return t, true
 	}
 	return ctx.Done(), false

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"go.mau.fi/libsignal/groups"
 	"go.mau.fi/libsignal/keys/prekey"
 	"go.mau.fi/libsignal/protocol"
 	"go.mau.fi/libsignal/session"
+	"go.mau.fi/libsignal/signalerror"
+	"go.mau.fi/libsignal/state/record"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -53,30 +56,60 @@ func (p *Phone) encrypt(ctx context.Context, device types.JID, padded []byte, fr
 	return encType, message.Serialize(), nil
 }
 
-// decrypt opens what a device sent to this one alone.
+// decrypt opens what a device sent to this one alone. Each state of the session is tried on a
+// copy, as the real clients do: the library's own loop turns the ratchet of the states that do
+// not fit, too, and what is sent in one of those can be read no more. They fit in turn when
+// both sides opened a session at the same time.
 func (p *Phone) decrypt(ctx context.Context, device types.JID, encType string, ciphertext []byte) ([]byte, error) {
-	address := device.SignalAddress()
-	builder := session.NewBuilderFromSignal(p.signal(), address, serializer)
-	cipher := session.NewCipher(builder, address)
-	var padded []byte
+	address, store := device.SignalAddress(), p.signal()
+	builder := session.NewBuilderFromSignal(store, address, serializer)
+	known, err := store.LoadSession(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	var message *protocol.SignalMessage
 	if encType == encPreKey {
-		message, err := protocol.NewPreKeySignalMessageFromBytes(ciphertext, serializer.PreKeySignalMessage, serializer.SignalMessage)
+		opening, err := protocol.NewPreKeySignalMessageFromBytes(ciphertext, serializer.PreKeySignalMessage, serializer.SignalMessage)
 		if err != nil {
 			return nil, fmt.Errorf("parse prekey message: %w", err)
 		}
-		if padded, err = cipher.DecryptMessage(ctx, message); err != nil {
-			return nil, fmt.Errorf("decrypt prekey message of %s: %w", device, err)
+		if _, err = builder.Process(ctx, known, opening); err != nil {
+			return nil, fmt.Errorf("open session of %s: %w", device, err)
 		}
-	} else {
-		message, err := protocol.NewSignalMessageFromBytes(ciphertext, serializer.SignalMessage)
+		message = opening.WhisperMessage()
+	} else if message, err = protocol.NewSignalMessageFromBytes(ciphertext, serializer.SignalMessage); err != nil {
+		return nil, fmt.Errorf("parse message: %w", err)
+	}
+	cipher := session.NewCipher(builder, address)
+	states := append([]*record.State{known.SessionState()}, known.PreviousSessionStates()...)
+	for i, state := range states {
+		try, err := record.NewStateFromBytes(state.Serialize(), serializer.State)
 		if err != nil {
-			return nil, fmt.Errorf("parse message: %w", err)
+			return nil, fmt.Errorf("copy session with %s: %w", device, err)
 		}
-		if padded, err = cipher.Decrypt(ctx, message); err != nil {
+		padded, _, err := cipher.DecryptWithState(ctx, try, message)
+		if errors.Is(err, signalerror.ErrOldCounter) {
 			return nil, fmt.Errorf("decrypt message of %s: %w", device, err)
 		}
+		if err != nil {
+			continue
+		}
+		if err = store.StoreSession(ctx, address, inOrder(try, slices.Delete(states, i, i+1))); err != nil {
+			return nil, err
+		}
+		return unpad(padded)
 	}
-	return unpad(padded)
+	return nil, fmt.Errorf("decrypt message of %s: %w", device, signalerror.ErrNoValidSessions)
+}
+
+// inOrder is a session of a present state and earlier ones, the latest first.
+func inOrder(present *record.State, earlier []*record.State) *record.Session {
+	states := append([]*record.State{present}, earlier...)
+	whole := record.NewSessionFromState(states[len(states)-1], serializer.Session)
+	for _, state := range slices.Backward(states[:len(states)-1]) {
+		whole.PromoteState(state)
+	}
+	return whole
 }
 
 func senderKeyName(group, device types.JID) *protocol.SenderKeyName {
