@@ -34,7 +34,8 @@
 // room is waited for in the same way.
 //
 // whatsmeow changes one Signal session on several goroutines at once; turns.go
-// keeps them apart.
+// keeps them apart. libsignal spoils a session's other states when it looks for
+// the one that opens a message; ratchet.go takes that back.
 //
 // A worker is of the same user as all others, and everything that it hears comes
 // from strangers. So before it hears anything it gives up what it does not need
