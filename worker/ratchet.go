@@ -8,10 +8,13 @@ import (
 // withoutTries takes back what a decryption did to the states of a session that
 // did not open the message. libsignal tries the states in turn on the record
 // itself, and a state that does not fit gets its ratchet turned nevertheless
-// (session.getOrCreateChainKey, before the MAC is looked at). What is written or
-// read in it later the other side cannot read, or we cannot; after some retries
-// such messages are lost. It happens when both sides write first at the same time
-// and so have two sessions for a while. A state is known by its base key; the
+// (session.getOrCreateChainKey, before the MAC is looked at). What either side
+// writes in it later the other cannot read and has to ask for again, each time
+// with a new session that spoils the ones before. It happens when both sides
+// write first at the same time and so have two sessions for a while. Signal's own
+// library tries copies (libsignal-protocol-java, SessionCipher.decrypt).
+//
+// A state is known by its base key; the
 // present one opened the message, all others are as they were before, and once.
 func withoutTries(before, after []byte) []byte {
 	session := store.SignalProtobufSerializer.Session

@@ -22,7 +22,7 @@ import (
 const (
 	drainers   = 64 // instances that send from their queues at the same time
 	sweepEvery = time.Minute
-	lateBy     = 10 * time.Second // a job that comes back; then it is not counted on
+	lateBy     = 10 * time.Second // how late a job may come back before it is no longer counted on
 	stopGrace  = 10 * time.Second
 	maxQueued  = 10_000 // sends waiting in one instance's queue
 	maxAhead   = 366 * 24 * time.Hour

@@ -41,8 +41,9 @@ func (t Traffic) Run(ctx context.Context) ([]Sent, error) {
 }
 
 // Ahead encrypts Count messages to a user and returns a Run that only hands them
-// to the server, so that what happens then is not slowed by the encryption. From
-// sends nothing else to that user until it has ended.
+// to the server, so that what happens then is not slowed by the encryption. Count
+// is not 0. The Run may be called once; From sends nothing else to that user until
+// it has ended.
 func (t Traffic) Ahead(ctx context.Context) (run func(context.Context) ([]Sent, error), err error) {
 	type prepared struct {
 		id       types.MessageID

@@ -19,6 +19,7 @@ import (
 
 const (
 	floodRate    = 1000 // messages a second into one instance
+	floodPeople  = 4    // who send them
 	floodClients = 32   // hammering one key
 	quietRate    = 25   // messages, and calls, a second of the one who shall not notice
 )
@@ -166,18 +167,12 @@ func (l *lab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *
 	return result, group.Wait()
 }
 
-const floodPeople = 4 // who send it
-
 // pour returns a load of messages to one account from several people.
 func (l *lab) pour(to *wasim.Account) func(context.Context) (int, error) {
 	return func(ctx context.Context) (int, error) {
-		var sends []sending
-		for range floodPeople {
-			from, err := l.person()
-			if err != nil {
-				return 0, err
-			}
-			sends = append(sends, wasim.Traffic{From: from, To: to.PN(), Rate: floodRate / floodPeople}.Run)
+		sends, err := l.crowd(to, 0, func(t wasim.Traffic) (sending, error) { return t.Run, nil })
+		if err != nil {
+			return 0, err
 		}
 		return together(ctx, sends)
 	}
@@ -185,24 +180,32 @@ func (l *lab) pour(to *wasim.Account) func(context.Context) (int, error) {
 
 // pourAhead is pour of messages that are encrypted now, as many as are sent in d.
 func (l *lab) pourAhead(ctx context.Context, to *wasim.Account, d time.Duration) (func(context.Context) (int, error), error) {
-	const rate = floodRate / floodPeople
-	var sends []sending
-	for range floodPeople {
-		from, err := l.person()
-		if err != nil {
-			return nil, err
-		}
-		send, err := wasim.Traffic{From: from, To: to.PN(), Rate: rate, Count: int(rate * d.Seconds())}.Ahead(ctx)
-		if err != nil {
-			return nil, err
-		}
-		sends = append(sends, send)
+	sends, err := l.crowd(to, d, func(t wasim.Traffic) (sending, error) { return t.Ahead(ctx) })
+	if err != nil {
+		return nil, err
 	}
 	return func(ctx context.Context) (int, error) { return together(ctx, sends) }, nil
 }
 
 // sending is a Run of wasim.Traffic.
 type sending func(context.Context) ([]wasim.Sent, error)
+
+// crowd makes the senders of a flood that lasts d, or has no end when d is 0.
+func (l *lab) crowd(to *wasim.Account, d time.Duration, begin func(wasim.Traffic) (sending, error)) (all []sending, err error) {
+	const rate = floodRate / floodPeople
+	for range floodPeople {
+		from, err := l.person()
+		if err != nil {
+			return nil, err
+		}
+		send, err := begin(wasim.Traffic{From: from, To: to.PN(), Rate: rate, Count: int(rate * d.Seconds())})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, send)
+	}
+	return all, nil
+}
 
 // together runs all at a time and returns how many messages they sent.
 func together(ctx context.Context, all []sending) (int, error) {

@@ -8,9 +8,9 @@
 // instance has a contact who writes numbered texts to it, and a client of the API
 // who sends numbered texts to the contact with an Idempotency-Key. Three of four
 // sends are repeated with their key until they succeed, the fourth is never
-// repeated. Every third goes by the queue (queue.go): to be sent at once or seconds
-// later, and half of those are taken back, well before they are due or when they
-// may be on their way. A webhook receiver checks every signature and keeps a ledger, and a
+// repeated. Every third goes by the queue instead (queue.go): to be sent at once or
+// seconds later; half of those are taken back, well before they are due or when they
+// may be on their way, and one in five is never repeated. A webhook receiver checks every signature and keeps a ledger, and a
 // reader per instance follows the event stream and resumes it by Last-Event-ID.
 //
 // # What goes wrong

@@ -57,7 +57,7 @@ type send struct {
 // third of them by the queue, and returns when each has its end: success, or for
 // every fourth whatever its only try brought. Those that are repeated are repeated
 // until patience ends.
-func (s *subject) order(ctx, patience context.Context, o options, gap time.Duration, v *verdict) {
+func (s *subject) order(ctx, patience context.Context, seed uint64, gap time.Duration, v *verdict) {
 	tick := time.NewTicker(gap)
 	defer tick.Stop()
 	var all sync.WaitGroup
@@ -70,7 +70,7 @@ func (s *subject) order(ctx, patience context.Context, o options, gap time.Durat
 		case <-tick.C:
 		}
 		if n%queueEvery == 0 {
-			m := s.forQueue(o.seed, n/queueEvery)
+			m := s.forQueue(seed, n/queueEvery)
 			s.mu.Lock()
 			s.queued = append(s.queued, m)
 			s.mu.Unlock()

@@ -64,7 +64,7 @@ func (l *lab) storm(ctx context.Context, v *verdict) error {
 	flows, _ := errgroup.WithContext(ctx)
 	for _, s := range l.subjects {
 		flows.Go(func() error { return s.write(flowing, gap) })
-		flows.Go(func() error { s.order(flowing, patience, l.o, gap, v); return nil })
+		flows.Go(func() error { s.order(flowing, patience, l.o.seed, gap, v); return nil })
 	}
 	defer func() { endFlows(); giveUp(); _ = flows.Wait() }() // its error was returned below, or another one is
 

@@ -88,8 +88,8 @@ func (s *subject) posted(ev stack.Event) {
 }
 
 // complete tells whether webhook and stream have all messages of the contact, and
-// the contact has all that were answered with success and not taken back. The latter may take a
-// while, when its phone has to ask for one again.
+// the contact has all that were answered with success and not taken back. The
+// latter may take a while, when its phone has to ask for one again.
 func (s *subject) complete() (missing string) {
 	got := s.received()
 	s.mu.Lock()

@@ -57,9 +57,10 @@ func (p *Phone) encrypt(ctx context.Context, device types.JID, padded []byte, fr
 }
 
 // decrypt opens what a device sent to this one alone. Each state of the session is tried on a
-// copy, as the real clients do: the library's own loop turns the ratchet of the states that do
-// not fit, too, and what is sent in one of those can be read no more. They fit in turn when
-// both sides opened a session at the same time.
+// copy, as Signal's own library does (libsignal-protocol-java, SessionCipher.decrypt): the Go
+// library's loop turns the ratchet of the states that do not fit, too, and what is sent in one
+// of those can be read no more. They fit by turns when both sides opened a session at the same
+// time.
 func (p *Phone) decrypt(ctx context.Context, device types.JID, encType string, ciphertext []byte) ([]byte, error) {
 	address, store := device.SignalAddress(), p.signal()
 	builder := session.NewBuilderFromSignal(store, address, serializer)

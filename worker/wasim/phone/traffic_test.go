@@ -77,6 +77,42 @@ func TestTextsPreparedAhead(t *testing.T) {
 	}
 }
 
+// Both sides write first at the same time, and so there are two sessions. What
+// crosses then is read at once: a message in the one does not spoil the other.
+func TestTwoSessionsAtATime(t *testing.T) {
+	r := newRouter()
+	alice, bob := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{})
+	atAlice, atBob := inboxOf(alice), inboxOf(bob)
+	prepared := func(from, to *Phone, text string) (handOver func()) {
+		t.Helper()
+		_, handOver, err := from.PrepareText(t.Context(), to.PN(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return handOver
+	}
+	arrives := func(at <-chan Received, text string) {
+		t.Helper()
+		if got := next(t, at); got.Text != text || got.Attempt != 0 {
+			t.Fatalf("got %q by retry %d, not %q at once", got.Text, got.Attempt, text)
+		}
+	}
+	inBobs := prepared(bob, alice, "in Bob's session")
+	prepared(alice, bob, "in Alice's")()
+	arrives(atBob, "in Alice's")
+	inAlices := prepared(bob, alice, "in Alice's, too")
+	inBobs()
+	arrives(atAlice, "in Bob's session")
+	prepared(alice, bob, "in Bob's, too")()
+	arrives(atBob, "in Bob's, too")
+	inAlices()
+	arrives(atAlice, "in Alice's, too")
+	prepared(bob, alice, "in Bob's again")()
+	arrives(atAlice, "in Bob's again")
+	prepared(alice, bob, "and back")()
+	arrives(atBob, "and back")
+}
+
 func TestGroupTextReachesMembersAndFollowsMembership(t *testing.T) {
 	r := newRouter()
 	group := types.NewJID("120363000000000001", types.GroupServer)
