@@ -14,8 +14,8 @@ import (
 // write first at the same time and so have two sessions for a while. Signal's own
 // library tries copies (libsignal-protocol-java, SessionCipher.decrypt).
 //
-// A state is known by its base key; the
-// present one opened the message, all others are as they were before, and once.
+// A state is known by its base key; the present one opened the message, all
+// others are as they were before, and once.
 func withoutTries(before, after []byte) []byte {
 	session := store.SignalProtobufSerializer.Session
 	now, err := session.Deserialize(after)

@@ -74,7 +74,14 @@ func (c *call) sendRaw(ctx context.Context, to types.JID, msg *waE2E.Message, ex
 
 // deliver is the common end of every way to send. What arrives here has passed
 // all checks; after whatsmeow's success the message is out and must be recorded.
+// So it goes on when the caller has gone away: whether a message is out that
+// nobody waited for the answer to could not be told any more.
 func (c *call) deliver(ctx context.Context, to types.JID, msg *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, shape.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return whatsmeow.SendResponse{}, shape.Message{}, unsent(err)
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	if extra.ID == "" {
 		extra.ID = c.cli.GenerateMessageID()
 	}

@@ -47,6 +47,7 @@ type Table struct {
 	Deps
 	reached reachedCache
 	writing chan struct{} // holds a token while app state is written
+	sending inFlight
 	// ready replaces the check of what a method needs, in tests of what
 	// whatsmeow does with odd parameters.
 	ready func(*whatsmeow.Client, need) error
@@ -113,6 +114,14 @@ func (t *Table) run(ctx context.Context, method string, params json.RawMessage, 
 	}
 	if c.messageID != "" && !plainMessageID(c.messageID) {
 		return nil, fault.Bad(op, "message_id", "expected 8 to 64 letters and digits")
+	}
+	if c.messageID != "" {
+		leave, err := t.sending.enter(ctx, c.messageID)
+		if err != nil {
+			c.out.Store(true) // the call that goes on under this id may send
+			return nil, err
+		}
+		defer leave()
 	}
 	if r, ok := rowsByName()[method]; ok {
 		return t.callRow(ctx, r, list, c)

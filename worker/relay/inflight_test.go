@@ -1,0 +1,52 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/wasim/phone"
+)
+
+// The caller goes away while WhatsApp's ack is on its way, and another one repeats
+// the call under the same message id at once: it waits for the first and sends nothing.
+func TestRepeatedWhileTheFirstIsUnderWay(t *testing.T) {
+	r := newRig(t)
+	bob := r.contact("15550000002", "Bob")
+	params := json.RawMessage(`["15550000002@c.us","once"]`)
+	const id = "3EB0000000000000000001"
+	heard := make(chan phone.Received, 4)
+	defer bob.Phone().Subscribe(func(m phone.Received) { heard <- m })()
+	ask[any](r, "sendMessage", "15550000002@c.us", "before")
+	<-heard
+
+	device := r.me.Devices()[0]
+	device.Delay(time.Second)
+	first, leave := context.WithCancel(r.ctx)
+	gone := make(chan error, 1)
+	go func() {
+		_, err := r.CallFirst(first, "sendMessage", params, id)
+		gone <- err
+	}()
+	<-heard
+	leave()
+
+	hasty, cancel := context.WithTimeout(r.ctx, time.Millisecond)
+	defer cancel()
+	if _, err := r.Call(hasty, "sendMessage", params, id); !fault.Is(err, fault.Deadline) || sentOf(err.(*fault.Error)) != fault.SentPerhaps {
+		t.Errorf("one that does not wait: %v", err)
+	}
+	if _, err := r.Call(r.ctx, "sendMessage", params, id); err != nil {
+		t.Errorf("the repetition: %v", err)
+	}
+	device.Delay(0)
+	if err := <-gone; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	ask[any](r, "sendMessage", "15550000002@c.us", "after")
+	if m := <-heard; m.Text != "after" {
+		t.Errorf("Bob got %q again", m.Text)
+	}
+}
