@@ -203,7 +203,7 @@ func TestStoppedProcessIsKilledAndRestarted(t *testing.T) {
 	one := h.instance(1, supervisor.Run, script{})
 	h.manage()
 	first := h.running(one)
-	kill(t, first.Proc.PID, syscall.SIGSTOP)
+	freeze(t, first.Proc.PID)
 	st := h.await(one, "a second worker", func(s supervisor.Status) bool {
 		return s.State == supervisor.Running && s.Proc.PID != first.Proc.PID
 	})
@@ -218,7 +218,7 @@ func TestStoppedProcessIsReplacedAtRecovery(t *testing.T) {
 	h.manage()
 	first := h.running(one)
 	h.end()
-	kill(t, first.Proc.PID, syscall.SIGSTOP)
+	freeze(t, first.Proc.PID)
 	h.cfg.AttachTimeout, h.cfg.AttachBudget = 100*time.Millisecond, 300*time.Millisecond
 	h.manage()
 	h.await(one, "a second worker", func(s supervisor.Status) bool {
