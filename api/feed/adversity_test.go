@@ -87,7 +87,7 @@ func TestAnAnswerThatIsNoTextStopsNothing(t *testing.T) {
 	r.run()
 	e := r.endpoint(hook.URL)
 	r.happen("chat", 2)
-	eventually(t, "the failure is noted", func() bool {
+	r.eventually("the failure is noted", func() bool {
 		e, err := r.store.Endpoint(t.Context(), e.ID)
 		must(t, err)
 		return e.LastError == "the receiver answered 500 Internal Server Error"
@@ -166,7 +166,7 @@ func TestEndingRepeatsNothingThatWasAccepted(t *testing.T) {
 		e := r.endpoint(hook.URL)
 		if parked {
 			r.happen("chat", 3)
-			eventually(t, "all are parked", func() bool {
+			r.eventually("all are parked", func() bool {
 				rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 10)
 				must(t, err)
 				return len(rows) == 3
@@ -239,7 +239,7 @@ func TestEndpointsAreReadAnew(t *testing.T) {
 	first.waitAll(t, 1)
 	e.URL, e.UpdatedAt = second.URL, e.UpdatedAt.Add(time.Second)
 	must(t, r.store.UpdateEndpoint(t.Context(), e))
-	eventually(t, "the new address is used", func() bool {
+	r.eventually("the new address is used", func() bool {
 		r.happen("chat", 1)
 		accepted, _ := second.got()
 		return len(accepted) > 0
@@ -352,7 +352,7 @@ func TestTheClockWasADayAhead(t *testing.T) {
 			r.run()
 			e := r.endpoint(hook.URL)
 			r.happen("chat", 3)
-			eventually(t, "the first try is noted", func() bool {
+			r.eventually("the first try is noted", func() bool {
 				rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 1)
 				must(t, err)
 				return len(rows) == 1

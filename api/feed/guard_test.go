@@ -52,7 +52,7 @@ func TestANameOfAnInternalReceiverFailsWhenItIsPostedTo(t *testing.T) {
 	one := "/api/webhooks/" + at(made, "webhook.id").(string)
 	o.happen("chat", 1)
 	var attempts []any
-	eventually(t, "the refusal is recorded", func() bool {
+	o.eventually("the refusal is recorded", func() bool {
 		attempts, _ = o.do(http.StatusOK, "GET", one+"/deliveries", o.admin, nil)["deliveries"].([]any)
 		return len(attempts) > 0
 	})
@@ -83,7 +83,7 @@ func TestARedirectLeadsNowhere(t *testing.T) {
 	r.happen("chat", 1)
 	<-seen
 	var attempts []store.Attempt
-	eventually(t, "the redirect is recorded", func() (ok bool) {
+	r.eventually("the redirect is recorded", func() (ok bool) {
 		var err error
 		attempts, _, err = r.store.Attempts(t.Context(), e.ID, 0, 1)
 		must(t, err)

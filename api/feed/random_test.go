@@ -61,7 +61,7 @@ func TestRandomFailures(t *testing.T) {
 	for i, hook := range hooks {
 		inOrder(t, hook.waitAll(t, total))
 		// The books agree: each counted once, none left over.
-		eventually(t, "all is settled", func() bool {
+		r.eventually("all is settled", func() bool {
 			e, err := r.store.Endpoint(t.Context(), ids[i])
 			must(t, err)
 			waiting, err := r.store.BacklogLanes(t.Context(), ids[i])

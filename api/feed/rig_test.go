@@ -299,8 +299,8 @@ func (r *rig) posted(result string) int {
 }
 
 // eventually polls what has no event, such as a row.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
+func (r *rig) eventually(what string, ok func() bool) {
+	r.t.Helper()
 	deadline := time.After(20 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -308,9 +308,32 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not in time", what)
+			r.t.Fatalf("%s: not in time\n%s", what, r.books())
 		}
 	}
+}
+
+// books is what the store says of the endpoints, for the message of a failure.
+func (r *rig) books() string {
+	r.t.Helper()
+	ctx := r.t.Context()
+	head, err := r.store.FeedHead(ctx, instance)
+	must(r.t, err)
+	endpoints, err := r.store.AllEndpoints(ctx)
+	must(r.t, err)
+	var b strings.Builder
+	fmt.Fprintf(&b, "the feed has %d events", head)
+	for _, e := range endpoints {
+		_, dead, err := r.store.DeadLetters(ctx, e.ID, 0, 1)
+		must(r.t, err)
+		waiting, err := r.store.BacklogHeads(ctx, e.ID, 100)
+		must(r.t, err)
+		fmt.Fprintf(&b, "\n%s: cursor %d, %d delivered, %d dead, %d lanes wait, last error %q", e.ID, e.Cursor, e.Delivered, dead, len(waiting), e.LastError)
+		for _, w := range waiting {
+			fmt.Fprintf(&b, "\n  %s: event %d, tried %d times, due in %v, last error %q", w.Lane, w.Seq, w.Attempts, time.Until(w.NextAt).Round(time.Millisecond), w.LastError)
+		}
+	}
+	return b.String()
 }
 
 func must(t testing.TB, err error) {

@@ -154,7 +154,7 @@ func TestWebhooksAreManaged(t *testing.T) {
 	if posts[0].Seq != 4 || posts[0].Header.Get("X-A") != "1" {
 		t.Errorf("first post: %d %v", posts[0].Seq, posts[0].Header)
 	}
-	eventually(t, "deliveries are listed", func() bool {
+	o.eventually("deliveries are listed", func() bool {
 		return at(o.do(http.StatusOK, "GET", one+"/deliveries", o.admin, nil), "pagination.total") == 2.0
 	})
 	tested := o.do(http.StatusOK, "POST", one+"/test", o.admin, nil)
@@ -258,7 +258,7 @@ func TestDeadLettersAreListedAndRedriven(t *testing.T) {
 	o.run()
 	posts := hook.waitAll(t, 6)
 	inOrder(t, posts)
-	eventually(t, "the page is empty", func() bool {
+	o.eventually("the page is empty", func() bool {
 		return at(o.do(http.StatusOK, "GET", one+"/dead-letters", o.admin, nil), "pagination.total") == 0.0
 	})
 	// A test event is each time another one.

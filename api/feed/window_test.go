@@ -46,7 +46,7 @@ func TestMoreThanAWindowBehindAHangingPost(t *testing.T) {
 	if len(posts) != 1602 {
 		t.Errorf("%d posts for 1602 events", len(posts))
 	}
-	eventually(t, "the cursor is at the end", func() bool {
+	r.eventually("the cursor is at the end", func() bool {
 		saved, err := r.store.Endpoint(t.Context(), e.ID)
 		must(t, err)
 		return saved.Cursor == 1602
@@ -73,7 +73,7 @@ func TestMoreThanAWindowWhileDown(t *testing.T) {
 	hook.wait(t, "it was tried", func(_, tries []post) bool { return len(tries) > 20 })
 	down.Store(false)
 	inOrder(t, hook.waitAll(t, 1800))
-	eventually(t, "all are counted once", func() bool {
+	r.eventually("all are counted once", func() bool {
 		saved, err := r.store.Endpoint(t.Context(), e.ID)
 		must(t, err)
 		return saved.Delivered == 1800 && saved.Cursor == 1800
@@ -98,7 +98,7 @@ func TestFilterOverALongFeed(t *testing.T) {
 	hook.wait(t, "the message", func(accepted, _ []post) bool {
 		return len(accepted) > 0 && accepted[len(accepted)-1].Event == "message"
 	})
-	eventually(t, "the cursor is at the end", func() bool {
+	r.eventually("the cursor is at the end", func() bool {
 		saved, err := r.store.Endpoint(t.Context(), e.ID)
 		must(t, err)
 		return saved.Cursor == 5001
