@@ -31,7 +31,7 @@ func (r *runner) saveCursor(ctx context.Context) bool {
 		r.storeTrouble(ctx, "save cursor", err)
 		return false
 	}
-	r.dirty, r.delivered = false, 0
+	r.dirty, r.saved = false, r.delivered
 	return true
 }
 

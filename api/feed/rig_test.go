@@ -41,6 +41,8 @@ type rig struct {
 	hub   supervisor.Hub
 	opts  feed.Options
 
+	delivers feed.Deliveries // the deliverer's store: store, unless a test put another before it
+
 	metrics *prometheus.Registry // of the deliverer that runs
 
 	mu  sync.Mutex
@@ -72,8 +74,7 @@ func prepare(t testing.TB, url string, opts feed.Options) *rig {
 	if opts.Networks == nil {
 		opts.Networks = loopback
 	}
-	r := &rig{t: t, url: url, store: st, opts: opts, stop: func() {}}
-	return r
+	return &rig{t: t, url: url, store: st, delivers: st, opts: opts, stop: func() {}}
 }
 
 // populate makes the instance, with an empty feed.
@@ -98,7 +99,7 @@ func (r *rig) run() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	r.metrics = prometheus.NewRegistry()
-	d := feed.NewDeliverer(r.store, &r.hub, zerolog.New(zerolog.NewTestWriter(r.t)), r.metrics, r.opts)
+	d := feed.NewDeliverer(r.delivers, &r.hub, zerolog.New(zerolog.NewTestWriter(r.t)), r.metrics, r.opts)
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	var once sync.Once
@@ -311,6 +312,17 @@ func (r *rig) eventually(what string, ok func() bool) {
 			r.t.Fatalf("%s: not in time\n%s", what, r.books())
 		}
 	}
+}
+
+// agree reports whether an endpoint's books do: n events are delivered, each
+// counted once, and none is left over.
+func (r *rig) agree(id string, n int) bool {
+	r.t.Helper()
+	e, err := r.store.Endpoint(r.t.Context(), id)
+	must(r.t, err)
+	waiting, err := r.store.BacklogLanes(r.t.Context(), id)
+	must(r.t, err)
+	return e.Cursor == uint64(n) && e.Delivered == int64(n) && len(waiting) == 0
 }
 
 // books is what the store says of the endpoints, for the message of a failure.

@@ -84,7 +84,8 @@ type runner struct {
 	freshAt   time.Time // when an event of a chat that did not fail may be a probe
 	heldUntil time.Time // the receiver asked for silence
 
-	delivered int64
+	delivered int64 // in all, since the endpoint was made
+	saved     int64 // of those, in the store for certain
 	attempts  []store.Attempt
 	dirty     bool
 }
@@ -110,6 +111,7 @@ func (r *runner) run(ctx context.Context) {
 	r.lanes = map[string]*lane{}
 	r.settled = map[uint64]bool{}
 	r.read = r.endpoint.Cursor
+	r.delivered, r.saved = r.endpoint.Delivered, r.endpoint.Delivered
 	r.stale = true
 	r.posting, r.cut = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.cut()

@@ -34,7 +34,7 @@ func (r *runner) settleFresh(ctx context.Context, res result, l *lane) {
 		return
 	}
 	r.failed(res.outcome)
-	if r.delivered > 0 {
+	if r.delivered > r.saved {
 		r.saveCursor(ctx) // a success of before must not clear the error that is saved next
 	}
 	nextAt := time.Now().Add(max(r.schedule.wait(1), res.outcome.retryAfter))

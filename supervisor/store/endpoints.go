@@ -85,11 +85,12 @@ func (s *Store) DeleteEndpoint(ctx context.Context, id string) error {
 	return found("store.DeleteEndpoint", n, err)
 }
 
-// AdvanceEndpoint moves the cursor forward, never back, and counts deliveries
-// made until at; with any, LastError is cleared. A cursor of 0 only counts.
-// An endpoint that was deleted meanwhile is no error.
+// AdvanceEndpoint moves the cursor and the count of deliveries, as of at,
+// forward, never back; with new deliveries LastError is cleared. Saying it
+// again, for lack of an answer, changes nothing. An endpoint that was deleted
+// meanwhile is no error.
 func (s *Store) AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error {
-	return failure("store.AdvanceEndpoint", s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{ID: id, Cursor: cursor, Delta: delivered, At: at}))
+	return failure("store.AdvanceEndpoint", s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{ID: id, Cursor: cursor, Delivered: delivered, At: at}))
 }
 
 func endpointsOf(op string, rows []db.WebhookEndpoint, err error) ([]Endpoint, error) {

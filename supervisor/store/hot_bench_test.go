@@ -31,8 +31,8 @@ func BenchmarkHot(b *testing.B) {
 		}
 	})
 	b.Run("AdvanceEndpoint", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			check(b, st.AdvanceEndpoint(ctx, "e", i, 1, noon))
+		for i := uint64(1); b.Loop(); i++ {
+			check(b, st.AdvanceEndpoint(ctx, "e", i, int64(i), noon))
 		}
 	})
 	b.Run("BacklogHeads", func(b *testing.B) {

@@ -142,9 +142,11 @@ func TestEndpoints(t *testing.T) {
 		must(t, st.AdvanceEndpoint(ctx, "e2", cursor, delivered, at))
 	}
 	advance(9, 2, noon)
-	advance(7, 1, noon.Add(time.Minute)) // never back
-	advance(0, 1, noon)
-	advance(10, 0, noon.Add(time.Hour)) // nothing of it was subscribed
+	advance(7, 3, noon.Add(time.Minute)) // never back
+	advance(7, 3, noon.Add(time.Hour))   // said again
+	advance(0, 4, noon)
+	advance(10, 4, noon.Add(time.Hour)) // nothing of it was subscribed
+	advance(10, 2, noon.Add(time.Hour)) // late
 	got, err = st.Endpoint(ctx, "e2")
 	must(t, err)
 	if got.Cursor != 10 || got.Delivered != 4 || !got.LastDeliveredAt.Equal(noon.Add(time.Minute)) {

@@ -13,24 +13,26 @@ import (
 const advanceEndpoint = `-- name: AdvanceEndpoint :exec
 update webhook_endpoints set
     cursor = greatest(cursor, $2),
-    delivered = delivered + $3::bigint,
-    last_delivered_at = case when $3::bigint > 0 then greatest(last_delivered_at, $4::timestamptz) else last_delivered_at end,
-    last_error = case when $3::bigint > 0 then '' else last_error end
+    delivered = greatest(delivered, $3),
+    last_delivered_at = case when $3 > delivered then greatest(last_delivered_at, $4::timestamptz) else last_delivered_at end,
+    last_error = case when $3 > delivered then '' else last_error end
 where id = $1
 `
 
 type AdvanceEndpointParams struct {
-	ID     string
-	Cursor uint64
-	Delta  int64
-	At     time.Time
+	ID        string
+	Cursor    uint64
+	Delivered int64
+	At        time.Time
 }
 
+// What is given is how many there are in all, not how many came to it: whoever
+// does not get the answer must be able to say it again.
 func (q *Queries) AdvanceEndpoint(ctx context.Context, arg AdvanceEndpointParams) error {
 	_, err := q.db.Exec(ctx, advanceEndpoint,
 		arg.ID,
 		arg.Cursor,
-		arg.Delta,
+		arg.Delivered,
 		arg.At,
 	)
 	return err

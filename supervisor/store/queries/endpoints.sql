@@ -18,10 +18,12 @@ update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, e
 -- name: DeleteEndpoint :execrows
 delete from webhook_endpoints where id = $1;
 
+-- What is given is how many there are in all, not how many came to it: whoever
+-- does not get the answer must be able to say it again.
 -- name: AdvanceEndpoint :exec
 update webhook_endpoints set
     cursor = greatest(cursor, $2),
-    delivered = delivered + sqlc.arg(delta)::bigint,
-    last_delivered_at = case when sqlc.arg(delta)::bigint > 0 then greatest(last_delivered_at, sqlc.arg(at)::timestamptz) else last_delivered_at end,
-    last_error = case when sqlc.arg(delta)::bigint > 0 then '' else last_error end
+    delivered = greatest(delivered, $3),
+    last_delivered_at = case when $3 > delivered then greatest(last_delivered_at, sqlc.arg(at)::timestamptz) else last_delivered_at end,
+    last_error = case when $3 > delivered then '' else last_error end
 where id = $1;
