@@ -25,7 +25,7 @@ func (r *runner) startBacklog(ctx context.Context, name string, l *lane) {
 // through to its row, or it would be repeated.
 func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (res result) {
 	going := ctx
-	ctx = r.posting
+	ctx = r.writing
 	rows, err := r.store.BacklogLane(ctx, r.endpoint.ID, name, backlogPage)
 	if err != nil {
 		return result{err: fmt.Errorf("read backlog of a lane: %w", err)}
@@ -64,7 +64,7 @@ func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (r
 		// A probe, or a lane opened by another's success, comes before the head is
 		// due: its failure does not count against the retries.
 		early := row.Attempts > 0 && due.After(time.Now())
-		out := r.poster.post(ctx, r.endpoint, ev)
+		out := r.poster.post(r.posting, r.endpoint, ev)
 		if res.cut = r.wasCut(out); res.cut {
 			return res
 		}

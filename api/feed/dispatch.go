@@ -11,7 +11,7 @@ import (
 // lanes that are due and lanes with fresh events, each lane once.
 func (r *runner) dispatch(ctx context.Context) {
 	now := time.Now()
-	if r.stale || len(r.toPark) > 0 || now.Before(r.heldUntil) {
+	if ctx.Err() != nil || r.stale || len(r.toPark) > 0 || now.Before(r.heldUntil) {
 		return
 	}
 	if r.down() {

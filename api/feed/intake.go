@@ -76,7 +76,7 @@ func (r *runner) fill(ctx context.Context) bool {
 		l.queue = append(l.queue, ev)
 		r.enqueue(ev.Lane, l)
 	}
-	r.flushParked(ctx)
+	r.flushParked(r.writing)
 	return room()
 }
 

@@ -46,18 +46,14 @@ func (r *runner) persist(ctx context.Context) {
 	}
 }
 
-// finish waits a moment for the posts under way, ends those that take longer,
-// and saves how far delivery came. What was read and not delivered goes to the
-// backlog: the cursor alone cannot tell it from younger events of other chats
-// that were, and the next runner would repeat those.
-func (r *runner) finish(ctx context.Context) {
-	patience := time.AfterFunc(lastPosts, r.cut)
-	defer patience.Stop()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPosts+5*time.Second)
-	defer cancel()
+// finish waits for the posts under way, which end soon, and saves how far
+// delivery came. What was read and not delivered goes to the backlog: the
+// cursor alone cannot tell it from younger events of other chats that were, and
+// the next runner would repeat those.
+func (r *runner) finish() {
 	// No post is started any more, and each under way has its place in results.
 	for r.inFlight > 0 {
-		r.settle(last, <-r.results)
+		r.settle(r.writing, <-r.results)
 	}
 	r.posts.Wait()
 	for name, l := range r.lanes {
@@ -65,6 +61,6 @@ func (r *runner) finish(ctx context.Context) {
 			r.parkLane(name, l, time.Now())
 		}
 	}
-	r.flushParked(last)
-	r.persist(last)
+	r.flushParked(r.writing)
+	r.persist(r.writing)
 }

@@ -22,6 +22,7 @@ const (
 	backlogPage   = 50                     //
 	storeRetryGap = time.Second            //
 	lastPosts     = time.Second            // how long posts under way are waited for at the end
+	lastWrites    = 6 * time.Second        // how long writes are, those of the last posts among them
 	shownAttempts = 200                    // the newest posts of an endpoint that the store keeps
 )
 
@@ -66,7 +67,7 @@ type runner struct {
 	results chan result
 	posts   sync.WaitGroup
 	posting context.Context // of the posts: it outlives run's by lastPosts
-	cut     context.CancelFunc
+	writing context.Context // of what the store writes, by lastWrites: a write that is cut off may have happened
 
 	read     uint64          // highest seq taken from the feed
 	pending  []uint64        // seqs taken and not yet settled, ascending
@@ -113,8 +114,11 @@ func (r *runner) run(ctx context.Context) {
 	r.read = r.endpoint.Cursor
 	r.delivered, r.saved = r.endpoint.Delivered, r.endpoint.Delivered
 	r.stale = true
-	r.posting, r.cut = context.WithCancel(context.WithoutCancel(ctx))
-	defer r.cut()
+	var cutPosts, cutWrites context.CancelFunc
+	r.posting, cutPosts = outlive(ctx, lastPosts)
+	defer cutPosts()
+	r.writing, cutWrites = outlive(ctx, lastWrites)
+	defer cutWrites()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	persist := time.NewTicker(persistEvery)
@@ -123,7 +127,7 @@ func (r *runner) run(ctx context.Context) {
 		if r.stale {
 			r.stale = !r.loadBacklog(ctx)
 		}
-		r.flushParked(ctx)
+		r.flushParked(r.writing)
 		var more <-chan struct{}
 		if r.fill(ctx) {
 			more = always
@@ -133,7 +137,7 @@ func (r *runner) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			stop()
-			r.finish(ctx)
+			r.finish()
 			return
 		case <-r.wake:
 			r.caughtUp = false
@@ -142,11 +146,11 @@ func (r *runner) run(ctx context.Context) {
 		case <-r.redrive:
 			r.stale = true
 		case <-persist.C:
-			r.persist(ctx)
+			r.persist(r.writing)
 		case <-retry:
 		case <-more:
 		case res := <-r.results:
-			r.settle(ctx, res)
+			r.settle(r.writing, res)
 		}
 		stop()
 	}
@@ -156,6 +160,13 @@ func (r *runner) storeTrouble(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
 		r.log.Warn().Err(err).Msg("webhook delivery: " + what)
 	}
+}
+
+// outlive returns a context that ends so long after ctx does.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(by, end) })
+	return longer, func() { forget(); end() }
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
