@@ -55,9 +55,13 @@ func TestTooManyRequestsHoldsTheEndpoint(t *testing.T) {
 		return true
 	})
 	r.run()
-	r.endpoint(hook.URL)
+	e := r.endpoint(hook.URL)
 	r.happen("first", 1)
-	hook.wait(t, "a refusal", func(_, tries []post) bool { return len(tries) == 1 })
+	r.eventually("the sender knows of the refusal", func() bool {
+		rows, err := r.store.BacklogLane(t.Context(), e.ID, "first", 1)
+		must(t, err)
+		return len(rows) == 1
+	})
 	r.happen("second", 3)
 	hook.waitAll(t, 4)
 	if waited := time.Duration(accepted.Load() - refused.Load()); waited < time.Second {

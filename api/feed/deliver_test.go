@@ -114,9 +114,10 @@ func TestReceiverThatHangs(t *testing.T) {
 	release := make(chan struct{})
 	var once sync.Once
 	t.Cleanup(func() { once.Do(func() { close(release) }) })
-	hook.answers(func(p post, _ http.ResponseWriter) bool {
+	hook.answers(func(p post, w http.ResponseWriter) bool {
 		if p.Chat == "slow" {
 			<-release
+			w.WriteHeader(http.StatusInternalServerError) // the sender may still listen, and none is 200
 			return false
 		}
 		return true

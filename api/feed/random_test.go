@@ -109,6 +109,7 @@ func mood(rnd *rand.Rand) func(post, http.ResponseWriter) bool {
 				return true
 			}
 			<-time.After(90 * time.Millisecond)
+			w.WriteHeader(http.StatusInternalServerError) // a busy sender may not have given up
 			return false
 		}
 	}

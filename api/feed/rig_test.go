@@ -161,7 +161,7 @@ type receiver struct {
 	URL string
 
 	mu       sync.Mutex
-	answer   func(post, http.ResponseWriter) bool // false: it answered itself and did not accept
+	answer   func(post, http.ResponseWriter) bool // false: it answered itself, with a refusal
 	accepted []post
 	tries    []post
 	changed  chan struct{}
