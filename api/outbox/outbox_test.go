@@ -290,10 +290,13 @@ func TestCancel(t *testing.T) {
 	r, run := newRig(t, -1)
 	later := time.Now().Add(time.Hour)
 	r.queue("later", "never", &later)
-	if a := r.want(200, "DELETE", "/api/instances/"+r.id+"/sends/later", nil, nil); a.str("send.state") != "cancelled" {
-		t.Errorf("%v", a)
+	first := r.want(200, "DELETE", "/api/instances/"+r.id+"/sends/later", nil, nil)
+	again := r.want(200, "DELETE", "/api/instances/"+r.id+"/sends/later", nil, nil) // for lack of an answer
+	for _, a := range []answer{first, again} {
+		if a.str("send.state") != "cancelled" || a.str("send.endedAt") != first.str("send.endedAt") {
+			t.Errorf("%v, and again %v", first, again)
+		}
 	}
-	r.want(http.StatusConflict, "DELETE", "/api/instances/"+r.id+"/sends/later", nil, nil)
 	r.want(http.StatusNotFound, "DELETE", "/api/instances/"+r.id+"/sends/unknown", nil, nil)
 	r.queue("k", "Hello", nil)
 	run()

@@ -42,7 +42,7 @@ func Routes(q *Queue) func(*api.Mount) {
 			"Messages of an instance go out one after another, by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. The end is an event: send_update.",
 			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
 		api.AddRoute(m, api.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
-			"409 when it is being sent, may have been sent by an attempt whose end nobody saw, or has ended.", http.StatusOK),
+			"409 when it is being sent, may have been sent by an attempt whose end nobody saw, or has ended. One that was cancelled before stays so: 200.", http.StatusOK),
 			func(ctx context.Context, in *api.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
 	}
 }
@@ -86,6 +86,9 @@ func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*se
 	if err != nil {
 		return nil, err
 	}
+	if send.State == store.SendCancelled {
+		return answer(ctx, m, send)
+	}
 	began := fault.New(fault.Conflict, op, "the message is being sent, or has been")
 	if send.Attempts > 0 {
 		sent, err := q.store.WasSent(ctx, row.ID, send.MessageID)
@@ -96,17 +99,24 @@ func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*se
 			return nil, began
 		}
 	}
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Microsecond) // as the store will have it
 	send.State, send.EndedAt = store.SendCancelled, &now
 	ev, err := update(send)
 	if err != nil {
 		return nil, err
 	}
 	if err := q.store.CancelSend(ctx, row.ID, in.Key, now, ev); err != nil {
-		if fault.Is(err, fault.NotFound) {
+		if !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		// It began meanwhile, or another request cancelled it.
+		if send, err = q.store.Send(ctx, row.ID, in.Key); err != nil {
+			return nil, err
+		}
+		if send.State != store.SendCancelled {
 			return nil, began
 		}
-		return nil, err
+		return answer(ctx, m, send)
 	}
 	q.wake(row.ID)
 	return answer(ctx, m, send)

@@ -110,8 +110,7 @@ func (s *subject) enqueue(ctx context.Context, m *queued, answers *tally) (accep
 }
 
 // takeBack asks for the message to be cancelled until the answer is definite: it
-// is, or it is too late. Too late may also be an answer to the repetition of a
-// request whose own answer was lost.
+// is, or it is too late.
 func (s *subject) takeBack(ctx context.Context, m *queued, answers *tally) {
 	for wait := 100 * ms; ; wait = min(2*wait, 2*sec) {
 		s.mu.Lock()
