@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	awayWait    = 10 * time.Second // until an account that is away is tried again
+	awayWait    = 10 * time.Second // at most, until an account that is away is tried again
 	stoppedWait = 30 * time.Second // until one is that nobody runs
 	restAtLeast = time.Second
 	rest        = time.Minute // when WhatsApp says "too much" and no time
@@ -178,7 +178,8 @@ func verdict(f *fault.Error, began bool, attempts int) (wait time.Duration, fina
 		if f.Code == "temporary_ban" {
 			return max(f.RetryAfter, rest), false
 		}
-		return awayWait, false
+		// Most are back at once: the worker was replaced, or its connection was.
+		return min(awayWait, restAtLeast<<min(attempts-1, 10)), false
 	case fault.Starting, fault.Unavailable, fault.Deadline:
 		return max(f.RetryAfter, restAtLeast), false
 	case fault.Internal:

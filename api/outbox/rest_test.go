@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 )
 
@@ -17,5 +18,15 @@ func TestARestEndsByTheClockThatNobodySets(t *testing.T) {
 	}
 	if left := q.restLeft(id, until.Add(time.Hour)); left < 24*time.Hour {
 		t.Errorf("of one that began elsewhere only %s are left", left)
+	}
+}
+
+// Who is away for a moment is not waited for as for one who is away for long.
+func TestWhoIsAwayIsTriedSoonAndThenLessOften(t *testing.T) {
+	away := fault.New(fault.Offline, "test", "away")
+	for attempts, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 5: awayWait, 1000: awayWait} {
+		if wait, final := verdict(away, true, attempts); wait != want || final {
+			t.Errorf("after %d attempts: wait %s, final %t", attempts, wait, final)
+		}
 	}
 }
