@@ -87,6 +87,48 @@ func TestQueuedSendsSurviveKills(t *testing.T) {
 	}
 }
 
+// The worker sees a send through whose manager is killed before WhatsApp's ack,
+// and the next manager, which has to ask for it again, sends nothing twice.
+func TestManagerKilledInTheMiddleOfAQueuedSend(t *testing.T) {
+	s := start(t)
+	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
+	ann := person(t, "Ann", wasim.AccountOptions{})
+	heard := make(chan string, 10)
+	defer ann.Phone().Subscribe(func(r phone.Received) { heard <- r.Text })()
+	ctx := deadline(t, time.Minute)
+	path := "/api/instances/" + alice.id + "/sends"
+	queue := func(text string) (key string) {
+		t.Helper()
+		var out struct{ Send struct{ Key string } }
+		must(t, s.Client.Want(ctx, http.StatusAccepted, "POST", path, map[string]any{"params": []string{wid(ann), text}}, &out))
+		return out.Send.Key
+	}
+	hears := func(text string) {
+		t.Helper()
+		select {
+		case got := <-heard:
+			if got != text {
+				t.Fatalf("Ann got %q, want %q", got, text)
+			}
+		case <-ctx.Done():
+			t.Fatalf("Ann did not get %q", text)
+		}
+	}
+	queue("before")
+	hears("before")
+	device := alice.Devices()[0]
+	device.Delay(2 * time.Second) // so is the ack
+	key := queue("once")
+	hears("once")
+	s.KillManager()
+	must(t, s.StartManager())
+	must(t, s.Ready(ctx))
+	eventually(t, 60*time.Second, "the send told as sent", func() bool { return fate(t, alice, key) == "sent" })
+	device.Delay(0)
+	queue("after")
+	hears("after")
+}
+
 func waitFor(t *testing.T, ctx context.Context, counts <-chan int, n int) {
 	t.Helper()
 	for {
