@@ -56,4 +56,5 @@ func TestWhatMayBeOutIsNotCancelled(t *testing.T) {
 	r.failed("b", "away")
 	r.state("b", "queued")
 	r.want(200, "DELETE", path+"b", nil, nil)
+	r.want(200, "DELETE", path+"b", nil, nil)
 }

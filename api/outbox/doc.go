@@ -21,9 +21,10 @@
 //
 // The WhatsApp id of a message is fixed when it is queued. A send that was
 // interrupted (the manager or the worker died) is tried again under the same
-// id, and the worker looks first whether it was sent. From an attempt that may
-// have sent it on it stays running between the attempts and cannot be
-// cancelled, and it never ends as failed unless WhatsApp refused it.
+// id, and the worker first waits for a call that still runs under it and looks
+// whether it was sent. From an attempt that may have sent it on it stays running
+// between the attempts and cannot be cancelled, and it never ends as failed
+// unless WhatsApp refused it.
 //
 // What becomes of a send is an event of its instance's feed: send_update, and
 // sends_paused and sends_resumed while WhatsApp lets the account send nothing.

@@ -86,9 +86,6 @@ func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*se
 	if err != nil {
 		return nil, err
 	}
-	if send.State == store.SendCancelled {
-		return answer(ctx, m, send)
-	}
 	began := fault.New(fault.Conflict, op, "the message is being sent, or has been")
 	if send.Attempts > 0 {
 		sent, err := q.store.WasSent(ctx, row.ID, send.MessageID)
@@ -105,18 +102,15 @@ func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*se
 	if err != nil {
 		return nil, err
 	}
-	if err := q.store.CancelSend(ctx, row.ID, in.Key, now, ev); err != nil {
-		if !fault.Is(err, fault.NotFound) {
-			return nil, err
+	err = q.store.CancelSend(ctx, row.ID, in.Key, now, ev)
+	if fault.Is(err, fault.NotFound) {
+		// It began meanwhile, or was cancelled before.
+		if send, err = q.store.Send(ctx, row.ID, in.Key); err == nil && send.State != store.SendCancelled {
+			err = began
 		}
-		// It began meanwhile, or another request cancelled it.
-		if send, err = q.store.Send(ctx, row.ID, in.Key); err != nil {
-			return nil, err
-		}
-		if send.State != store.SendCancelled {
-			return nil, began
-		}
-		return answer(ctx, m, send)
+	}
+	if err != nil {
+		return nil, err
 	}
 	q.wake(row.ID)
 	return answer(ctx, m, send)

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	patchTries = 5
-	patchPause = 50 * time.Millisecond // doubles with each try
+	patchTries = 10
+	patchPause = 50 * time.Millisecond // doubles with every second try
 )
 
 // patch writes app state. Each write builds on the version before it, and of
-// two devices that write at the same time one is refused; whatsmeow takes in
-// what the other wrote and tries once more. Here it is tried until it is through
-// or has lost too often. Own writes take turns, so that they do not race each other.
+// two devices that write at the same time one is refused; it takes in what the
+// other wrote and tries again, until it is through or has lost too often. Own
+// writes take turns, so that they do not race each other.
 func (c *call) patch(ctx context.Context, info appstate.PatchInfo) error {
 	select {
 	case c.writing <- struct{}{}:
@@ -30,11 +30,14 @@ func (c *call) patch(ctx context.Context, info appstate.PatchInfo) error {
 		return ctx.Err()
 	}
 	for try := range patchTries {
-		err := c.cli.SendAppState(ctx, info)
+		// Without its own second try: that one takes in what it missed beside a fetch
+		// under way, without the fetch's lock. Whoever is later puts the version back,
+		// and then no patch fits any more.
+		err := c.cli.DangerousInternals().SendAppState(ctx, info, false)
 		if !lostRace(err) {
 			return err
 		}
-		pause := patchPause << try
+		pause := patchPause << (try / 2)
 		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-timer.C:

@@ -82,8 +82,9 @@ func arg[T any](c *call, i int) T {
 
 // Call runs one method. Params is a JSON array (empty or null: no parameters),
 // the answer a JSON value. With a messageID, a sending method uses it as
-// WhatsApp's id, and a second call with the same one does not send twice. Every
-// error is a *fault.Error; a panic inside is recovered and becomes one.
+// WhatsApp's id, and a second call with the same one waits for the first and does
+// not send twice. Every error is a *fault.Error; a panic inside is recovered and
+// becomes one.
 func (t *Table) Call(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error) {
 	return t.run(ctx, method, params, &call{Table: t, messageID: messageID})
 }
