@@ -33,6 +33,7 @@ func (c *call) patch(ctx context.Context, info appstate.PatchInfo) error {
 		// Without its own second try: that one takes in what it missed beside a fetch
 		// under way, without the fetch's lock. Whoever is later puts the version back,
 		// and then no patch fits any more.
+		//lint:ignore SA1019 whatsmeow has no other way to write without a second try
 		err := c.cli.DangerousInternals().SendAppState(ctx, info, false)
 		if !lostRace(err) {
 			return err
