@@ -72,6 +72,10 @@ soak-recovery: postgres ## the randomized kill test, long: ROUNDS=1000 SEED=…
 chaos: postgres ## break everything at random under load and count the messages: CHAOS_SECONDS=120 SEED=… INSTANCES=20
 	$(GO) run ./cmd/whatsapp-manager/chaos -seconds $(or $(CHAOS_SECONDS),120) -seed $(or $(SEED),0) -instances $(or $(INSTANCES),20)
 
+.PHONY: attack
+attack: postgres ## attack a fresh installation as a tenant, a taken-over worker and a stranger would: ARGS='-only worker,memory'
+	$(GO) run ./cmd/whatsapp-manager/attack $(ARGS)
+
 .PHONY: generate
 generate: ## write generated code anew (protobuf, SQL, method list)
 	GOBIN=$(CURDIR)/$(BIN)/tools $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
