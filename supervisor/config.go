@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"whatsapp-manager/proto/seal"
 )
 
 // Config is everything a Supervisor needs to know. Zero durations and counts
@@ -26,7 +28,10 @@ type Config struct {
 	// Handed to workers unopened.
 	DatabaseURL, WhatsAppEndpoint, DeviceName, LogLevel string
 	MediaNetworks                                       []string
-	InboundPerSecond                                    int // messages each worker takes from WhatsApp; 0: no limit
+	// Keys returns the installation's present keys; a worker is handed what is
+	// derived of them for its instance. nil: none, and workers seal nothing.
+	Keys             func() *seal.Ring
+	InboundPerSecond int // messages each worker takes from WhatsApp; 0: no limit
 
 	MemoryLimit uint64 // bytes per worker: 512 MiB
 

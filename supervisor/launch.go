@@ -93,6 +93,18 @@ func environment(dir string) []string {
 	}
 }
 
+// sealKeys are the instance's own: a worker that was taken over opens nothing of
+// another one's.
+func sealKeys(cfg Config, id ID) (keys []*workerv1.SealKey) {
+	if cfg.Keys == nil {
+		return nil
+	}
+	for _, k := range cfg.Keys().Instance(string(id)).Keys() {
+		keys = append(keys, &workerv1.SealKey{Id: k.ID, Key: k.Secret})
+	}
+	return keys
+}
+
 // The smallest pipe Linux gives an unprivileged user beyond its soft limit is
 // one page; the document stays below it, so writing never blocks.
 const maxBootstrap = 4096
@@ -102,7 +114,7 @@ func bootstrap(cfg Config, id ID, generation uint64, dir string) (*os.File, erro
 		Version: 1, Instance: string(id), Generation: generation, Node: cfg.Node, RunDir: dir,
 		DatabaseUrl: cfg.DatabaseURL, WhatsappEndpoint: cfg.WhatsAppEndpoint,
 		MemoryLimitBytes: cfg.MemoryLimit, LogLevel: cfg.LogLevel, DeviceName: cfg.DeviceName, MediaNetworks: cfg.MediaNetworks,
-		InboundPerSecond: uint32(cfg.InboundPerSecond),
+		InboundPerSecond: uint32(cfg.InboundPerSecond), SealKeys: sealKeys(cfg, id),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode bootstrap: %w", err)
