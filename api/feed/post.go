@@ -88,6 +88,9 @@ func (p *poster) try(ctx context.Context, to store.Endpoint, envelope Envelope, 
 	if err != nil {
 		return outcome{err: fmt.Sprintf("encode event: %v", err)}
 	}
+	if len(to.Secret) == 0 { // it could not be opened, and nothing is posted as if it had been
+		return outcome{err: "the signing secret cannot be read; renew it"}
+	}
 	signer, err := standardwebhooks.NewWebhookRaw(to.Secret)
 	if err != nil {
 		return outcome{err: fmt.Sprintf("read secret: %v", err)}

@@ -30,6 +30,7 @@ type config struct {
 	Listen           string        `env:"LISTEN" envDefault:"127.0.0.1:5000" help:"address the API listens on"`
 	DatabaseURL      string        `env:"DATABASE_URL" help:"Postgres to use; empty: a private one in the data directory"`
 	DataDir          string        `env:"DATA_DIR" envDefault:"./data" help:"where everything is kept"`
+	SecretKeyFile    string        `env:"SECRET_KEY_FILE" help:"file with the key that seals the secrets in the database; made at the first start; default: secret.key in the data directory. Keep a copy, apart from the backups of the database"`
 	RunDir           string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory"`
 	AdminEmail       string        `env:"ADMIN_EMAIL" envDefault:"admin@localhost" help:"first superadmin"`
 	AdminPassword    string        `env:"ADMIN_PASSWORD" help:"its password; random and printed once when empty"`
@@ -177,6 +178,11 @@ func (c *config) check() error {
 	}
 	if c.DataDir, err = filepath.Abs(c.DataDir); err != nil {
 		return wrong("DATA_DIR", "%v", err)
+	}
+	if c.SecretKeyFile == "" {
+		c.SecretKeyFile = keyFile(c.DataDir)
+	} else if c.SecretKeyFile, err = filepath.Abs(c.SecretKeyFile); err != nil {
+		return wrong("SECRET_KEY_FILE", "%v", err)
 	}
 	if c.RunDir == "" {
 		c.RunDir = shortDir(filepath.Join(c.DataDir, "run"))

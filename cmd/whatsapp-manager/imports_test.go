@@ -29,6 +29,7 @@ var rooms = []room{
 	{path: "api/...", ours: []string{"supervisor", "supervisor/store", "proto/..."}, tests: []string{"supervisor/store/storetest"},
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/localpg/...", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "supervisor/keyfile/...", ours: []string{"proto/..."}, never: []string{"net/http", "database/sql", "github.com/jackc/pgx/..."}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/store/storetest/...", ours: []string{"supervisor", "supervisor/store/...", "supervisor/localpg"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/store/...", ours: []string{"supervisor", "proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor", ours: []string{"proto/..."}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
@@ -140,6 +141,8 @@ func TestTheRulesBite(t *testing.T) {
 		{"worker/wasim/wire", "go.mau.fi/whatsmeow/binary", false, true},
 		{"worker/wasim", "go.mau.fi/whatsmeow", false, false},
 		{"proto/fault", module + "supervisor", false, false},
+		{"supervisor/keyfile", module + "supervisor/store", false, false},
+		{"supervisor/store", module + "supervisor/keyfile", false, false},
 		{"cmd/wasim", module + "worker/wasim", false, true},
 	} {
 		if got := find(tc.from).mayImport(tc.to, tc.test); got != tc.want {

@@ -10,9 +10,11 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/keyfile"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -71,6 +73,7 @@ type operation struct {
 	config config
 	url    string // of the database
 	store  *store.Store
+	keys   *keyfile.File
 	in     io.Reader
 	out    io.Writer
 }
@@ -78,6 +81,16 @@ type operation struct {
 // operate opens the database for a command and leaves it as it was found. A
 // signal ends ctx, so that the command can put back what it has begun.
 func operate(run func(context.Context, *operation, []string) error) func(*cobra.Command, []string) error {
+	return operateOn(useKeys, run)
+}
+
+// withoutKeys is for a command that does without the key file.
+func withoutKeys(context.Context, config, *store.Store, zerolog.Logger) (*keyfile.File, error) {
+	return nil, nil
+}
+
+// operateOn is operate with another way to the key file.
+func operateOn(use func(context.Context, config, *store.Store, zerolog.Logger) (*keyfile.File, error), run func(context.Context, *operation, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := loadConfig(cmd.Flags(), os.Environ())
 		if err != nil {
@@ -90,13 +103,17 @@ func operate(run func(context.Context, *operation, []string) error) func(*cobra.
 				return fmt.Errorf("setting %sDATA_DIR: %w", envPrefix, err)
 			}
 		}
-		db, err := openDatabase(ctx, c, c.logger(stderr))
+		log := c.logger(stderr)
+		db, err := openDatabase(ctx, c, log)
 		if err != nil {
 			return err
 		}
 		st, err := store.Open(ctx, db.url)
 		if err == nil {
-			err = run(ctx, &operation{config: c, url: db.url, store: st, in: os.Stdin, out: cmd.OutOrStdout()}, args)
+			var keys *keyfile.File
+			if keys, err = use(ctx, c, st, log); err == nil {
+				err = run(ctx, &operation{config: c, url: db.url, store: st, keys: keys, in: os.Stdin, out: cmd.OutOrStdout()}, args)
+			}
 			st.Close()
 		}
 		if cluster := db.current(); cluster != nil && !cluster.Adopted() {

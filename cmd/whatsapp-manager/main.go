@@ -60,6 +60,7 @@ func root() *cobra.Command {
 			Short: "Run against a simulated WhatsApp with accounts that pair and chat by themselves",
 		},
 		instancesCommand(),
+		secretsCommand(),
 	)
 	return cmd
 }

@@ -20,8 +20,10 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/api/outbox"
+	"whatsapp-manager/proto/seal"
 	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/keyfile"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -92,9 +94,13 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.store, err = store.Open(ctx, d.db.url); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
+	keys, err := useKeys(ctx, c, d.store, d.log)
+	if err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if d.supervisor, err = newSupervisor(c, d.db.url, d.store, d.log, registry); err != nil {
+	if d.supervisor, err = newSupervisor(c, d.db.url, keys, d.store, d.log, registry); err != nil {
 		return err
 	}
 	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.webhookNetworks})
@@ -131,13 +137,17 @@ func orUnlimited(sends int) int {
 	return sends
 }
 
-func newSupervisor(c config, databaseURL string, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
+func newSupervisor(c config, databaseURL string, keys *keyfile.File, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
 	if err := os.MkdirAll(filepath.Dir(c.RunDir), 0o711); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
+	var ring func() *seal.Ring
+	if keys != nil {
+		ring = keys.Ring
+	}
 	return supervisor.New(supervisor.Config{
 		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
-		DatabaseURL: databaseURL, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
+		DatabaseURL: databaseURL, Keys: ring, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
 		MediaNetworks: c.MediaNetworks, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
 }

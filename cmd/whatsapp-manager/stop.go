@@ -63,7 +63,7 @@ func stopLeftovers(ctx context.Context, c config) error {
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	s, err := newSupervisor(c, db.url, st, log, prometheus.NewRegistry())
+	s, err := newSupervisor(c, db.url, presentKeys(c), st, log, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"whatsapp-manager/proto/seal"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
 )
@@ -18,7 +19,7 @@ type Endpoint struct {
 	URL             string
 	Events          []string // empty: all
 	Headers         map[string]string
-	Secret          []byte // signs deliveries
+	Secret          []byte // signs deliveries; nil when it cannot be opened, see UseKeys
 	Enabled         bool
 	Cursor          uint64
 	CreatedAt       time.Time
@@ -31,12 +32,12 @@ type Endpoint struct {
 // CreateEndpoint inserts e; counters and LastError begin empty.
 func (s *Store) CreateEndpoint(ctx context.Context, e Endpoint) error {
 	const op = "store.CreateEndpoint"
-	headers, err := encodeHeaders(e.Headers)
+	secret, headers, err := s.sealEndpoint(e)
 	if err != nil {
 		return failure(op, err)
 	}
 	return failure(op, s.q.CreateEndpoint(ctx, db.CreateEndpointParams{
-		ID: e.ID, InstanceID: string(e.Instance), Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: e.Secret,
+		ID: e.ID, InstanceID: string(e.Instance), Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: secret,
 		Enabled: e.Enabled, Cursor: e.Cursor, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}))
 }
@@ -48,33 +49,33 @@ func (s *Store) Endpoint(ctx context.Context, id string) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, failure(op, err)
 	}
-	e, err := endpointOf(row)
+	e, err := endpointOf(s.webhooks(), row)
 	return e, failure(op, err)
 }
 
 // EndpointsOf returns the endpoints of an instance, oldest first.
 func (s *Store) EndpointsOf(ctx context.Context, instance supervisor.ID) ([]Endpoint, error) {
 	rows, err := s.q.EndpointsOf(ctx, string(instance))
-	return endpointsOf("store.EndpointsOf", rows, err)
+	return s.endpointsOf("store.EndpointsOf", rows, err)
 }
 
 // AllEndpoints returns the endpoints of all instances that are not deleted,
 // oldest first.
 func (s *Store) AllEndpoints(ctx context.Context) ([]Endpoint, error) {
 	rows, err := s.q.AllEndpoints(ctx)
-	return endpointsOf("store.AllEndpoints", rows, err)
+	return s.endpointsOf("store.AllEndpoints", rows, err)
 }
 
 // UpdateEndpoint writes what its owner may change: URL, Events, Headers,
-// Secret, Enabled, UpdatedAt.
+// Secret, Enabled, UpdatedAt. Conflict when it has no secret, see Endpoint.
 func (s *Store) UpdateEndpoint(ctx context.Context, e Endpoint) error {
 	const op = "store.UpdateEndpoint"
-	headers, err := encodeHeaders(e.Headers)
+	secret, headers, err := s.sealEndpoint(e)
 	if err != nil {
 		return failure(op, err)
 	}
 	n, err := s.q.UpdateEndpoint(ctx, db.UpdateEndpointParams{
-		ID: e.ID, Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: e.Secret, Enabled: e.Enabled, UpdatedAt: e.UpdatedAt,
+		ID: e.ID, Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: secret, Enabled: e.Enabled, UpdatedAt: e.UpdatedAt,
 	})
 	return found(op, n, err)
 }
@@ -93,20 +94,30 @@ func (s *Store) AdvanceEndpoint(ctx context.Context, id string, cursor uint64, d
 	return failure("store.AdvanceEndpoint", s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{ID: id, Cursor: cursor, Delivered: delivered, At: at}))
 }
 
-func endpointsOf(op string, rows []db.WebhookEndpoint, err error) ([]Endpoint, error) {
+func (s *Store) endpointsOf(op string, rows []db.WebhookEndpoint, err error) ([]Endpoint, error) {
 	if err != nil {
 		return nil, failure(op, err)
 	}
-	list := make([]Endpoint, len(rows))
+	list, box := make([]Endpoint, len(rows)), s.webhooks()
 	for i, r := range rows {
-		if list[i], err = endpointOf(r); err != nil {
+		if list[i], err = endpointOf(box, r); err != nil {
 			return nil, failure(op, err)
 		}
 	}
 	return list, nil
 }
 
-func endpointOf(r db.WebhookEndpoint) (Endpoint, error) {
+// endpointOf makes a row into an Endpoint. One that does not open is disabled and
+// has no secret: nothing is posted with a wrong one, and no other endpoint is
+// kept from working.
+func endpointOf(box *seal.Webhooks, r db.WebhookEndpoint) (Endpoint, error) {
+	if box != nil {
+		secret, headers, stale, err := box.Open(r.ID, r.InstanceID, r.Secret, r.Headers)
+		if _, sealed := seal.KeyOf(r.Secret); err != nil || stale && !sealed {
+			secret, headers, r.Enabled, r.LastError = nil, []byte("{}"), false, unopened
+		}
+		r.Secret, r.Headers = secret, headers
+	}
 	e := Endpoint{
 		ID: r.ID, Instance: supervisor.ID(r.InstanceID), URL: r.Url, Events: r.Events, Secret: r.Secret, Enabled: r.Enabled,
 		Cursor: r.Cursor, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,

@@ -24,6 +24,7 @@ const (
 type Store struct {
 	pool *pgxpool.Pool
 	q    *db.Queries
+	keys Keys // nil: secrets are kept as they are; set by UseKeys
 }
 
 // Option changes how Open connects.

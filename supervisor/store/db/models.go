@@ -91,6 +91,11 @@ type SendPause struct {
 	Reason     string
 }
 
+type Setting struct {
+	Key   string
+	Value []byte
+}
+
 type User struct {
 	ID           string
 	Email        string
