@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"whatsapp-manager/proto/netguard"
+	"whatsapp-manager/proto/seal"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -74,6 +75,9 @@ func checkBootstrap(boot *workerv1.Bootstrap) error {
 	if _, err := netguard.Networks(boot.GetMediaNetworks()); err != nil {
 		return fmt.Errorf("check bootstrap: media_networks: %w", err)
 	}
+	if _, err := ringOf(boot); err != nil {
+		return fmt.Errorf("check bootstrap: seal_keys: %w", err)
+	}
 	info, err := os.Stat(boot.GetRunDir())
 	if err != nil {
 		return fmt.Errorf("check bootstrap: run_dir: %w", err)
@@ -82,4 +86,17 @@ func checkBootstrap(boot *workerv1.Bootstrap) error {
 		return errors.New("check bootstrap: run_dir is not a directory")
 	}
 	return nil
+}
+
+// ringOf returns the instance's keys, nil when the manager is from before there
+// were any.
+func ringOf(boot *workerv1.Bootstrap) (*seal.Ring, error) {
+	if len(boot.GetSealKeys()) == 0 {
+		return nil, nil
+	}
+	keys := make([]seal.Key, len(boot.GetSealKeys()))
+	for i, k := range boot.GetSealKeys() {
+		keys[i] = seal.Key{ID: k.GetId(), Secret: k.GetKey()}
+	}
+	return seal.FromKeys(keys)
 }

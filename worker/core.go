@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
-	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	"golang.org/x/time/rate"
@@ -17,6 +16,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/sealedstore"
 	"whatsapp-manager/worker/spool"
 )
 
@@ -56,7 +56,7 @@ type core struct {
 	quiet     atomic.Bool // shutdown saw everything end
 	inbox     *mailbox[any]
 	feed      *mailbox[mirror.FeedEvent]
-	container *sqlstore.Container
+	container *sealedstore.Container
 	current   atomic.Pointer[session]
 	account   atomic.Pointer[inbound.Account]
 	frames    atomic.Int64

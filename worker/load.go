@@ -8,6 +8,7 @@ import (
 
 	"whatsapp-manager/worker/keystore"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/sealedstore"
 )
 
 // load reads from the database what a client needs, however long that takes,
@@ -28,7 +29,7 @@ func (c *core) load() {
 }
 
 func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
-	if err := keystore.Prepare(ctx, c.db.pool, c.container); err != nil {
+	if err := keystore.Prepare(ctx, c.db.pool, c.container.Library()); err != nil {
 		return nil, err
 	}
 	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance())
@@ -41,7 +42,7 @@ func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
 	if jid.IsEmpty() {
 		return c.container.NewDevice(), nil
 	}
-	device, err := c.container.GetDevice(ctx, jid)
+	device, err := c.container.GetDevice(ctx, c.db.pool, jid)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +66,8 @@ func (c *core) loadDone(m loadDone) {
 				reason = "fenced"
 			case errors.Is(m.err, errNoInstance):
 				reason = "unknown_instance"
+			case errors.Is(m.err, sealedstore.ErrKey):
+				reason = "secret_key"
 			}
 			c.end(reason, m.err)
 		}

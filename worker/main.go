@@ -21,6 +21,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/sealedstore"
 	"whatsapp-manager/worker/spool"
 )
 
@@ -254,7 +255,15 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 		stop()
 		return nil, err
 	}
-	c.container = sqlstore.NewWithDB(c.db.lib, "postgres", newLibraryLog(log))
+	ring, err := ringOf(boot)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	if ring == nil {
+		log.Warn().Msg("the manager gave no key: what is kept of the device is not sealed")
+	}
+	c.container = sealedstore.New(sqlstore.NewWithDB(c.db.lib, "postgres", newLibraryLog(log)), ring)
 	c.mirror = mirror.New(c.db.pool, boot.GetInstance(), boot.GetGeneration(), log)
 	c.mirror.OnHead(c.board.raise)
 	return c, nil

@@ -28,7 +28,7 @@ func (c *core) replay(s *session, before time.Time) {
 		return
 	}
 	for _, hash := range hashes {
-		if err = c.replayOne(s, jid, hash); err != nil && s.ctx.Err() == nil {
+		if err = c.replayOne(s, hash); err != nil && s.ctx.Err() == nil {
 			c.log.Warn().Err(err).Msg("message left over not handled")
 		}
 	}
@@ -56,16 +56,15 @@ func (c *core) unhandled(ctx context.Context, jid string, before time.Time) (has
 	return hashes, err
 }
 
-func (c *core) replayOne(s *session, jid string, hash []byte) error {
-	var padded []byte
-	err := c.db.insist(s.ctx, func() error {
-		return c.db.pool.QueryRow(s.ctx, "select coalesce(plaintext, '') from "+librarySchema+".whatsmeow_event_buffer where our_jid = $1 and ciphertext_hash = $2",
-			jid, hash).Scan(&padded)
-	})
+func (c *core) replayOne(s *session, hash []byte) error {
+	left, err := s.cli.Store.EventBuffer.GetBufferedEvent(s.ctx, [32]byte(hash))
 	if err != nil {
 		return fmt.Errorf("read message left over: %w", err)
 	}
-	msg, ok := unpad(padded)
+	if left == nil {
+		return nil
+	}
+	msg, ok := unpad(left.Plaintext)
 	if !ok {
 		return nil
 	}

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"whatsapp-manager/proto/seal"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker"
@@ -123,6 +124,7 @@ func newInstance(t *testing.T, url, endpoint string) *instance {
 	i.boot = &workerv1.Bootstrap{
 		Version: 1, Instance: i.id, Node: filepath.Base(dir), RunDir: dir, DatabaseUrl: url,
 		WhatsappEndpoint: endpoint, MemoryLimitBytes: 512 << 20, LogLevel: "debug", DeviceName: "Test",
+		SealKeys: sealKeys(seal.NewRing(), i.id),
 	}
 	return i
 }

@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/aes"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/xts"
 )
@@ -14,6 +15,14 @@ type Column struct {
 	Owner string // the column with the device's address
 	Name  string
 	Bind  string // a column that a value is bound to besides, or ""
+}
+
+// Bound is what a value of the column is bound to, for Seal and Open.
+func (c Column) Bound(value []byte) []string {
+	if c.Bind == "" {
+		return nil
+	}
+	return []string{string(value)}
 }
 
 // Columns are all of them. Where whatsmeow moves rows from one address of a
@@ -89,6 +98,28 @@ func (d *Device) OpenKeys(adv []byte) (k DeviceKeys, err error) {
 	copy(k.SignedPreKey[:], plain[64:])
 	k.Adv = plain[96:]
 	return k, nil
+}
+
+// A build from before there were seals would take a sealed device's zeros for its
+// keys, be shown the door by WhatsApp and delete the device. So the device's LID,
+// which such a build reads first, is written in a form that it cannot read.
+const mark = "sealed.."
+
+// MarkLID returns how the LID of a sealed device is kept.
+func MarkLID(lid string) string {
+	if lid == "" {
+		lid = "@lid"
+	}
+	return mark + lid
+}
+
+// UnmarkLID is the reverse of MarkLID; other text stays as it is.
+func UnmarkLID(text string) string {
+	lid, marked := strings.CutPrefix(text, mark)
+	if marked && lid == "@lid" {
+		return ""
+	}
+	return lid
 }
 
 // Seal encrypts a value of the table's column; bind is the value of the column

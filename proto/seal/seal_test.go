@@ -196,6 +196,15 @@ func TestDeviceKeysAndPreKeysComeBack(t *testing.T) {
 	}
 }
 
+func TestLIDsComeBack(t *testing.T) {
+	for _, lid := range []string{"", "99001@lid", "99001:7@lid", "99001.1:7@lid"} {
+		kept := MarkLID(lid)
+		if strings.Count(kept, ".") < 2 || UnmarkLID(kept) != lid || UnmarkLID(lid) != lid {
+			t.Errorf("%q is kept as %q and comes back as %q", lid, kept, UnmarkLID(kept))
+		}
+	}
+}
+
 func TestWebhooksComeBack(t *testing.T) {
 	ring := NewRing()
 	w := ring.Webhooks()
