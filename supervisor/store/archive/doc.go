@@ -32,6 +32,9 @@
 // post an event that the new one posts, too, for as long as it takes to read
 // the list of webhooks again: at least once, with the same id, as always.
 //
+// What is sealed in the database (proto/seal) travels open, in the encrypted file,
+// and is sealed with the keys of the server that takes it in.
+//
 // # Whom an import believes
 //
 // The one who made the file knew the passphrase, and may be somebody else's

@@ -44,7 +44,7 @@ func export(ctx context.Context, st *store.Store, out io.Writer, passphrase stri
 		if err != nil {
 			return err
 		}
-		if sum.Rows, err = write(ctx, tx, encrypted, sum.Header); err != nil {
+		if sum.Rows, err = write(ctx, tx, encrypted, sum.Header, newVault(st.Ring(), sum.Header).out()); err != nil {
 			return err
 		}
 		return encrypted.Close()
@@ -87,7 +87,7 @@ func paired(ctx context.Context, tx pgx.Tx, device string, here versions) (there
 	return there, err
 }
 
-func write(ctx context.Context, tx pgx.Tx, out io.Writer, h Header) (map[string]int64, error) {
+func write(ctx context.Context, tx pgx.Tx, out io.Writer, h Header, open way) (map[string]int64, error) {
 	f := newFramer(out)
 	if err := f.document(frameHeader, h); err != nil {
 		return nil, err
@@ -108,17 +108,30 @@ func write(ctx context.Context, tx pgx.Tx, out io.Writer, h Header) (map[string]
 		if t.order != "" {
 			query += " order by " + t.order
 		}
-		tag, err := tx.Conn().PgConn().CopyTo(ctx, f, "copy ("+h.literal(query)+") to stdout")
+		change, err := open.turn(t.name, columns)
+		if err != nil {
+			return nil, err
+		}
+		into := &turningWriter{out: f, columns: columns, turn: change}
+		var rows io.Writer = f
+		if change != nil {
+			rows = into
+		}
+		tag, err := tx.Conn().PgConn().CopyTo(ctx, rows, "copy ("+h.literal(query)+") to stdout")
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", t.name, err)
+		}
+		count := tag.RowsAffected()
+		if change != nil {
+			count = into.rows
 		}
 		if err := f.flush(); err != nil {
 			return nil, err
 		}
-		if err := f.document(frameClose, closing{Rows: tag.RowsAffected()}); err != nil {
+		if err := f.document(frameClose, closing{Rows: count}); err != nil {
 			return nil, err
 		}
-		counts[t.name] = tag.RowsAffected()
+		counts[t.name] = count
 	}
 	return counts, f.frame(frameEnd, nil)
 }

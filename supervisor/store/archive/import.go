@@ -50,7 +50,7 @@ func Import(ctx context.Context, st *store.Store, in io.Reader, passphrase strin
 		if err := sum.check(op, here); err != nil {
 			return err
 		}
-		im := importer{tx: tx, header: sum.Header, frames: frames, counts: map[string]int64{}}
+		im := importer{tx: tx, header: sum.Header, frames: frames, counts: map[string]int64{}, seal: newVault(st.Ring(), sum.Header).in()}
 		if err := im.makeRoom(ctx); err != nil {
 			return err
 		}
@@ -123,6 +123,7 @@ type importer struct {
 	owner   string // user id
 	desired supervisor.Desired
 	counts  map[string]int64
+	seal    way
 }
 
 // makeRoom refuses what is here already, and clears what an instance left that
@@ -244,8 +245,16 @@ func (im *importer) take(ctx context.Context, open opening) error {
 			return fmt.Errorf("prepare %s: %w", t.name, err)
 		}
 	}
+	change, err := im.seal.turn(t.name, columns)
+	if err != nil {
+		return err
+	}
 	source := newRows(im.frames, prefix)
-	tag, err := im.tx.Conn().PgConn().CopyFrom(ctx, source, "copy "+target+" ("+quoted(columns)+") from stdin")
+	var in io.Reader = source
+	if change != nil {
+		in = &turningReader{in: source, columns: columns, turn: change}
+	}
+	tag, err := im.tx.Conn().PgConn().CopyFrom(ctx, in, "copy "+target+" ("+quoted(columns)+") from stdin")
 	switch {
 	case source.err != nil:
 		return source.err
