@@ -82,9 +82,23 @@ func assemble(ctx context.Context, c config, log zerolog.Logger) (*daemon, error
 	}
 	d := &daemon{log: log, listener: listener, address: c.Listen}
 	if err := d.build(ctx, c); err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, errors.Join(err, listener.Close(), d.abort(ctx))
 	}
 	return d, nil
+}
+
+// abort ends a private Postgres that was started for a daemon that does not come
+// to be. One that was running is somebody's.
+func (d *daemon) abort(ctx context.Context) error {
+	if d.store != nil {
+		d.store.Close()
+	}
+	if d.db == nil || d.db.current() == nil || d.db.current().Adopted() {
+		return nil
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	return d.db.Stop(last)
 }
 
 func (d *daemon) build(ctx context.Context, c config) (err error) {
