@@ -34,7 +34,7 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 		if file, err = keyfile.Create(c.SecretKeyFile); errors.Is(err, fs.ErrExist) {
 			file, err = keyfile.Open(c.SecretKeyFile)
 		} else if err == nil {
-			log.Warn().Str("file", c.SecretKeyFile).Msg("made the key that seals the secrets in the database: keep a copy of this file, apart from the backups of the database, which are worthless without it")
+			log.Info().Str("file", c.SecretKeyFile).Msg("made the key that seals the secrets in the database: keep a copy of this file, apart from the backups of the database, which are worthless without it")
 		}
 	}
 	if err != nil {
