@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -204,7 +203,9 @@ func keyFile(dataDir string) string { return filepath.Join(dataDir, "secret.key"
 func presentKeys(c config) *keyfile.File {
 	file, err := keyfile.Open(c.SecretKeyFile)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "whatsapp-manager:", err)
+		if !errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintln(stderr, "whatsapp-manager:", err)
+		}
 		return nil
 	}
 	return file
