@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,7 +49,15 @@ type desk struct {
 	t    *testing.T
 	pool *pgxpool.Pool
 	lib  *sqlstore.Container
+	said atomic.Int64 // statements
 }
+
+func (d *desk) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	d.said.Add(1)
+	return ctx
+}
+
+func (d *desk) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
@@ -58,12 +67,15 @@ func newDesk(t *testing.T) *desk {
 	must(t, err)
 	keystore.SearchPath(cfg)
 	cfg.MaxConns = 4
+	d := &desk{t: t}
+	cfg.ConnConfig.Tracer = d
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	must(t, err)
 	t.Cleanup(pool.Close)
 	db := stdlib.OpenDBFromPool(pool)
 	t.Cleanup(func() { db.Close() })
-	return &desk{t, pool, sqlstore.NewWithDB(db, "postgres", nil)}
+	d.pool, d.lib = pool, sqlstore.NewWithDB(db, "postgres", nil)
+	return d
 }
 
 func (d *desk) exec(sql string, args ...any) {
@@ -268,6 +280,26 @@ func TestNothingSecretStandsOpen(t *testing.T) {
 	must(t, again.Delete(t.Context()))
 	if n := strings.Count(d.rows()["whatsmeow_device"], "\n"); n != 0 || strings.Contains(d.rows()["whatsmeow_sessions"], mine.String()) {
 		t.Error("a deleted device left something")
+	}
+}
+
+// Seals cost microseconds, and no statement.
+func TestSealsTakeNoStatement(t *testing.T) {
+	d := newDesk(t)
+	count := func(c *Container, jid types.JID) int64 {
+		before := d.said.Load()
+		device := pair(t, c.NewDevice(), jid)
+		secrets := used(t, device)
+		knows(t, device, secrets)
+		again, err := c.GetDevice(t.Context(), d.pool, jid)
+		must(t, err)
+		knows(t, again, secrets)
+		return d.said.Load() - before
+	}
+	without := count(New(d.lib, nil), other)
+	// Without a key it is asked whether there is one.
+	if with := count(New(d.lib, seal.NewRing().Instance("one")), mine); with != without-1 || with < 40 {
+		t.Errorf("%d statements with seals, %d without", with, without)
 	}
 }
 
