@@ -42,7 +42,7 @@ func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
 	if jid.IsEmpty() {
 		return c.container.NewDevice(), nil
 	}
-	device, err := c.container.GetDevice(ctx, c.db.pool, jid)
+	device, err := c.container.GetDevice(ctx, jid)
 	if err != nil {
 		return nil, err
 	}

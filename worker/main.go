@@ -263,7 +263,7 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 	if ring == nil {
 		log.Warn().Msg("the manager gave no key: what is kept of the device is not sealed")
 	}
-	c.container = sealedstore.New(sqlstore.NewWithDB(c.db.lib, "postgres", newLibraryLog(log)), ring)
+	c.container = sealedstore.New(sqlstore.NewWithDB(c.db.lib, "postgres", newLibraryLog(log)), c.db.pool, ring, nil)
 	c.mirror = mirror.New(c.db.pool, boot.GetInstance(), boot.GetGeneration(), log)
 	c.mirror.OnHead(c.board.raise)
 	return c, nil

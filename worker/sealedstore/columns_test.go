@@ -1,11 +1,15 @@
 package sealedstore
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/proto/seal"
 )
@@ -45,5 +49,50 @@ func TestEveryColumnIsDecidedOn(t *testing.T) {
 	slices.Sort(known)
 	if !slices.Equal(there, known) {
 		t.Errorf("whatsmeow's device has %q, and read knows %q", there, known)
+	}
+}
+
+// spy is a store of somebody else's below the seals.
+type spy struct {
+	store.MsgSecretStore
+	seen *[][]byte
+}
+
+func (s spy) GetMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID) ([]byte, types.JID, error) {
+	kept, real, err := s.MsgSecretStore.GetMessageSecret(ctx, chat, sender, id)
+	*s.seen = append(*s.seen, kept)
+	return kept, real, err
+}
+
+// Who reads the tables in other ways stands below the seals, whichever way a
+// device came.
+func TestStoresOfOthersStandBelowTheSeals(t *testing.T) {
+	d := newDesk(t)
+	for jid, ring := range map[types.JID]*seal.Ring{mine: seal.NewRing().Instance("one"), other: nil} {
+		var seen [][]byte
+		pairs := &sqlstore.CachedLIDMap{}
+		c := New(d.lib, d.pool, ring, func(device *store.Device) {
+			device.LIDs, device.MsgSecrets = pairs, spy{device.MsgSecrets, &seen}
+		})
+		device := pair(t, c.NewDevice(), jid)
+		must(t, device.MsgSecrets.PutMessageSecret(t.Context(), bob, bob, "M1", []byte("the secret")))
+		again, err := c.GetDevice(t.Context(), jid)
+		must(t, err)
+		for _, device := range []*store.Device{device, again} {
+			if secret, _, err := device.MsgSecrets.GetMessageSecret(t.Context(), bob, bob, "M1"); err != nil || string(secret) != "the secret" {
+				t.Errorf("the secret is %q, %v", secret, err)
+			}
+			if device.LIDs != store.LIDStore(pairs) || device.Container != store.DeviceContainer(c) {
+				t.Error("the device has other stores")
+			}
+		}
+		if len(seen) != 2 {
+			t.Fatalf("the other's store was asked %d times", len(seen))
+		}
+		for _, kept := range seen {
+			if _, sealed := seal.KeyOf(kept); sealed != (ring != nil) {
+				t.Errorf("it saw %q", kept)
+			}
+		}
 	}
 }

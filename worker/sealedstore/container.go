@@ -25,15 +25,26 @@ var ErrKey = errors.New("the device's keys cannot be opened")
 
 // Container keeps devices, as whatsmeow's own does.
 type Container struct {
-	lib  *sqlstore.Container
-	ring *seal.Ring
+	lib   *sqlstore.Container
+	pool  *pgxpool.Pool
+	ring  *seal.Ring
+	under func(*store.Device)
 }
 
 var _ store.DeviceContainer = (*Container)(nil)
 
-// New puts seals in front of whatsmeow's container. ring is the instance's; nil
-// seals nothing and opens nothing.
-func New(lib *sqlstore.Container, ring *seal.Ring) *Container { return &Container{lib, ring} }
+// New puts seals in front of whatsmeow's container. The pool's connections find
+// whatsmeow's tables. ring is the instance's; nil seals nothing and opens nothing.
+//
+// under is called with every device that got whatsmeow's stores, before seals are
+// put in front of them: who reads the tables in other ways has its place there,
+// and sees what is sealed as it stands. It may be nil.
+func New(lib *sqlstore.Container, pool *pgxpool.Pool, ring *seal.Ring, under func(*store.Device)) *Container {
+	if under == nil {
+		under = func(*store.Device) {}
+	}
+	return &Container{lib, pool, ring, under}
+}
 
 // Library returns whatsmeow's own.
 func (c *Container) Library() *sqlstore.Container { return c.lib }
@@ -47,9 +58,12 @@ func (c *Container) NewDevice() *store.Device {
 
 // PutDevice saves a device. One that was saved before keeps its keys.
 func (c *Container) PutDevice(ctx context.Context, device *store.Device) error {
+	had := device.Initialized
 	if device.ID == nil || c.ring == nil {
 		err := c.lib.PutDevice(ctx, device)
-		device.Container = c
+		if !had && device.Initialized {
+			c.adopt(device)
+		}
 		return err
 	}
 	sealer := c.ring.Device(device.ID.String())
@@ -62,7 +76,7 @@ func (c *Container) PutDevice(ctx context.Context, device *store.Device) error {
 	user, server, _ := strings.Cut(seal.MarkLID(device.LID.String()), "@")
 	kept.LID = types.NewJID(user, server)
 	err := c.lib.PutDevice(ctx, &kept)
-	if !device.Initialized {
+	if !had {
 		c.initialize(device, sealer)
 	}
 	return err
@@ -73,14 +87,19 @@ func (c *Container) DeleteDevice(ctx context.Context, device *store.Device) erro
 	return c.lib.DeleteDevice(ctx, device)
 }
 
-// initialize gives a device its stores. Its LIDs stay when it has some.
+// adopt makes a device that has whatsmeow's stores one of this container.
+func (c *Container) adopt(device *store.Device) {
+	c.under(device)
+	device.Container = c
+}
+
+// initialize gives a device its stores, as whatsmeow's own container does, and
+// puts seals in front of them.
 func (c *Container) initialize(device *store.Device, sealer *seal.Device) {
 	device.SetAllStores(sqlstore.NewSQLStore(c.lib, *device.ID))
-	if device.LIDs == nil {
-		device.LIDs = c.lib.LIDMap
-	}
-	device.Container = c
+	device.LIDs = c.lib.LIDMap
 	device.Initialized = true
+	c.adopt(device)
 	device.PreKeys = preKeys{device.PreKeys, sealer, c.ring.ID()}
 	device.Sessions = sessions{device.Sessions, sealer}
 	device.SenderKeys = senderKeys{device.SenderKeys, sealer}
@@ -92,17 +111,17 @@ func (c *Container) initialize(device *store.Device, sealer *seal.Device) {
 }
 
 // GetDevice returns the device with this AD-JID, nil when there is none. One that
-// stands open, or is sealed with an older key of the ring, is sealed first. The
-// pool's connections find whatsmeow's tables. Error: ErrKey.
-func (c *Container) GetDevice(ctx context.Context, pool *pgxpool.Pool, jid types.JID) (*store.Device, error) {
+// stands open, or is sealed with an older key of the ring, is sealed first. Error:
+// ErrKey.
+func (c *Container) GetDevice(ctx context.Context, jid types.JID) (*store.Device, error) {
 	if c.ring == nil {
-		return c.unsealed(ctx, pool, jid)
+		return c.unsealed(ctx, jid)
 	}
 	sealer := c.ring.Device(jid.String())
-	device, err := c.read(ctx, pool, jid, sealer)
+	device, err := c.read(ctx, jid, sealer)
 	if errors.Is(err, errStale) {
-		if err = c.reseal(ctx, pool, jid.String(), sealer); err == nil {
-			device, err = c.read(ctx, pool, jid, sealer)
+		if err = c.reseal(ctx, jid.String(), sealer); err == nil {
+			device, err = c.read(ctx, jid, sealer)
 		}
 	}
 	return device, err
@@ -110,9 +129,9 @@ func (c *Container) GetDevice(ctx context.Context, pool *pgxpool.Pool, jid types
 
 // unsealed is for a worker that was given no key, by a manager from before there
 // were any.
-func (c *Container) unsealed(ctx context.Context, pool *pgxpool.Pool, jid types.JID) (*store.Device, error) {
+func (c *Container) unsealed(ctx context.Context, jid types.JID) (*store.Device, error) {
 	var adv []byte
-	err := pool.QueryRow(ctx, "select adv_key from whatsmeow_device where jid = $1", jid.String()).Scan(&adv)
+	err := c.pool.QueryRow(ctx, "select adv_key from whatsmeow_device where jid = $1", jid.String()).Scan(&adv)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -122,7 +141,11 @@ func (c *Container) unsealed(ctx context.Context, pool *pgxpool.Pool, jid types.
 	if id, sealed := seal.KeyOf(adv); sealed {
 		return nil, fmt.Errorf("%w: they are sealed with key %s, and the manager gave none", ErrKey, id)
 	}
-	return c.lib.GetDevice(ctx, jid)
+	device, err := c.lib.GetDevice(ctx, jid)
+	if device != nil {
+		c.adopt(device)
+	}
+	return device, err
 }
 
 // errStale says that a device is not sealed with the ring's present key.
@@ -135,7 +158,7 @@ const columns = `jid, lid, registration_id, signed_pre_key_id, signed_pre_key_si
 
 // read reads a device that is sealed. whatsmeow's own reading would stop at the
 // marked LID, as it is meant to where there are no seals.
-func (c *Container) read(ctx context.Context, pool *pgxpool.Pool, jid types.JID, sealer *seal.Device) (*store.Device, error) {
+func (c *Container) read(ctx context.Context, jid types.JID, sealer *seal.Device) (*store.Device, error) {
 	device := c.lib.NewDevice() // for what it has beside the row
 	var account waAdv.ADVSignedDeviceIdentity
 	var lid sql.NullString
@@ -143,7 +166,7 @@ func (c *Container) read(ctx context.Context, pool *pgxpool.Pool, jid types.JID,
 	var adv, signature []byte
 	var noise, identity, signed []byte // zero
 	device.ID = new(types.JID)
-	err := pool.QueryRow(ctx, "select "+columns+" from whatsmeow_device where jid = $1", jid.String()).Scan(
+	err := c.pool.QueryRow(ctx, "select "+columns+" from whatsmeow_device where jid = $1", jid.String()).Scan(
 		device.ID, &lid, &device.RegistrationID, &device.SignedPreKey.KeyID, &signature, &noise, &identity, &signed, &adv,
 		&account.Details, &account.AccountSignature, &account.AccountSignatureKey, &account.DeviceSignature,
 		&device.Platform, &device.BusinessName, &device.PushName, &facebook, &device.LIDMigrationTimestamp, &device.CompanionMetaNonce)

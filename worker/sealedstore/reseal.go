@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"whatsapp-manager/proto/seal"
 )
@@ -18,8 +17,8 @@ const page = 500 // rows of a table that are held at once
 // reseal seals a device that stands open, or is sealed with an older key, in one
 // transaction. Only its own worker may do that: nobody else writes these rows
 // meanwhile.
-func (c *Container) reseal(ctx context.Context, pool *pgxpool.Pool, jid string, sealer *seal.Device) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+func (c *Container) reseal(ctx context.Context, jid string, sealer *seal.Device) error {
+	return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		r := resealing{tx: tx, jid: jid, sealer: sealer}
 		if err := r.device(ctx); err != nil {
 			return err

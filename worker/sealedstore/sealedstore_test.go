@@ -78,6 +78,8 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
+func (d *desk) container(ring *seal.Ring) *Container { return New(d.lib, d.pool, ring, nil) }
+
 func (d *desk) exec(sql string, args ...any) {
 	d.t.Helper()
 	_, err := d.pool.Exec(context.Background(), sql, args...)
@@ -239,32 +241,32 @@ func knows(t *testing.T, d *store.Device, s map[string][]byte) {
 
 func TestNothingSecretStandsOpen(t *testing.T) {
 	d := newDesk(t)
-	secrets := used(t, pair(t, New(d.lib, nil).NewDevice(), other))
+	secrets := used(t, pair(t, d.container(nil).NewDevice(), other))
 	if found := d.shows(secrets); len(found) != len(secrets) {
 		t.Fatalf("without seals only %d of %d are found: the test sees too little: %q", len(found), len(secrets), found)
 	}
 	ring := seal.NewRing().Instance("one")
-	device := pair(t, New(d.lib, ring).NewDevice(), mine)
+	device := pair(t, d.container(ring).NewDevice(), mine)
 	secrets = used(t, device)
 	if found := d.shows(secrets); len(found) > 0 {
 		t.Errorf("stand open: %q", found)
 	}
 	knows(t, device, secrets)
 	// Another process.
-	again, err := New(d.lib, ring).GetDevice(t.Context(), d.pool, mine)
+	again, err := d.container(ring).GetDevice(t.Context(), mine)
 	must(t, err)
 	knows(t, again, secrets)
 	// A change of what may change leaves the keys.
 	again.PushName = "me too"
 	must(t, again.Save(t.Context()))
-	again, err = New(d.lib, ring).GetDevice(t.Context(), d.pool, mine)
+	again, err = d.container(ring).GetDevice(t.Context(), mine)
 	must(t, err)
 	if again.PushName != "me too" || again.LID != lid {
 		t.Errorf("saved again: %q, %v", again.PushName, again.LID)
 	}
 	again.PushName = "me"
 	knows(t, again, secrets)
-	if nobody, err := New(d.lib, ring).GetDevice(t.Context(), d.pool, bob); nobody != nil || err != nil {
+	if nobody, err := d.container(ring).GetDevice(t.Context(), bob); nobody != nil || err != nil {
 		t.Errorf("a device that there is not: %v, %v", nobody, err)
 	}
 	// whatsmeow moves what it has of a person's number to their LID.
@@ -291,14 +293,14 @@ func TestSealsTakeNoStatement(t *testing.T) {
 		device := pair(t, c.NewDevice(), jid)
 		secrets := used(t, device)
 		knows(t, device, secrets)
-		again, err := c.GetDevice(t.Context(), d.pool, jid)
+		again, err := c.GetDevice(t.Context(), jid)
 		must(t, err)
 		knows(t, again, secrets)
 		return d.said.Load() - before
 	}
-	without := count(New(d.lib, nil), other)
+	without := count(d.container(nil), other)
 	// Without a key it is asked whether there is one.
-	if with := count(New(d.lib, seal.NewRing().Instance("one")), mine); with != without-1 || with < 40 {
+	if with := count(d.container(seal.NewRing().Instance("one")), mine); with != without-1 || with < 40 {
 		t.Errorf("%d statements with seals, %d without", with, without)
 	}
 }
@@ -307,7 +309,7 @@ func TestSealsTakeNoStatement(t *testing.T) {
 // older key is sealed anew. Neither loses anything.
 func TestOpenAndOlderDevicesAreSealed(t *testing.T) {
 	d := newDesk(t)
-	secrets := used(t, pair(t, New(d.lib, nil).NewDevice(), mine))
+	secrets := used(t, pair(t, d.container(nil).NewDevice(), mine))
 	for i := range 2 * page { // more than is held at once
 		d.exec("insert into whatsmeow_message_secrets values ($1, 'c', 's', $2, $3)", mine.String(), fmt.Sprint("X", i), fmt.Appendf(nil, "secret of X%d", i))
 	}
@@ -316,7 +318,7 @@ func TestOpenAndOlderDevicesAreSealed(t *testing.T) {
 	must(t, err)
 	third := second.Only(func(string) bool { return false })
 	for step, ring := range []*seal.Ring{first, second, third, third} {
-		device, err := New(d.lib, ring.Instance("one")).GetDevice(t.Context(), d.pool, mine)
+		device, err := d.container(ring.Instance("one")).GetDevice(t.Context(), mine)
 		must(t, err)
 		knows(t, device, secrets)
 		if found := d.shows(secrets); len(found) > 0 {
@@ -344,19 +346,19 @@ func TestOpenAndOlderDevicesAreSealed(t *testing.T) {
 // Whoever stops the sealing in its midst has stopped all of it.
 func TestSealingIsAllOrNothing(t *testing.T) {
 	d := newDesk(t)
-	secrets := used(t, pair(t, New(d.lib, nil).NewDevice(), mine))
+	secrets := used(t, pair(t, d.container(nil).NewDevice(), mine))
 	before := d.rows()
 	ring := seal.NewRing().Instance("one")
 	d.exec("create function no_more() returns trigger language plpgsql as $$ begin raise exception 'no more' using errcode = '57014'; end $$")
 	d.exec("create trigger no_more before update on whatsmeow_retry_buffer execute function no_more()") // the last table
-	if _, err := New(d.lib, ring).GetDevice(t.Context(), d.pool, mine); err == nil {
+	if _, err := d.container(ring).GetDevice(t.Context(), mine); err == nil {
 		t.Fatal("the sealing was not stopped")
 	}
 	if after := d.rows(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("a sealing that was stopped has changed something")
 	}
 	d.exec("drop trigger no_more on whatsmeow_retry_buffer")
-	device, err := New(d.lib, ring).GetDevice(t.Context(), d.pool, mine)
+	device, err := d.container(ring).GetDevice(t.Context(), mine)
 	must(t, err)
 	knows(t, device, secrets)
 }
@@ -364,15 +366,15 @@ func TestSealingIsAllOrNothing(t *testing.T) {
 func TestWhatDoesNotBelongDoesNotOpen(t *testing.T) {
 	d := newDesk(t)
 	ring := seal.NewRing()
-	a, b := New(d.lib, ring.Instance("a")), New(d.lib, ring.Instance("b"))
+	a, b := d.container(ring.Instance("a")), d.container(ring.Instance("b"))
 	secrets := used(t, pair(t, a.NewDevice(), mine))
 	theirs := pair(t, b.NewDevice(), other)
 	used(t, theirs)
 	before := d.rows()
 	for name, c := range map[string]*Container{
-		"no key": New(d.lib, nil), "another installation's key": New(d.lib, seal.NewRing().Instance("a")), "another instance's key": b,
+		"no key": d.container(nil), "another installation's key": d.container(seal.NewRing().Instance("a")), "another instance's key": b,
 	} {
-		if device, err := c.GetDevice(t.Context(), d.pool, mine); device != nil || !errors.Is(err, ErrKey) {
+		if device, err := c.GetDevice(t.Context(), mine); device != nil || !errors.Is(err, ErrKey) {
 			t.Errorf("%s: %v, %v", name, device, err)
 		}
 	}
@@ -411,7 +413,7 @@ func TestWhatDoesNotBelongDoesNotOpen(t *testing.T) {
 			}},
 		"keys of another device": {"update whatsmeow_device x set adv_key = y.adv_key from whatsmeow_device y where x.jid = $1 and y.jid = $2",
 			func() error {
-				_, err := b.GetDevice(t.Context(), d.pool, other)
+				_, err := b.GetDevice(t.Context(), other)
 				return err
 			}},
 	} {
@@ -420,7 +422,7 @@ func TestWhatDoesNotBelongDoesNotOpen(t *testing.T) {
 			t.Errorf("%s: it opens", name)
 		}
 	}
-	device, err := a.GetDevice(t.Context(), d.pool, mine)
+	device, err := a.GetDevice(t.Context(), mine)
 	must(t, err)
 	knows(t, device, secrets)
 }
