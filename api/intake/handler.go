@@ -1,0 +1,91 @@
+package intake
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Times and sizes of bodies. They are variables for tests.
+var (
+	// firstTime is for a body about which nothing else is known.
+	firstTime = 30 * time.Second
+	// lingerTime is how long a client may go on sending after its answer.
+	lingerTime = 5 * time.Second
+	// lingerBytes is how much of what it sends then is read and thrown away, so
+	// that it gets to read the answer instead of a reset.
+	lingerBytes int64 = 64 << 20
+)
+
+// leftToServer is how much of an unread body net/http reads away by itself to
+// keep the connection.
+const leftToServer = 256 << 10
+
+// Handler puts a deadline on every body before next sees it, and deals with
+// what next left unread.
+func Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		b := &Body{raw: r.Body, ctl: http.NewResponseController(w), length: r.ContentLength, asks: strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
+		b.Within(firstTime, 0)
+		// A copy: net/http looks at the body of its own request to decide what to do with the rest.
+		seen := r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
+		seen.Body = b
+		next.ServeHTTP(&answer{w, b}, seen)
+		b.finish()
+	})
+}
+
+// answer notices when the answer begins before the body is whole.
+type answer struct {
+	http.ResponseWriter
+	body *Body
+}
+
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		a.body.linger()
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.body.linger() // a Write may be the first that is heard of the answer
+	return a.ResponseWriter.Write(p)
+}
+
+// linger leaves little time to a body that is not needed any more: net/http
+// waits for some of it before it writes the answer's head.
+func (b *Body) linger() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at := time.Now().Add(lingerTime); !b.whole && at.Before(b.until) {
+		b.until, b.progress = at, 0
+		b.arm()
+	}
+}
+
+// finish is called when the handler is done. It sends the answer and reads the
+// rest of a large body away for a while; net/http closes the connection then. A
+// small rest is left to net/http, within the deadline, so that the connection
+// can be used again.
+func (b *Body) finish() {
+	b.linger()
+	b.mu.Lock()
+	over := b.whole || b.late || b.asks && b.read == 0
+	b.mu.Unlock()
+	if over || b.length >= 0 && b.length-b.read < leftToServer {
+		return
+	}
+	if b.ctl.Flush() != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, b, lingerBytes)
+}
