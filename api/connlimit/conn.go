@@ -1,0 +1,155 @@
+package connlimit
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	// writePart is what is written under one deadline.
+	writePart = 64 << 10
+)
+
+// writeTime is how long a reader may take for a part. A variable for tests.
+var writeTime = 30 * time.Second
+
+// Conn is one connection. Its methods work on a nil Conn, which is one that no
+// House knows: nothing is counted then.
+type Conn struct {
+	net.Conn
+	house *House
+	from  netip.Addr
+
+	// Guarded by house.mu.
+	address        *address
+	counted        bool // in open of house and address
+	spare, evicted bool
+	since          time.Time // of the present state
+	all, near      *list.List
+	inAll          *list.Element // of all
+	inAddress      *list.Element // of near
+
+	mu       sync.Mutex
+	deadline time.Time // guarded by mu; for writing, as set from outside
+}
+
+type connKey struct{}
+
+// Of returns the connection of the request with that context, nil when no House
+// knows it.
+func Of(ctx context.Context) *Conn {
+	c, _ := ctx.Value(connKey{}).(*Conn)
+	return c
+}
+
+// Begin says that a request has come whole but for its body. It returns false
+// when the connection was closed meanwhile: then nothing shall be done for it.
+func (c *Conn) Begin() bool {
+	if c == nil {
+		return true
+	}
+	h := c.house
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.counted {
+		h.enlist(c, time.Now(), &h.strange, &c.address.strange)
+	}
+	return !c.evicted
+}
+
+// Known says that the one who asks is somebody. The connection then stays until
+// the request is answered.
+func (c *Conn) Known() {
+	if c == nil {
+		return
+	}
+	c.house.mu.Lock()
+	defer c.house.mu.Unlock()
+	if c.counted {
+		c.house.unlist(c)
+	}
+}
+
+// Done says that the request was answered.
+func (c *Conn) Done() {
+	if c == nil {
+		return
+	}
+	c.house.mu.Lock()
+	defer c.house.mu.Unlock()
+	if c.counted {
+		c.house.wait(c, time.Now())
+	}
+}
+
+// Spare says that the house is full and this connection has a spare seat.
+func (c *Conn) Spare() bool {
+	if c == nil {
+		return false
+	}
+	c.house.mu.Lock()
+	defer c.house.mu.Unlock()
+	return c.spare
+}
+
+// Close closes the connection and frees its seat.
+func (c *Conn) Close() error {
+	c.house.mu.Lock()
+	c.house.leave(c)
+	c.house.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Write writes p in parts, each of which the reader has to take in time.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	for {
+		part := p[n:min(len(p), n+writePart)]
+		if err := c.arm(); err != nil {
+			return n, err
+		}
+		done, err := c.Conn.Write(part)
+		n += done
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+func (c *Conn) arm() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := time.Now().Add(writeTime)
+	if !c.deadline.IsZero() && c.deadline.Before(at) {
+		at = c.deadline
+	}
+	return c.Conn.SetWriteDeadline(at)
+}
+
+// SetWriteDeadline adds a deadline to that of each part; zero takes it away.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = t
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline sets both.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.Conn.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// CloseWrite tells the client that nothing more comes. net/http uses it to end a
+// connection without losing the answer.
+func (c *Conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
