@@ -30,14 +30,22 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed; empty: nobody's
 	CORSOrigins    []string       // empty: no CORS headers
 
-	BodyLimit int64 // bytes of a request body; default 1 MiB
-	// MediaBodyLimit is for calls that may carry a file, made with a valid API
-	// key; default 32 MiB.
+	BodyLimit int64 // bytes of a request body; default 1 MiB; of strangers' at most 64 KiB
+	// MediaBodyLimit is for calls that may carry a file, of somebody who may make
+	// them; default 32 MiB.
 	MediaBodyLimit int64
-	CallTimeout    time.Duration // for one call of a worker; default 60 s
-	AccessTTL      time.Duration // of access tokens; default 15 min
-	RefreshTTL     time.Duration // of refresh tokens; default 30 days
-	ShutdownGrace  time.Duration // for requests in flight when Run ends; default 15 s
+	// MemoryBudget is how many bytes all requests under way may hold; default 512
+	// MiB. One instance or user may hold a quarter, and at least one of the largest bodies.
+	MemoryBudget  int64
+	BodyTimeout   time.Duration // for a body to come, or for a pause in a large one; default 30 s
+	ReaderTimeout time.Duration // for a reader to take 64 KiB of an answer; default 30 s
+	// MaxConnections at a time, in all and from one address; 0: half of the
+	// descriptors that the process may have, and half of that.
+	MaxConnections, MaxConnectionsPerAddress int
+	CallTimeout                              time.Duration // for one call of a worker; default 60 s
+	AccessTTL                                time.Duration // of access tokens; default 15 min
+	RefreshTTL                               time.Duration // of refresh tokens; default 30 days
+	ShutdownGrace                            time.Duration // for requests in flight when Run ends; default 15 s
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -59,11 +67,15 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MediaBodyLimit == 0 {
 		c.MediaBodyLimit = 32 << 20
 	}
+	if c.MemoryBudget == 0 {
+		c.MemoryBudget = 512 << 20
+	}
 	for _, d := range []struct {
 		value    *time.Duration
 		standard time.Duration
 	}{
 		{&c.CallTimeout, time.Minute}, {&c.AccessTTL, 15 * time.Minute}, {&c.RefreshTTL, 30 * 24 * time.Hour}, {&c.ShutdownGrace, 15 * time.Second},
+		{&c.BodyTimeout, 30 * time.Second}, {&c.ReaderTimeout, 30 * time.Second},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard
@@ -79,7 +91,16 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("JWT secret: needs at least 32 bytes, has %d", len(c.JWTSecret))
 	case c.BodyLimit < 1024:
 		return c, fmt.Errorf("body limit: %d bytes are too few", c.BodyLimit)
+	case c.MaxConnections < 0 || c.MaxConnectionsPerAddress < 0:
+		return c, fmt.Errorf("connections: fewer than none are allowed")
+	case c.MemoryBudget < 2*c.share():
+		return c, fmt.Errorf("memory budget: %d bytes are too few for bodies of %d", c.MemoryBudget, max(c.MediaBodyLimit, c.BodyLimit))
 	}
 	c.AdminEmail = email
 	return c, nil
+}
+
+// share is how much of the memory budget one instance or user may hold.
+func (c Config) share() int64 {
+	return max(c.MemoryBudget/4, bodyCopies*max(c.MediaBodyLimit, c.BodyLimit)+1<<20)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,9 @@ func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.R
 	if traceOf(c.Request().Context()).replayed {
 		c.Response().Header().Set(headerReplayed, "true")
 	}
+	if len(result) > largeResult {
+		return writeParts(c, id, method, result)
+	}
 	// The id and the catalog's names need no escaping.
 	const around = len(`{"success":true,"instanceId":"","method":"","result":,"timestamp":""}`) + len(stamp) + 1
 	b := make([]byte, 0, around+len(id)+len(method)+len(result))
@@ -55,6 +59,24 @@ func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.R
 	b = time.Now().UTC().AppendFormat(b, stamp)
 	b = append(b, "\"}\n"...)
 	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, b)
+}
+
+// largeResult is what is not copied once more to be written.
+const largeResult = 256 << 10
+
+func writeParts(c echo.Context, id supervisor.ID, method string, result json.RawMessage) error {
+	head := `{"success":true,"instanceId":"` + string(id) + `","method":"` + method + `","result":`
+	tail := `,"timestamp":"` + time.Now().UTC().Format(stamp) + "\"}\n"
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	h.Set(echo.HeaderContentLength, strconv.Itoa(len(head)+len(result)+len(tail)))
+	c.Response().WriteHeader(http.StatusOK)
+	for _, part := range [][]byte{[]byte(head), result, []byte(tail)} {
+		if _, err := c.Response().Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) writeFailure(c echo.Context, p *Problem) {

@@ -26,7 +26,7 @@ func TestFilesMayBeLarger(t *testing.T) {
 		{"a file that is too large", "/api/proxy/" + key + "/sendMessage", file(2 << 20), http.StatusRequestEntityTooLarge},
 		{"a long text", "/api/proxy/" + key + "/sendMessage", []byte(`["1@c.us","` + strings.Repeat("A", 1<<18) + `"]`), http.StatusRequestEntityTooLarge},
 		{"a file where none belongs", "/api/proxy/" + key + "/getChatById", file(1 << 18), http.StatusRequestEntityTooLarge},
-		{"a stranger", "/api/proxy/wam_nosuchkey/sendMessage", file(1 << 18), http.StatusRequestEntityTooLarge},
+		{"a stranger", "/api/proxy/wam_nosuchkey/sendMessage", file(1 << 18), http.StatusUnauthorized},
 	} {
 		if a := o.do("POST", tc.path, "", tc.body); a.status != tc.status {
 			t.Errorf("%s: %d %.200s", tc.name, a.status, a.raw)

@@ -38,6 +38,33 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
+// occupancy shows how full the house is.
+func (s *Server) occupancy(reg prometheus.Registerer) error {
+	if reg == nil {
+		return nil
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	counter := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value)
+	}
+	for _, c := range []prometheus.Collector{
+		gauge("wam_http_connections", "Open connections.", func() float64 { return float64(s.house.Counts().Open) }),
+		gauge("wam_http_connections_limit", "Most connections at a time.", func() float64 { return float64(s.house.Limits().All) }),
+		counter("wam_http_connections_evicted_total", "Connections closed to make room for others.", func() float64 { return float64(s.house.Counts().Evicted) }),
+		counter("wam_http_connections_refused_total", "Connections told that there is no room.", func() float64 { return float64(s.house.Counts().Refused) }),
+		gauge("wam_http_memory_bytes", "Memory counted for the requests under way.", func() float64 { used, _ := s.memory.Used(); return float64(used) }),
+		gauge("wam_http_memory_peak_bytes", "The most there ever was of it.", func() float64 { _, peak := s.memory.Used(); return float64(peak) }),
+		gauge("wam_http_memory_limit_bytes", "The most there may be of it.", func() float64 { return float64(s.memory.Limit()) }),
+	} {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}
+
 func (m *metrics) inFlight(delta float64) { m.flight.Add(delta) }
 
 func (m *metrics) observe(method, route string, status int, took time.Duration) {

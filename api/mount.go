@@ -41,6 +41,7 @@ func (m *Mount) Authenticated(who Access, next echo.HandlerFunc) echo.HandlerFun
 		if err != nil {
 			return err
 		}
+		m.s.recognised(req.Context(), p)
 		c.SetRequest(req.WithContext(withPrincipal(req.Context(), p)))
 		return next(c)
 	}

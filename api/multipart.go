@@ -9,13 +9,13 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"path"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/jsontext"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
@@ -55,9 +55,7 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), uploadTime)
 	defer cancel()
-	ctl := http.NewResponseController(c.Response())
-	_ = ctl.SetReadDeadline(time.Now().Add(uploadTime))
-	defer func() { _ = ctl.SetReadDeadline(time.Time{}) }()
+	intake.Of(ctx).Within(uploadTime, s.cfg.BodyTimeout)
 	worker, err := s.worker(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -75,7 +73,7 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 		name := part.FormName()
 		switch {
 		case name == "params" && part.FileName() == "":
-			if params, err = s.formParams(part); err != nil {
+			if params, err = s.formParams(ctx, part); err != nil {
 				return nil, err
 			}
 		case name == "" || part.FileName() == "":
@@ -93,7 +91,10 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 	return placeFiles(params, files)
 }
 
-func (s *Server) formParams(part *multipart.Part) ([]byte, error) {
+func (s *Server) formParams(ctx context.Context, part *multipart.Part) ([]byte, error) {
+	if err := s.hold(ctx)(s.cfg.BodyLimit); err != nil {
+		return nil, err
+	}
 	data, err := io.ReadAll(io.LimitReader(part, s.cfg.BodyLimit+1))
 	switch {
 	case err != nil:
@@ -109,32 +110,11 @@ func (s *Server) formParams(part *multipart.Part) ([]byte, error) {
 
 // takeFile hands the file on to the worker and returns the MessageMedia for it.
 func takeFile(ctx context.Context, worker workerv1.WorkerClient, part *multipart.Part) (map[string]any, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends a stream that is left in the middle
-	stream, err := worker.Upload(ctx)
+	name, err := upload(ctx, worker, formFile{part})
 	if err != nil {
-		return nil, fault.FromGRPC(opUpload, err)
-	}
-	buf := make([]byte, uploadPart)
-	for {
-		n, readErr := io.ReadFull(part, buf)
-		if n > 0 {
-			if err = stream.Send(&workerv1.UploadRequest{Data: buf[:n]}); err != nil {
-				break // the worker's reason comes with its answer
-			}
-		}
-		if errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF) {
-			break
-		}
-		if readErr != nil {
-			return nil, brokenForm(readErr)
-		}
-	}
-	done, err := stream.CloseAndRecv()
-	if err = fault.FromGRPC(opUpload, err); err != nil {
 		return nil, err
 	}
-	media := map[string]any{"$type": "MessageMedia", "upload": done.GetUpload()}
+	media := map[string]any{"$type": "MessageMedia", "upload": name}
 	if kind, _, err := mime.ParseMediaType(part.Header.Get(echo.HeaderContentType)); err == nil && kind != echo.MIMEOctetStream {
 		media["mimetype"] = part.Header.Get(echo.HeaderContentType)
 	} else if byName := mime.TypeByExtension(path.Ext(part.FileName())); byName != "" {
@@ -146,11 +126,52 @@ func takeFile(ctx context.Context, worker workerv1.WorkerClient, part *multipart
 	return media, nil
 }
 
+// upload hands a file on to the worker as it comes and returns its name there.
+// Errors of r are returned as they are.
+func upload(ctx context.Context, worker workerv1.WorkerClient, r io.Reader) (name string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends a stream that is left in the middle
+	stream, err := worker.Upload(ctx)
+	if err != nil {
+		return "", fault.FromGRPC(opUpload, err)
+	}
+	buf := make([]byte, uploadPart)
+	for {
+		n, readErr := io.ReadFull(r, buf)
+		if n > 0 {
+			if err = stream.Send(&workerv1.UploadRequest{Data: buf[:n]}); err != nil {
+				break // the worker's reason comes with its answer
+			}
+		}
+		if errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF) {
+			break
+		}
+		if readErr != nil {
+			return "", readErr
+		}
+	}
+	done, err := stream.CloseAndRecv()
+	if err = fault.FromGRPC(opUpload, err); err != nil {
+		return "", err
+	}
+	return done.GetUpload(), nil
+}
+
+// formFile is a file in a form, with faults for errors.
+type formFile struct{ part *multipart.Part }
+
+func (f formFile) Read(p []byte) (int, error) {
+	n, err := f.part.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = brokenForm(err)
+	}
+	return n, err
+}
+
 // brokenForm tells a form that came too slowly from one that is none.
 func brokenForm(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return &Problem{Type: "about:blank", Status: http.StatusRequestTimeout, Title: "Request Timeout", Code: "request_timeout", Field: "body", Detail: "the form did not arrive in time"}
+	if errors.Is(err, intake.ErrTimeout) {
+		return intake.ErrTimeout
 	}
 	return fault.Bad(opUpload, "body", "the form ended before it was whole, or is none")
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/budget"
+	"whatsapp-manager/api/intake"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -91,6 +93,9 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	if errors.As(err, &ready) {
 		return ready
 	}
+	if errors.Is(err, intake.ErrTimeout) {
+		return &Problem{Type: "about:blank", Status: http.StatusRequestTimeout, Title: "Request Timeout", Code: "request_timeout", Field: "body", Detail: "the body did not arrive in time", RequestID: traceOf(ctx).id}
+	}
 	var he *echo.HTTPError
 	if errors.As(err, &he) {
 		p := &Problem{Type: "about:blank", Status: he.Code, Title: http.StatusText(he.Code), Detail: "there is no such route", Code: "not_found"}
@@ -138,6 +143,9 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	case fault.Internal:
 		traceOf(ctx).logger(s.log).Error().Err(err).Msg("request failed")
 	case fault.Unavailable:
+		if f.Code == budget.CodeFull {
+			break // counted in the metrics; a line for each would make it worse
+		}
 		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("request needs what is away")
 	}
 	return p

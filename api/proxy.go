@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -47,7 +45,9 @@ func (s *Server) relayed(c echo.Context) error {
 		return err
 	}
 	t.instance = in.ID
-	ctx = withPrincipal(ctx, principal{instance: in.ID, keyID: keyID})
+	who := principal{instance: in.ID, keyID: keyID}
+	ctx = withPrincipal(ctx, who)
+	s.recognised(ctx, who)
 	if err := s.pace.wait(ctx, in.ID); err != nil {
 		return err
 	}
@@ -57,19 +57,14 @@ func (s *Server) relayed(c echo.Context) error {
 		return err
 	}
 	t.method = method.Name
-	if isForm(req) {
-		if t.body, err = s.takeForm(c, in, method); err != nil {
-			return err
-		}
+	if err := s.callBody(c, in, method); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout+ownTime)
 	defer cancel()
 	params, err := readParams(method, t.body)
 	if err != nil {
 		return err
-	}
-	if int64(len(t.body)) > s.cfg.BodyLimit && !carriesFile(params) {
-		return &fault.Error{Kind: fault.TooLarge, Op: "api.proxy", Field: "body", Msg: fmt.Sprintf("the body is larger than %d bytes and carries no file", s.cfg.BodyLimit)}
 	}
 	result, err := s.relay(ctx, in, method, params, req.Header.Get(headerIdempotency))
 	if err != nil {
@@ -151,7 +146,7 @@ func (s *Server) documentProxy() error {
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
-	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, 504 no answer in time",
+	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, or too much under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
 		Content: body(schemas.Schema(typeOf[Failure](), true, "Failure"))}
 	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(typeOf[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {
@@ -190,20 +185,4 @@ func (s *Server) documentProxy() error {
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
 		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(typeOf[methodsOutput](), true, "Methods"))}, "default": failure}})
 	return s.documentMethods(key, success, failure)
-}
-
-// carriesFile tells whether a parameter is a MessageMedia, or options with one:
-// only files may be as large as that.
-func carriesFile(params json.RawMessage) bool {
-	var list []json.RawMessage
-	if json.Unmarshal(params, &list) != nil {
-		return false
-	}
-	for _, p := range list {
-		var file struct{ Data, Media json.RawMessage }
-		if json.Unmarshal(p, &file) == nil && (file.Data != nil || file.Media != nil) {
-			return true
-		}
-	}
-	return false
 }

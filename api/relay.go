@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"google.golang.org/grpc"
 
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
@@ -28,12 +30,38 @@ func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method,
 	if err != nil {
 		return nil, err
 	}
-	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params})
+	account := s.account(ctx)
+	if m.AnswersFile() {
+		if err := account.Take(fileReserve); err != nil {
+			return nil, err
+		}
+		defer account.Give(fileReserve)
+	}
+	left := account.Left()
+	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params}, grpc.MaxCallRecvMsgSize(int(min(max(left, leastAnswer), math.MaxInt32))))
 	if err = fault.FromGRPC("worker.Call", err); err != nil {
+		if f, ok := faultOf(err); ok && f.Kind == fault.TooLarge && f.Err != nil {
+			// gRPC says so, and not the worker: the answer is larger than what is left.
+			if full := account.Take(left + 1); full != nil {
+				err = full
+			}
+		}
+		return nil, err
+	}
+	if err := account.Take(answerCopies * int64(len(answer.GetResult()))); err != nil {
 		return nil, err
 	}
 	return answer.GetResult(), nil
 }
+
+const (
+	// answerCopies is how often an answer is in memory: as it came and as it is given on.
+	answerCopies = 2
+	// fileReserve is set aside for an answer that is a file, before it comes; most are smaller.
+	fileReserve = 4 << 20
+	// leastAnswer is what any call may answer, however much is under way.
+	leastAnswer = 1 << 20
+)
 
 // call is relay for the management routes that are one method in other words.
 func (s *Server) call(ctx context.Context, in store.Instance, name string, idempotency string, params ...any) (json.RawMessage, error) {
@@ -46,11 +74,18 @@ func (s *Server) call(ctx context.Context, in store.Instance, name string, idemp
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
 	}
-	traceOf(ctx).method = name
-	if err := s.pace.wait(ctx, in.ID); err != nil {
-		return nil, err
+	t := traceOf(ctx)
+	t.method = name
+	if !t.paced {
+		if err := s.pace.wait(ctx, in.ID); err != nil {
+			return nil, err
+		}
 	}
-	return s.relay(ctx, in, m, raw, idempotency)
+	result, err := s.relay(ctx, in, m, raw, idempotency)
+	if err == nil && !m.Sends {
+		err = s.account(ctx).Take(answerCopies * int64(len(result))) // taken apart and put together again
+	}
+	return result, err
 }
 
 func (s *Server) relayRoutes() {

@@ -54,7 +54,7 @@ func (s *Server) version() string {
 // route declares one documented route: authentication before validation, a
 // deadline, and faults of the handler as problems.
 func route[I, O any](s *Server, who Access, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // bodies are read and limited before huma sees them
+	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // bodies are read and limited in routeBody, before huma sees them
 	op.Security = securityOf(who)
 	ofInstance := strings.HasPrefix(op.Path, "/api/instances/{id}")
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
@@ -69,7 +69,14 @@ func route[I, O any](s *Server, who Access, op huma.Operation, handle func(conte
 			s.writeError(err, humaecho.Unwrap(hc))
 			return
 		}
-		ctx, cancel := context.WithTimeout(withPrincipal(hc.Context(), p), s.cfg.CallTimeout+ownTime)
+		c := humaecho.Unwrap(hc)
+		c.SetRequest(c.Request().WithContext(withPrincipal(hc.Context(), p)))
+		s.recognised(hc.Context(), p)
+		if err := s.routeBody(c, who); err != nil {
+			s.writeError(err, c)
+			return
+		}
+		ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.CallTimeout+ownTime)
 		defer cancel()
 		next(huma.WithContext(hc, ctx))
 	})

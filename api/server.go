@@ -18,7 +18,10 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"whatsapp-manager/api/budget"
+	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/intake"
 	"whatsapp-manager/proto/wallclock"
 )
 
@@ -31,6 +34,7 @@ type Server struct {
 	log        zerolog.Logger
 
 	echo     *echo.Echo
+	handler  http.Handler // echo behind what every request passes first
 	huma     huma.API
 	document []byte // OpenAPI 3.1 as JSON, made once all routes are known
 	docsPage []byte
@@ -40,6 +44,8 @@ type Server struct {
 	keyring   *keyring
 	sends     *sendLimits
 	pace      *callPace
+	memory    *budget.Budget
+	house     *connlimit.House
 	creating  sync.Mutex // held while instances are counted and one is made, when there is a limit
 	underway  underway
 	managed   map[string]Managed
@@ -74,11 +80,20 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
 		metrics: m, began: time.Now(), clock: wallclock.New(), closing: make(chan struct{}),
 	}
+	s.memory = budget.New(cfg.MemoryBudget, cfg.share())
+	s.house, err = connlimit.New(connlimit.Limits{All: cfg.MaxConnections, PerAddress: cfg.MaxConnectionsPerAddress, Trusted: cfg.TrustedProxies, PartTime: cfg.ReaderTimeout})
+	if err != nil {
+		return nil, err
+	}
+	if err = s.occupancy(deps.Registerer); err != nil {
+		return nil, err
+	}
 	s.managed = s.managedMethods()
 	if len(cfg.JWTSecret) > 0 {
 		s.secret = cfg.JWTSecret
 	}
 	s.echo = s.newEcho()
+	s.handler = seated(intake.Handler(s.echo, intake.Times{Whole: cfg.BodyTimeout}))
 	useProblems()
 	s.huma = humaecho.New(s.echo, s.humaConfig())
 	s.authRoutes()
@@ -111,7 +126,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 }
 
 // Handler returns the whole of the HTTP side, for tests and for other listeners.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return s.handler }
 
 // Run listens and serves until ctx ends; then streams are told to end, requests
 // in flight get ShutdownGrace, and it returns when all is quiet. It returns nil
@@ -125,16 +140,19 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	server := &http.Server{
-		Handler:           s.echo,
+		Handler:           s.handler,
+		ConnContext:       s.house.Context,
+		ConnState:         s.house.State,
 		ReadHeaderTimeout: 10 * time.Second,
-		// No ReadTimeout: it would cut streams. Bodies get a deadline of their own.
+		// No ReadTimeout and no WriteTimeout: they would cut streams. Bodies have a
+		// deadline of their own, and so has each part of an answer.
 		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
+		MaxHeaderBytes: 16 << 10, // strangers' too, and on every connection
 		ErrorLog:       stdlog.New(s.log.With().Str("part", "http").Logger().Level(zerolog.WarnLevel), "", 0),
 	}
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(s.house.Listen(listener)); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil
@@ -176,6 +194,6 @@ func (s *Server) newEcho() *echo.Echo {
 			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, headerReplayed},
 		}))
 	}
-	e.Use(s.inspected)
+	e.Use(s.admitted)
 	return e
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/api/budget"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/supervisor"
 )
@@ -22,11 +23,13 @@ type trace struct {
 	ip       string // of the client, behind trusted proxies
 	instance supervisor.ID
 	user     string
-	method   string // of the proxy
-	code     string // of a failure
-	sendKey  string // under which a failed send can be asked for and repeated
-	replayed bool   // the answer is that of an earlier request with the same key
-	body     []byte // read and looked at, nil when there was none
+	method   string          // of the proxy
+	code     string          // of a failure
+	sendKey  string          // under which a failed send can be asked for and repeated
+	replayed bool            // the answer is that of an earlier request with the same key
+	body     []byte          // read and looked at, nil when there was none
+	paced    bool            // the call has had its turn already
+	account  *budget.Account // what the request holds of the memory; nil as long as nothing
 }
 
 type traceKey struct{}
@@ -64,6 +67,7 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(req.WithContext(context.WithValue(req.Context(), traceKey{}, t)))
 		s.metrics.inFlight(1)
 		defer s.metrics.inFlight(-1)
+		defer func() { t.account.Close() }()
 
 		if err := next(c); err != nil {
 			c.Error(err)

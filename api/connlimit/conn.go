@@ -9,13 +9,8 @@ import (
 	"time"
 )
 
-const (
-	// writePart is what is written under one deadline.
-	writePart = 64 << 10
-)
-
-// writeTime is how long a reader may take for a part. A variable for tests.
-var writeTime = 30 * time.Second
+// writePart is what is written under one deadline.
+const writePart = 64 << 10
 
 // Conn is one connection. Its methods work on a nil Conn, which is one that no
 // House knows: nothing is counted then.
@@ -122,7 +117,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 func (c *Conn) arm() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at := time.Now().Add(writeTime)
+	at := time.Now().Add(c.house.limits.PartTime)
 	if !c.deadline.IsZero() && c.deadline.Before(at) {
 		at = c.deadline
 	}

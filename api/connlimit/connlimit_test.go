@@ -298,8 +298,7 @@ func TestNoProxyNamesOthers(t *testing.T) {
 
 // A reader who reads nothing loses the connection, whatever is written.
 func TestAReaderWhoReadsNothing(t *testing.T) {
-	connlimit.HurryWrites(t, 200*time.Millisecond)
-	p := open(t, connlimit.Limits{All: 10, PerAddress: 10})
+	p := open(t, connlimit.Limits{All: 10, PerAddress: 10, PartTime: 200 * time.Millisecond})
 	c := p.dial("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
 	select {
 	case err := <-p.flooded:

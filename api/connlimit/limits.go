@@ -3,6 +3,7 @@ package connlimit
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,8 @@ type Limits struct {
 	// Trusted are the networks of proxies, whose connections are many people's:
 	// they have no limit per address.
 	Trusted []netip.Prefix
+	// PartTime is how long a reader may take for 64 KiB of an answer; 0: 30 s.
+	PartTime time.Duration
 }
 
 // Derived is the limit for a process that may have so many descriptors: half of
@@ -50,6 +53,9 @@ func (l Limits) complete() (Limits, error) {
 	}
 	if l.PerAddress <= 0 {
 		l.PerAddress = max(8, l.All/2)
+	}
+	if l.PartTime <= 0 {
+		l.PartTime = 30 * time.Second
 	}
 	return l, nil
 }

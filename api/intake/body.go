@@ -24,11 +24,12 @@ var ErrTimeout = errors.New("the body did not arrive in time")
 // Body is the body of one request on its way in. It is what the handler finds
 // as Request.Body. One goroutine reads it.
 type Body struct {
-	raw    io.ReadCloser
-	ctl    *http.ResponseController
-	length int64 // as announced, -1: not
-	asks   bool  // the client waits for 100 Continue before it sends
-	read   int64
+	raw     io.ReadCloser
+	ctl     *http.ResponseController
+	length  int64 // as announced, -1: not
+	lingers time.Duration
+	asks    bool // the client waits for 100 Continue before it sends
+	read    int64
 
 	mu       sync.Mutex
 	whole    bool          // guarded by mu; the end was seen

@@ -8,31 +8,37 @@ import (
 	"time"
 )
 
-// Times and sizes of bodies. They are variables for tests.
-var (
-	// firstTime is for a body about which nothing else is known.
-	firstTime = 30 * time.Second
-	// lingerTime is how long a client may go on sending after its answer.
-	lingerTime = 5 * time.Second
-	// lingerBytes is how much of what it sends then is read and thrown away, so
-	// that it gets to read the answer instead of a reset.
-	lingerBytes int64 = 64 << 20
+const (
+	// leftToServer is how much of an unread body net/http reads away by itself to
+	// keep the connection.
+	leftToServer = 256 << 10
+	// lingerBytes is how much of what is sent after the answer is read and thrown
+	// away, so that the client gets to read the answer instead of a reset.
+	lingerBytes = 64 << 20
 )
 
-// leftToServer is how much of an unread body net/http reads away by itself to
-// keep the connection.
-const leftToServer = 256 << 10
+// Times are for bodies about which nothing else is known.
+type Times struct {
+	Whole  time.Duration // for all of it; default 30 s
+	Linger time.Duration // for the rest, once the answer has begun; default 5 s
+}
 
 // Handler puts a deadline on every body before next sees it, and deals with
 // what next left unread.
-func Handler(next http.Handler) http.Handler {
+func Handler(next http.Handler, times Times) http.Handler {
+	if times.Whole == 0 {
+		times.Whole = 30 * time.Second
+	}
+	if times.Linger == 0 {
+		times.Linger = 5 * time.Second
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 			next.ServeHTTP(w, r)
 			return
 		}
-		b := &Body{raw: r.Body, ctl: http.NewResponseController(w), length: r.ContentLength, asks: strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
-		b.Within(firstTime, 0)
+		b := &Body{raw: r.Body, ctl: http.NewResponseController(w), length: r.ContentLength, lingers: times.Linger, asks: strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
+		b.Within(times.Whole, 0)
 		// A copy: net/http looks at the body of its own request to decide what to do with the rest.
 		seen := r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
 		seen.Body = b
@@ -66,7 +72,7 @@ func (a *answer) Write(p []byte) (int, error) {
 func (b *Body) linger() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if at := time.Now().Add(lingerTime); !b.whole && at.Before(b.until) {
+	if at := time.Now().Add(b.lingers); !b.whole && at.Before(b.until) {
 		b.until, b.progress = at, 0
 		b.arm()
 	}

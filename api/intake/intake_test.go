@@ -23,9 +23,10 @@ const patience = 20 * time.Second // no test takes that long unless it has faile
 func free(int64) error { return nil }
 
 // serve answers with what the handler does and returns the address.
-func serve(t *testing.T, handle func(w http.ResponseWriter, r *http.Request)) string {
+func serve(t *testing.T, handle func(w http.ResponseWriter, r *http.Request), times ...time.Duration) string {
 	t.Helper()
-	s := httptest.NewServer(intake.Handler(http.HandlerFunc(handle)))
+	times = append(times, 0, 0)
+	s := httptest.NewServer(intake.Handler(http.HandlerFunc(handle), intake.Times{Whole: times[0], Linger: times[1]}))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }
@@ -69,7 +70,6 @@ func all(limit int64) func(w http.ResponseWriter, r *http.Request) {
 // A body that never comes is answered and its connection ends, however it is
 // sent. Without a deadline after the answer, net/http waits for the rest for ever.
 func TestABodyThatNeverComes(t *testing.T) {
-	intake.Hurry(t, 200*time.Millisecond, 100*time.Millisecond, 1<<20)
 	ignore := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }
 	for _, tc := range []struct {
 		name, text string
@@ -94,7 +94,7 @@ func TestABodyThatNeverComes(t *testing.T) {
 		}, 200},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := dial(t, serve(t, tc.handle), tc.text)
+			c := dial(t, serve(t, tc.handle, 200*time.Millisecond, 100*time.Millisecond), tc.text)
 			got, err := io.ReadAll(c) // ends when the server closes
 			var reset net.Error
 			if errors.As(err, &reset) && reset.Timeout() {
@@ -109,13 +109,12 @@ func TestABodyThatNeverComes(t *testing.T) {
 
 // A slow but steady body is read to its end, and a drip is not.
 func TestProgress(t *testing.T) {
-	intake.Hurry(t, patience, 50*time.Millisecond, 1<<20)
 	begun := make(chan struct{}, 4)
 	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		intake.Of(r.Context()).Within(patience, 300*time.Millisecond)
 		begun <- struct{}{}
 		all(1000)(w, r)
-	})
+	}, patience, 50*time.Millisecond)
 	c := dial(t, address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
 	<-begun
 	got, err := io.ReadAll(c)
@@ -128,7 +127,6 @@ func TestProgress(t *testing.T) {
 // The deadline ends with the body: it must not cut the request off, nor the next
 // one on the connection.
 func TestTheDeadlineEndsWithTheBody(t *testing.T) {
-	intake.Hurry(t, 150*time.Millisecond, 50*time.Millisecond, 1<<20)
 	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if _, err := intake.Of(r.Context()).All(1000, free); err != nil {
 			t.Errorf("read: %v", err)
@@ -139,7 +137,7 @@ func TestTheDeadlineEndsWithTheBody(t *testing.T) {
 		case <-time.After(400 * time.Millisecond): // longer than every deadline
 		}
 		fmt.Fprint(w, "done")
-	})
+	}, 150*time.Millisecond, 50*time.Millisecond)
 	c := dial(t, address, "")
 	in := bufio.NewReader(c)
 	for range 2 {
@@ -189,7 +187,6 @@ func TestTheConnectionIsKept(t *testing.T) {
 
 // Memory is made for what has come, not for what a client says is coming.
 func TestBytesAreCountedAsTheyArrive(t *testing.T) {
-	intake.Hurry(t, patience, 50*time.Millisecond, 1<<20)
 	taken := make(chan int64, 1000)
 	full := errors.New("full")
 	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -206,7 +203,7 @@ func TestBytesAreCountedAsTheyArrive(t *testing.T) {
 			t.Errorf("read: %v", err)
 		}
 		w.WriteHeader(http.StatusTooManyRequests)
-	})
+	}, patience, 50*time.Millisecond)
 	for _, head := range []string{"Content-Length: 30000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1c9c380\r\n"} {
 		c := dial(t, address, "POST / HTTP/1.1\r\nHost: x\r\n"+head)
 		if first := <-taken; first > 8<<10 {

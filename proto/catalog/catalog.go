@@ -69,6 +69,11 @@ func (m Method) TakesMedia() bool {
 	return false
 }
 
+// AnswersFile tells whether the result may be a file, in base64.
+func (m Method) AnswersFile() bool {
+	return strings.Contains(m.Result, "MessageMedia") || m.Result == "[]byte"
+}
+
 var load = sync.OnceValues(func() (map[string]Method, error) {
 	var list []Method
 	if err := json.Unmarshal(methods, &list); err != nil {

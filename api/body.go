@@ -1,0 +1,256 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"whatsapp-manager/api/budget"
+	"whatsapp-manager/api/connlimit"
+	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/jsonfile"
+	"whatsapp-manager/api/jsontext"
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor/store"
+)
+
+const (
+	// bodyCopies is how often a body is in memory while it is taken apart and
+	// handed on: as it came, as parts, and encoded for the worker or the database.
+	bodyCopies = 3
+	// strangerLimit bounds the bodies of routes that anybody may use.
+	strangerLimit = 64 << 10
+	// strangerTime is for such a body to come whole.
+	strangerTime = 10 * time.Second
+)
+
+// recognised lets what the request holds count for the one who asks, and keeps
+// their connection until it is answered.
+func (s *Server) recognised(ctx context.Context, p principal) {
+	owner := budget.Owner{}
+	switch {
+	case p.instance != "":
+		owner.Name = "instance " + string(p.instance)
+	case p.user != nil:
+		owner.Name = "user " + p.user.ID
+	default:
+		return
+	}
+	t := traceOf(ctx)
+	t.account.Close()
+	t.account = s.memory.Account(owner)
+	connlimit.Of(ctx).Known()
+}
+
+// account is where the request's memory is counted. Whoever is not recognised
+// is a stranger by their address.
+func (s *Server) account(ctx context.Context) *budget.Account {
+	t := traceOf(ctx)
+	if t.account == nil {
+		t.account = s.memory.Account(budget.Owner{Name: "address " + networkOf(t.ip), Stranger: true})
+	}
+	return t.account
+}
+
+// hold counts bytes of a body.
+func (s *Server) hold(ctx context.Context) func(n int64) error {
+	account := s.account(ctx)
+	return func(n int64) error { return account.Take(bodyCopies * n) }
+}
+
+// takeBody reads the body whole, for those who come after.
+func (s *Server) takeBody(c echo.Context, limit int64) error {
+	body := intake.Of(c.Request().Context())
+	if body == nil {
+		return nil
+	}
+	data, err := body.All(limit, s.hold(c.Request().Context()))
+	if err != nil {
+		return err
+	}
+	return s.inspect(c, data)
+}
+
+// inspect refuses what no handler should have to think of, and leaves the body
+// where handlers look for it.
+func (s *Server) inspect(c echo.Context, data []byte) error {
+	if d := jsontext.Check(data, maxDepth); d != nil {
+		field := d.Path
+		if field == "" {
+			field = "body"
+		}
+		return fault.Bad("api", field, "%s: %s", field, d.Reason)
+	}
+	req := c.Request()
+	traceOf(req.Context()).body = data
+	req.Body = io.NopCloser(bytes.NewReader(data))
+	takeAsJSON(req.Header, data)
+	return nil
+}
+
+// callBody takes the body of a call, once it is known that there is somebody to
+// be called: a large one is not read for nothing.
+func (s *Server) callBody(c echo.Context, in store.Instance, m catalog.Method) (err error) {
+	req := c.Request()
+	body := intake.Of(req.Context())
+	if body == nil {
+		return nil
+	}
+	if err = s.awaited(req.Context(), in, m, req.Header.Get(headerIdempotency)); err != nil {
+		return err
+	}
+	switch {
+	case isForm(req):
+		traceOf(req.Context()).body, err = s.takeForm(c, in, m)
+		return err
+	case m.TakesMedia() && (body.Announced() < 0 || body.Announced() > s.cfg.BodyLimit):
+		return s.takeFiles(c, in)
+	}
+	return s.takeBody(c, s.cfg.BodyLimit)
+}
+
+// routeBody takes the body of a management route. Those who may not use it do
+// not come here.
+func (s *Server) routeBody(c echo.Context, who Access) error {
+	ctx := c.Request().Context()
+	body := intake.Of(ctx)
+	switch {
+	case body == nil:
+		return nil
+	case who == Public:
+		body.Within(min(strangerTime, s.cfg.BodyTimeout), 0)
+		return s.takeBody(c, min(strangerLimit, s.cfg.BodyLimit))
+	case c.Path() == "/api/instances/:id/send":
+		return s.sendBody(c)
+	case c.Path() == "/api/instances/:id/sends":
+		// Kept in the queue with its file, for a worker that may not be there yet.
+		body.Within(uploadTime, s.cfg.BodyTimeout)
+		return s.takeBody(c, max(s.cfg.MediaBodyLimit, s.cfg.BodyLimit))
+	}
+	return s.takeBody(c, s.cfg.BodyLimit)
+}
+
+// sendBody takes the body of a message to be sent at once.
+func (s *Server) sendBody(c echo.Context) error {
+	ctx := c.Request().Context()
+	in, err := s.instance(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.pace.wait(ctx, in.ID); err != nil {
+		return err
+	}
+	traceOf(ctx).paced = true
+	method, ok := catalog.Lookup("sendMessage")
+	if !ok {
+		return fault.New(fault.Unimplemented, "api.send", "this build does not know sendMessage")
+	}
+	return s.callBody(c, in, method)
+}
+
+// awaited says before the body what would be said after it: that there is no
+// worker to be called. A send whose key is known is answered without one.
+func (s *Server) awaited(ctx context.Context, in store.Instance, m catalog.Method, idempotency string) error {
+	if m.Manager {
+		return nil
+	}
+	_, err := s.worker(ctx, in.ID)
+	if err == nil || !m.Sends || idempotency == "" || len(idempotency) > maxSendKey {
+		return err
+	}
+	if _, unknown := s.store.Send(ctx, in.ID, idempotency); unknown != nil {
+		return err
+	}
+	return nil
+}
+
+// takeFiles reads a large JSON body. Its files go to the worker as they come, and
+// what remains names their uploads, as with a form.
+func (s *Server) takeFiles(c echo.Context, in store.Instance) error {
+	limit := max(s.cfg.MediaBodyLimit, s.cfg.BodyLimit)
+	body := intake.Of(c.Request().Context())
+	if body.Announced() > limit {
+		return intake.TooLarge(limit)
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), uploadTime)
+	defer cancel()
+	body.Within(uploadTime, s.cfg.BodyTimeout)
+	put := func(path string, r io.Reader) (string, error) {
+		worker, err := s.worker(ctx, in.ID)
+		if err != nil {
+			return nameOnly(r) // a repetition, whose answer is known
+		}
+		name, err := upload(ctx, worker, r)
+		if f, ok := faultOf(err); ok && f.Kind == fault.TooLarge && f.Field == "file" {
+			err = &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: path, Msg: path + ": " + f.Msg}
+		}
+		return name, err
+	}
+	rest, err := jsonfile.Take(&bounded{body: body, limit: limit}, jsonfile.Options{
+		Limit: s.cfg.BodyLimit, MaxDepth: maxDepth, MaxFiles: maxFiles, Put: put, Hold: s.hold(ctx),
+		TooLarge: func() error { return withoutFile(s.cfg.BodyLimit) },
+	})
+	if err != nil {
+		return err
+	}
+	return s.inspect(c, rest)
+}
+
+// bounded is a body of at most limit bytes, with faults for errors.
+type bounded struct {
+	body        *intake.Body
+	read, limit int64
+}
+
+func (r *bounded) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if r.read += int64(n); r.read > r.limit {
+		return 0, intake.TooLarge(r.limit)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = intake.Broken(err)
+	}
+	return n, err
+}
+
+func withoutFile(limit int64) error {
+	return &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: "body", Msg: fmt.Sprintf("the body is larger than %d bytes without its files", limit)}
+}
+
+// nameOnly is what an upload of the file would be called.
+func nameOnly(r io.Reader) (string, error) {
+	sum := sha256.New()
+	_, err := io.Copy(sum, r)
+	return hex.EncodeToString(sum.Sum(nil)), err
+}
+
+// takeAsJSON lets `curl -d '{…}'` work, which says it sends a form.
+func takeAsJSON(h http.Header, data []byte) {
+	kind, _, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
+	if err == nil && kind != echo.MIMEApplicationForm && kind != echo.MIMETextPlain {
+		return
+	}
+	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) > 0 && (first[0] == '{' || first[0] == '[') {
+		h.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	}
+}
+
+// networkOf is the address whose share a stranger uses.
+func networkOf(ip string) string {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	return connlimit.Network(a).String()
+}
