@@ -36,11 +36,14 @@ type config struct {
 	AdminPassword    string        `env:"ADMIN_PASSWORD" help:"its password; random and printed once when empty"`
 	JWTSecret        string        `env:"JWT_SECRET" help:"signs access tokens; generated and kept when empty"`
 	WorkerMemory     string        `env:"WORKER_MEMORY_LIMIT" envDefault:"512MiB" help:"a worker above this is ended and restarted"`
+	ManagerMemory    string        `env:"MANAGER_MEMORY_LIMIT" envDefault:"auto" help:"memory the manager keeps to; requests under way hold at most half of it; auto: a quarter of the machine or container, 256MiB to 2GiB"`
 	HealthInterval   time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
 	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
 	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
 	CallsPerSecond   int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
 	InboundPerSecond string        `env:"INBOUND_PER_SECOND" envDefault:"auto" help:"messages a second each instance takes from WhatsApp; more wait there, in order; auto: 50 for each core; 0: no limit"`
+	MaxConnections   int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"most connections to the API at a time; 0: half of the descriptors the process may have, at most 8192"`
+	MaxPerAddress    int           `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"0" help:"most of them from one address (IPv6: /64), proxies in TRUSTED_PROXIES excepted; 0: half of all"`
 	Registration     bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
 	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
 	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
@@ -59,6 +62,7 @@ type config struct {
 	memoryLimit     uint64
 	webhookNetworks []netip.Prefix
 	mediaBody       uint64
+	managerMemory   uint64
 	inbound         int
 	logLevel        zerolog.Level
 }
@@ -107,6 +111,17 @@ func (c *config) check() error {
 	if c.MediaBodyLimit != "" {
 		if c.mediaBody, err = humanize.ParseBytes(c.MediaBodyLimit); err != nil || c.mediaBody < 1<<20 || c.mediaBody > 64<<20 || c.mediaBody > limit/8 {
 			return wrong("MEDIA_BODY_LIMIT", "%q is not a size from 1MiB to 64MiB that is below an eighth of WORKER_MEMORY_LIMIT", c.MediaBodyLimit)
+		}
+	}
+	c.managerMemory = derivedMemory(machineMemory(), c.mediaBody)
+	if c.ManagerMemory != "auto" {
+		if c.managerMemory, err = humanize.ParseBytes(c.ManagerMemory); err != nil || c.managerMemory < max(leastManagerMemory, bodiesInMemory*c.mediaBody) {
+			return wrong("MANAGER_MEMORY_LIMIT", "%q is neither auto nor a size of at least %s", c.ManagerMemory, humanize.IBytes(max(leastManagerMemory, bodiesInMemory*c.mediaBody)))
+		}
+	}
+	for name, n := range map[string]int{"MAX_CONNECTIONS": c.MaxConnections, "MAX_CONNECTIONS_PER_ADDRESS": c.MaxPerAddress} {
+		if n < 0 {
+			return wrong(name, "%d is negative", n)
 		}
 	}
 	for name, d := range map[string]time.Duration{"KEEP_MESSAGES": c.KeepMessages, "KEEP_EVENTS": c.KeepEvents} {

@@ -21,6 +21,8 @@ type Options struct {
 	Bin      string
 	Endpoint string
 	Env      []string // settings beyond the stack's own, WAM_NAME=value
+	// Descriptors is how many the manager may have; 0: what the test may have.
+	Descriptors int
 	// Volume may put a file system of its own where the data directory will be;
 	// release takes it away after the end. May be nil.
 	Volume func(dataDir string) (release func() error, err error)
@@ -116,7 +118,11 @@ func (s *Stack) StartManager() error {
 
 // program is the manager's, with the settings of this stack.
 func (s *Stack) program(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.opts.Bin, "whatsapp-manager"), args...)
+	path := filepath.Join(s.opts.Bin, "whatsapp-manager")
+	cmd := exec.CommandContext(ctx, path, args...)
+	if n := s.opts.Descriptors; n > 0 {
+		cmd = exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, n), path}, args...)...)
+	}
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "WAM_LOG_FORMAT=json", "WAM_LOG_LEVEL=debug",
 		"WAM_LISTEN=" + s.listen, "WAM_DATA_DIR=" + s.DataDir(), "WAM_WHATSAPP_ENDPOINT=" + s.opts.Endpoint,
