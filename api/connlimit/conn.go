@@ -3,6 +3,7 @@ package connlimit
 import (
 	"container/list"
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -11,6 +12,12 @@ import (
 
 // writePart is what is written under one deadline.
 const writePart = 64 << 10
+
+// How long, and how much of, what a client sends after its answer is thrown away.
+const (
+	lingerTime  = 5 * time.Second
+	lingerBytes = 64 << 20
+)
 
 // Conn is one connection. Its methods work on a nil Conn, which is one that no
 // House knows: nothing is counted then.
@@ -140,11 +147,22 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// CloseWrite tells the client that nothing more comes. net/http uses it to end a
-// connection without losing the answer.
+// CloseWrite tells the client that nothing more comes. net/http calls it before it
+// closes a connection on which a body was not read to its end. Closing at once
+// would reset it, and a client that sends all before it reads would never see the
+// answer; so what it still sends is read and thrown away for a while. Another
+// connection may take the seat meanwhile.
 func (c *Conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return nil
 	}
+	if err := half.CloseWrite(); err != nil {
+		return err
+	}
+	if err := c.Conn.SetReadDeadline(time.Now().Add(lingerTime)); err != nil {
+		return err
+	}
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 	return nil
 }

@@ -2,6 +2,7 @@ package connlimit_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -312,6 +313,20 @@ func TestAReaderWhoReadsNothing(t *testing.T) {
 	_ = c.SetReadDeadline(time.Now().Add(patience))
 	if _, err := io.Copy(io.Discard, c); err != nil && strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the connection is still open: %v", err)
+	}
+}
+
+// A client that sends all of a large body first gets to read why it was not wanted.
+func TestTheAnswerToALargeBodyCanBeRead(t *testing.T) {
+	p := open(t, connlimit.Limits{All: 10, PerAddress: 10})
+	const size = 30 << 20
+	c := p.dial(fmt.Sprintf("POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size))
+	_, err := c.Write(bytes.Repeat([]byte("x"), size)) // reads nothing meanwhile
+	must(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	must(t, err)
+	if text, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(text) != "fine" || err != nil {
+		t.Errorf("%d %q %v", res.StatusCode, text, err)
 	}
 }
 

@@ -28,8 +28,6 @@ type Body struct {
 	ctl     *http.ResponseController
 	length  int64 // as announced, -1: not
 	lingers time.Duration
-	asks    bool // the client waits for 100 Continue before it sends
-	read    int64
 
 	mu       sync.Mutex
 	whole    bool          // guarded by mu; the end was seen
@@ -82,7 +80,6 @@ func (b *Body) Read(p []byte) (int, error) {
 	}
 	b.mu.Unlock()
 	n, err := b.raw.Read(p)
-	b.read += int64(n)
 	if err == nil {
 		return n, nil
 	}

@@ -2,19 +2,8 @@ package intake
 
 import (
 	"context"
-	"io"
 	"net/http"
-	"strings"
 	"time"
-)
-
-const (
-	// leftToServer is how much of an unread body net/http reads away by itself to
-	// keep the connection.
-	leftToServer = 256 << 10
-	// lingerBytes is how much of what is sent after the answer is read and thrown
-	// away, so that the client gets to read the answer instead of a reset.
-	lingerBytes = 64 << 20
 )
 
 // Times are for bodies about which nothing else is known.
@@ -23,8 +12,9 @@ type Times struct {
 	Linger time.Duration // for the rest, once the answer has begun; default 5 s
 }
 
-// Handler puts a deadline on every body before next sees it, and deals with
-// what next left unread.
+// Handler puts a deadline on every body before next sees it. What next leaves
+// unread is net/http's to deal with: it reads a small rest, within the deadline,
+// to keep the connection, and gives the connection up otherwise.
 func Handler(next http.Handler, times Times) http.Handler {
 	if times.Whole == 0 {
 		times.Whole = 30 * time.Second
@@ -37,13 +27,13 @@ func Handler(next http.Handler, times Times) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		b := &Body{raw: r.Body, ctl: http.NewResponseController(w), length: r.ContentLength, lingers: times.Linger, asks: strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
+		b := &Body{raw: r.Body, ctl: http.NewResponseController(w), length: r.ContentLength, lingers: times.Linger}
 		b.Within(times.Whole, 0)
 		// A copy: net/http looks at the body of its own request to decide what to do with the rest.
 		seen := r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
 		seen.Body = b
 		next.ServeHTTP(&answer{w, b}, seen)
-		b.finish()
+		b.linger()
 	})
 }
 
@@ -76,22 +66,4 @@ func (b *Body) linger() {
 		b.until, b.progress = at, 0
 		b.arm()
 	}
-}
-
-// finish is called when the handler is done. It sends the answer and reads the
-// rest of a large body away for a while; net/http closes the connection then. A
-// small rest is left to net/http, within the deadline, so that the connection
-// can be used again.
-func (b *Body) finish() {
-	b.linger()
-	b.mu.Lock()
-	over := b.whole || b.late || b.asks && b.read == 0
-	b.mu.Unlock()
-	if over || b.length >= 0 && b.length-b.read < leftToServer {
-		return
-	}
-	if b.ctl.Flush() != nil {
-		return
-	}
-	_, _ = io.CopyN(io.Discard, b, lingerBytes)
 }

@@ -2,7 +2,6 @@ package intake_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -148,23 +147,6 @@ func TestTheDeadlineEndsWithTheBody(t *testing.T) {
 		if text, err := io.ReadAll(res.Body); err != nil || string(text) != "done" {
 			t.Errorf("%q %v", text, err)
 		}
-	}
-}
-
-// A client that sends all of a large body first gets to read why it was not wanted.
-func TestTheAnswerToALargeBodyCanBeRead(t *testing.T) {
-	address := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusConflict)
-		fmt.Fprint(w, "stopped")
-	})
-	const size = 30 << 20
-	c := dial(t, address, fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size))
-	_, err := c.Write(bytes.Repeat([]byte("x"), size)) // reads nothing meanwhile
-	must(t, err)
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
-	must(t, err)
-	if text, err := io.ReadAll(res.Body); res.StatusCode != http.StatusConflict || string(text) != "stopped" {
-		t.Errorf("%d %q %v", res.StatusCode, text, err)
 	}
 }
 

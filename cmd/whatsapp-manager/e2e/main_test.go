@@ -75,7 +75,13 @@ func run(m *testing.M) int {
 // start runs a stack for the test and ends it, with everything it started.
 func start(t *testing.T, env ...string) *stack.Stack {
 	t.Helper()
-	s, err := stack.Start(deadline(t, time.Minute), stack.Options{Bin: bin, Endpoint: sim.Endpoint(), Env: env})
+	return startWith(t, stack.Options{Env: env})
+}
+
+func startWith(t *testing.T, opts stack.Options) *stack.Stack {
+	t.Helper()
+	opts.Bin, opts.Endpoint = bin, sim.Endpoint()
+	s, err := stack.Start(deadline(t, time.Minute), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
