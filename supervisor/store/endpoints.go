@@ -12,7 +12,8 @@ import (
 )
 
 // Endpoint is a webhook: where events of an instance are delivered to. Every
-// seq up to Cursor is delivered, in the backlog, or not subscribed.
+// seq up to Cursor is delivered, in the backlog, or not subscribed. One that is
+// Held waits: its instance's owner is disabled.
 type Endpoint struct {
 	ID              string
 	Instance        supervisor.ID
@@ -27,6 +28,9 @@ type Endpoint struct {
 	Delivered       int64
 	LastError       string // of the last failed try; empty after a success
 	LastDeliveredAt *time.Time
+	CreatedByKey    string // the API key that made it, empty when a user did
+	CreatedByUser   string // the user who made it; both are empty where it is not known
+	Held            bool   // read only
 }
 
 // CreateEndpoint inserts e; counters and LastError begin empty.
@@ -39,6 +43,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, e Endpoint) error {
 	return failure(op, s.q.CreateEndpoint(ctx, db.CreateEndpointParams{
 		ID: e.ID, InstanceID: string(e.Instance), Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: secret,
 		Enabled: e.Enabled, Cursor: e.Cursor, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
+		CreatedByKey: e.CreatedByKey, CreatedByUser: e.CreatedByUser,
 	}))
 }
 
@@ -49,21 +54,21 @@ func (s *Store) Endpoint(ctx context.Context, id string) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, failure(op, err)
 	}
-	e, err := endpointOf(s.webhooks(), row)
+	e, err := endpointOf(s.webhooks(), row.WebhookEndpoint, row.Held)
 	return e, failure(op, err)
 }
 
 // EndpointsOf returns the endpoints of an instance, oldest first.
 func (s *Store) EndpointsOf(ctx context.Context, instance supervisor.ID) ([]Endpoint, error) {
 	rows, err := s.q.EndpointsOf(ctx, string(instance))
-	return s.endpointsOf("store.EndpointsOf", rows, err)
+	return endpointsOf(s.webhooks(), "store.EndpointsOf", rows, err, func(r db.EndpointsOfRow) (db.WebhookEndpoint, bool) { return r.WebhookEndpoint, r.Held })
 }
 
 // AllEndpoints returns the endpoints of all instances that are not deleted,
 // oldest first.
 func (s *Store) AllEndpoints(ctx context.Context) ([]Endpoint, error) {
 	rows, err := s.q.AllEndpoints(ctx)
-	return s.endpointsOf("store.AllEndpoints", rows, err)
+	return endpointsOf(s.webhooks(), "store.AllEndpoints", rows, err, func(r db.AllEndpointsRow) (db.WebhookEndpoint, bool) { return r.WebhookEndpoint, r.Held })
 }
 
 // UpdateEndpoint writes what its owner may change: URL, Events, Headers,
@@ -94,13 +99,14 @@ func (s *Store) AdvanceEndpoint(ctx context.Context, id string, cursor uint64, d
 	return failure("store.AdvanceEndpoint", s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{ID: id, Cursor: cursor, Delivered: delivered, At: at}))
 }
 
-func (s *Store) endpointsOf(op string, rows []db.WebhookEndpoint, err error) ([]Endpoint, error) {
+func endpointsOf[R any](box *seal.Webhooks, op string, rows []R, err error, parts func(R) (db.WebhookEndpoint, bool)) ([]Endpoint, error) {
 	if err != nil {
 		return nil, failure(op, err)
 	}
-	list, box := make([]Endpoint, len(rows)), s.webhooks()
+	list := make([]Endpoint, len(rows))
 	for i, r := range rows {
-		if list[i], err = endpointOf(box, r); err != nil {
+		row, held := parts(r)
+		if list[i], err = endpointOf(box, row, held); err != nil {
 			return nil, failure(op, err)
 		}
 	}
@@ -110,7 +116,7 @@ func (s *Store) endpointsOf(op string, rows []db.WebhookEndpoint, err error) ([]
 // endpointOf makes a row into an Endpoint. One that does not open is disabled and
 // has no secret: nothing is posted with a wrong one, and no other endpoint is
 // kept from working.
-func endpointOf(box *seal.Webhooks, r db.WebhookEndpoint) (Endpoint, error) {
+func endpointOf(box *seal.Webhooks, r db.WebhookEndpoint, held bool) (Endpoint, error) {
 	if box != nil {
 		secret, headers, stale, err := box.Open(r.ID, r.InstanceID, r.Secret, r.Headers)
 		if _, sealed := seal.KeyOf(r.Secret); err != nil || stale && !sealed {
@@ -122,6 +128,7 @@ func endpointOf(box *seal.Webhooks, r db.WebhookEndpoint) (Endpoint, error) {
 		ID: r.ID, Instance: supervisor.ID(r.InstanceID), URL: r.Url, Events: r.Events, Secret: r.Secret, Enabled: r.Enabled,
 		Cursor: r.Cursor, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 		Delivered: r.Delivered, LastError: r.LastError, LastDeliveredAt: r.LastDeliveredAt,
+		CreatedByKey: r.CreatedByKey, CreatedByUser: r.CreatedByUser, Held: held,
 	}
 	if err := json.Unmarshal(r.Headers, &e.Headers); err != nil {
 		return Endpoint{}, fmt.Errorf("decode headers of endpoint %s: %w", r.ID, err)

@@ -36,11 +36,15 @@ func (s *Store) Keys(ctx context.Context, instance supervisor.ID) ([]APIKey, err
 }
 
 // InstanceByKeyHash returns whose key it is; NotFound when the key is unknown
-// or revoked or the instance deleted. The instance comes without its Worker.
+// or revoked or the instance deleted, Unauthorized with Code account_disabled
+// when the instance's owner is disabled. The instance comes without its Worker.
 func (s *Store) InstanceByKeyHash(ctx context.Context, hash []byte) (Instance, APIKey, error) {
 	row, err := s.q.InstanceByKeyHash(ctx, hash)
 	if err != nil {
 		return Instance{}, APIKey{}, failure("store.InstanceByKeyHash", err)
+	}
+	if row.OwnerDisabled {
+		return Instance{}, APIKey{}, unauthorized("store.InstanceByKeyHash", "account_disabled", "the account that the instance belongs to is disabled")
 	}
 	return instanceOf(row.Instance), keyOf(row.ApiKey), nil
 }

@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -37,22 +35,4 @@ func (s *Store) setting(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	return openSetting(s.ring(), key, value)
-}
-
-// Audit writes down who did what to what; userID is empty for the system.
-// detail must hold no secrets: it is kept for ever.
-func (s *Store) Audit(ctx context.Context, at time.Time, userID, action, target string, detail map[string]any) error {
-	const op = "store.Audit"
-	if detail == nil {
-		detail = map[string]any{}
-	}
-	b, err := json.Marshal(detail)
-	if err != nil {
-		return failure(op, fmt.Errorf("encode detail: %w", err))
-	}
-	var user *string
-	if userID != "" {
-		user = &userID
-	}
-	return failure(op, s.q.Audit(ctx, db.AuditParams{At: at, UserID: user, Action: action, Target: target, Detail: b}))
 }

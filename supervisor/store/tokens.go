@@ -13,12 +13,14 @@ import (
 
 // RefreshToken is one link of a chain of refresh tokens: a family begins with
 // a login, and each exchange adds a token to it. Hash is of the token, which
-// itself is not kept.
+// itself is not kept. ProvedAt is when the user last gave the password for the
+// family.
 type RefreshToken struct {
 	ID, UserID, Family  string
 	Hash                []byte
 	IssuedAt, ExpiresAt time.Time
 	UsedAt, RevokedAt   *time.Time
+	ProvedAt            time.Time
 }
 
 // InsertRefreshToken begins a family.
@@ -27,7 +29,7 @@ func (s *Store) InsertRefreshToken(ctx context.Context, t RefreshToken) error {
 }
 
 // RotateRefreshToken exchanges the token with the hash for next, which gets
-// its user and family, and returns the exchanged one. It returns Unauthorized
+// its user, family and ProvedAt, and returns the exchanged one. It returns Unauthorized
 // with Code token_unknown, token_expired, token_revoked, or token_reused: a
 // token that was exchanged before has been stolen, or its successor has, so
 // the whole family is revoked. Of exchanges at the same moment one succeeds.
@@ -59,7 +61,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash []byte, next Refres
 		if err := q.UseRefreshToken(ctx, db.UseRefreshTokenParams{ID: old.ID, At: now}); err != nil {
 			return err
 		}
-		next.UserID, next.Family = old.UserID, old.Family
+		next.UserID, next.Family, next.ProvedAt = old.UserID, old.Family, old.ProvedAt
 		return insertToken(ctx, q, next)
 	})
 	if err != nil {
@@ -93,13 +95,13 @@ func unauthorized(op, code, msg string) error {
 func insertToken(ctx context.Context, q *db.Queries, t RefreshToken) error {
 	return q.InsertRefreshToken(ctx, db.InsertRefreshTokenParams{
 		ID: t.ID, UserID: t.UserID, Family: t.Family, TokenHash: t.Hash,
-		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt, RevokedAt: t.RevokedAt,
+		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt, RevokedAt: t.RevokedAt, ProvedAt: t.ProvedAt,
 	})
 }
 
 func tokenOf(r db.RefreshToken) RefreshToken {
 	return RefreshToken{
 		ID: r.ID, UserID: r.UserID, Family: r.Family, Hash: r.TokenHash,
-		IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, UsedAt: r.UsedAt, RevokedAt: r.RevokedAt,
+		IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, UsedAt: r.UsedAt, RevokedAt: r.RevokedAt, ProvedAt: r.ProvedAt,
 	}
 }

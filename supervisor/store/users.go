@@ -8,17 +8,19 @@ import (
 )
 
 // User is a person who may log in. Emails are kept in lower case; Role is
-// user, admin or superadmin.
+// user, admin or superadmin. MaxInstances is how many instances they may create:
+// nil is the installation's default, 0 no limit.
 type User struct {
 	ID, Email, PasswordHash, Role string
 	CreatedAt                     time.Time
 	DisabledAt                    *time.Time
+	MaxInstances                  *int
 }
 
 // CreateUser inserts u; Conflict with Field "email" when the address is taken.
 func (s *Store) CreateUser(ctx context.Context, u User) error {
 	return failure("store.CreateUser", s.q.CreateUser(ctx, db.CreateUserParams{
-		ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
+		ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt, MaxInstances: u.MaxInstances,
 	}))
 }
 
@@ -65,6 +67,12 @@ func (s *Store) SetPassword(ctx context.Context, id, hash string) error {
 func (s *Store) SetUserDisabled(ctx context.Context, id string, at *time.Time) error {
 	n, err := s.q.SetUserDisabled(ctx, db.SetUserDisabledParams{ID: id, DisabledAt: at})
 	return found("store.SetUserDisabled", n, err)
+}
+
+// SetMaxInstances changes how many instances a user may create; see User.
+func (s *Store) SetMaxInstances(ctx context.Context, id string, most *int) error {
+	n, err := s.q.SetMaxInstances(ctx, db.SetMaxInstancesParams{ID: id, MaxInstances: most})
+	return found("store.SetMaxInstances", n, err)
 }
 
 // SetUserRole changes a user's role; Invalid when it is not one of the three.

@@ -31,7 +31,7 @@ var tables = []table{
 	ours("feeds", ""),
 	ours("events", "seq"),
 	ours("api_keys", ""),
-	ours("webhook_endpoints", ""),
+	{name: "webhook_endpoints", where: "instance_id = $id", set: map[string]string{"instance_id": theInstance}, leave: []string{"created_by_user"}},
 	{name: "webhook_backlog", where: "endpoint_id in (select id from webhook_endpoints where instance_id = $id)",
 		merge: "where endpoint_id in (select id from webhook_endpoints where instance_id = $id)"},
 	ours("instance_history", "id"),

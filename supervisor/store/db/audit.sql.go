@@ -32,3 +32,81 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) error {
 	)
 	return err
 }
+
+const auditPage = `-- name: AuditPage :many
+select id, at, user_id, action, target, detail from audit_log l
+where ($1::text = '' or l.user_id = $1::text or l.target = $1::text
+       or l.target = any(array(select i.id from instances i where i.owner_id = $1::text)))
+  and ($2::text = '' or l.action = $2::text or starts_with(l.action, $2::text || '.'))
+  and ($3::text = '' or l.user_id = $3::text)
+  and ($4::text = '' or l.target = $4::text)
+  and ($5::timestamptz is null or l.at >= $5::timestamptz)
+  and ($6::timestamptz is null or l.at < $6::timestamptz)
+  and ($7::bigint = 0 or l.id < $7::bigint)
+order by l.id desc limit $8::int
+`
+
+type AuditPageParams struct {
+	Viewer string
+	Action string
+	UserID string
+	Target string
+	Since  *time.Time
+	Until  *time.Time
+	Before int64
+	Lim    int
+}
+
+// What concerns the viewer: what they did, and what was done to them or to their instances.
+func (q *Queries) AuditPage(ctx context.Context, arg AuditPageParams) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, auditPage,
+		arg.Viewer,
+		arg.Action,
+		arg.UserID,
+		arg.Target,
+		arg.Since,
+		arg.Until,
+		arg.Before,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.UserID,
+			&i.Action,
+			&i.Target,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pruneAudit = `-- name: PruneAudit :execrows
+delete from audit_log where action = $1 and at < $2::timestamptz
+`
+
+type PruneAuditParams struct {
+	Action string
+	Before time.Time
+}
+
+func (q *Queries) PruneAudit(ctx context.Context, arg PruneAuditParams) (int64, error) {
+	result, err := q.db.Exec(ctx, pruneAudit, arg.Action, arg.Before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

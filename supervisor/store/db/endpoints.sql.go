@@ -39,33 +39,42 @@ func (q *Queries) AdvanceEndpoint(ctx context.Context, arg AdvanceEndpointParams
 }
 
 const allEndpoints = `-- name: AllEndpoints :many
-select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at from webhook_endpoints e join instances i on i.id = e.instance_id
+select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, (u.disabled_at is not null)::boolean as held
+from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id
 where i.deleted_at is null and i.moved_at is null order by e.created_at, e.id
 `
 
-func (q *Queries) AllEndpoints(ctx context.Context) ([]WebhookEndpoint, error) {
+type AllEndpointsRow struct {
+	WebhookEndpoint WebhookEndpoint
+	Held            bool
+}
+
+func (q *Queries) AllEndpoints(ctx context.Context) ([]AllEndpointsRow, error) {
 	rows, err := q.db.Query(ctx, allEndpoints)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WebhookEndpoint
+	var items []AllEndpointsRow
 	for rows.Next() {
-		var i WebhookEndpoint
+		var i AllEndpointsRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.InstanceID,
-			&i.Url,
-			&i.Events,
-			&i.Headers,
-			&i.Secret,
-			&i.Enabled,
-			&i.Cursor,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.Delivered,
-			&i.LastError,
-			&i.LastDeliveredAt,
+			&i.WebhookEndpoint.ID,
+			&i.WebhookEndpoint.InstanceID,
+			&i.WebhookEndpoint.Url,
+			&i.WebhookEndpoint.Events,
+			&i.WebhookEndpoint.Headers,
+			&i.WebhookEndpoint.Secret,
+			&i.WebhookEndpoint.Enabled,
+			&i.WebhookEndpoint.Cursor,
+			&i.WebhookEndpoint.CreatedAt,
+			&i.WebhookEndpoint.UpdatedAt,
+			&i.WebhookEndpoint.Delivered,
+			&i.WebhookEndpoint.LastError,
+			&i.WebhookEndpoint.LastDeliveredAt,
+			&i.WebhookEndpoint.CreatedByKey,
+			&i.WebhookEndpoint.CreatedByUser,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -78,21 +87,23 @@ func (q *Queries) AllEndpoints(ctx context.Context) ([]WebhookEndpoint, error) {
 }
 
 const createEndpoint = `-- name: CreateEndpoint :exec
-insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, created_by_key, created_by_user)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type CreateEndpointParams struct {
-	ID         string
-	InstanceID string
-	Url        string
-	Events     []string
-	Headers    []byte
-	Secret     []byte
-	Enabled    bool
-	Cursor     uint64
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	ID            string
+	InstanceID    string
+	Url           string
+	Events        []string
+	Headers       []byte
+	Secret        []byte
+	Enabled       bool
+	Cursor        uint64
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	CreatedByKey  string
+	CreatedByUser string
 }
 
 func (q *Queries) CreateEndpoint(ctx context.Context, arg CreateEndpointParams) error {
@@ -107,6 +118,8 @@ func (q *Queries) CreateEndpoint(ctx context.Context, arg CreateEndpointParams) 
 		arg.Cursor,
 		arg.CreatedAt,
 		arg.UpdatedAt,
+		arg.CreatedByKey,
+		arg.CreatedByUser,
 	)
 	return err
 }
@@ -124,57 +137,76 @@ func (q *Queries) DeleteEndpoint(ctx context.Context, id string) (int64, error) 
 }
 
 const endpointByID = `-- name: EndpointByID :one
-select id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, delivered, last_error, last_delivered_at from webhook_endpoints where id = $1
+select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, (u.disabled_at is not null)::boolean as held
+from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id where e.id = $1
 `
 
-func (q *Queries) EndpointByID(ctx context.Context, id string) (WebhookEndpoint, error) {
+type EndpointByIDRow struct {
+	WebhookEndpoint WebhookEndpoint
+	Held            bool
+}
+
+func (q *Queries) EndpointByID(ctx context.Context, id string) (EndpointByIDRow, error) {
 	row := q.db.QueryRow(ctx, endpointByID, id)
-	var i WebhookEndpoint
+	var i EndpointByIDRow
 	err := row.Scan(
-		&i.ID,
-		&i.InstanceID,
-		&i.Url,
-		&i.Events,
-		&i.Headers,
-		&i.Secret,
-		&i.Enabled,
-		&i.Cursor,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.Delivered,
-		&i.LastError,
-		&i.LastDeliveredAt,
+		&i.WebhookEndpoint.ID,
+		&i.WebhookEndpoint.InstanceID,
+		&i.WebhookEndpoint.Url,
+		&i.WebhookEndpoint.Events,
+		&i.WebhookEndpoint.Headers,
+		&i.WebhookEndpoint.Secret,
+		&i.WebhookEndpoint.Enabled,
+		&i.WebhookEndpoint.Cursor,
+		&i.WebhookEndpoint.CreatedAt,
+		&i.WebhookEndpoint.UpdatedAt,
+		&i.WebhookEndpoint.Delivered,
+		&i.WebhookEndpoint.LastError,
+		&i.WebhookEndpoint.LastDeliveredAt,
+		&i.WebhookEndpoint.CreatedByKey,
+		&i.WebhookEndpoint.CreatedByUser,
+		&i.Held,
 	)
 	return i, err
 }
 
 const endpointsOf = `-- name: EndpointsOf :many
-select id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, delivered, last_error, last_delivered_at from webhook_endpoints where instance_id = $1 order by created_at, id
+select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, (u.disabled_at is not null)::boolean as held
+from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id
+where e.instance_id = $1 order by e.created_at, e.id
 `
 
-func (q *Queries) EndpointsOf(ctx context.Context, instanceID string) ([]WebhookEndpoint, error) {
+type EndpointsOfRow struct {
+	WebhookEndpoint WebhookEndpoint
+	Held            bool
+}
+
+func (q *Queries) EndpointsOf(ctx context.Context, instanceID string) ([]EndpointsOfRow, error) {
 	rows, err := q.db.Query(ctx, endpointsOf, instanceID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WebhookEndpoint
+	var items []EndpointsOfRow
 	for rows.Next() {
-		var i WebhookEndpoint
+		var i EndpointsOfRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.InstanceID,
-			&i.Url,
-			&i.Events,
-			&i.Headers,
-			&i.Secret,
-			&i.Enabled,
-			&i.Cursor,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.Delivered,
-			&i.LastError,
-			&i.LastDeliveredAt,
+			&i.WebhookEndpoint.ID,
+			&i.WebhookEndpoint.InstanceID,
+			&i.WebhookEndpoint.Url,
+			&i.WebhookEndpoint.Events,
+			&i.WebhookEndpoint.Headers,
+			&i.WebhookEndpoint.Secret,
+			&i.WebhookEndpoint.Enabled,
+			&i.WebhookEndpoint.Cursor,
+			&i.WebhookEndpoint.CreatedAt,
+			&i.WebhookEndpoint.UpdatedAt,
+			&i.WebhookEndpoint.Delivered,
+			&i.WebhookEndpoint.LastError,
+			&i.WebhookEndpoint.LastDeliveredAt,
+			&i.WebhookEndpoint.CreatedByKey,
+			&i.WebhookEndpoint.CreatedByUser,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}

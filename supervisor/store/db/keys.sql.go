@@ -41,14 +41,15 @@ func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
 }
 
 const instanceByKeyHash = `-- name: InstanceByKeyHash :one
-select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, k.id, k.instance_id, k.name, k.hash, k.prefix, k.created_at, k.last_used_at, k.revoked_at
-from api_keys k join instances i on i.id = k.instance_id
+select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, k.id, k.instance_id, k.name, k.hash, k.prefix, k.created_at, k.last_used_at, k.revoked_at, (u.disabled_at is not null)::boolean as owner_disabled
+from api_keys k join instances i on i.id = k.instance_id join users u on u.id = i.owner_id
 where k.hash = $1 and k.revoked_at is null and i.deleted_at is null
 `
 
 type InstanceByKeyHashRow struct {
-	Instance Instance
-	ApiKey   ApiKey
+	Instance      Instance
+	ApiKey        ApiKey
+	OwnerDisabled bool
 }
 
 func (q *Queries) InstanceByKeyHash(ctx context.Context, hash []byte) (InstanceByKeyHashRow, error) {
@@ -76,6 +77,7 @@ func (q *Queries) InstanceByKeyHash(ctx context.Context, hash []byte) (InstanceB
 		&i.ApiKey.CreatedAt,
 		&i.ApiKey.LastUsedAt,
 		&i.ApiKey.RevokedAt,
+		&i.OwnerDisabled,
 	)
 	return i, err
 }
@@ -130,6 +132,31 @@ func (q *Queries) RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, er
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const standingKeys = `-- name: StandingKeys :many
+select k.id from api_keys k join instances i on i.id = k.instance_id join users u on u.id = i.owner_id
+where k.id = any($1::text[]) and k.revoked_at is null and i.deleted_at is null and u.disabled_at is null
+`
+
+func (q *Queries) StandingKeys(ctx context.Context, ids []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, standingKeys, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const touchKeys = `-- name: TouchKeys :exec

@@ -20,6 +20,15 @@ type ApiKey struct {
 	RevokedAt  *time.Time
 }
 
+type AuditLog struct {
+	ID     int64
+	At     time.Time
+	UserID *string
+	Action string
+	Target string
+	Detail []byte
+}
+
 type Event struct {
 	InstanceID string
 	Seq        uint64
@@ -65,6 +74,7 @@ type RefreshToken struct {
 	ExpiresAt time.Time
 	UsedAt    *time.Time
 	RevokedAt *time.Time
+	ProvedAt  time.Time
 }
 
 type Send struct {
@@ -103,6 +113,7 @@ type User struct {
 	Role         string
 	CreatedAt    time.Time
 	DisabledAt   *time.Time
+	MaxInstances *int
 }
 
 type WebhookAttempt struct {
@@ -140,6 +151,8 @@ type WebhookEndpoint struct {
 	Delivered       int64
 	LastError       string
 	LastDeliveredAt *time.Time
+	CreatedByKey    string
+	CreatedByUser   string
 }
 
 type Worker struct {

@@ -87,6 +87,7 @@ func (q *Queries) CountSends(ctx context.Context, arg CountSendsParams) (int, er
 const dueQueues = `-- name: DueQueues :many
 select distinct instance_id from sends
 where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, $1::timestamptz)
+  and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
 `
 
 func (q *Queries) DueQueues(ctx context.Context, now time.Time) ([]string, error) {
@@ -259,6 +260,7 @@ const queueHead = `-- name: QueueHead :one
 select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends
 where instance_id = $1 and send_at is not null and state in ('queued', 'running')
   and send_at <= greatest(created_at, $2::timestamptz)
+  and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
 order by send_at, position limit 1
 `
 

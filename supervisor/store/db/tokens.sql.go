@@ -10,9 +10,18 @@ import (
 	"time"
 )
 
+const forgetAddresses = `-- name: ForgetAddresses :exec
+delete from known_addresses where user_id = $1
+`
+
+func (q *Queries) ForgetAddresses(ctx context.Context, userID string) error {
+	_, err := q.db.Exec(ctx, forgetAddresses, userID)
+	return err
+}
+
 const insertRefreshToken = `-- name: InsertRefreshToken :exec
-insert into refresh_tokens (id, user_id, family, token_hash, issued_at, expires_at, used_at, revoked_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into refresh_tokens (id, user_id, family, token_hash, issued_at, expires_at, used_at, revoked_at, proved_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertRefreshTokenParams struct {
@@ -24,6 +33,7 @@ type InsertRefreshTokenParams struct {
 	ExpiresAt time.Time
 	UsedAt    *time.Time
 	RevokedAt *time.Time
+	ProvedAt  time.Time
 }
 
 func (q *Queries) InsertRefreshToken(ctx context.Context, arg InsertRefreshTokenParams) error {
@@ -36,12 +46,63 @@ func (q *Queries) InsertRefreshToken(ctx context.Context, arg InsertRefreshToken
 		arg.ExpiresAt,
 		arg.UsedAt,
 		arg.RevokedAt,
+		arg.ProvedAt,
 	)
 	return err
 }
 
+const knowsAddress = `-- name: KnowsAddress :one
+select exists (select 1 from known_addresses k join users u on u.id = k.user_id where u.email = lower($1) and k.hash = $2)::boolean
+`
+
+type KnowsAddressParams struct {
+	Email string
+	Hash  []byte
+}
+
+func (q *Queries) KnowsAddress(ctx context.Context, arg KnowsAddressParams) (bool, error) {
+	row := q.db.QueryRow(ctx, knowsAddress, arg.Email, arg.Hash)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const livingSession = `-- name: LivingSession :one
+select u.id, u.email, u.password_hash, u.role, u.created_at, u.disabled_at, u.max_instances, t.proved_at
+from refresh_tokens t join users u on u.id = t.user_id
+where t.family = $1 and t.revoked_at is null and t.expires_at > $2::timestamptz
+limit 1
+`
+
+type LivingSessionParams struct {
+	Family string
+	Now    time.Time
+}
+
+type LivingSessionRow struct {
+	User     User
+	ProvedAt time.Time
+}
+
+// A session lives as long as one of its tokens is neither revoked nor expired.
+func (q *Queries) LivingSession(ctx context.Context, arg LivingSessionParams) (LivingSessionRow, error) {
+	row := q.db.QueryRow(ctx, livingSession, arg.Family, arg.Now)
+	var i LivingSessionRow
+	err := row.Scan(
+		&i.User.ID,
+		&i.User.Email,
+		&i.User.PasswordHash,
+		&i.User.Role,
+		&i.User.CreatedAt,
+		&i.User.DisabledAt,
+		&i.User.MaxInstances,
+		&i.ProvedAt,
+	)
+	return i, err
+}
+
 const lockRefreshToken = `-- name: LockRefreshToken :one
-select id, user_id, family, token_hash, issued_at, expires_at, used_at, revoked_at from refresh_tokens where token_hash = $1 for update
+select id, user_id, family, token_hash, issued_at, expires_at, used_at, revoked_at, proved_at from refresh_tokens where token_hash = $1 for update
 `
 
 func (q *Queries) LockRefreshToken(ctx context.Context, tokenHash []byte) (RefreshToken, error) {
@@ -56,6 +117,7 @@ func (q *Queries) LockRefreshToken(ctx context.Context, tokenHash []byte) (Refre
 		&i.ExpiresAt,
 		&i.UsedAt,
 		&i.RevokedAt,
+		&i.ProvedAt,
 	)
 	return i, err
 }
@@ -70,6 +132,22 @@ func (q *Queries) PruneRefreshTokens(ctx context.Context, before time.Time) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const rememberAddress = `-- name: RememberAddress :exec
+insert into known_addresses (user_id, hash, seen_at) values ($1, $2, $3)
+on conflict (user_id, hash) do update set seen_at = greatest(known_addresses.seen_at, excluded.seen_at)
+`
+
+type RememberAddressParams struct {
+	UserID string
+	Hash   []byte
+	SeenAt time.Time
+}
+
+func (q *Queries) RememberAddress(ctx context.Context, arg RememberAddressParams) error {
+	_, err := q.db.Exec(ctx, rememberAddress, arg.UserID, arg.Hash, arg.SeenAt)
+	return err
 }
 
 const revokeFamily = `-- name: RevokeFamily :exec
@@ -97,6 +175,62 @@ type RevokeUserTokensParams struct {
 
 func (q *Queries) RevokeUserTokens(ctx context.Context, arg RevokeUserTokensParams) error {
 	_, err := q.db.Exec(ctx, revokeUserTokens, arg.UserID, arg.At)
+	return err
+}
+
+const standingSessions = `-- name: StandingSessions :many
+select a.family::text as family, a.instance_id::text as instance_id
+from (select unnest($1::text[]) as family, unnest($2::text[]) as instance_id) a
+where exists (
+    select 1 from refresh_tokens t join users u on u.id = t.user_id join instances i on i.id = a.instance_id
+    where t.family = a.family and t.revoked_at is null and t.expires_at > $3::timestamptz
+      and u.disabled_at is null and i.deleted_at is null and (u.role in ('admin', 'superadmin') or i.owner_id = u.id)
+)
+`
+
+type StandingSessionsParams struct {
+	Families  []string
+	Instances []string
+	Now       time.Time
+}
+
+type StandingSessionsRow struct {
+	Family     string
+	InstanceID string
+}
+
+func (q *Queries) StandingSessions(ctx context.Context, arg StandingSessionsParams) ([]StandingSessionsRow, error) {
+	rows, err := q.db.Query(ctx, standingSessions, arg.Families, arg.Instances, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StandingSessionsRow
+	for rows.Next() {
+		var i StandingSessionsRow
+		if err := rows.Scan(&i.Family, &i.InstanceID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const trimAddresses = `-- name: TrimAddresses :exec
+delete from known_addresses k
+where k.user_id = $1 and k.hash not in (select n.hash from known_addresses n where n.user_id = $1 order by n.seen_at desc limit $2::int)
+`
+
+type TrimAddressesParams struct {
+	UserID string
+	Keep   int
+}
+
+func (q *Queries) TrimAddresses(ctx context.Context, arg TrimAddressesParams) error {
+	_, err := q.db.Exec(ctx, trimAddresses, arg.UserID, arg.Keep)
 	return err
 }
 

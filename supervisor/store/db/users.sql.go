@@ -22,8 +22,8 @@ func (q *Queries) CountUsers(ctx context.Context) (int64, error) {
 }
 
 const createUser = `-- name: CreateUser :exec
-insert into users (id, email, password_hash, role, created_at, disabled_at)
-values ($1, lower($6), $2, $3, $4, $5)
+insert into users (id, email, password_hash, role, created_at, disabled_at, max_instances)
+values ($1, lower($7), $2, $3, $4, $5, $6)
 `
 
 type CreateUserParams struct {
@@ -32,6 +32,7 @@ type CreateUserParams struct {
 	Role         string
 	CreatedAt    time.Time
 	DisabledAt   *time.Time
+	MaxInstances *int
 	Email        string
 }
 
@@ -42,9 +43,27 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) error {
 		arg.Role,
 		arg.CreatedAt,
 		arg.DisabledAt,
+		arg.MaxInstances,
 		arg.Email,
 	)
 	return err
+}
+
+const setMaxInstances = `-- name: SetMaxInstances :execrows
+update users set max_instances = $2 where id = $1
+`
+
+type SetMaxInstancesParams struct {
+	ID           string
+	MaxInstances *int
+}
+
+func (q *Queries) SetMaxInstances(ctx context.Context, arg SetMaxInstancesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setMaxInstances, arg.ID, arg.MaxInstances)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const setPassword = `-- name: SetPassword :execrows
@@ -99,7 +118,7 @@ func (q *Queries) SetUserRole(ctx context.Context, arg SetUserRoleParams) (int64
 }
 
 const userByEmail = `-- name: UserByEmail :one
-select id, email, password_hash, role, created_at, disabled_at from users where email = lower($1)
+select id, email, password_hash, role, created_at, disabled_at, max_instances from users where email = lower($1)
 `
 
 func (q *Queries) UserByEmail(ctx context.Context, email string) (User, error) {
@@ -112,12 +131,13 @@ func (q *Queries) UserByEmail(ctx context.Context, email string) (User, error) {
 		&i.Role,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.MaxInstances,
 	)
 	return i, err
 }
 
 const userByID = `-- name: UserByID :one
-select id, email, password_hash, role, created_at, disabled_at from users where id = $1
+select id, email, password_hash, role, created_at, disabled_at, max_instances from users where id = $1
 `
 
 func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
@@ -130,12 +150,13 @@ func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
 		&i.Role,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.MaxInstances,
 	)
 	return i, err
 }
 
 const usersPage = `-- name: UsersPage :many
-select id, email, password_hash, role, created_at, disabled_at from users order by created_at, id limit $2::int offset $1::int
+select id, email, password_hash, role, created_at, disabled_at, max_instances from users order by created_at, id limit $2::int offset $1::int
 `
 
 type UsersPageParams struct {
@@ -159,6 +180,7 @@ func (q *Queries) UsersPage(ctx context.Context, arg UsersPageParams) ([]User, e
 			&i.Role,
 			&i.CreatedAt,
 			&i.DisabledAt,
+			&i.MaxInstances,
 		); err != nil {
 			return nil, err
 		}

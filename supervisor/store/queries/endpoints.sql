@@ -1,15 +1,19 @@
 -- name: CreateEndpoint :exec
-insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, created_by_key, created_by_user)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: EndpointByID :one
-select * from webhook_endpoints where id = $1;
+select sqlc.embed(e), (u.disabled_at is not null)::boolean as held
+from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id where e.id = $1;
 
 -- name: EndpointsOf :many
-select * from webhook_endpoints where instance_id = $1 order by created_at, id;
+select sqlc.embed(e), (u.disabled_at is not null)::boolean as held
+from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id
+where e.instance_id = $1 order by e.created_at, e.id;
 
 -- name: AllEndpoints :many
-select e.* from webhook_endpoints e join instances i on i.id = e.instance_id
+select sqlc.embed(e), (u.disabled_at is not null)::boolean as held
+from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id
 where i.deleted_at is null and i.moved_at is null order by e.created_at, e.id;
 
 -- name: UpdateEndpoint :execrows

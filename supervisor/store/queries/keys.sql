@@ -6,13 +6,17 @@ values ($1, $2, $3, $4, $5, $6, $7, $8);
 select * from api_keys where instance_id = $1 order by created_at, id;
 
 -- name: InstanceByKeyHash :one
-select sqlc.embed(i), sqlc.embed(k)
-from api_keys k join instances i on i.id = k.instance_id
+select sqlc.embed(i), sqlc.embed(k), (u.disabled_at is not null)::boolean as owner_disabled
+from api_keys k join instances i on i.id = k.instance_id join users u on u.id = i.owner_id
 where k.hash = $1 and k.revoked_at is null and i.deleted_at is null;
 
 -- name: RevokeKey :execrows
 update api_keys set revoked_at = coalesce(revoked_at, sqlc.arg(at)::timestamptz)
 where instance_id = $1 and id = $2;
+
+-- name: StandingKeys :many
+select k.id from api_keys k join instances i on i.id = k.instance_id join users u on u.id = i.owner_id
+where k.id = any(sqlc.arg(ids)::text[]) and k.revoked_at is null and i.deleted_at is null and u.disabled_at is null;
 
 -- name: TouchKeys :exec
 update api_keys k set last_used_at = greatest(k.last_used_at, t.at)

@@ -24,11 +24,13 @@ select count(*)::int from sends where instance_id = $1 and send_at is not null a
 select * from sends
 where instance_id = sqlc.arg(instance_id) and send_at is not null and state in ('queued', 'running')
   and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz)
+  and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
 order by send_at, position limit 1;
 
 -- name: DueQueues :many
 select distinct instance_id from sends
-where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz);
+where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz)
+  and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null);
 
 -- name: MarkSend :execrows
 update sends

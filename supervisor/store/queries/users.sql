@@ -1,6 +1,6 @@
 -- name: CreateUser :exec
-insert into users (id, email, password_hash, role, created_at, disabled_at)
-values ($1, lower(@email), $2, $3, $4, $5);
+insert into users (id, email, password_hash, role, created_at, disabled_at, max_instances)
+values ($1, lower(@email), $2, $3, $4, $5, $6);
 
 -- name: UserByEmail :one
 select * from users where email = lower(@email);
@@ -19,6 +19,9 @@ update users set password_hash = $2 where id = $1;
 
 -- name: SetUserDisabled :execrows
 update users set disabled_at = $2 where id = $1;
+
+-- name: SetMaxInstances :execrows
+update users set max_instances = sqlc.narg(max_instances) where id = $1;
 
 -- name: SetUserRole :execrows
 update users set role = $2 where id = $1;
