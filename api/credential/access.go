@@ -20,7 +20,8 @@ var ErrInvalid = errors.New("the access token is not valid")
 // the database on each request, so that a demotion holds at once.
 type Access struct {
 	UserID  string
-	Session string // the family of refresh tokens it was issued with
+	Session string    // the family of refresh tokens it was issued with
+	Expires time.Time // set by ReadAccess
 }
 
 type claims struct {
@@ -56,5 +57,5 @@ func ReadAccess(key []byte, token string, now time.Time) (Access, error) {
 	case err != nil || c.Subject == "":
 		return Access{}, ErrInvalid
 	}
-	return Access{UserID: c.Subject, Session: c.Session}, nil
+	return Access{UserID: c.Subject, Session: c.Session, Expires: c.ExpiresAt.Time}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,35 @@ func TestPasswordWaitsForItsTurn(t *testing.T) {
 	}
 }
 
+func TestStrangersDoNotFillTheQueue(t *testing.T) {
+	p, err := NewPasswords(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.turns <- struct{}{} // somebody is at it
+	ctx, cancel := context.WithCancel(t.Context())
+	ends := make(chan error, placesOfStrangers+1)
+	for range placesOfStrangers {
+		go func() { _, err := p.ForStrangers().Verify(ctx, "", "x"); ends <- err }()
+	}
+	for p.waiting.Load() < placesOfStrangers {
+		runtime.Gosched()
+	}
+	if _, err := p.ForStrangers().Verify(ctx, "", "x"); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more stranger: %v", err)
+	}
+	go func() { _, err := p.Verify(ctx, "", "x"); ends <- err }()
+	for p.waiting.Load() < placesOfStrangers+1 {
+		runtime.Gosched()
+	}
+	cancel()
+	for range placesOfStrangers + 1 {
+		if err := <-ends; !errors.Is(err, context.Canceled) {
+			t.Errorf("one in the queue: %v", err)
+		}
+	}
+}
+
 func TestAccessTokens(t *testing.T) {
 	key, now := []byte("0123456789abcdef0123456789abcdef"), time.Unix(1_800_000_000, 0)
 	in := Access{UserID: "u1", Session: "s1"}
@@ -59,7 +89,7 @@ func TestAccessTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := ReadAccess(key, token, now.Add(59*time.Second)); err != nil || out != in {
+	if out, err := ReadAccess(key, token, now.Add(59*time.Second)); err != nil || out.UserID != in.UserID || out.Session != in.Session || !out.Expires.Equal(now.Add(time.Minute)) {
 		t.Errorf("got %+v, %v", out, err)
 	}
 	if _, err := ReadAccess(key, token, now.Add(61*time.Second)); !errors.Is(err, ErrExpired) {

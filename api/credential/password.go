@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -21,10 +22,22 @@ const (
 	argonSalt    = 16
 )
 
+// How many may wait for their turn. Strangers can fill a part of the places only,
+// so that those who are known wait behind few.
+const (
+	placesOfStrangers = 16
+	places            = 64
+)
+
+// ErrBusy is returned when too many wait for their turn already.
+var ErrBusy = errors.New("too many passwords are being checked")
+
 // Passwords hashes and verifies, a bounded number at a time, because each
 // costs 19 MiB and tens of milliseconds of a core.
 type Passwords struct {
-	turns chan struct{}
+	turns   chan struct{}
+	waiting *atomic.Int64
+	places  int64
 	// decoy is verified against when there is no such user, so that the time
 	// of an answer does not tell who has an account.
 	decoy string
@@ -32,7 +45,7 @@ type Passwords struct {
 
 // NewPasswords returns a hasher that works on at most atOnce passwords at a time.
 func NewPasswords(atOnce int) (*Passwords, error) {
-	p := &Passwords{turns: make(chan struct{}, max(1, atOnce))}
+	p := &Passwords{turns: make(chan struct{}, max(1, atOnce)), waiting: &atomic.Int64{}, places: places}
 	decoy, err := p.Hash(context.Background(), rand.Text())
 	if err != nil {
 		return nil, err
@@ -41,8 +54,16 @@ func NewPasswords(atOnce int) (*Passwords, error) {
 	return p, nil
 }
 
+// ForStrangers returns the same hasher for those of whom nothing is known: it
+// fails with ErrBusy when only few wait.
+func (p *Passwords) ForStrangers() *Passwords {
+	strangers := *p
+	strangers.places = placesOfStrangers
+	return &strangers
+}
+
 // Hash returns the password as a PHC string ($argon2id$v=19$…). It waits for
-// its turn and fails only when ctx ends before.
+// its turn and fails when ctx ends before, or with ErrBusy.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	release, err := p.turn(ctx)
 	if err != nil {
@@ -93,6 +114,11 @@ func (p *Passwords) Verify(ctx context.Context, hash, password string) (bool, er
 }
 
 func (p *Passwords) turn(ctx context.Context) (release func(), err error) {
+	if p.waiting.Add(1) > p.places {
+		p.waiting.Add(-1)
+		return nil, ErrBusy
+	}
+	defer p.waiting.Add(-1)
 	select {
 	case p.turns <- struct{}{}:
 		return func() { <-p.turns }, nil
