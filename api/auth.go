@@ -6,7 +6,6 @@ import (
 	"net/mail"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -15,23 +14,20 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
-const (
-	minPassword = 10
-	maxPassword = 200 // characters; hashing must not be a way to burn our CPU
-	maxEmail    = 254
-)
+const maxEmail = 254
 
 // UserView is a user as the API shows one.
 type UserView struct {
-	ID         string     `json:"id"`
-	Email      string     `json:"email" example:"admin@example.com"`
-	Role       string     `json:"role" enum:"user,admin,superadmin"`
-	CreatedAt  time.Time  `json:"createdAt"`
-	DisabledAt *time.Time `json:"disabledAt,omitempty"`
+	ID           string     `json:"id"`
+	Email        string     `json:"email" example:"admin@example.com"`
+	Role         string     `json:"role" enum:"user,admin,superadmin"`
+	CreatedAt    time.Time  `json:"createdAt"`
+	DisabledAt   *time.Time `json:"disabledAt,omitempty"`
+	MaxInstances *int       `json:"maxInstances,omitempty" doc:"How many instances the user may create; absent: the installation's default; 0: no limit"`
 }
 
 func viewUser(u store.User) UserView {
-	return UserView{ID: u.ID, Email: u.Email, Role: u.Role, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt}
+	return UserView{ID: u.ID, Email: u.Email, Role: u.Role, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt, MaxInstances: u.MaxInstances}
 }
 
 // Tokens are what a login gives.
@@ -69,7 +65,9 @@ func (s *Server) authRoutes() {
 		return huma.Operation{OperationID: id, Method: method, Path: "/api/auth" + path, Summary: summary, Tags: []string{"Auth"}, DefaultStatus: status}
 	}
 	route(s, Public, op("login", http.MethodPost, "/login", "Sign in", http.StatusOK), s.login)
-	route(s, Public, op("register", http.MethodPost, "/register", "Create an account, where the installation allows it", http.StatusCreated), s.register)
+	register := op("register", http.MethodPost, "/register", "Create an account, where the installation allows it", http.StatusAccepted)
+	register.Description = "The answer is the same whether the address was free or not. When it was, the account exists now: sign in."
+	route(s, Public, register, s.register)
 	route(s, Public, op("refresh", http.MethodPost, "/refresh", "Exchange a refresh token for new tokens", http.StatusOK), s.refresh)
 	route(s, SignedIn, op("me", http.MethodGet, "/me", "Who am I?", http.StatusOK), s.me)
 	route(s, SignedIn, op("change-password", http.MethodPost, "/change-password", "Change the password; ends all other sessions", http.StatusOK), s.changePassword)
@@ -79,15 +77,7 @@ func (s *Server) authRoutes() {
 
 func (s *Server) login(ctx context.Context, in *credentialsInput) (*signedIn, error) {
 	const op = "api.login"
-	email := strings.ToLower(strings.TrimSpace(in.Body.Email))
-	if err := s.logins.try(traceOf(ctx).ip, email, time.Now()); err != nil {
-		return nil, err
-	}
-	u, err := s.store.UserByEmail(ctx, email)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	ok, err := s.passwords.Verify(ctx, u.PasswordHash, in.Body.Password)
+	u, ok, err := s.checkPassword(ctx, in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +87,6 @@ func (s *Server) login(ctx context.Context, in *credentialsInput) (*signedIn, er
 	if u.DisabledAt != nil {
 		return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "account_disabled", Msg: "this account is disabled"}
 	}
-	s.logins.forgive(traceOf(ctx).ip, email)
 	out, err := s.openSession(ctx, u, http.StatusOK)
 	if err == nil {
 		s.audit(withPrincipal(ctx, principal{user: &u}), "login", u.ID, map[string]any{"ip": traceOf(ctx).ip})
@@ -105,18 +94,32 @@ func (s *Server) login(ctx context.Context, in *credentialsInput) (*signedIn, er
 	return out, err
 }
 
-func (s *Server) register(ctx context.Context, in *credentialsInput) (*signedIn, error) {
+type registered struct {
+	Status int
+	Body   struct {
+		Message string `json:"message"`
+	}
+}
+
+// register does not tell whether an address has an account: the answer, and
+// its time, are the same.
+func (s *Server) register(ctx context.Context, in *credentialsInput) (*registered, error) {
 	if !s.cfg.OpenRegister {
 		return nil, &fault.Error{Kind: fault.Forbidden, Op: "api.register", Code: "registration_closed", Msg: "registration is closed; an administrator can create an account"}
 	}
-	if err := s.logins.try(traceOf(ctx).ip, "register", time.Now()); err != nil {
+	if err := s.logins.Register(traceOf(ctx).ip, time.Now()); err != nil {
 		return nil, err
 	}
-	u, err := s.createUser(ctx, in.Body.Email, in.Body.Password, roleUser)
-	if err != nil {
+	u, err := s.createUser(ctx, s.passwords.ForStrangers(), in.Body.Email, in.Body.Password, roleUser)
+	if err != nil && !fault.Is(err, fault.Conflict) {
 		return nil, err
 	}
-	return s.openSession(ctx, u, http.StatusCreated)
+	if err == nil {
+		s.audit(withPrincipal(ctx, principal{user: &u}), "user.register", u.ID, map[string]any{"ip": traceOf(ctx).ip})
+	}
+	out := &registered{Status: http.StatusAccepted}
+	out.Body.Message = "if the address had no account, it has one now: sign in with it"
+	return out, nil
 }
 
 func (s *Server) refresh(ctx context.Context, in *struct {
@@ -136,6 +139,9 @@ func (s *Server) refresh(ctx context.Context, in *struct {
 	}, at)
 	if fault.Is(err, fault.NotFound) {
 		return nil, invalid
+	}
+	if fault.Is(err, fault.Unauthorized) && old.Family != "" {
+		s.endSession(old.Family) // a token that was used before has ended it
 	}
 	if err != nil {
 		return nil, err
@@ -164,10 +170,7 @@ func (s *Server) changePassword(ctx context.Context, in *struct {
 }) (*signedIn, error) {
 	const op = "api.changePassword"
 	u := *principalOf(ctx).user
-	if err := s.logins.try(traceOf(ctx).ip, u.Email, time.Now()); err != nil {
-		return nil, err
-	}
-	ok, err := s.passwords.Verify(ctx, u.PasswordHash, in.Body.CurrentPassword)
+	_, ok, err := s.checkPassword(ctx, u.Email, in.Body.CurrentPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -175,18 +178,17 @@ func (s *Server) changePassword(ctx context.Context, in *struct {
 		// Not 401: the access token is fine, and clients would answer that by refreshing it.
 		return nil, fault.Bad(op, "currentPassword", "the current password is wrong")
 	}
-	s.logins.forgive(traceOf(ctx).ip, u.Email)
-	if !acceptablePassword(in.Body.NewPassword) {
-		return nil, badPassword(op, "newPassword")
+	if err := checkChoice(op, "newPassword", in.Body.NewPassword, u.Email); err != nil {
+		return nil, err
 	}
 	hash, err := s.passwords.Hash(ctx, in.Body.NewPassword)
 	if err != nil {
+		return nil, busy(err)
+	}
+	if err := s.setPassword(ctx, u.ID, hash); err != nil {
 		return nil, err
 	}
-	if err := s.store.SetPassword(ctx, u.ID, hash); err != nil {
-		return nil, err
-	}
-	if err := s.store.RevokeUserTokens(ctx, u.ID, now()); err != nil {
+	if err := s.endSessions(ctx, u.ID); err != nil {
 		return nil, err
 	}
 	s.audit(ctx, "password.change", u.ID, nil)
@@ -197,12 +199,14 @@ func (s *Server) logout(ctx context.Context, _ *struct{}) (*noContent, error) {
 	if err := s.store.RevokeFamily(ctx, principalOf(ctx).session, now()); err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
+	s.endSession(principalOf(ctx).session)
+	s.audit(ctx, "logout", principalOf(ctx).user.ID, nil)
 	return nothing, nil
 }
 
 func (s *Server) logoutAll(ctx context.Context, _ *struct{}) (*noContent, error) {
 	u := principalOf(ctx).user
-	if err := s.store.RevokeUserTokens(ctx, u.ID, now()); err != nil && !fault.Is(err, fault.NotFound) {
+	if err := s.endSessions(ctx, u.ID); err != nil {
 		return nil, err
 	}
 	s.audit(ctx, "logout.all", u.ID, nil)
@@ -213,7 +217,7 @@ func (s *Server) logoutAll(ctx context.Context, _ *struct{}) (*noContent, error)
 func (s *Server) openSession(ctx context.Context, u store.User, status int) (*signedIn, error) {
 	at, refresh, family := now(), credential.NewRefresh(), newID()
 	if err := s.store.InsertRefreshToken(ctx, store.RefreshToken{
-		ID: newID(), UserID: u.ID, Family: family, Hash: credential.Hash(refresh), IssuedAt: at, ExpiresAt: at.Add(s.cfg.RefreshTTL),
+		ID: newID(), UserID: u.ID, Family: family, Hash: credential.Hash(refresh), IssuedAt: at, ExpiresAt: at.Add(s.cfg.RefreshTTL), ProvedAt: at,
 	}); err != nil {
 		return nil, err
 	}
@@ -236,18 +240,18 @@ func (s *Server) tokens(ctx context.Context, u store.User, family, refresh strin
 }
 
 // createUser checks and inserts a user; a taken address is fault.Conflict.
-func (s *Server) createUser(ctx context.Context, email, password, role string) (store.User, error) {
+func (s *Server) createUser(ctx context.Context, hasher *credential.Passwords, email, password, role string) (store.User, error) {
 	const op = "api.createUser"
 	clean, err := cleanEmail(email)
 	if err != nil {
 		return store.User{}, err
 	}
-	if !acceptablePassword(password) {
-		return store.User{}, badPassword(op, "password")
-	}
-	hash, err := s.passwords.Hash(ctx, password)
-	if err != nil {
+	if err := checkChoice(op, "password", password, clean); err != nil {
 		return store.User{}, err
+	}
+	hash, err := hasher.Hash(ctx, password)
+	if err != nil {
+		return store.User{}, busy(err)
 	}
 	u := store.User{ID: newID(), Email: clean, PasswordHash: hash, Role: role, CreatedAt: now()}
 	if err := s.store.CreateUser(ctx, u); err != nil {
@@ -269,11 +273,11 @@ func cleanEmail(email string) (string, error) {
 	return email, nil
 }
 
-func acceptablePassword(password string) bool {
-	n := utf8.RuneCountInString(password)
-	return n >= minPassword && n <= maxPassword
-}
-
-func badPassword(op, field string) error {
-	return fault.Bad(op, field, "%s: needs %d to %d characters", field, minPassword, maxPassword)
+// checkChoice says why a password must not be chosen, naming the field.
+func checkChoice(op, field, password, email string) error {
+	err := credential.CheckChoice(password, email)
+	if err == nil {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "password_weak", Msg: field + ": " + err.Error()}
 }

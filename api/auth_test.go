@@ -89,16 +89,16 @@ func TestChangePassword(t *testing.T) {
 	change := func(current, next string) answer {
 		return o.do(http.MethodPost, "/api/auth/change-password", token, map[string]any{"currentPassword": current, "newPassword": next})
 	}
-	if a := change("wrong password", "a new password"); a.status != http.StatusBadRequest || a.str("field") != "currentPassword" {
+	if a := change("wrong password", "seven lamps in a harbour"); a.status != http.StatusBadRequest || a.str("field") != "currentPassword" {
 		t.Errorf("wrong current: %d %s", a.status, a.raw)
 	}
 	if a := change(adminPassword, "short"); a.status != http.StatusBadRequest || a.str("field") != "newPassword" {
 		t.Errorf("short: %d %s", a.status, a.raw)
 	}
-	if a := change(adminPassword, "a new password"); a.status != http.StatusOK || a.str("tokens.refreshToken") == "" {
+	if a := change(adminPassword, "seven lamps in a harbour"); a.status != http.StatusOK || a.str("tokens.refreshToken") == "" {
 		t.Errorf("change: %d %s", a.status, a.raw)
 	}
-	o.login("ada@example.com", "a new password")
+	o.login("ada@example.com", "seven lamps in a harbour")
 	o.want(http.StatusUnauthorized, http.MethodPost, "/api/auth/login", "", map[string]any{"email": "ada@example.com", "password": adminPassword})
 }
 

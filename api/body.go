@@ -63,8 +63,8 @@ func (s *Server) account(ctx context.Context) *budget.Account {
 	return t.account
 }
 
-// hold counts bytes of a body.
-func (s *Server) hold(ctx context.Context) func(n int64) error {
+// counting returns what counts bytes of a body.
+func (s *Server) counting(ctx context.Context) func(n int64) error {
 	account := s.account(ctx)
 	return func(n int64) error { return account.Take(bodyCopies * n) }
 }
@@ -75,7 +75,7 @@ func (s *Server) takeBody(c echo.Context, limit int64) error {
 	if body == nil {
 		return nil
 	}
-	data, err := body.All(limit, s.hold(c.Request().Context()))
+	data, err := body.All(limit, s.counting(c.Request().Context()))
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (s *Server) takeFiles(c echo.Context, in store.Instance) error {
 		return name, err
 	}
 	rest, err := jsonfile.Take(&bounded{body: body, limit: limit}, jsonfile.Options{
-		Limit: s.cfg.BodyLimit, MaxDepth: maxDepth, MaxFiles: maxFiles, Put: put, Hold: s.hold(ctx),
+		Limit: s.cfg.BodyLimit, MaxDepth: maxDepth, MaxFiles: maxFiles, Put: put, Hold: s.counting(ctx),
 		TooLarge: func() error { return withoutFile(s.cfg.BodyLimit) },
 	})
 	if err != nil {

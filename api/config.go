@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"whatsapp-manager/api/credential"
 )
 
 // Config is the whole of what the operator decides about the HTTP side. Zero
@@ -23,12 +25,16 @@ type Config struct {
 	JWTSecret     []byte // at least 32 bytes; empty: generated once and kept in the database
 	OpenRegister  bool   // anyone may register as a user
 	MaxInstances  int    // over all users; 0: no limit
+	UserInstances int    // of each user who is no administrator, unless one says otherwise; 0: no limit
 
 	CallsPerSecond int // of each instance; 0: no limit
 	SendsPerMinute int // of a new instance whose creator names none; default 20, below 0: no limit
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and -Proto are believed; empty: nobody's
 	CORSOrigins    []string       // empty: no CORS headers
+	// AllowedHosts are names under which the server may be asked beside localhost,
+	// the host of PublicURL and what it listens on; see edge.NewHosts.
+	AllowedHosts []string
 
 	BodyLimit int64 // bytes of a request body; default 1 MiB; of strangers' at most 64 KiB
 	// MediaBodyLimit is for calls that may carry a file, of somebody who may make
@@ -85,8 +91,6 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case err != nil:
 		return c, fmt.Errorf("admin email: %w", err)
-	case c.AdminPassword != "" && !acceptablePassword(c.AdminPassword):
-		return c, fmt.Errorf("admin password: needs %d to %d characters", minPassword, maxPassword)
 	case len(c.JWTSecret) > 0 && len(c.JWTSecret) < 32:
 		return c, fmt.Errorf("JWT secret: needs at least 32 bytes, has %d", len(c.JWTSecret))
 	case c.BodyLimit < 1024:
@@ -97,10 +101,23 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("memory budget: %d bytes are too few for bodies of %d", c.MemoryBudget, max(c.MediaBodyLimit, c.BodyLimit))
 	}
 	c.AdminEmail = email
+	if c.AdminPassword != "" {
+		if err := credential.CheckChoice(c.AdminPassword, c.AdminEmail); err != nil {
+			return c, fmt.Errorf("admin password: %w", err)
+		}
+	}
 	return c, nil
 }
 
 // share is how much of the memory budget one instance or user may hold.
 func (c Config) share() int64 {
 	return max(c.MemoryBudget/4, bodyCopies*max(c.MediaBodyLimit, c.BodyLimit)+1<<20)
+}
+
+// address is where the server is reached, when that is known already.
+func (c Config) address() net.Addr {
+	if c.Listener == nil {
+		return nil
+	}
+	return c.Listener.Addr()
 }

@@ -57,6 +57,8 @@ type Store interface {
 	// SettingOrCreate returns the kept value of key; the first caller's make wins.
 	SettingOrCreate(ctx context.Context, key string, make func() ([]byte, error)) ([]byte, error)
 	Audit(ctx context.Context, at time.Time, userID, action, target string, detail map[string]any) error
+	AuditLog(ctx context.Context, f store.AuditFilter, limit int) ([]store.AuditRow, error)
+	PruneAudit(ctx context.Context, action string, before time.Time) (int, error)
 }
 
 type users interface {
@@ -68,6 +70,7 @@ type users interface {
 	SetPassword(ctx context.Context, id, hash string) error
 	SetUserRole(ctx context.Context, id, role string) error
 	SetUserDisabled(ctx context.Context, id string, at *time.Time) error
+	SetMaxInstances(ctx context.Context, id string, most *int) error
 }
 
 type sessions interface {
@@ -77,6 +80,13 @@ type sessions interface {
 	RotateRefreshToken(ctx context.Context, hash []byte, next store.RefreshToken, now time.Time) (store.RefreshToken, error)
 	RevokeFamily(ctx context.Context, family string, now time.Time) error
 	RevokeUserTokens(ctx context.Context, userID string, now time.Time) error
+	// LivingSession returns whose the session is and when they gave the password for it; NotFound when it ended.
+	LivingSession(ctx context.Context, family string, now time.Time) (store.User, time.Time, error)
+	StandingKeys(ctx context.Context, ids []string) ([]string, error)
+	StandingSessions(ctx context.Context, uses []store.SessionUse, now time.Time) ([]store.SessionUse, error)
+	RememberAddress(ctx context.Context, userID string, hash []byte, at time.Time, keep int) error
+	ForgetAddresses(ctx context.Context, userID string) error
+	KnowsAddress(ctx context.Context, email string, hash []byte) (bool, error)
 	PruneRefreshTokens(ctx context.Context, before time.Time) (int, error)
 }
 

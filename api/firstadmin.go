@@ -21,7 +21,7 @@ func (s *Server) EnsureAdmin(ctx context.Context) (password string, err error) {
 		password = credential.NewPassword()
 		chosen = password
 	}
-	u, err := s.createUser(ctx, s.cfg.AdminEmail, chosen, roleSuperadmin)
+	u, err := s.createUser(ctx, s.passwords, s.cfg.AdminEmail, chosen, roleSuperadmin)
 	if fault.Is(err, fault.Conflict) {
 		return "", nil // another manager was quicker
 	}

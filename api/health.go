@@ -44,15 +44,23 @@ type Counts struct {
 // DetailedHealth adds what only operators should see.
 type DetailedHealth struct {
 	Health
-	Node       string         `json:"node"`
-	Build      string         `json:"build"`
-	Goroutines int            `json:"goroutines"`
-	HeapBytes  uint64         `json:"heapBytes"`
-	DatabaseMS float64        `json:"databaseMs" doc:"Time of one answer"`
-	RSSBytes   uint64         `json:"workersRssBytes" doc:"Memory of all workers"`
-	Problems   []HealthIssue  `json:"problems"`
-	Workers    WorkerUpgrade  `json:"workerUpgrade"`
-	ByState    map[string]int `json:"byState"`
+	Node       string           `json:"node"`
+	Build      string           `json:"build"`
+	Goroutines int              `json:"goroutines"`
+	HeapBytes  uint64           `json:"heapBytes"`
+	DatabaseMS float64          `json:"databaseMs" doc:"Time of one answer"`
+	RSSBytes   uint64           `json:"workersRssBytes" doc:"Memory of all workers"`
+	Problems   []HealthIssue    `json:"problems"`
+	Workers    WorkerUpgrade    `json:"workerUpgrade"`
+	ByState    map[string]int   `json:"byState"`
+	Proxies    *UndeclaredProxy `json:"undeclaredProxy,omitempty" doc:"Requests with X-Forwarded-For from a peer that is no declared proxy: all who come through it share one address and its limits"`
+}
+
+// UndeclaredProxy is a peer that says whom it forwards for, and is not believed.
+type UndeclaredProxy struct {
+	Peer     string    `json:"peer"`
+	Requests int       `json:"requests"`
+	LastAt   time.Time `json:"lastAt"`
 }
 
 // HealthIssue is one instance that keeps the whole from being healthy.
@@ -178,6 +186,9 @@ func (s *Server) detailed(ctx context.Context, _ *struct{}) (*detailedOutput, er
 	d := DetailedHealth{
 		Health: h, Node: s.cfg.Node, Build: s.version(), Goroutines: runtime.NumGoroutine(), HeapBytes: mem.HeapAlloc,
 		DatabaseMS: float64(ping.Microseconds()) / 1000, Problems: []HealthIssue{}, ByState: map[string]int{}, Workers: viewUpgrade(upgrade),
+	}
+	if seen := s.forwarded.Seen(); seen.Count > 0 {
+		d.Proxies = &UndeclaredProxy{Peer: seen.Peer, Requests: seen.Count, LastAt: seen.Last}
 	}
 	for _, st := range s.supervisor.Statuses() {
 		d.ByState[string(st.State)]++

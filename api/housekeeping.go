@@ -43,6 +43,9 @@ func (s *Server) prune(ctx context.Context) {
 	if _, err := s.store.PruneRefreshTokens(ctx, now()); err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Msg("expired refresh tokens are not removed")
 	}
+	if _, err := s.store.PruneAudit(ctx, loginFailed, now().Add(-failuresKept)); err != nil && ctx.Err() == nil {
+		s.log.Warn().Err(err).Msg("old records of failed logins are not removed")
+	}
 	if _, err := s.store.PruneSends(ctx, now().Add(-sendsKept)); err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Msg("old sends are not removed")
 	}

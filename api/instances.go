@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -86,6 +87,7 @@ func (s *Server) listInstances(ctx context.Context, in *struct {
 
 func (s *Server) createInstance(ctx context.Context, in *struct {
 	Body struct {
+		Confirmation
 		Name           string `json:"name" maxLength:"100" example:"Support"`
 		Description    string `json:"description,omitempty" maxLength:"1000"`
 		SendsPerMinute *int   `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000" doc:"0: no limit; absent: the installation's default"`
@@ -96,9 +98,15 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	if name == "" {
 		return nil, fault.Bad(op, "name", "name: must not be empty")
 	}
+	if err := s.confirm(ctx, in.Body.CurrentPassword); err != nil {
+		return nil, err
+	}
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	if err := s.mayCreate(ctx, *principalOf(ctx).user); err != nil {
+		return nil, err
+	}
 	if s.cfg.MaxInstances > 0 {
-		s.creating.Lock()
-		defer s.creating.Unlock()
 		_, total, err := s.store.Instances(ctx, "", 0, 1)
 		if err != nil {
 			return nil, err
@@ -134,6 +142,28 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	return out, nil
 }
 
+// mayCreate holds a user to how many instances they may have.
+func (s *Server) mayCreate(ctx context.Context, u store.User) error {
+	most := s.cfg.UserInstances
+	if u.Role != roleUser {
+		most = 0
+	}
+	if u.MaxInstances != nil {
+		most = *u.MaxInstances
+	}
+	if most == 0 {
+		return nil
+	}
+	_, total, err := s.store.Instances(ctx, u.ID, 0, 1)
+	if err != nil {
+		return err
+	}
+	if total >= most {
+		return &fault.Error{Kind: fault.Forbidden, Op: "api.createInstance", Code: "instance_limit", Msg: fmt.Sprintf("you have %d instances, more you may not have; an administrator can allow it", total)}
+	}
+	return nil
+}
+
 func (s *Server) getInstance(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
 	row, err := s.instance(ctx, in.ID)
 	if err != nil {
@@ -165,6 +195,7 @@ func (s *Server) updateInstance(ctx context.Context, in *struct {
 		return nil, err
 	}
 	s.keyring.forget(row.ID)
+	s.audit(ctx, "instance.update", string(row.ID), nil)
 	if row, err = s.instance(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -186,6 +217,7 @@ func (s *Server) deleteInstance(ctx context.Context, in *InstancePath) (*noConte
 		return nil, err
 	}
 	s.keyring.forget(row.ID)
+	s.watch.EndInstance(row.ID)
 	s.audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
 	if err := s.remove(ctx, row); err != nil {
 		return nil, err

@@ -88,6 +88,14 @@ func (k *keyring) forget(id supervisor.ID) {
 	maps.DeleteFunc(k.entries, func(_ string, e keyEntry) bool { return e.instance.ID == id })
 }
 
+// forgetOwner drops what is remembered of all instances of a user.
+func (k *keyring) forgetOwner(userID string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.epoch++
+	maps.DeleteFunc(k.entries, func(_ string, e keyEntry) bool { return e.instance.OwnerID == userID })
+}
+
 // run writes the last uses of keys down from time to time, and once more at the end.
 func (k *keyring) run(ctx context.Context, log zerolog.Logger) error {
 	tick := time.NewTicker(touchEvery)

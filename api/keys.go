@@ -71,6 +71,7 @@ func (s *Server) listKeys(ctx context.Context, in *InstancePath) (*keysOutput, e
 func (s *Server) createKey(ctx context.Context, in *struct {
 	InstancePath
 	Body *struct {
+		Confirmation
 		Name string `json:"name,omitempty" maxLength:"100"`
 	}
 }) (*keyOutput, error) {
@@ -78,9 +79,12 @@ func (s *Server) createKey(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	name := ""
+	name, password := "", ""
 	if in.Body != nil {
-		name = strings.TrimSpace(in.Body.Name)
+		name, password = strings.TrimSpace(in.Body.Name), in.Body.CurrentPassword
+	}
+	if err := s.confirm(ctx, password); err != nil {
+		return nil, err
 	}
 	key := credential.NewKey()
 	k := store.APIKey{ID: newID(), InstanceID: row.ID, Name: name, Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: now()}
@@ -95,7 +99,8 @@ func (s *Server) createKey(ctx context.Context, in *struct {
 
 func (s *Server) revokeKey(ctx context.Context, in *struct {
 	InstancePath
-	KeyID string `path:"keyId" maxLength:"40"`
+	KeyID    string `path:"keyId" maxLength:"40"`
+	Webhooks string `query:"webhooks" enum:"keep,delete" default:"keep" doc:"delete: the webhooks that were made with this key end, too; keep: they go on"`
 }) (*noContent, error) {
 	row, err := s.instance(ctx, in.ID)
 	if err != nil {
@@ -113,6 +118,14 @@ func (s *Server) revokeKey(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	s.watch.EndKey(in.KeyID)
 	s.audit(ctx, "key.revoke", string(row.ID), map[string]any{"key": in.KeyID})
+	if in.Webhooks == "delete" {
+		for _, end := range s.hooks.keyRevoked {
+			if err := end(ctx, row, in.KeyID); err != nil {
+				return nil, err // the key is revoked; asking again goes on here
+			}
+		}
+	}
 	return nothing, nil
 }

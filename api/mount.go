@@ -53,6 +53,46 @@ func (m *Mount) Instance(ctx context.Context, id string) (store.Instance, error)
 	return m.s.instance(ctx, id)
 }
 
+// While returns a context that ends when the request's principal may not see
+// the instance any more: its key is revoked, its session over, its access token
+// expired, its user disabled, the instance deleted. Its cause is then a
+// fault.Unauthorized that says which; see session.Ended. Call release at the end.
+func (m *Mount) While(ctx context.Context, in store.Instance) (held context.Context, release func(), err error) {
+	return m.s.hold(ctx, in)
+}
+
+// Confirm returns nil when the request's principal is a user who gave the
+// password a short time ago, or gives it now; otherwise fault.Forbidden.
+func (m *Mount) Confirm(ctx context.Context, password string) error {
+	return m.s.confirm(ctx, password)
+}
+
+// Maker tells who makes something: the id of the API key, or of the user.
+func (m *Mount) Maker(ctx context.Context) (keyID, userID string) {
+	p := principalOf(ctx)
+	if p.user != nil {
+		return "", p.user.ID
+	}
+	return p.keyID, ""
+}
+
+// hooks are what mounted packages want to be told.
+type hooks struct {
+	keyRevoked   []func(ctx context.Context, in store.Instance, keyID string) error
+	ownerChanged []func(ctx context.Context)
+}
+
+// OnKeyRevoked has do called when a key was revoked and shall take with it what
+// was made with it. Doing it twice must be no error.
+func (m *Mount) OnKeyRevoked(do func(ctx context.Context, in store.Instance, keyID string) error) {
+	m.s.hooks.keyRevoked = append(m.s.hooks.keyRevoked, do)
+}
+
+// OnOwnerChanged has tell called when a user was disabled or enabled.
+func (m *Mount) OnOwnerChanged(tell func(ctx context.Context)) {
+	m.s.hooks.ownerChanged = append(m.s.hooks.ownerChanged, tell)
+}
+
 // Visible returns the owner whose instances the request's principal may list:
 // "" for all. It fails with fault.Forbidden for an instance's key.
 func (m *Mount) Visible(ctx context.Context) (ownerID string, err error) {

@@ -92,7 +92,7 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 }
 
 func (s *Server) formParams(ctx context.Context, part *multipart.Part) ([]byte, error) {
-	if err := s.hold(ctx)(s.cfg.BodyLimit); err != nil {
+	if err := s.counting(ctx)(s.cfg.BodyLimit); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(part, s.cfg.BodyLimit+1))

@@ -58,11 +58,19 @@ func (s *Server) getQR(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	ctx, release, err := s.hold(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	var st supervisor.Status
 	err = s.settled(ctx, row.ID, time.Duration(in.Wait)*time.Second, func() (err error) {
 		st, err = s.pairable(ctx, row.ID)
 		return err
 	})
+	if cause := context.Cause(ctx); fault.Is(cause, fault.Unauthorized) {
+		return nil, cause // who waited may not see it any more
+	}
 	if err != nil {
 		return nil, err
 	}

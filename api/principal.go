@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"strings"
+	"time"
 
 	"whatsapp-manager/api/credential"
 	"whatsapp-manager/proto/fault"
@@ -33,7 +34,9 @@ const (
 // principal is who asks: a user, or an instance's API key, or nobody.
 type principal struct {
 	user     *store.User
-	session  string // the family of refresh tokens behind the access token
+	session  string    // the family of refresh tokens behind the access token
+	provedAt time.Time // when the user last gave the password for the session
+	until    time.Time // the access token expires then
 	instance supervisor.ID
 	keyID    string
 }
@@ -112,14 +115,11 @@ func (s *Server) identifyUser(ctx context.Context, token string) (principal, err
 		}
 		return principal{}, &fault.Error{Kind: fault.Unauthorized, Op: "api.identify", Code: code, Msg: err.Error()}
 	}
-	u, err := s.store.User(ctx, access.UserID)
-	switch {
-	case fault.Is(err, fault.NotFound) || err == nil && u.DisabledAt != nil:
-		return principal{}, &fault.Error{Kind: fault.Unauthorized, Op: "api.identify", Code: "account_disabled", Msg: "this account does not exist any more or is disabled"}
-	case err != nil:
+	living, err := s.sessions.Find(ctx, access.Session, access.UserID)
+	if err != nil {
 		return principal{}, err
 	}
-	return principal{user: &u, session: access.Session}, nil
+	return principal{user: &living.User, session: living.ID, provedAt: living.ProvedAt, until: access.Expires}, nil
 }
 
 func bearerOf(authorization string) (string, bool) {
@@ -167,21 +167,4 @@ func (s *Server) jwtSecret(ctx context.Context) ([]byte, error) {
 	}
 	s.secret = secret
 	return secret, nil
-}
-
-// audit records what the principal did. The deed is done by then, so a failure
-// is logged and not returned.
-func (s *Server) audit(ctx context.Context, action, target string, detail map[string]any) {
-	userID := ""
-	if p := principalOf(ctx); p.user != nil {
-		userID = p.user.ID
-	} else if p.keyID != "" {
-		if detail == nil {
-			detail = map[string]any{}
-		}
-		detail["apiKey"] = p.keyID
-	}
-	if err := s.store.Audit(ctx, now(), userID, action, target, detail); err != nil {
-		traceOf(ctx).logger(s.log).Warn().Err(err).Str("action", action).Msg("audit record is missing")
-	}
 }

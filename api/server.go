@@ -21,7 +21,10 @@ import (
 	"whatsapp-manager/api/budget"
 	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/edge"
 	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/loginguard"
+	"whatsapp-manager/api/session"
 	"whatsapp-manager/proto/wallclock"
 )
 
@@ -40,7 +43,13 @@ type Server struct {
 	docsPage []byte
 
 	passwords *credential.Passwords
-	logins    *throttle
+	logins    *loginguard.Guard
+	failures  loginguard.Ledger
+	sessions  *session.Book
+	watch     *session.Watch
+	hosts     *edge.Hosts
+	forwarded *edge.Forwarded
+	hooks     hooks
 	keyring   *keyring
 	sends     *sendLimits
 	pace      *callPace
@@ -77,7 +86,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, log: deps.Log,
-		passwords: passwords, logins: newThrottle(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
+		passwords: passwords, logins: loginguard.New(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
+		sessions: session.NewBook(deps.Store), watch: session.NewWatch(deps.Store, deps.Log),
+		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts), forwarded: edge.NewForwarded(cfg.TrustedProxies),
 		metrics: m, began: time.Now(), clock: wallclock.New(), closing: make(chan struct{}),
 	}
 	s.memory = budget.New(cfg.MemoryBudget, cfg.share())
@@ -98,6 +109,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.huma = humaecho.New(s.echo, s.humaConfig())
 	s.authRoutes()
 	s.userRoutes()
+	s.auditRoutes()
 	s.instanceRoutes()
 	s.lifecycleRoutes()
 	s.pairingRoutes()
@@ -169,6 +181,8 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.keyring.run(running, s.log) })
+	group.Go(func() error { return s.watch.Run(running) })
+	group.Go(func() error { return s.recordFailures(running) })
 	group.Go(func() error { return s.tidy(running) })
 	return group.Wait()
 }
@@ -186,7 +200,7 @@ func (s *Server) newEcho() *echo.Echo {
 		}
 		e.IPExtractor, e.SchemeExtractor = echo.ExtractIPFromXFFHeader(trust...), echo.ExtractSchemeFromHeaders(trust...)
 	}
-	e.Use(s.traced, s.recovered, s.secured)
+	e.Use(s.traced, s.recovered, s.secured, s.meant)
 	if len(s.cfg.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.cfg.CORSOrigins,

@@ -65,6 +65,9 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, t.id)
 		c.SetRequest(req.WithContext(context.WithValue(req.Context(), traceKey{}, t)))
+		if peer, warn := s.forwarded.Look(req, begin); warn {
+			s.log.Warn().Str("peer", peer).Msg("requests come through a proxy that is not declared (WAM_TRUSTED_PROXIES): all its clients count as one address")
+		}
 		s.metrics.inFlight(1)
 		defer s.metrics.inFlight(-1)
 		defer func() { t.account.Close() }()
@@ -82,7 +85,7 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			line = s.log.Warn()
 		}
-		line.Str("request", t.id).Str("method", req.Method).Str("path", maskPath(req.URL.Path)).Int("status", status).
+		line.Str("request", t.id).Str("method", req.Method).Str("path", shownPath(c.Path(), c.Param)).Int("status", status).
 			Dur("took", took).Int64("bytes", c.Response().Size).Str("ip", t.ip)
 		for _, f := range [...]struct{ name, value string }{{"instance", string(t.instance)}, {"user", t.user}, {"call", t.method}, {"code", t.code}} {
 			if f.value != "" {
@@ -96,18 +99,32 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 
 var keyInText = regexp.MustCompile(`(wam|wrt)_[A-Za-z0-9_-]+`)
 
-// maskPath returns the path without the API key: what stands where a key
-// belongs is masked even when it is no key of ours, for it may be a mistyped one.
-func maskPath(path string) string {
-	const proxy = "/api/proxy/"
-	if rest, ok := strings.CutPrefix(path, proxy); ok {
-		first, tail, more := strings.Cut(rest, "/")
-		if _, known := catalog.Lookup(first); !known && first != "methods" && shortForms[first] == "" {
-			first = "***"
+// shownPath is what the log shows of a path: its route, filled in with what is
+// certainly neither a secret nor somebody's address. API keys, message ids,
+// which hold phone numbers, and whatever nobody routes stay out.
+func shownPath(route string, param func(name string) string) string {
+	if route == "" {
+		return "unmatched"
+	}
+	parts := strings.Split(route, "/")
+	for i, part := range parts {
+		name, isParam := strings.CutPrefix(part, ":")
+		if !isParam {
+			continue
 		}
-		if path = proxy + first; more {
-			path += "/" + tail
+		value := param(name)
+		_, known := catalog.Lookup(value)
+		switch {
+		case name == "method" && (known || shortForms[value] != ""), (name == "id" || name == "keyId" || name == "webhook") && ownID(value):
+			parts[i] = value
+		case name == "method", strings.HasPrefix(route, "/api/proxy/"):
+			parts[i] = "***"
 		}
 	}
-	return keyInText.ReplaceAllString(path, "${1}_***")
+	return strings.Join(parts, "/")
+}
+
+// ownID tells whether the text is an id as we make them. Digits alone may be a phone number.
+func ownID(text string) bool {
+	return otherID.MatchString(text) && strings.ContainsAny(text, "abcdefghijklmnopqrstuvwxyz")
 }

@@ -49,13 +49,17 @@ func (s *Server) listUsers(ctx context.Context, in *struct{ Paging }) (*usersOut
 func (s *Server) addUser(ctx context.Context, in *struct {
 	Body struct {
 		Credentials
+		Confirmation
 		Role string `json:"role,omitempty" enum:"user,admin,superadmin" default:"user"`
 	}
 }) (*userOutput, error) {
 	if err := mayGrant(principalOf(ctx), in.Body.Role); err != nil {
 		return nil, err
 	}
-	u, err := s.createUser(ctx, in.Body.Email, in.Body.Password, in.Body.Role)
+	if err := s.confirm(ctx, in.Body.CurrentPassword); err != nil {
+		return nil, err
+	}
+	u, err := s.createUser(ctx, s.passwords, in.Body.Email, in.Body.Password, in.Body.Role)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +78,11 @@ func (s *Server) getUser(ctx context.Context, in *UserPath) (*userOutput, error)
 func (s *Server) updateUser(ctx context.Context, in *struct {
 	UserPath
 	Body struct {
-		Role     *string `json:"role,omitempty" enum:"user,admin,superadmin"`
-		Disabled *bool   `json:"disabled,omitempty"`
-		Password *string `json:"password,omitempty" maxLength:"800" doc:"Sets a new password and ends all sessions"`
+		Confirmation
+		Role         *string `json:"role,omitempty" enum:"user,admin,superadmin" doc:"Another role ends all sessions"`
+		Disabled     *bool   `json:"disabled,omitempty" doc:"Ends all sessions and streams, and lets the user's instances answer no API key, post to no webhook and send nothing that is queued, until it is false again. The accounts stay linked and go on receiving"`
+		MaxInstances *int    `json:"maxInstances,omitempty" minimum:"-1" maximum:"1000000" doc:"How many instances the user may create; 0: no limit; -1: the installation's default"`
+		Password     *string `json:"password,omitempty" maxLength:"800" doc:"Sets a new password and ends all sessions"`
 	}
 }) (*userOutput, error) {
 	const op = "api.updateUser"
@@ -99,13 +105,21 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 	// All is checked before the first thing is changed.
 	hash := ""
 	if in.Body.Password != nil {
-		if !acceptablePassword(*in.Body.Password) {
-			return nil, badPassword(op, "password")
-		}
-		if hash, err = s.passwords.Hash(ctx, *in.Body.Password); err != nil {
+		if err := checkChoice(op, "password", *in.Body.Password, u.Email); err != nil {
 			return nil, err
 		}
 	}
+	if in.Body.Password != nil || in.Body.Role != nil {
+		if err := s.confirm(ctx, in.Body.CurrentPassword); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Password != nil {
+		if hash, err = s.passwords.Hash(ctx, *in.Body.Password); err != nil {
+			return nil, busy(err)
+		}
+	}
+	promoted := in.Body.Role != nil && *in.Body.Role != u.Role
 	if in.Body.Role != nil && *in.Body.Role != u.Role {
 		if err := s.store.SetUserRole(ctx, u.ID, *in.Body.Role); err != nil {
 			return nil, err
@@ -122,15 +136,27 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 			return nil, err
 		}
 		s.audit(ctx, "user.disabled", u.ID, map[string]any{"disabled": *in.Body.Disabled})
+		s.ownerChanged(ctx, u.ID, *in.Body.Disabled)
+	}
+	if most := in.Body.MaxInstances; most != nil {
+		change := most
+		if *most < 0 {
+			change = nil
+		}
+		if err := s.store.SetMaxInstances(ctx, u.ID, change); err != nil {
+			return nil, err
+		}
+		s.sessions.ForgetUser(u.ID)
+		s.audit(ctx, "user.max_instances", u.ID, map[string]any{"maxInstances": *most})
 	}
 	if hash != "" {
-		if err := s.store.SetPassword(ctx, u.ID, hash); err != nil {
+		if err := s.setPassword(ctx, u.ID, hash); err != nil {
 			return nil, err
 		}
 		s.audit(ctx, "user.password", u.ID, nil)
 	}
-	if hash != "" || in.Body.Disabled != nil && *in.Body.Disabled {
-		if err := s.store.RevokeUserTokens(ctx, u.ID, now()); err != nil && !fault.Is(err, fault.NotFound) {
+	if hash != "" || promoted || in.Body.Disabled != nil && *in.Body.Disabled {
+		if err := s.endSessions(ctx, u.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -138,6 +164,19 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return showUser(u, http.StatusOK), nil
+}
+
+// ownerChanged makes it hold at once on this node that a user was disabled or
+// enabled; others see it in the database.
+func (s *Server) ownerChanged(ctx context.Context, userID string, disabled bool) {
+	s.keyring.forgetOwner(userID)
+	s.sessions.ForgetUser(userID)
+	if disabled {
+		s.watch.EndUser(userID)
+	}
+	for _, tell := range s.hooks.ownerChanged {
+		tell(ctx)
+	}
 }
 
 func (s *Server) user(ctx context.Context, id string) (store.User, error) {

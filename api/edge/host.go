@@ -78,7 +78,9 @@ func (h *Hosts) Allow(header string) bool {
 	return false
 }
 
-func clean(host string) string { return strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".") }
+func clean(host string) string {
+	return strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
+}
 
 func isLoopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {

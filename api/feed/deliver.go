@@ -31,7 +31,7 @@ type Deliverer struct {
 }
 
 type change struct {
-	endpoint string
+	endpoint string // empty: any may have changed
 	redriven bool
 }
 
@@ -66,6 +66,9 @@ func NewDeliverer(st deliveries, w wakers, log zerolog.Logger, reg prometheus.Re
 func (d *Deliverer) Changed(ctx context.Context, endpoint string) {
 	d.tell(ctx, change{endpoint: endpoint})
 }
+
+// Recount says that endpoints may have begun or ceased to be held.
+func (d *Deliverer) Recount(ctx context.Context) { d.tell(ctx, change{}) }
 
 // Redriven says that dead letters of an endpoint were put back.
 func (d *Deliverer) Redriven(ctx context.Context, endpoint string) {
@@ -107,9 +110,12 @@ func (d *Deliverer) Run(ctx context.Context) error {
 		case <-anew.C:
 			r.refresh(ctx)
 		case c := <-d.changes:
-			if c.redriven {
+			switch {
+			case c.redriven:
 				r.redriven(c.endpoint)
-			} else {
+			case c.endpoint == "":
+				r.refresh(ctx)
+			default:
 				r.reload(ctx, c.endpoint)
 			}
 		}

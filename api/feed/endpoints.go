@@ -46,6 +46,8 @@ type Webhook struct {
 	Events          []string          `json:"events" doc:"Which events are posted; empty: all"`
 	Headers         map[string]string `json:"headers" doc:"Sent with every post"`
 	Enabled         bool              `json:"enabled"`
+	Held            bool              `json:"held" doc:"true: nothing is posted, because the account that the instance belongs to is disabled; what happens meanwhile is posted when it is enabled again"`
+	CreatedBy       *Maker            `json:"createdBy,omitempty" doc:"Absent: made before this was recorded"`
 	Cursor          uint64            `json:"cursor" doc:"Everything up to this seq is delivered, waits for a retry, or was not asked for"`
 	Delivered       int64             `json:"delivered"`
 	LastError       string            `json:"lastError,omitempty"`
@@ -54,12 +56,28 @@ type Webhook struct {
 	UpdatedAt       time.Time         `json:"updatedAt"`
 }
 
+// Maker is who made a webhook.
+type Maker struct {
+	Kind string `json:"kind" enum:"key,user" doc:"key: an API key of the instance; DELETE /api/instances/{id}/keys/{keyId}?webhooks=delete ends both"`
+	ID   string `json:"id"`
+}
+
+func makerOf(e store.Endpoint) *Maker {
+	switch {
+	case e.CreatedByKey != "":
+		return &Maker{"key", e.CreatedByKey}
+	case e.CreatedByUser != "":
+		return &Maker{"user", e.CreatedByUser}
+	}
+	return nil
+}
+
 func show(e store.Endpoint) Webhook {
 	if e.Headers == nil {
 		e.Headers = map[string]string{} // an object for clients, always
 	}
 	return Webhook{
-		ID: e.ID, Instance: e.Instance, URL: e.URL, Events: append([]string{}, e.Events...), Headers: e.Headers, Enabled: e.Enabled,
+		ID: e.ID, Instance: e.Instance, URL: e.URL, Events: append([]string{}, e.Events...), Headers: e.Headers, Enabled: e.Enabled, Held: e.Held, CreatedBy: makerOf(e),
 		Cursor: e.Cursor, Delivered: e.Delivered, LastError: e.LastError, LastDeliveredAt: e.LastDeliveredAt,
 		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}
@@ -79,6 +97,8 @@ func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 	return func(m *api.Mount) {
 		h := &manager{mount: m, store: st, deliver: d}
 		m.Method("on", h.on)
+		m.OnKeyRevoked(h.endThoseOf)
+		m.OnOwnerChanged(d.Recount)
 		tags := []string{"Webhooks"}
 		add := func(id, method, path, summary string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags, DefaultStatus: status}
@@ -111,6 +131,7 @@ type body[T any] struct{ Body T }
 type createInput struct {
 	OfInstance
 	Body struct {
+		api.Confirmation
 		URL     string            `json:"url" maxLength:"2000" example:"https://example.org/hook"`
 		Events  []string          `json:"events,omitempty" maxItems:"100" doc:"Empty: all" example:"[\"message\"]"`
 		Headers map[string]string `json:"headers,omitempty" doc:"Sent with every post"`
@@ -126,6 +147,12 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 	instance, err := h.mount.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
+	}
+	keyID, userID := h.mount.Maker(ctx)
+	if keyID == "" {
+		if err := h.mount.Confirm(ctx, in.Body.CurrentPassword); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkAddress(in.Body.URL, h.deliver.networks); err != nil {
 		return nil, err
@@ -151,6 +178,7 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 	e := store.Endpoint{
 		ID: strings.ToLower(rand.Text()), Instance: instance.ID, URL: in.Body.URL, Events: in.Body.Events, Headers: in.Body.Headers,
 		Secret: newSecret(), Enabled: true, Cursor: head, CreatedAt: at, UpdatedAt: at,
+		CreatedByKey: keyID, CreatedByUser: userID,
 	}
 	if err := h.store.CreateEndpoint(ctx, e); err != nil {
 		return nil, err
@@ -258,6 +286,7 @@ func (h *manager) get(ctx context.Context, in *OfWebhook) (*body[created], error
 type updateInput struct {
 	OfWebhook
 	Body struct {
+		api.Confirmation
 		URL         *string            `json:"url,omitempty" maxLength:"2000"`
 		Events      *[]string          `json:"events,omitempty" maxItems:"100"`
 		Headers     *map[string]string `json:"headers,omitempty"`
@@ -272,6 +301,11 @@ func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], 
 		return nil, err
 	}
 	change := in.Body
+	if keyID, _ := h.mount.Maker(ctx); keyID == "" && change.RenewSecret {
+		if err := h.mount.Confirm(ctx, change.CurrentPassword); err != nil {
+			return nil, err
+		}
+	}
 	if change.URL != nil {
 		// One that was allowed once can still be disabled.
 		if err := checkAddress(*change.URL, h.deliver.networks); err != nil {
@@ -317,6 +351,25 @@ func (h *manager) delete(ctx context.Context, in *OfWebhook) (*struct{}, error) 
 	h.mount.Audit(ctx, "webhook.delete", e.ID, nil)
 	h.deliver.Changed(ctx, e.ID)
 	return nil, nil
+}
+
+// endThoseOf deletes the webhooks that were made with a key.
+func (h *manager) endThoseOf(ctx context.Context, instance store.Instance, keyID string) error {
+	all, err := h.store.EndpointsOf(ctx, instance.ID)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.CreatedByKey != keyID {
+			continue
+		}
+		if err := h.store.DeleteEndpoint(ctx, e.ID); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		h.mount.Audit(ctx, "webhook.delete", e.ID, map[string]any{"key": keyID})
+		h.deliver.Changed(ctx, e.ID)
+	}
+	return nil
 }
 
 type testResult struct {

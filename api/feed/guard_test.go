@@ -56,7 +56,7 @@ func TestANameOfAnInternalReceiverFailsWhenItIsPostedTo(t *testing.T) {
 		attempts, _ = o.do(http.StatusOK, "GET", one+"/deliveries", o.admin, nil)["deliveries"].([]any)
 		return len(attempts) > 0
 	})
-	if why := at(attempts[0].(map[string]any), "error"); why != "the address is internal; the operator can allow its network" {
+	if why := at(attempts[0].(map[string]any), "error"); why != "the name does not exist, or leads to an internal address that the operator has not allowed" {
 		t.Errorf("recorded as %v", why)
 	}
 	if tested := o.do(http.StatusOK, "POST", one+"/test", o.admin, nil); tested["delivered"] != false || !strings.Contains(fmt.Sprint(tested["error"]), "internal") {

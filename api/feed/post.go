@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
@@ -116,7 +113,7 @@ func (p *poster) try(ctx context.Context, to store.Endpoint, envelope Envelope, 
 
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return outcome{err: reason(err)}
+		return outcome{err: netguard.Reason(err)}
 	}
 	defer resp.Body.Close()
 	// Reading what is left lets the connection be used again; a receiver that talks without end loses it.
@@ -128,43 +125,6 @@ func (p *poster) try(ctx context.Context, to store.Endpoint, envelope Envelope, 
 		// The receiver's own words for the status may be any bytes.
 		status: resp.StatusCode, err: strings.TrimSpace(fmt.Sprintf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
-	}
-}
-
-// reason says what kept a request from being answered, in text that any table
-// and any terminal takes, without the URL: it may carry credentials of the receiver.
-func reason(err error) string {
-	const longest = 300
-	text := strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
-			return ' '
-		}
-		return c
-	}, strings.ToValidUTF8(cause(err), "?"))
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "…"
-	}
-	return text
-}
-
-func cause(err error) string {
-	var netErr net.Error
-	if errors.As(err, &netErr) && netErr.Timeout() {
-		return "no answer in time"
-	}
-	if errors.Is(err, netguard.ErrInternal) {
-		return netguard.ErrInternal.Error()
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Error()
-	}
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
 	}
 }
 

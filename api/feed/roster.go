@@ -28,7 +28,7 @@ type handle struct {
 }
 
 func (s *roster) start(ctx context.Context, e store.Endpoint) {
-	if !e.Enabled {
+	if !e.Enabled || e.Held {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -87,7 +87,7 @@ func (s *roster) refresh(ctx context.Context) bool {
 		rows[e.ID] = e
 	}
 	for id, h := range s.running {
-		if e, ok := rows[id]; !ok {
+		if e, ok := rows[id]; !ok || e.Held {
 			s.end(id)
 		} else if !e.UpdatedAt.Equal(h.updated) {
 			s.reload(ctx, id)

@@ -68,7 +68,8 @@ func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, lim
 }
 
 // ServeSSE writes the events behind after and every later one until ctx ends,
-// the reader goes or the instance is deleted. Each has its seq as id, so that
+// the reader goes or the instance is deleted. When ctx ends because the reader
+// may read no more, an event stream_end says why. Each has its seq as id, so that
 // Last-Event-ID resumes without gap or repetition. An outage of the database
 // is a silence, with heartbeats: browsers do not come back to a stream that
 // was once refused.
@@ -84,6 +85,21 @@ func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id super
 		return nil
 	}
 	s.follow(ctx, out, id, after, types)
+	if why := permissionEnded(ctx); why != nil {
+		if last, err := json.Marshal(map[string]string{"code": why.Code, "message": why.Msg}); err == nil {
+			_ = errors.Join(out.write("event: stream_end\ndata: %s\n\n", last), out.flush()) // the reader may be gone as well
+		}
+	}
+	return nil
+}
+
+// permissionEnded returns why a stream's context ended when that is because its
+// reader may read no more; see api.Mount.While.
+func permissionEnded(ctx context.Context) *fault.Error {
+	var why *fault.Error
+	if errors.As(context.Cause(ctx), &why) && why.Kind == fault.Unauthorized {
+		return why
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"whatsapp-manager/api/session"
 	"whatsapp-manager/supervisor"
 )
 
@@ -25,13 +26,30 @@ func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r 
 		return nil // Accept has answered
 	}
 	defer conn.CloseNow()
-	ctx = conn.CloseRead(ctx) // ends with the reader
-	s.follow(ctx, &socket{ctx: ctx, conn: conn, timeout: s.writeTimeout}, id, after, types)
-	if ctx.Err() != nil {
+	// A context that ends takes the connection with it, without a word. So the
+	// connection has one of its own, and hears the reason before it goes.
+	gone := conn.CloseRead(context.WithoutCancel(ctx)) // ends with the reader
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(gone, stop)()
+	s.follow(following, &socket{ctx: gone, conn: conn, timeout: s.writeTimeout}, id, after, types)
+	switch why := permissionEnded(ctx); {
+	case why != nil && why.Code == session.CodeInstance:
+		return conn.Close(statusInstanceGone, why.Code+": "+why.Msg)
+	case why != nil:
+		return conn.Close(statusNotAllowed, why.Code+": "+why.Msg)
+	case following.Err() != nil:
 		return conn.Close(websocket.StatusGoingAway, "the server ends") // no harm when the reader is gone
 	}
-	return conn.Close(websocket.StatusNormalClosure, "the instance is gone")
+	return conn.Close(statusInstanceGone, session.CodeInstance+": the instance is gone")
 }
+
+// What a connection is closed with when its reader may read no more; numbers
+// from 4000 on are for applications.
+const (
+	statusNotAllowed   = websocket.StatusCode(4401)
+	statusInstanceGone = websocket.StatusCode(4404)
+)
 
 // socket gives up on a reader that takes nothing for timeout.
 type socket struct {

@@ -62,23 +62,29 @@ func New() *Guard {
 	return &Guard{limiters: limiters, accounts: accounts}
 }
 
-// Try counts one try from the address ip at the account and fails with
-// fault.RateLimited when it comes too soon; nothing is counted then. known says
-// that the account was used from that address before.
-func (g *Guard) Try(ip, name string, known bool, now time.Time) error {
+// From counts one try from the address ip at the account and fails with
+// fault.RateLimited when too many come from there; nothing is counted then. It
+// comes first, since it costs no look into the database.
+func (g *Guard) From(ip, name string, now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	a, err := g.account(name, known, now)
-	if err != nil {
-		return err
-	}
 	from := Network(ip)
-	if err := g.take(now,
-		limit{"ip\x00" + from, triesOfIP, triesOfIPEvery}, limit{pair(from, name), triesAtOnce, triesEvery}); err != nil {
-		return err
+	return g.take(now, limit{"ip\x00" + from, triesOfIP, triesOfIPEvery}, limit{pair(from, name), triesAtOnce, triesEvery})
+}
+
+// At counts one try at the account from an address from which it was not used
+// before, and fails with fault.RateLimited when it comes too soon; it is not
+// counted then.
+func (g *Guard) At(name string, now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a, ok := g.accounts.Get(name)
+	if !ok || now.Sub(a.last) > forgottenAfter {
+		a = &account{}
+		g.accounts.Add(name, a)
 	}
-	if a == nil {
-		return nil
+	if wait := a.next.Sub(now); wait > 0 {
+		return tooMany(wait)
 	}
 	a.tries++
 	if a.last = now; a.tries >= triesOfAccount {
@@ -86,23 +92,6 @@ func (g *Guard) Try(ip, name string, known bool, now time.Time) error {
 		a.next = now.Add(min(longestDelay, firstDelay<<min(a.tries-triesOfAccount, 10)))
 	}
 	return nil
-}
-
-// account returns what is remembered of an account that is tried from an
-// unknown address, or how long it has to wait.
-func (g *Guard) account(name string, known bool, now time.Time) (*account, error) {
-	if known {
-		return nil, nil
-	}
-	a, ok := g.accounts.Get(name)
-	if !ok || now.Sub(a.last) > forgottenAfter {
-		a = &account{}
-		g.accounts.Add(name, a)
-	}
-	if wait := a.next.Sub(now); wait > 0 {
-		return nil, tooMany(wait)
-	}
-	return a, nil
 }
 
 // Register counts the making of an account from the address ip.
@@ -149,7 +138,7 @@ func (g *Guard) take(now time.Time, limits ...limit) error {
 }
 
 func tooMany(wait time.Duration) error {
-	return &fault.Error{Kind: fault.RateLimited, Op: "loginguard.Try", Code: "too_many_attempts", Msg: "too many attempts; wait before the next one", RetryAfter: wait}
+	return &fault.Error{Kind: fault.RateLimited, Op: "loginguard", Code: "too_many_attempts", Msg: "too many attempts; wait before the next one", RetryAfter: wait}
 }
 
 func pair(network, name string) string { return "login\x00" + network + "\x00" + name }

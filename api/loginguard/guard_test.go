@@ -7,28 +7,36 @@ import (
 	"time"
 )
 
+// try is what a login does.
+func try(g *Guard, ip, name string, known bool, at time.Time) error {
+	if err := g.From(ip, name, at); err != nil || known {
+		return err
+	}
+	return g.At(name, at)
+}
+
 var noon = time.Unix(1_800_000_000, 0)
 
 func TestManyAddressesGuessAtOneAccount(t *testing.T) {
 	g, heard := New(), 0
 	for i := range 200 { // in ten seconds, from forty addresses
 		at := noon.Add(time.Duration(i) * 50 * time.Millisecond)
-		if g.Try(fmt.Sprintf("203.0.113.%d", i%40), "ada", false, at) == nil {
+		if try(g, fmt.Sprintf("203.0.113.%d", i%40), "ada", false, at) == nil {
 			heard++
 		}
 	}
 	if heard > 8 {
 		t.Errorf("%d of 200 guesses were heard", heard)
 	}
-	if err := g.Try("198.51.100.1", "ada", true, noon.Add(10*time.Second)); err != nil {
+	if err := try(g, "198.51.100.1", "ada", true, noon.Add(10*time.Second)); err != nil {
 		t.Errorf("the owner, from where they always are: %v", err)
 	}
-	if err := g.Try("203.0.113.1", "ben", false, noon.Add(10*time.Second)); err != nil {
+	if err := try(g, "203.0.113.1", "ben", false, noon.Add(10*time.Second)); err != nil {
 		t.Errorf("another account: %v", err)
 	}
 	tries := 0
 	for at := noon; at.Before(noon.Add(24 * time.Hour)); at = at.Add(time.Second) {
-		if g.Try(fmt.Sprintf("2001:db8:%x::1", int(at.Unix())%60_000), "eve", false, at) == nil {
+		if try(g, fmt.Sprintf("2001:db8:%x::1", int(at.Unix())%60_000), "eve", false, at) == nil {
 			tries++
 		}
 	}
@@ -39,24 +47,24 @@ func TestManyAddressesGuessAtOneAccount(t *testing.T) {
 
 func TestWhatIsForgotten(t *testing.T) {
 	g := New()
-	try := func(at time.Time) error { return g.Try("203.0.113.1", "ada", false, at) }
+	again := func(at time.Time) error { return try(g, "203.0.113.1", "ada", false, at) }
 	for range triesOfAccount {
-		if err := try(noon); err != nil {
+		if err := again(noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if try(noon) == nil {
+	if again(noon) == nil {
 		t.Error("a sixth try at once")
 	}
 	g.Forgive("203.0.113.1", "ada")
-	if err := try(noon); err != nil {
+	if err := again(noon); err != nil {
 		t.Errorf("after one that was right: %v", err)
 	}
 	for range triesOfAccount {
-		_ = try(noon)
+		_ = again(noon)
 	}
 	for i := range triesOfAccount {
-		if err := try(noon.Add(2 * time.Hour)); err != nil {
+		if err := again(noon.Add(2 * time.Hour)); err != nil {
 			t.Errorf("try %d two hours later: %v", i, err)
 		}
 	}
@@ -65,14 +73,14 @@ func TestWhatIsForgotten(t *testing.T) {
 func TestARefusedTryCostsNothing(t *testing.T) {
 	g := New()
 	for range 20 {
-		_ = g.Try("203.0.113.1", "ada", true, noon)
+		_ = try(g, "203.0.113.1", "ada", true, noon)
 	}
 	for i := range triesOfIP - triesAtOnce {
-		if err := g.Try("203.0.113.1", fmt.Sprint("user", i), true, noon); err != nil {
+		if err := try(g, "203.0.113.1", fmt.Sprint("user", i), true, noon); err != nil {
 			t.Fatalf("account %d: %v", i, err)
 		}
 	}
-	if g.Try("203.0.113.1", "one more", true, noon) == nil {
+	if try(g, "203.0.113.1", "one more", true, noon) == nil {
 		t.Error("one address tries any number of accounts")
 	}
 }
@@ -99,15 +107,15 @@ func TestAHostHasManyAddressesOfIPv6(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	g := New()
 	for i := range 3 * remembered {
-		_ = g.Try(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff), fmt.Sprint(i), false, noon)
+		_ = try(g, fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff), fmt.Sprint(i), false, noon)
 		if i%1000 == 0 { // one that is under attack all the time is not forgotten for it
-			_ = g.Try(fmt.Sprintf("2001:db8:ffff:%x::1", i>>4), "ada", false, noon)
+			_ = try(g, fmt.Sprintf("2001:db8:ffff:%x::1", i>>4), "ada", false, noon)
 		}
 	}
 	if g.limiters.Len() > 2*remembered || g.accounts.Len() > remembered {
 		t.Errorf("%d limiters and %d accounts are remembered", g.limiters.Len(), g.accounts.Len())
 	}
-	if g.Try("198.51.100.7", "ada", false, noon) == nil {
+	if try(g, "198.51.100.7", "ada", false, noon) == nil {
 		t.Error("a flood of other names made the guard forget an account")
 	}
 }

@@ -103,6 +103,29 @@ func (w *Watch) Hold(ctx context.Context, who Holder) (held context.Context, rel
 	}
 }
 
+// Check asks the database whether the holder's permission stands now, and
+// returns Ended when it does not.
+func (w *Watch) Check(ctx context.Context, who Holder) error {
+	var standing int
+	if who.Key != "" {
+		keys, err := w.store.StandingKeys(ctx, []string{who.Key})
+		if err != nil {
+			return err
+		}
+		standing = len(keys)
+	} else {
+		uses, err := w.store.StandingSessions(ctx, []store.SessionUse{{Family: who.Session, Instance: who.Instance}}, time.Now())
+		if err != nil {
+			return err
+		}
+		standing = len(uses)
+	}
+	if standing == 0 {
+		return Ended(CodeGone)
+	}
+	return nil
+}
+
 // EndKey ends what an API key began.
 func (w *Watch) EndKey(id string) {
 	w.end(CodeKey, func(h Holder) bool { return h.Key != "" && h.Key == id })
@@ -172,7 +195,9 @@ func (w *Watch) Recheck(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = mark(uses, func(some []store.SessionUse) ([]store.SessionUse, error) { return w.store.StandingSessions(ctx, some, time.Now()) })
+	err = mark(uses, func(some []store.SessionUse) ([]store.SessionUse, error) {
+		return w.store.StandingSessions(ctx, some, time.Now())
+	})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"whatsapp-manager/api/credential"
 	"whatsapp-manager/proto/netguard"
 )
 
@@ -33,12 +34,13 @@ type config struct {
 	SecretKeyFile    string        `env:"SECRET_KEY_FILE" help:"file with the key that seals the secrets in the database; made at the first start; default: secret.key in the data directory. Keep a copy, apart from the backups of the database"`
 	RunDir           string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory"`
 	AdminEmail       string        `env:"ADMIN_EMAIL" envDefault:"admin@localhost" help:"first superadmin"`
-	AdminPassword    string        `env:"ADMIN_PASSWORD" help:"its password; random and printed once when empty"`
+	AdminPassword    string        `env:"ADMIN_PASSWORD" help:"its password, 12 to 128 characters; random and printed once when empty"`
 	JWTSecret        string        `env:"JWT_SECRET" help:"signs access tokens; generated and kept when empty"`
 	WorkerMemory     string        `env:"WORKER_MEMORY_LIMIT" envDefault:"512MiB" help:"a worker above this is ended and restarted"`
 	ManagerMemory    string        `env:"MANAGER_MEMORY_LIMIT" envDefault:"auto" help:"memory the manager keeps to; requests under way hold at most half of it; auto: a quarter of the machine or container, 256MiB to 2GiB"`
 	HealthInterval   time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
 	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
+	UserInstances    int           `env:"MAX_INSTANCES_PER_USER" envDefault:"20" help:"most instances of each user who is no administrator, unless an administrator allows them another number; 0: no limit"`
 	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
 	CallsPerSecond   int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
 	InboundPerSecond string        `env:"INBOUND_PER_SECOND" envDefault:"auto" help:"messages a second each instance takes from WhatsApp; more wait there, in order; auto: 50 for each core; 0: no limit"`
@@ -48,6 +50,7 @@ type config struct {
 	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
 	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
 	PublicURL        string        `env:"PUBLIC_URL" help:"address that users see, e.g. https://wa.example.org"`
+	AllowedHosts     []string      `env:"ALLOWED_HOSTS" help:"names under which the API may be asked, beside localhost, the host of PUBLIC_URL and the address it listens on, e.g. wa.internal,*.example.org; *: any"`
 	TrustedProxies   []string      `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, e.g. 127.0.0.1/32"`
 	NodeID           string        `env:"NODE_ID" envDefault:"node1" help:"name of this node; differs between installations on one host"`
 	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
@@ -141,6 +144,14 @@ func (c *config) check() error {
 	if c.MaxInstances < 0 {
 		return wrong("MAX_INSTANCES", "%d is negative", c.MaxInstances)
 	}
+	if c.UserInstances < 0 {
+		return wrong("MAX_INSTANCES_PER_USER", "%d is negative", c.UserInstances)
+	}
+	for _, host := range c.AllowedHosts {
+		if host == "" || strings.ContainsAny(host, "/: ") || strings.Contains(strings.TrimPrefix(host, "*"), "*") {
+			return wrong("ALLOWED_HOSTS", "%q is not a name like wa.example.org or *.example.org, without scheme and port", host)
+		}
+	}
 	if c.CallsPerSecond < 0 {
 		return wrong("CALLS_PER_SECOND", "%d is negative", c.CallsPerSecond)
 	}
@@ -172,11 +183,13 @@ func (c *config) check() error {
 			return wrong("TRUSTED_PROXIES", "%q is not a network like 10.0.0.0/8", network)
 		}
 	}
-	if c.AdminPassword != "" && len(c.AdminPassword) < 8 {
-		return wrong("ADMIN_PASSWORD", "shorter than 8 characters")
-	}
 	if !strings.Contains(c.AdminEmail, "@") {
 		return wrong("ADMIN_EMAIL", "%q is not an e-mail address", c.AdminEmail)
+	}
+	if c.AdminPassword != "" {
+		if err := credential.CheckChoice(c.AdminPassword, c.AdminEmail); err != nil {
+			return wrong("ADMIN_PASSWORD", "the password %v", err)
+		}
 	}
 	if c.JWTSecret != "" && len(c.JWTSecret) < 32 {
 		return wrong("JWT_SECRET", "shorter than 32 characters")

@@ -134,9 +134,10 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	d.server, err = api.New(api.Config{
 		Listener: d.listener, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
 		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
-		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
 		MediaBodyLimit: int64(c.mediaBody), MemoryBudget: requestMemory(limitMemory(c.managerMemory), c.mediaBody),
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
+		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, UserInstances: c.UserInstances, AllowedHosts: c.AllowedHosts,
+		CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 var namesNoInstance = []string{
 	"GET /api/auth/me", "POST /api/auth/change-password", "POST /api/auth/login", "POST /api/auth/logout", "POST /api/auth/logout-all",
 	"POST /api/auth/refresh", "POST /api/auth/register",
+	"GET /api/audit", // shows what concerns oneself
 	"GET /api/users", "POST /api/users", "GET /api/users/:id", "PATCH /api/users/:id",
 	"GET /api/instances", "POST /api/instances", "GET /api/webhooks", // lists show one's own
 	"GET /api/proxy/:key/:method", "POST /api/proxy/:key/:method", "GET /api/proxy/:method", "POST /api/proxy/:method", "GET /api/proxy/methods", "GET /api/proxy/events",

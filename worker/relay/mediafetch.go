@@ -76,11 +76,11 @@ func (m *messageMedia) fetch(ctx context.Context, allowed []netip.Prefix, field 
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, netguard.ErrInternal):
-		return bad(field, "%v", netguard.ErrInternal)
+		return bad(field, "%s", netguard.Reason(err))
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the file could not be fetched in time")
 	case err != nil:
-		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file could not be fetched from the URL", Err: err}
+		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file could not be fetched from the URL: " + netguard.Reason(err), Err: err}
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"whatsapp-manager/api/loginguard"
+	"whatsapp-manager/supervisor/store"
+)
+
+const (
+	loginFailed   = "login.failed"
+	failuresEvery = time.Minute
+	// failuresKept is how long records stay that strangers cause. All others stay for ever.
+	failuresKept = 90 * 24 * time.Hour
+)
+
+// AuditEntry is one deed.
+type AuditEntry struct {
+	ID     int64           `json:"id"`
+	At     time.Time       `json:"at"`
+	UserID string          `json:"userId,omitempty" doc:"Who did it; absent: the system, or an API key, which detail names"`
+	Action string          `json:"action" example:"key.create"`
+	Target string          `json:"target,omitempty" doc:"The user, instance or webhook that it was done to"`
+	Detail json.RawMessage `json:"detail" doc:"An object"`
+}
+
+type auditOutput struct {
+	Body struct {
+		Entries []AuditEntry `json:"entries" doc:"Newest first"`
+		Next    int64        `json:"next,omitempty" doc:"What to ask before next; absent: there are no older ones"`
+	}
+}
+
+func (s *Server) auditRoutes() {
+	route(s, SignedIn, huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"}, DefaultStatus: http.StatusOK,
+		Summary:     "Who did what",
+		Description: "Administrators see all. Others see what they did, and what was done to their account and their instances. Failed logins are among it; a flood of them is one entry with a count.",
+	}, s.listAudit)
+}
+
+func (s *Server) listAudit(ctx context.Context, in *struct {
+	Action string    `query:"action" maxLength:"60" doc:"This and those below it: login is also login.failed" example:"login"`
+	User   string    `query:"user" maxLength:"40" doc:"What this user did"`
+	Target string    `query:"target" maxLength:"60" doc:"What was done to this user, instance or webhook"`
+	Since  time.Time `query:"since" doc:"From then on"`
+	Until  time.Time `query:"until" doc:"Before then"`
+	Before int64     `query:"before" minimum:"0" doc:"Entries older than the one of this id"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}) (*auditOutput, error) {
+	p := principalOf(ctx)
+	filter := store.AuditFilter{Action: in.Action, UserID: in.User, Target: in.Target, Since: unlessZero(in.Since), Until: unlessZero(in.Until), Before: in.Before}
+	if !p.isAdmin() {
+		filter.Viewer = p.user.ID
+	}
+	rows, err := s.store.AuditLog(ctx, filter, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &auditOutput{}
+	if len(rows) > in.Limit {
+		rows = rows[:in.Limit]
+		out.Body.Next = rows[in.Limit-1].ID
+	}
+	out.Body.Entries = make([]AuditEntry, len(rows))
+	for i, r := range rows {
+		out.Body.Entries[i] = AuditEntry(r)
+	}
+	return out, nil
+}
+
+// audit records what the principal did. The deed is done by then, so a failure
+// is logged and not returned.
+func (s *Server) audit(ctx context.Context, action, target string, detail map[string]any) {
+	userID := ""
+	if p := principalOf(ctx); p.user != nil {
+		userID = p.user.ID
+	} else if p.keyID != "" {
+		if detail == nil {
+			detail = map[string]any{}
+		}
+		detail["apiKey"] = p.keyID
+	}
+	if err := s.store.Audit(ctx, now(), userID, action, target, detail); err != nil {
+		traceOf(ctx).logger(s.log).Warn().Err(err).Str("action", action).Msg("audit record is missing")
+	}
+}
+
+// failed records that a wrong password came for the user (empty: for no account).
+func (s *Server) failed(ctx context.Context, userID, ip string) {
+	at := now()
+	if s.failures.Note(userID, ip, at) {
+		s.recordFailure(ctx, loginguard.Failure{User: userID, Address: ip, Count: 1, Since: at})
+	}
+}
+
+func (s *Server) recordFailure(ctx context.Context, f loginguard.Failure) {
+	detail := map[string]any{"count": f.Count}
+	if f.Address != "" {
+		detail["ip"] = f.Address
+	} else {
+		detail["ip"] = "many"
+	}
+	if f.Count > 1 {
+		detail["since"] = f.Since
+	}
+	if err := s.store.Audit(ctx, now(), "", loginFailed, f.User, detail); err != nil {
+		s.log.Warn().Err(err).Str("action", loginFailed).Msg("audit record is missing")
+	}
+}
+
+// recordFailures writes down from time to time, and once more at the end, what
+// failed too often to be recorded one by one.
+func (s *Server) recordFailures(ctx context.Context) error {
+	flush := func(ctx context.Context) {
+		for _, f := range s.failures.Flush() {
+			s.recordFailure(ctx, f)
+		}
+	}
+	tick := time.NewTicker(failuresEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			flush(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+			defer cancel()
+			flush(last)
+			return nil
+		}
+	}
+}
