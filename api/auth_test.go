@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -155,8 +157,25 @@ func TestRegistrationWhereItIsOpen(t *testing.T) {
 	if a := register(map[string]any{"email": "new@example.com", "password": adminPassword, "role": "superadmin"}); a.status != http.StatusBadRequest || a.str("field") != "role" {
 		t.Errorf("asked for a role: %d %s", a.status, a.raw)
 	}
-	if a := register(map[string]any{"email": "new@example.com", "password": adminPassword}); a.status != http.StatusCreated || a.str("user.role") != "user" {
-		t.Errorf("registered: %d %s", a.status, a.raw)
+	free := register(map[string]any{"email": "new@example.com", "password": adminPassword})
+	if free.status != http.StatusAccepted || free.str("message") == "" || len(free.json) != 1 {
+		t.Errorf("registered: %d %s", free.status, free.raw)
+	}
+	if role := o.want(http.StatusOK, "GET", "/api/auth/me", o.login("new@example.com", adminPassword), nil).str("user.role"); role != "user" {
+		t.Errorf("role %q", role)
+	}
+	// Whether an address has an account is not told, and its owner notices nothing.
+	const other = "seven lamps in a harbour"
+	if taken := register(map[string]any{"email": "NEW@example.com", "password": other}); taken.status != free.status || !bytes.Equal(taken.raw, free.raw) {
+		t.Errorf("a taken address: %d %s, a free one: %d %s", taken.status, taken.raw, free.status, free.raw)
+	}
+	o.login("new@example.com", adminPassword)
+	o.want(http.StatusUnauthorized, "POST", "/api/auth/login", "", map[string]any{"email": "new@example.com", "password": other})
+	for i := range 10 {
+		a := register(map[string]any{"email": fmt.Sprintf("crowd%d@example.com", i), "password": adminPassword})
+		if i == 9 && (a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "") {
+			t.Errorf("account after account from one address: %d %s", a.status, a.raw)
+		}
 	}
 }
 
@@ -170,7 +189,10 @@ func TestDisabledUsersAreOutAtOnce(t *testing.T) {
 	}
 	o.want(http.StatusForbidden, http.MethodPost, "/api/auth/login", "", map[string]any{"email": "ada@example.com", "password": adminPassword})
 	o.want(http.StatusOK, http.MethodPatch, "/api/users/"+id, o.token, map[string]any{"disabled": false, "role": "admin"})
-	if role := o.want(http.StatusOK, http.MethodGet, "/api/auth/me", token, nil).str("user.role"); role != "admin" {
+	if a := o.do(http.MethodGet, "/api/auth/me", token, nil); a.status != http.StatusUnauthorized || a.str("code") != "session_ended" {
+		t.Errorf("a session from before lives again: %d %s", a.status, a.raw)
+	}
+	if role := o.want(http.StatusOK, http.MethodGet, "/api/auth/me", o.login("ada@example.com", adminPassword), nil).str("user.role"); role != "admin" {
 		t.Errorf("role %s", role)
 	}
 	me := o.want(http.StatusOK, http.MethodGet, "/api/auth/me", o.token, nil).str("user.id")

@@ -28,6 +28,7 @@ type Session struct {
 // sessions is what a Book needs of the database; see the methods of store.Store.
 type sessions interface {
 	LivingSession(ctx context.Context, family string, now time.Time) (store.User, time.Time, error)
+	User(ctx context.Context, id string) (store.User, error)
 }
 
 // Book answers "does this session live?" without asking the database each
@@ -67,7 +68,7 @@ func (b *Book) Find(ctx context.Context, id, userID string) (Session, error) {
 	}
 	u, proved, err := b.store.LivingSession(ctx, id, at)
 	if fault.Is(err, fault.NotFound) {
-		return Session{}, ended
+		return Session{}, b.why(ctx, userID)
 	}
 	if err != nil {
 		return Session{}, err
@@ -81,6 +82,20 @@ func (b *Book) Find(ctx context.Context, id, userID string) (Session, error) {
 	return s.of(userID)
 }
 
+// why tells the user of a session that is no more what happened.
+func (b *Book) why(ctx context.Context, userID string) error {
+	u, err := b.store.User(ctx, userID)
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && u.DisabledAt != nil:
+		return disabled
+	case err != nil:
+		return err
+	}
+	return ended
+}
+
+var disabled = &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeDisabled, Msg: "this account does not exist any more or is disabled"}
+
 var ended = &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeSession, Msg: "this session has ended; sign in again"}
 
 func (s Session) of(userID string) (Session, error) {
@@ -88,7 +103,7 @@ func (s Session) of(userID string) (Session, error) {
 	case s.User.ID != userID:
 		return Session{}, ended
 	case s.User.DisabledAt != nil:
-		return Session{}, &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeDisabled, Msg: "this account does not exist any more or is disabled"}
+		return Session{}, disabled
 	}
 	return s, nil
 }
