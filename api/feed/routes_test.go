@@ -37,7 +37,7 @@ const password = "correct horse battery"
 
 func newOffice(t *testing.T) *office { t.Helper(); return newOfficeWith(t, feed.Options{}) }
 
-func newOfficeWith(t *testing.T, opts feed.Options) *office {
+func newOfficeWith(t *testing.T, opts feed.Options, change ...func(*api.Config)) *office {
 	t.Helper()
 	r := prepare(t, storetest.NewURL(t), opts)
 	dir, err := os.MkdirTemp("", "wam")
@@ -53,7 +53,11 @@ func newOfficeWith(t *testing.T, opts feed.Options) *office {
 	r.run()
 	reg := prometheus.NewRegistry()
 	streamer := feed.NewStreamer(r.store, &r.hub, zerolog.Nop())
-	server, err := api.New(api.Config{Node: "test", Listen: "127.0.0.1:0", AdminEmail: "root@example.com", AdminPassword: password, SendsPerMinute: 20}, api.Deps{
+	cfg := api.Config{Node: "test", Listen: "127.0.0.1:0", AdminEmail: "root@example.com", AdminPassword: password, SendsPerMinute: 20}
+	for _, c := range change {
+		c(&cfg)
+	}
+	server, err := api.New(cfg, api.Deps{
 		Store: r.store, Supervisor: sup, Log: zerolog.Nop(), Registerer: reg, Gatherer: reg,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(r.store, r.deliverer)},
 	})
