@@ -111,11 +111,16 @@ func (s *Server) register(ctx context.Context, in *credentialsInput) (*registere
 		return nil, err
 	}
 	u, err := s.createUser(ctx, s.passwords.ForStrangers(), in.Body.Email, in.Body.Password, roleUser)
-	if err != nil && !fault.Is(err, fault.Conflict) {
-		return nil, err
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		s.audit(withPrincipal(ctx, principal{user: &u}), "user.register", u.ID, map[string]any{"ip": traceOf(ctx).ip})
+	case fault.Is(err, fault.Conflict):
+		// For the account's owner; and so that both ways write as much.
+		if u, err = s.store.UserByEmail(ctx, strings.TrimSpace(in.Body.Email)); err == nil {
+			s.audit(ctx, "user.register_refused", u.ID, map[string]any{"ip": traceOf(ctx).ip})
+		}
+	default:
+		return nil, err
 	}
 	out := &registered{Status: http.StatusAccepted}
 	out.Body.Message = "if the address had no account, it has one now: sign in with it"
@@ -188,6 +193,7 @@ func (s *Server) changePassword(ctx context.Context, in *struct {
 	if err := s.setPassword(ctx, u.ID, hash); err != nil {
 		return nil, err
 	}
+	s.remember(ctx, u.ID)
 	if err := s.endSessions(ctx, u.ID); err != nil {
 		return nil, err
 	}

@@ -64,10 +64,20 @@ func (s *Server) checkPassword(ctx context.Context, email, password string) (u s
 		return u, false, nil
 	}
 	s.logins.Forgive(ip, email)
-	if err := s.store.RememberAddress(ctx, u.ID, address, now(), knownAddresses); err != nil {
+	s.remember(ctx, u.ID)
+	return u, true, nil
+}
+
+// remember lets the user in from this address whatever others try at the
+// account. A failure is logged: the login is good without.
+func (s *Server) remember(ctx context.Context, userID string) {
+	secret, err := s.jwtSecret(ctx)
+	if err == nil {
+		err = s.store.RememberAddress(ctx, userID, loginguard.Hash(secret, traceOf(ctx).ip), now(), knownAddresses)
+	}
+	if err != nil {
 		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("the address of a login is not remembered")
 	}
-	return u, true, nil
 }
 
 // busy says what a client may do about credential.ErrBusy.

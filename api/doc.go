@@ -9,8 +9,8 @@
 // results pass unopened.
 //
 // A request meets, in this order: trace and access log, recover, secure
-// headers, the look at its body (size, UTF-8, depth), authentication, the
-// handler. Handlers return errors; one place turns a fault's kind into a
+// headers, whether its host is one of ours, the look at its body (size, UTF-8,
+// depth), authentication, the handler. Handlers return errors; one place turns a fault's kind into a
 // status. What the client sent never makes a 5xx.
 //
 // The package must not know whatsmeow, SQL or processes: it asks the store,

@@ -27,6 +27,12 @@ func TestHosts(t *testing.T) {
 			}
 		})
 	}
+	for _, listen := range []string{":5000", "wa.lan:5000", "[::]:5000"} {
+		h := NewHosts(nil, listen, "", nil)
+		if !h.Allow("192.0.2.7:5000") || h.Allow("evil.example") || h.Allow(":") || h.Allow("wa.lan") != (listen == "wa.lan:5000") {
+			t.Errorf("listening on %s", listen)
+		}
+	}
 	if !NewHosts(nil, "127.0.0.1:1", "", []string{"*"}).Allow("evil.example") {
 		t.Error("* does not allow all")
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -20,8 +21,8 @@ type Hosts struct {
 // NewHosts returns the hosts for a server that listens on the address: localhost
 // and loopback addresses, the host of the public URL, and those in allowed
 // (names, *.example.org for all below, * for any). When others can reach the
-// listener, also every address and every name without a dot: a page in the
-// internet has neither.
+// listener, also every address, every name without a dot, and the machine's own
+// name: a page in the internet has none of these.
 func NewHosts(listener net.Addr, listen, publicURL string, allowed []string) *Hosts {
 	h := &Hosts{names: map[string]bool{"localhost": true}}
 	address := listen
@@ -31,11 +32,14 @@ func NewHosts(listener net.Addr, listen, publicURL string, allowed []string) *Ho
 	for _, text := range []string{listen, address} {
 		if host, _, err := net.SplitHostPort(text); err == nil {
 			h.abroad = h.abroad || !isLoopback(host)
-			h.names[strings.ToLower(host)] = true
+			h.add(host)
 		}
 	}
+	if name, err := os.Hostname(); err == nil && h.abroad {
+		h.add(name)
+	}
 	if u, err := url.Parse(publicURL); err == nil && u.Hostname() != "" {
-		h.names[clean(u.Hostname())] = true
+		h.add(u.Hostname())
 	}
 	for _, name := range allowed {
 		switch name = clean(name); {
@@ -44,10 +48,16 @@ func NewHosts(listener net.Addr, listen, publicURL string, allowed []string) *Ho
 		case strings.HasPrefix(name, "*."):
 			h.below = append(h.below, name[1:])
 		default:
-			h.names[name] = true
+			h.add(name)
 		}
 	}
 	return h
+}
+
+func (h *Hosts) add(name string) {
+	if name = clean(name); name != "" {
+		h.names[name] = true
+	}
 }
 
 // Allow says whether a request may carry that Host header. An empty one is from

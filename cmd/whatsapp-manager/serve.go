@@ -132,7 +132,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		proxies = append(proxies, prefix)
 	}
 	d.server, err = api.New(api.Config{
-		Listener: d.listener, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
+		Listener: d.listener, Listen: c.Listen, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
 		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
 		MediaBodyLimit: int64(c.mediaBody), MemoryBudget: requestMemory(limitMemory(c.managerMemory), c.mediaBody),
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,

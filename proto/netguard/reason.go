@@ -62,6 +62,10 @@ func Reason(err error) string {
 		return "the other side broke the TLS handshake off"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return "the connection broke before there was an answer"
+	case strings.Contains(err.Error(), "server closed idle connection"): // net/http has no name for it
+		return "the connection broke before there was an answer"
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return "the other side does not speak HTTP there"
 	case errors.As(err, &malformed):
 		return "the address cannot be used"
 	}

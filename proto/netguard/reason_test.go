@@ -3,6 +3,7 @@ package netguard
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -93,6 +94,7 @@ func TestReasonsOfErrorsThatAreHardToCause(t *testing.T) {
 		{"no route", "the address cannot be reached", &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}},
 		{"a TLS alert", "the other side broke the TLS handshake off", &net.OpError{Op: "remote error", Err: tls.AlertError(40)}},
 		{"given up", "the request was given up", context.Canceled},
+		{"an idle connection that is closed", "the connection broke before there was an answer", errors.New("http: server closed idle connection")},
 		{"something new", "the request failed", &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 9, 8, 7)}, Err: syscall.EPERM}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
