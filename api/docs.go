@@ -100,7 +100,7 @@ type docsContent struct {
 }
 
 // docsOrder is the order of the groups; others follow by name.
-var docsOrder = []string{"Auth", "Instances", "API keys", tagProxy, "Messages", "Events", "Webhooks", "Users", "Health"}
+var docsOrder = []string{"Auth", "Instances", "API keys", tagProxy, "Messages", "Events", "Webhooks", "Users", "Audit", "Health"}
 
 // renderDocs makes the page from the document, so that it cannot say anything else.
 func renderDocs(document []byte) ([]byte, error) {
