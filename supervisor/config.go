@@ -30,8 +30,8 @@ type Config struct {
 	MediaNetworks                                       []string
 	// Keys returns the installation's present keys; a worker is handed what is
 	// derived of them for its instance. nil: none, and workers seal nothing.
-	Keys             func() *seal.Ring
-	InboundPerSecond int // messages each worker takes from WhatsApp; 0: no limit
+	Keys             func() *seal.Ring `json:"-"` // no data
+	InboundPerSecond int               // messages each worker takes from WhatsApp; 0: no limit
 
 	MemoryLimit uint64 // bytes per worker: 512 MiB
 
