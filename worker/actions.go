@@ -37,12 +37,12 @@ func (c *core) do(act action) {
 		c.announce(a.event, a.args...)
 	case forget:
 		gone := c.device
-		c.replace(c.container.NewDevice())
+		c.replace(c.newDevice())
 		if !gone.IsEmpty() {
 			c.background(func() { c.removeDevice(gone) })
 		}
 	case renew:
-		c.replace(c.container.NewDevice())
+		c.replace(c.newDevice())
 	case suspend:
 		c.drop()
 	case resume:

@@ -15,6 +15,7 @@ import (
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/sealedstore"
 	"whatsapp-manager/worker/spool"
@@ -57,6 +58,7 @@ type core struct {
 	inbox     *mailbox[any]
 	feed      *mailbox[mirror.FeedEvent]
 	container *sealedstore.Container
+	pairs     *lidstore.Store
 	current   atomic.Pointer[session]
 	account   atomic.Pointer[inbound.Account]
 	frames    atomic.Int64

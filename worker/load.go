@@ -40,7 +40,7 @@ func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
 		return nil, err
 	}
 	if jid.IsEmpty() {
-		return c.container.NewDevice(), nil
+		return c.newDevice(), nil
 	}
 	device, err := c.container.GetDevice(ctx, jid)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
 	}
 	if device == nil {
 		// Recorded, but its pairing was never completed.
-		return c.container.NewDevice(), nil
+		return c.newDevice(), nil
 	}
 	if device.Platform == "" {
 		device.Platform = c.mirror.Account().Platform
@@ -91,4 +91,11 @@ func (c *core) loadDone(m loadDone) {
 	} else if paired != c.link.paired {
 		c.link.paired = paired
 	}
+}
+
+// newDevice returns a device that is not paired, with the instance's pairs.
+func (c *core) newDevice() *store.Device {
+	device := c.container.NewDevice()
+	device.LIDs = c.pairs
+	return device
 }

@@ -19,6 +19,7 @@ import (
 
 	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/sealedstore"
@@ -263,7 +264,8 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 	if ring == nil {
 		log.Warn().Msg("the manager gave no key: what is kept of the device is not sealed")
 	}
-	c.container = sealedstore.New(sqlstore.NewWithDB(c.db.lib, "postgres", newLibraryLog(log)), c.db.pool, ring, nil)
+	c.pairs = lidstore.New(c.db.pool, boot.GetInstance(), c.db.insist)
+	c.container = sealedstore.New(sqlstore.NewWithDB(c.db.lib, "postgres", newLibraryLog(log)), c.db.pool, ring, c.pairs.Adopt)
 	c.mirror = mirror.New(c.db.pool, boot.GetInstance(), boot.GetGeneration(), log)
 	c.mirror.OnHead(c.board.raise)
 	return c, nil

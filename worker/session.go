@@ -175,9 +175,13 @@ var platforms = map[string]waCompanionReg.DeviceProps_PlatformType{
 }
 
 // removeDevice deletes the keys of a device that is logged out and forgets it,
-// however long the database takes.
+// however long the database takes. What its phone told about who is who is
+// believed no more.
 func (c *core) removeDevice(jid types.JID) {
 	err := c.db.insist(c.ctx, func() error { return c.db.removeDevice(c.ctx, c.boot.GetInstance(), jid) })
+	if err == nil {
+		err = c.pairs.Distrust(c.ctx)
+	}
 	if err != nil && c.ctx.Err() == nil {
 		c.log.Error().Err(err).Msg("device not removed")
 	}

@@ -1,0 +1,113 @@
+package lidstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Adopt puts the instance's own pairs into a paired device that has whatsmeow's
+// stores, and below whatever stands in front of those: what it reads itself, it
+// reads as whatsmeow's tables have it.
+func (s *Store) Adopt(device *store.Device) {
+	device.LIDs = s
+	device.MsgSecrets = secrets{device.MsgSecrets, s, device.ID.String()}
+	device.PrivacyTokens = tokens{device.PrivacyTokens, s, device.ID.String()}
+}
+
+// forms returns all addresses of a person that whatsmeow may have filed
+// something under, that which was asked for first.
+func (s *Store) forms(ctx context.Context, jid types.JID) ([]string, error) {
+	jid = jid.ToNonAD()
+	all := []string{jid.String()}
+	var from side
+	var server string
+	switch jid.Server {
+	case types.DefaultUserServer:
+		from, server = byPN, types.HiddenUserServer
+	case types.HiddenUserServer:
+		from, server = byLID, types.DefaultUserServer
+	default:
+		return all, nil
+	}
+	other, err := s.find(ctx, from, jid.User)
+	if err == nil && other.user != "" {
+		all = append(all, types.NewJID(other.user, server).String())
+	}
+	return all, err
+}
+
+// secrets finds message secrets under both addresses of a person. whatsmeow's
+// own statement looks for the other one in the table that is shared.
+type secrets struct {
+	store.MsgSecretStore
+	pairs *Store
+	jid   string
+}
+
+const secret = `select key, sender_jid from whatsmeow.whatsmeow_message_secrets
+	where our_jid = $1 and chat_jid = any($2::text[]) and sender_jid = any($3::text[]) and message_id = $4
+	order by array_position($3::text[], sender_jid), array_position($2::text[], chat_jid) limit 1`
+
+// GetMessageSecret returns nil where there is no secret, and otherwise also
+// under which of its addresses the sender was filed.
+func (s secrets) GetMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID) (key []byte, filed types.JID, err error) {
+	chats, err := s.pairs.forms(ctx, chat)
+	if err != nil {
+		return nil, types.EmptyJID, err
+	}
+	senders, err := s.pairs.forms(ctx, sender)
+	if err != nil {
+		return nil, types.EmptyJID, err
+	}
+	var text string
+	err = s.pairs.insist(ctx, func() error {
+		return s.pairs.pool.QueryRow(ctx, secret, s.jid, chats, senders, id).Scan(&key, &text)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, types.EmptyJID, nil
+	}
+	if err == nil {
+		filed, err = types.ParseJID(text)
+	}
+	return key, filed, err
+}
+
+// tokens is the same for privacy tokens.
+type tokens struct {
+	store.PrivacyTokenStore
+	pairs *Store
+	jid   string
+}
+
+const token = `select token, timestamp, sender_timestamp from whatsmeow.whatsmeow_privacy_tokens
+	where our_jid = $1 and their_jid = any($2) order by timestamp desc limit 1`
+
+// GetPrivacyToken returns a person's newest token, nil where there is none.
+func (t tokens) GetPrivacyToken(ctx context.Context, user types.JID) (*store.PrivacyToken, error) {
+	users, err := t.pairs.forms(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	found := &store.PrivacyToken{User: user.ToNonAD()}
+	var at int64
+	var sent *int64
+	err = t.pairs.insist(ctx, func() error {
+		return t.pairs.pool.QueryRow(ctx, token, t.jid, users).Scan(&found.Token, &at, &sent)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found.Timestamp = time.Unix(at, 0)
+	if sent != nil {
+		found.SenderTimestamp = time.Unix(*sent, 0)
+	}
+	return found, nil
+}

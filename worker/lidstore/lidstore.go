@@ -1,0 +1,242 @@
+package lidstore
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+const (
+	cacheSize = 8192 // of each direction; about 1 MB together when full
+	batchSize = 1000 // pairs in one statement
+)
+
+// users are what the user part of a phone number's or a LID's address looks like.
+var users = regexp.MustCompile(`^[0-9]{1,20}$`)
+
+// Store is one instance's pairs in Postgres, with a cache in front. It is safe
+// for concurrent use. The instance's worker is the only one that writes them
+// while it runs, so the cache is never behind the table.
+type Store struct {
+	pool     *pgxpool.Pool
+	instance string
+	insist   func(context.Context, func() error) error
+
+	// writing holds a token while a write goes on: two that touch the same person
+	// must not overlap. No write waits inside of somebody's transaction, so nobody
+	// can hold a row that the owner of the token waits for.
+	writing chan struct{}
+
+	mu    sync.Mutex
+	epoch uint64 // raised by all that makes an answer old that is being read
+	byLID *simplelru.LRU[string, known]
+	byPN  *simplelru.LRU[string, known]
+}
+
+var _ store.LIDStore = (*Store)(nil)
+
+// known is what is known of one side of a pair.
+type known struct {
+	user string // the other side; empty: there is no pair
+	hint bool
+}
+
+// New makes the store of an instance. It connects to nothing yet. Every access
+// to the database goes through insist, which decides how long an outage is
+// waited out; what is done in it may be repeated.
+func New(pool *pgxpool.Pool, instance string, insist func(context.Context, func() error) error) *Store {
+	s := &Store{pool: pool, instance: instance, insist: insist, writing: make(chan struct{}, 1)}
+	s.clear()
+	return s
+}
+
+func (s *Store) clear() {
+	s.epoch++
+	// The size is positive, which is all that can be wrong.
+	s.byLID, _ = simplelru.NewLRU[string, known](cacheSize, nil)
+	s.byPN, _ = simplelru.NewLRU[string, known](cacheSize, nil)
+}
+
+// GetLIDForPN returns the LID that a phone number is addressed by, with the
+// device of the phone number; the empty JID where none is known, or only a hint.
+func (s *Store) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {
+	if pn.Server != types.DefaultUserServer {
+		return types.JID{}, fmt.Errorf("find LID: %s is no server of phone numbers", pn.Server)
+	}
+	found, err := s.find(ctx, byPN, pn.User)
+	if err != nil || found.user == "" || found.hint {
+		return types.JID{}, err
+	}
+	return types.JID{User: found.user, Device: pn.Device, Server: types.HiddenUserServer}, nil
+}
+
+// GetPNForLID returns the phone number of a LID, with its device; the empty JID
+// where none is known.
+func (s *Store) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error) {
+	if lid.Server != types.HiddenUserServer {
+		return types.JID{}, fmt.Errorf("find phone number: %s is no server of LIDs", lid.Server)
+	}
+	found, err := s.find(ctx, byLID, lid.User)
+	if err != nil || found.user == "" {
+		return types.JID{}, err
+	}
+	return types.JID{User: found.user, Device: lid.Device, Server: types.DefaultUserServer}, nil
+}
+
+// GetManyLIDsForPNs is GetLIDForPN for many; who has no LID is not in the map,
+// and addresses that are no phone numbers are passed over.
+func (s *Store) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[types.JID]types.JID, error) {
+	wanted := make([]string, 0, len(pns))
+	for _, pn := range pns {
+		if pn.Server == types.DefaultUserServer {
+			wanted = append(wanted, pn.User)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	found, err := s.findMany(ctx, byPN, wanted)
+	if err != nil {
+		return nil, err
+	}
+	lids := make(map[types.JID]types.JID, len(pns))
+	for _, pn := range pns {
+		if lid := found[pn.User]; pn.Server == types.DefaultUserServer && lid.user != "" && !lid.hint {
+			lids[pn] = types.JID{User: lid.user, Device: pn.Device, Server: types.HiddenUserServer}
+		}
+	}
+	return lids, nil
+}
+
+// PutLIDMapping notes that the two are the same person, in place of what was
+// known of either.
+func (s *Store) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
+	if !isPair(lid, pn) {
+		return fmt.Errorf("note pair: %s and %s are not addresses of a LID and a phone number", lid.Server, pn.Server)
+	}
+	return s.put(ctx, []store.LIDMapping{{LID: lid, PN: pn}})
+}
+
+// PutManyLIDMappings is PutLIDMapping for many, later ones in place of earlier
+// ones. What is no pair is passed over.
+func (s *Store) PutManyLIDMappings(ctx context.Context, pairs []store.LIDMapping) error {
+	for len(pairs) > 0 {
+		n := min(len(pairs), batchSize)
+		if err := s.put(ctx, pairs[:n]); err != nil {
+			return err
+		}
+		pairs = pairs[n:]
+	}
+	return nil
+}
+
+// Distrust makes hints of all pairs: what a device was told goes with it.
+func (s *Store) Distrust(ctx context.Context) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	err = s.insist(ctx, func() error {
+		_, err := s.pool.Exec(ctx, "update lid_pairs set hint = true where instance_id = $1 and not hint", s.instance)
+		return err
+	})
+	s.mu.Lock()
+	s.clear()
+	s.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("distrust pairs: %w", err)
+	}
+	return nil
+}
+
+func isPair(lid, pn types.JID) bool {
+	return lid.Server == types.HiddenUserServer && pn.Server == types.DefaultUserServer &&
+		users.MatchString(lid.User) && users.MatchString(pn.User)
+}
+
+// enter waits until no other write goes on.
+func (s *Store) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.writing <- struct{}{}:
+		return func() { <-s.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// side is the column that is asked for, and with it the cache.
+type side string
+
+const (
+	byLID side = "lid"
+	byPN  side = "pn"
+)
+
+func (s *Store) cache(from side) *simplelru.LRU[string, known] {
+	if from == byLID {
+		return s.byLID
+	}
+	return s.byPN
+}
+
+func (s *Store) find(ctx context.Context, from side, user string) (known, error) {
+	found, err := s.findMany(ctx, from, []string{user})
+	return found[user], err
+}
+
+var queries = map[side]string{
+	byLID: "select lid, pn, hint from lid_pairs where instance_id = $1 and lid = any($2)",
+	byPN:  "select pn, lid, hint from lid_pairs where instance_id = $1 and pn = any($2)",
+}
+
+// findMany answers from the cache and asks for the rest.
+func (s *Store) findMany(ctx context.Context, from side, wanted []string) (map[string]known, error) {
+	found := make(map[string]known, len(wanted))
+	var missing []string
+	s.mu.Lock()
+	for _, user := range wanted {
+		if _, have := found[user]; have || !users.MatchString(user) {
+			continue
+		}
+		if k, ok := s.cache(from).Get(user); ok {
+			found[user] = k
+		} else {
+			found[user] = known{}
+			missing = append(missing, user)
+		}
+	}
+	epoch := s.epoch
+	s.mu.Unlock()
+	if len(missing) == 0 {
+		return found, nil
+	}
+	err := s.insist(ctx, func() error {
+		rows, _ := s.pool.Query(ctx, queries[from], s.instance, missing) // its error comes with the rows
+		var user string
+		var other known
+		_, err := pgx.ForEachRow(rows, []any{&user, &other.user, &other.hint}, func() error {
+			found[user] = other
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find pairs: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch == epoch { // else a write may have made it old, and an absence would be believed for ever
+		for _, user := range missing {
+			s.cache(from).Add(user, found[user])
+		}
+	}
+	return found, nil
+}

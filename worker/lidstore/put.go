@@ -1,0 +1,107 @@
+package lidstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"go.mau.fi/whatsmeow/store"
+)
+
+// put writes pairs in one statement, so that it may be repeated when nobody
+// knows whether it was committed. It answers with the pairs that had to go.
+const put = `with new as (
+	select lid, pn from unnest($2::text[], $3::text[]) as n (lid, pn)
+), old as (
+	delete from lid_pairs p where p.instance_id = $1 and (p.lid = any($2) or p.pn = any($3))
+		and not exists (select from new n where n.lid = p.lid and n.pn = p.pn)
+	returning p.lid, p.pn
+), written as (
+	insert into lid_pairs (instance_id, lid, pn)
+	select $1, n.lid, n.pn from new n where (select count(*) from old) >= 0 -- after they have gone
+	on conflict (instance_id, lid) do update set hint = false where lid_pairs.hint
+)
+select lid, pn from old`
+
+type pair struct{ lid, pn string }
+
+func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
+	pairs := s.news(mappings)
+	if len(pairs) == 0 {
+		return nil
+	}
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	lids, pns := make([]string, len(pairs)), make([]string, len(pairs))
+	for i, p := range pairs {
+		lids[i], pns[i] = p.lid, p.pn
+	}
+	s.mu.Lock()
+	s.epoch++ // nobody keeps what is read from here on, until it is written
+	s.mu.Unlock()
+	var old []pair
+	err = s.insist(ctx, func() error {
+		rows, _ := s.pool.Query(ctx, put, s.instance, lids, pns) // its error comes with the rows
+		gone, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p pair, err error) {
+			err = row.Scan(&p.lid, &p.pn)
+			return p, err
+		})
+		if err != nil {
+			s.forget() // it may have been written all the same, and then the next try finds nothing old
+		}
+		old = gone
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note pairs: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+	for _, p := range old {
+		s.byLID.Remove(p.lid)
+		s.byPN.Remove(p.pn)
+	}
+	for _, p := range pairs {
+		s.byLID.Add(p.lid, known{user: p.pn})
+		s.byPN.Add(p.pn, known{user: p.lid})
+	}
+	return nil
+}
+
+func (s *Store) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+}
+
+// news leaves out what is no pair, what is known, and of several that are about
+// the same person all but the last.
+func (s *Store) news(mappings []store.LIDMapping) []pair {
+	seenLID, seenPN := map[string]bool{}, map[string]bool{}
+	var pairs []pair
+	for i := len(mappings) - 1; i >= 0; i-- {
+		lid, pn := mappings[i].LID, mappings[i].PN
+		if !isPair(lid, pn) {
+			continue
+		}
+		replaced := seenLID[lid.User] || seenPN[pn.User]
+		seenLID[lid.User], seenPN[pn.User] = true, true
+		if replaced {
+			continue
+		}
+		pairs = append(pairs, pair{lid.User, pn.User})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := pairs[:0]
+	for _, p := range pairs {
+		if have, ok := s.byPN.Get(p.pn); !ok || have != (known{user: p.lid}) {
+			news = append(news, p)
+		}
+	}
+	return news
+}
