@@ -41,6 +41,7 @@
 // customer. So the file does not say whose its rows are: the columns that tie
 // rows to an instance, a device or an owner are not in it, and import puts them
 // in front of every line. A table or a column that is not on the list is refused.
-// The one table that accounts share, whatsmeow's pairs of phone numbers and
-// LIDs, is only added to: what is known here stays.
+// Pairs of phone numbers and LIDs, which say where messages go, are the
+// instance's own like everything else. Those of older files were shared by all
+// accounts; they come in as hints (worker/lidstore), of the one instance.
 package archive

@@ -104,7 +104,7 @@ func write(ctx context.Context, tx pgx.Tx, out io.Writer, h Header, open way) (m
 		if err := f.document(frameTable, opening{Table: t.name, Columns: columns}); err != nil {
 			return nil, err
 		}
-		query := t.sources() + "select " + quoted(columns) + " from " + t.qualified() + " where " + t.where
+		query := "select " + quoted(columns) + " from " + t.qualified() + " where " + t.where
 		if t.order != "" {
 			query += " order by " + t.order
 		}

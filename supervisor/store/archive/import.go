@@ -218,13 +218,17 @@ func (im *importer) read(ctx context.Context) error {
 // take writes the rows of a table.
 func (im *importer) take(ctx context.Context, open opening) error {
 	t, ok := tableNamed(open.Table)
+	past, was := former[open.Table]
 	_, again := im.counts[open.Table]
-	if !ok || again || t.library && im.header.Device == "" {
+	if !ok && !was || again || t.library && im.header.Device == "" {
 		return damaged("table %q does not belong there", open.Table)
 	}
-	known, err := t.columns(ctx, im.tx)
-	if err != nil {
-		return err
+	known := past.columns
+	if ok {
+		var err error
+		if known, err = t.columns(ctx, im.tx); err != nil {
+			return err
+		}
 	}
 	columns, prefix := []string{}, ""
 	for column, value := range t.set {
@@ -237,12 +241,20 @@ func (im *importer) take(ctx context.Context, open opening) error {
 		}
 		columns = append(columns, column)
 	}
-	target := t.qualified()
-	if t.merge != "" {
+	list := quoted(columns)
+	target, incoming, merge := t.qualified(), "", ""
+	switch {
+	case was:
+		incoming = "create temporary table incoming (" + strings.Join(past.columns, " text, ") + " text) on commit drop"
+		merge = past.take
+	case t.merge != "":
+		incoming = "create temporary table incoming on commit drop as select " + list + " from " + t.qualified() + " with no data"
+		merge = "insert into " + t.qualified() + " (" + list + ") select " + list + " from pg_temp.incoming " + t.merge
+	}
+	if merge != "" {
 		target = "pg_temp.incoming"
-		sql := "create temporary table incoming on commit drop as select " + quoted(columns) + " from " + t.qualified() + " with no data"
-		if _, err := im.tx.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("prepare %s: %w", t.name, err)
+		if _, err := im.tx.Exec(ctx, incoming); err != nil {
+			return fmt.Errorf("prepare %s: %w", open.Table, err)
 		}
 	}
 	change, err := im.seal.turn(t.name, columns)
@@ -254,24 +266,22 @@ func (im *importer) take(ctx context.Context, open opening) error {
 	if change != nil {
 		in = &turningReader{in: source, columns: columns, turn: change}
 	}
-	tag, err := im.tx.Conn().PgConn().CopyFrom(ctx, in, "copy "+target+" ("+quoted(columns)+") from stdin")
+	tag, err := im.tx.Conn().PgConn().CopyFrom(ctx, in, "copy "+target+" ("+list+") from stdin")
 	switch {
 	case source.err != nil:
 		return source.err
 	case err != nil:
-		return fmt.Errorf("write %s: %w", t.name, err)
+		return fmt.Errorf("write %s: %w", open.Table, err)
 	case !source.closed || tag.RowsAffected() != source.count:
-		return damaged("%s has %d rows and not %d", t.name, tag.RowsAffected(), source.count)
+		return damaged("%s has %d rows and not %d", open.Table, tag.RowsAffected(), source.count)
 	}
-	im.counts[t.name] = source.count
-	if t.merge == "" {
+	im.counts[open.Table] = source.count
+	if merge == "" {
 		return nil
 	}
-	list := quoted(columns)
-	sql := im.header.literal("insert into " + t.qualified() + " (" + list + ") select " + list + " from pg_temp.incoming " + t.merge)
-	for _, sql := range []string{sql, "drop table pg_temp.incoming"} {
+	for _, sql := range []string{im.header.literal(merge), "drop table pg_temp.incoming"} {
 		if _, err := im.tx.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("write %s: %w", t.name, err)
+			return fmt.Errorf("write %s: %w", open.Table, err)
 		}
 	}
 	return nil

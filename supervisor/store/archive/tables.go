@@ -37,6 +37,7 @@ var tables = []table{
 	ours("instance_history", "id"),
 	ours("accounts", ""),
 	ours("contacts", ""),
+	ours("lid_pairs", ""),
 	ours("chats", ""),
 	ours("messages", "position"),
 	ours("receipts", ""),
@@ -65,14 +66,26 @@ var tables = []table{
 	whatsmeows("nct_salt", "our_jid"),
 	whatsmeows("event_buffer", "our_jid"),
 	whatsmeows("retry_buffer", "our_jid"),
-	{name: "whatsmeow_lid_map", library: true, where: acquaintances,
-		merge: "on conflict do nothing"},
+}
+
+// former are tables that files of older versions have, and what is made of
+// their rows.
+var former = map[string]struct {
+	columns []string // all of type text
+	take    string   // the statement that takes them from pg_temp.incoming
+}{
+	// It was shared by all accounts of the server that the file comes from, and any
+	// of them may have put there what it liked: these are hints.
+	"whatsmeow_lid_map": {[]string{"lid", "pn"}, `insert into lid_pairs (instance_id, lid, pn, hint)
+		select $id, lid, pn, true from pg_temp.incoming where lid ~ '^[0-9]{1,20}$' and pn ~ '^[0-9]{1,20}$' on conflict do nothing`},
 }
 
 // leftBehind are tables with rows of an instance that stay where they are.
 var leftBehind = map[string]string{
 	"workers":          "processes of this server",
 	"webhook_attempts": "how the last posts from this server went, for people",
+
+	"whatsmeow_lid_map": "shared by all accounts, and of no use to us; lid_pairs is ours",
 }
 
 func ours(name, order string) table {
@@ -83,26 +96,6 @@ func whatsmeows(name, key string) table {
 	return table{name: "whatsmeow_" + name, library: true, where: key + " = $jid", set: map[string]string{key: theDevice}}
 }
 
-// acquaintances are the pairs of those this account has to do with: the table
-// is shared, and whom other accounts know is nobody's business. Every form of
-// an address begins with the digits that stand in the table.
-const acquaintances = `lid in (select * from known) or pn in (select * from known)`
-
-const known = `with known as (
-	select distinct substring(address from '^[0-9]+') from (
-		select their_id as address from whatsmeow.whatsmeow_sessions where our_jid = $jid
-		union all select their_id from whatsmeow.whatsmeow_identity_keys where our_jid = $jid
-		union all select sender_id from whatsmeow.whatsmeow_sender_keys where our_jid = $jid
-		union all select their_jid from whatsmeow.whatsmeow_contacts where our_jid = $jid
-		union all select their_jid from whatsmeow.whatsmeow_privacy_tokens where our_jid = $jid
-		union all select jid from whatsmeow.whatsmeow_device where jid = $jid
-		union all select replace(lid, 'sealed..', '') from whatsmeow.whatsmeow_device where jid = $jid
-		union all select id from contacts where instance_id = $id
-		union all select lid from contacts where instance_id = $id
-		union all select id from chats where instance_id = $id
-	) addresses
-) `
-
 func tableNamed(name string) (table, bool) {
 	for _, t := range tables {
 		if t.name == name {
@@ -110,12 +103,4 @@ func tableNamed(name string) (table, bool) {
 		}
 	}
 	return table{}, false
-}
-
-// sources is what stands in front of the query for a table's rows.
-func (t table) sources() string {
-	if t.where == acquaintances {
-		return known
-	}
-	return ""
 }

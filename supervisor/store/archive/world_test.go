@@ -105,6 +105,7 @@ func (w *world) instance(id supervisor.ID, jid string, seed int) {
 	w.exec("insert into instance_history (instance_id, generation, from_state, to_state, why, at) values ($1, 1, 'stopped', 'starting', $2, $3), ($1, 1, 'starting', 'running', '', $3)", i, difficult, noon)
 	w.exec("insert into accounts values ($1, '15550000001@c.us', '99001@lid', 'me', 'android')", i)
 	w.exec("insert into contacts (instance_id, id, lid, name) values ($1, $2, $3, $4)", i, fmt.Sprintf("1777%d@c.us", seed), fmt.Sprintf("8877%d@lid", seed), difficult)
+	w.exec("insert into lid_pairs values ($1, $2, $3, false), ($1, $4, $5, true)", i, fmt.Sprintf("9900%d", seed), fmt.Sprintf("1555000000%d", seed), fmt.Sprintf("8877%d", seed), fmt.Sprintf("1777%d", seed))
 	w.exec("insert into chats (instance_id, id, name, metadata) values ($1, 'g@g.us', $2, '{\"b\":1, \"a\":2}')", i, difficult)
 	for n := range 5 { // all of one second: their order is that of arrival
 		w.exec("insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, raw) values ($1, 'g@g.us', $2, false, 's@c.us', 1000, 'chat', $3, 1, $4)",
@@ -144,12 +145,6 @@ func (w *world) device(jid string, seed int) {
 	w.exec(s+"nct_salt values ($1, $2)", jid, b(8))
 	w.exec(s+"event_buffer values ($1, $2, null, 1, 2)", jid, b(32))
 	w.exec(s+"retry_buffer values ($1, 'g@g.us', 'M1', 'f', $2, 1)", jid, b(8))
-	for _, prefix := range []string{"9900", "8877", "6600", "6611", "6622"} {
-		w.exec(s+"lid_map values ($1, $2)", fmt.Sprint(prefix, seed), fmt.Sprint("1", prefix, seed))
-	}
-	for _, prefix := range []string{"1777", "6633", "6644"} {
-		w.exec(s+"lid_map values ($1, $2)", fmt.Sprint("5", prefix, seed), fmt.Sprint(prefix, seed))
-	}
 }
 
 // export returns the instance as a file.
@@ -182,7 +177,7 @@ func (w *world) content(id supervisor.ID, jid string) map[string][]string {
 			if t.order != "" {
 				order = " order by " + t.order
 			}
-			rows, err := tx.Query(w.t.Context(), h.literal(t.sources()+"select row("+quoted(columns)+")::text from "+t.qualified()+" where "+t.where+order))
+			rows, err := tx.Query(w.t.Context(), h.literal("select row("+quoted(columns)+")::text from "+t.qualified()+" where "+t.where+order))
 			if err != nil {
 				return err
 			}
