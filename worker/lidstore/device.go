@@ -49,7 +49,7 @@ type secrets struct {
 	jid   string
 }
 
-const secret = `select key, sender_jid from whatsmeow.whatsmeow_message_secrets
+const secret = `select key, sender_jid from whatsmeow_message_secrets
 	where our_jid = $1 and chat_jid = any($2::text[]) and sender_jid = any($3::text[]) and message_id = $4
 	order by array_position($3::text[], sender_jid), array_position($2::text[], chat_jid) limit 1`
 
@@ -84,7 +84,7 @@ type tokens struct {
 	jid   string
 }
 
-const token = `select token, timestamp, sender_timestamp from whatsmeow.whatsmeow_privacy_tokens
+const token = `select token, timestamp, sender_timestamp from whatsmeow_privacy_tokens
 	where our_jid = $1 and their_jid = any($2) order by timestamp desc limit 1`
 
 // GetPrivacyToken returns a person's newest token, nil where there is none.

@@ -48,7 +48,8 @@ type known struct {
 	hint bool
 }
 
-// New makes the store of an instance. It connects to nothing yet. Every access
+// New makes the store of an instance. It connects to nothing yet. The pool finds
+// our tables and whatsmeow's by its search path (keystore.SearchPath). Every access
 // to the database goes through insist, which decides how long an outage is
 // waited out; what is done in it may be repeated.
 func New(pool *pgxpool.Pool, instance string, insist func(context.Context, func() error) error) *Store {
@@ -192,9 +193,14 @@ func (s *Store) find(ctx context.Context, from side, user string) (known, error)
 	return found[user], err
 }
 
+// planned has Postgres plan a statement each time. A plan that is kept may have
+// been made while the table was empty, and reads all of an instance's pairs for
+// each one that is looked for.
+const planned = pgx.QueryExecModeExec
+
 var queries = map[side]string{
-	byLID: "select lid, pn, hint from lid_pairs where instance_id = $1 and lid = any($2)",
-	byPN:  "select pn, lid, hint from lid_pairs where instance_id = $1 and pn = any($2)",
+	byLID: "select lid, pn, hint from lid_pairs where instance_id = $1 and lid = any($2::text[])",
+	byPN:  "select pn, lid, hint from lid_pairs where instance_id = $1 and pn = any($2::text[])",
 }
 
 // findMany answers from the cache and asks for the rest.
@@ -219,7 +225,7 @@ func (s *Store) findMany(ctx context.Context, from side, wanted []string) (map[s
 		return found, nil
 	}
 	err := s.insist(ctx, func() error {
-		rows, _ := s.pool.Query(ctx, queries[from], s.instance, missing) // its error comes with the rows
+		rows, _ := s.pool.Query(ctx, queries[from], planned, s.instance, missing) // its error comes with the rows
 		var user string
 		var other known
 		_, err := pgx.ForEachRow(rows, []any{&user, &other.user, &other.hint}, func() error {

@@ -13,7 +13,7 @@ import (
 const put = `with new as (
 	select lid, pn from unnest($2::text[], $3::text[]) as n (lid, pn)
 ), old as (
-	delete from lid_pairs p where p.instance_id = $1 and (p.lid = any($2) or p.pn = any($3))
+	delete from lid_pairs p where p.instance_id = $1 and (p.lid = any($2::text[]) or p.pn = any($3::text[]))
 		and not exists (select from new n where n.lid = p.lid and n.pn = p.pn)
 	returning p.lid, p.pn
 ), written as (
@@ -44,7 +44,7 @@ func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 	s.mu.Unlock()
 	var old []pair
 	err = s.insist(ctx, func() error {
-		rows, _ := s.pool.Query(ctx, put, s.instance, lids, pns) // its error comes with the rows
+		rows, _ := s.pool.Query(ctx, put, planned, s.instance, lids, pns) // its error comes with the rows
 		gone, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p pair, err error) {
 			err = row.Scan(&p.lid, &p.pn)
 			return p, err

@@ -23,6 +23,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/spool"
 	"whatsapp-manager/worker/wasim"
@@ -151,7 +152,12 @@ func (r *rig) client() *whatsmeow.Client {
 	if err := container.Upgrade(r.ctx); err != nil {
 		r.t.Fatal(err)
 	}
-	cli := whatsmeow.NewClient(container.NewDevice(), waLog.Noop)
+	// As in the worker, the instance has its own pairs and needs no others'.
+	if _, err := r.pool.Exec(r.ctx, "drop table whatsmeow_lid_map"); err != nil {
+		r.t.Fatal(err)
+	}
+	pairs := lidstore.New(r.pool, instance, func(_ context.Context, fn func() error) error { return fn() })
+	cli := whatsmeow.NewClient(lidstore.NewDevices(container, pairs).NewDevice(), waLog.Noop)
 	cli.SynchronousAck, cli.EmitAppStateEventsOnFullSync = true, true
 	cli.SetMaxParallelRetryReceiptHandling(1)
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {

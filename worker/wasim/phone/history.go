@@ -12,7 +12,12 @@ import (
 type History struct {
 	Conversations []Conversation
 	Contacts      []Contact
+	Claims        []Claim
 }
+
+// Claim is what the phone says of two addresses in its history: that they are one
+// person. A phone that means harm claims what is not so.
+type Claim struct{ LID, PN types.JID }
 
 // Contact is an entry of the phone's address book or a person whose push name it knows.
 type Contact struct {

@@ -191,6 +191,9 @@ func (p *Phone) mappings(chats []*chat) []*waHistorySync.PhoneNumberToLIDMapping
 			add(c.Chat)
 		}
 	}
+	for _, c := range p.history.Claims {
+		out = append(out, &waHistorySync.PhoneNumberToLIDMapping{PnJID: proto.String(c.PN.String()), LidJID: proto.String(c.LID.String())})
+	}
 	return out
 }
 
