@@ -99,6 +99,9 @@ func (db *database) deviceJID(ctx context.Context, instance string) (types.JID, 
 	if err != nil {
 		return types.EmptyJID, fmt.Errorf("read device of instance: %w", err)
 	}
+	if jid.String() != raw { // it would be another one's keys that are found under it
+		return types.EmptyJID, errors.New("read device of instance: its address is not written as whatsmeow writes it")
+	}
 	return jid, nil
 }
 

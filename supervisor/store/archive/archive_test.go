@@ -309,6 +309,48 @@ func TestForgedFilesReachNobodyElse(t *testing.T) {
 	}
 }
 
+// A device's address that reads as another's is another's: the worker of the
+// instance would find that one's keys under it.
+func TestForgedDevicesAreNobodyElses(t *testing.T) {
+	w := newWorld(t, ownerEmail)
+	w.instance(other, otherJID, 2)
+	before := w.content(other, otherJID)
+	b32, b64 := "\\\\x"+strings.Repeat("07", 32), "\\\\x"+strings.Repeat("07", 64)
+	write := func(f *framer) {
+		f.rows(t, "instances", []string{"name", "generation", "created_at", "updated_at"}, "n\t1\t2026-01-01\t2026-01-01\n")
+		f.rows(t, "feeds", []string{"head", "generation"}, "0\t1\n")
+		f.rows(t, "whatsmeow_device", []string{"registration_id", "noise_key", "identity_key", "signed_pre_key", "signed_pre_key_id", "signed_pre_key_sig",
+			"adv_key", "adv_details", "adv_account_sig", "adv_account_sig_key", "adv_device_sig"},
+			strings.Join([]string{"5", b32, b32, b32, "1", b64, b32, b32, b64, b32, b64}, "\t")+"\n")
+	}
+	for _, tc := range []struct{ device, code string }{
+		{"15550000002:3@s.whatsapp.net", "already_here"},
+		{"15550000002:03@s.whatsapp.net", "damaged_file"},
+		{"15550000002.0:3@s.whatsapp.net", "damaged_file"},
+		{"15550000002.256:3@s.whatsapp.net", "damaged_file"},
+		{"15550000002:65539@s.whatsapp.net", "damaged_file"},
+		{"15550000002:3@s.whatsapp.net@lid", "damaged_file"},
+		{"15550000002:0@s.whatsapp.net", "damaged_file"},
+		{"15550000002:4@s.whatsapp.net", ""},
+	} {
+		t.Run(tc.device, func(t *testing.T) {
+			h := Header{Format: Format, Kind: Move, Schema: 1, Library: 15, Instance: mine, Device: tc.device, Owner: ownerEmail, Desired: supervisor.Run}
+			_, err := w.take(forge(t, h, write), Into{})
+			if tc.code == "" {
+				must(t, err)
+			} else {
+				var f *fault.Error
+				if !errors.As(err, &f) || f.Code != tc.code {
+					t.Errorf("got %v, want code %s", err, tc.code)
+				}
+			}
+		})
+	}
+	if !reflect.DeepEqual(before, w.content(other, otherJID)) {
+		t.Error("the other instance has changed")
+	}
+}
+
 func TestExportRefuses(t *testing.T) {
 	w := newWorld(t, ownerEmail)
 	w.instance(mine, mineJID, 1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,8 +49,20 @@ type Header struct {
 
 var (
 	idPattern     = regexp.MustCompile(`^[a-z0-9]{12}$`)
-	devicePattern = regexp.MustCompile(`^[0-9]{1,20}(\.[0-9]{1,3})?(:[0-9]{1,5})?@[a-z.]{1,30}$`)
+	devicePattern = regexp.MustCompile(`^[0-9]{1,20}(?::([1-9][0-9]{0,4}))?@[a-z.]{1,30}$`)
 )
+
+// isDevice tells whether an address of a device is written in the one way in
+// which the worker writes it, too. What reads as another's in a second way
+// (a leading zero, a number that overflows) would be that other's keys.
+func isDevice(address string) bool {
+	parts := devicePattern.FindStringSubmatch(address)
+	if parts == nil || parts[1] == "" {
+		return parts != nil
+	}
+	_, err := strconv.ParseUint(parts[1], 10, 16)
+	return err == nil
+}
 
 // check refuses what cannot be read here. What passes may stand between quotes in SQL.
 func (h Header) check(op string, here versions) error {
@@ -69,7 +82,7 @@ func (h Header) check(op string, here versions) error {
 	case h.Device != "" && h.Library < here.libraryFrom:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: "file", Code: "older_file",
 			Msg: fmt.Sprintf("whatsmeow's schema %d in the file is too old for this version, which takes %d and later; update the server that it comes from", h.Library, here.libraryFrom)}
-	case !idPattern.MatchString(string(h.Instance)), h.Device != "" && !devicePattern.MatchString(h.Device):
+	case !idPattern.MatchString(string(h.Instance)), h.Device != "" && !isDevice(h.Device):
 		return damaged("its header names no instance")
 	case h.Kind != Move && h.Kind != Copy:
 		return damaged("its header does not say whether it is a move or a copy")
