@@ -29,6 +29,7 @@ type Verdict string
 const (
 	Native     Verdict = "native"     // the real thing
 	Impossible Verdict = "impossible" // answers 501; Reason says why
+	Closed     Verdict = "closed"     // answers 403 until the operator opens it; Reason says why
 )
 
 // Method is one entry. Name is what stands in the URL.
@@ -41,6 +42,7 @@ type Method struct {
 	Result   string          `json:"result"` // TypeScript-like, e.g. "Message", "Chat[]", "void"
 	Verdict  Verdict         `json:"verdict"`
 	Reason   string          `json:"reason,omitempty"`
+	Decision Decision        `json:"decision,omitempty"` // of whatsmeow's methods
 	Getter   bool            `json:"getter,omitempty"`   // may be asked by GET: no required parameter, changes nothing
 	Sends    bool            `json:"sends,omitempty"`    // counts against the instance's rate of sends
 	Manager  bool            `json:"manager,omitempty"`  // answered by the manager, with or without a worker

@@ -11,7 +11,7 @@
 // To add a whatsapp-web.js method, write its function and its row in the file
 // of its class (client.go, chat.go, message.go) and run go generate: it writes
 // proto/catalog/methods.json, from which the manager learns of it. A new
-// whatsmeow method needs no line here.
+// whatsmeow method needs a line in policy, once somebody has read what it does.
 //
 // It must not know the RPC, the feed's SQL, or how the connection is kept.
 package relay

@@ -57,6 +57,7 @@ func (m *reflected) method() catalog.Method {
 	out := catalog.Method{
 		Name: familyPrefix + m.name, Family: catalog.Whatsmeow, Class: "whatsmeow", Params: []catalog.Param{},
 		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason, Unpaired: m.need < needData && m.reason == "",
+		Decision: m.line.Decision,
 	}
 	for i, in := range m.in {
 		p := catalog.Param{Name: fmt.Sprintf("p%d", i), Type: typeText(in), Optional: i >= m.least()}
@@ -71,6 +72,9 @@ func (m *reflected) method() catalog.Method {
 	if m.reason != "" {
 		out.Verdict = catalog.Impossible
 		return out
+	}
+	if m.line.Decision != catalog.Open {
+		out.Verdict, out.Reason = catalog.Closed, m.line.Why
 	}
 	out.Sends = sends[m.name]
 	out.Getter = m.least() == 0 && (strings.HasPrefix(m.name, "Get") || strings.HasPrefix(m.name, "Is"))

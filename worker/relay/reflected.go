@@ -12,6 +12,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/worker/relay/policy"
 	"whatsapp-manager/worker/relay/value"
 )
 
@@ -51,7 +53,8 @@ type reflected struct {
 	variadic     bool
 	out          []reflect.Type // without the error
 	fails        bool           // returns an error last
-	reason       string         // why it cannot be called; empty: it can
+	reason       string         // why it cannot be called by anybody; empty: it can
+	line         policy.Line    // whether it may be
 	need         need
 }
 
@@ -88,6 +91,7 @@ func inspect(method reflect.Method) *reflected {
 		}
 	}
 	m.need = m.needs()
+	m.line = policy.For(m.name)
 	m.reason = m.obstacle()
 	return m
 }
@@ -106,8 +110,8 @@ func (m *reflected) needs() need {
 
 // obstacle says why a method cannot be called with data.
 func (m *reflected) obstacle() string {
-	if why, ok := denied[m.name]; ok {
-		return why
+	if m.line.Decision == catalog.Refused {
+		return m.line.Why
 	}
 	for _, in := range m.in {
 		if why, ok := decoder.Reads(in); !ok {
@@ -140,24 +144,9 @@ func isHandle(t reflect.Type) bool {
 	return t.Elem().NumField() > 0
 }
 
-// denied lists the methods that could be called with data and must not be,
-// because the worker would suffer.
-var denied = map[string]string{
-	"Connect":             "the worker keeps the connection itself; start the instance instead",
-	"ConnectContext":      "the worker keeps the connection itself; start the instance instead",
-	"Disconnect":          "the worker keeps the connection itself; stop the instance instead",
-	"RemoveEventHandler":  "the worker's own handlers must stay, or messages would be lost",
-	"RemoveEventHandlers": "the worker's own handlers must stay, or messages would be lost",
-	"SetProxyAddress":     "the way to WhatsApp is the operator's choice",
-	"PairPhone":           "pairing is done with the instance's pairing code",
-	"SendFBMessage":       "it is for Messenger and Instagram accounts",
-
-	"SetMaxParallelRetryReceiptHandling": "whatsmeow allows it before connecting only",
-}
-
 // localMethods take a context but work with the account's own keys and store.
 var localMethods = map[string]bool{
-	"BuildPollVote": true, "StoreLIDPNMapping": true,
+	"BuildPollVote":  true,
 	"DecryptComment": true, "DecryptPollVote": true, "DecryptReaction": true, "DecryptSecretEncryptedMessage": true,
 	"EncryptComment": true, "EncryptPollVote": true, "EncryptReaction": true,
 }

@@ -3,7 +3,9 @@ package relay
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -13,9 +15,12 @@ import (
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/relay/policy"
 	"whatsapp-manager/worker/relay/value"
 )
 
@@ -24,12 +29,18 @@ func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.Raw
 	if m.reason != "" {
 		return nil, fault.New(fault.Unimplemented, op, "%s%s cannot be called from outside: %s", familyPrefix, m.name, m.reason)
 	}
+	if err := t.opened(m); err != nil {
+		return nil, err
+	}
 	if err := checkBounds(familyPrefix+m.name, m.least(), m.most(), len(list), m.paramName); err != nil {
 		return nil, err
 	}
 	args, err := m.decode(list)
 	if err != nil {
 		return nil, err
+	}
+	if err := policy.Check(m.name, args); err != nil {
+		return nil, m.named(err)
 	}
 	cli := t.Client()
 	if err := t.ready(cli, m.need); err != nil {
@@ -48,9 +59,40 @@ func (t *Table) callReflected(ctx context.Context, m *reflected, list []json.Raw
 	} else {
 		boundWaits(ctx, args)
 	}
+	if c.leftBehind.Load() >= maxLeftBehind {
+		f := fault.New(fault.RateLimited, op, "%d earlier calls still wait for an answer of WhatsApp's", maxLeftBehind)
+		f.RetryAfter = time.Minute
+		return nil, f
+	}
 	c.began = true
 	return c.bounded(ctx, m, fn, args)
 }
+
+// opened answers Forbidden for a method that is off here.
+func (t *Table) opened(m *reflected) error {
+	if t.Opened.Allows(m.name, m.line.Decision) {
+		return nil
+	}
+	f := fault.New(fault.Forbidden, op, "%s%s is off: %s", familyPrefix, m.name, m.line.Why)
+	f.Field, f.Code = "method", "method_closed"
+	return f
+}
+
+// named puts the name of the parameter into an error about one.
+func (m *reflected) named(err error) error {
+	var f *fault.Error
+	var i int
+	if !errors.As(err, &f) {
+		return err
+	}
+	if _, scanErr := fmt.Sscanf(f.Field, "params[%d]", &i); scanErr != nil {
+		return err
+	}
+	return namedParam(err, m.paramName(i))
+}
+
+// maxLeftBehind is how many methods may go on after the end of their calls.
+const maxLeftBehind = 16
 
 // grace is what a method gets after the end of its call to notice it.
 const grace = time.Second
@@ -79,6 +121,11 @@ func (c *call) bounded(ctx context.Context, m *reflected, fn reflect.Value, args
 	case o := <-done:
 		return o.result, o.err
 	case <-timer.C:
+		c.leftBehind.Add(1)
+		go func() {
+			<-done
+			c.leftBehind.Add(-1)
+		}()
 		return nil, ctx.Err()
 	}
 }
@@ -95,10 +142,56 @@ var replaced = map[string]func(*call) any{
 	"Logout":       func(c *call) any { return c.Logout },
 	"IsLoggedIn":   func(c *call) any { return func() bool { return c.loggedIn(c.cli) } },
 	"SendAppState": func(c *call) any { return c.sendAppState },
+
+	"SendPeerMessage": func(c *call) any {
+		return func(ctx context.Context, msg *waE2E.Message) (whatsmeow.SendResponse, error) {
+			me := c.cli.Store.GetJID().ToNonAD()
+			if me.IsEmpty() {
+				return whatsmeow.SendResponse{}, whatsmeow.ErrNotLoggedIn
+			}
+			return c.sendRaw(ctx, me, msg, whatsmeow.SendRequestExtra{Peer: true})
+		}
+	},
+	"SetDisappearingTimer": func(c *call) any { return c.setDisappearingTimer },
+	"UpdateBlocklist":      func(c *call) any { return c.updateBlocklist },
+	// whatsmeow puts the id into an address as it is.
+	"FetchStickerPack": func(c *call) any {
+		return func(ctx context.Context, id string) (*types.StickerPack, error) {
+			return c.cli.FetchStickerPack(ctx, url.QueryEscape(id))
+		}
+	},
 }
 
 // sends are the methods that count as messages sent.
-var sends = map[string]bool{"SendMessage": true, "RevokeMessage": true}
+var sends = map[string]bool{"SendMessage": true, "RevokeMessage": true, "SetDisappearingTimer": true}
+
+// setDisappearingTimer sends what whatsmeow sends: to a person a message like
+// any other, which is limited and recorded, to a group a question to WhatsApp.
+func (c *call) setDisappearingTimer(ctx context.Context, chat types.JID, timer time.Duration, at time.Time) error {
+	if chat.Server != types.DefaultUserServer && chat.Server != types.HiddenUserServer {
+		return c.cli.SetDisappearingTimer(ctx, chat, timer, at)
+	}
+	if at.IsZero() {
+		at = time.Now()
+	}
+	_, err := c.sendRaw(ctx, chat, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type:                waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(),
+		EphemeralExpiration: proto.Uint32(uint32(timer.Seconds())), EphemeralSettingTimestamp: proto.Int64(at.Unix()),
+	}})
+	return err
+}
+
+// updateBlocklist is whatsmeow's; the mirror learns what came of it.
+func (c *call) updateBlocklist(ctx context.Context, jid types.JID, action events.BlocklistChangeAction) (*types.Blocklist, error) {
+	listed, err := c.cli.UpdateBlocklist(ctx, jid, action)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.keepBlocklist(ctx, c.cli, listed); err != nil {
+		c.Log.Warn().Err(err).Msg("list of blocked contacts not kept")
+	}
+	return listed, nil
+}
 
 // sendAppState refuses what whatsmeow would panic on in the middle of encoding.
 func (c *call) sendAppState(ctx context.Context, patch appstate.PatchInfo) error {

@@ -63,6 +63,9 @@ func (c *call) sendRaw(ctx context.Context, to types.JID, msg *waE2E.Message, ex
 		return whatsmeow.SendResponse{}, bad("params[2].ID", "expected a message id of 8 to 64 letters and digits")
 	}
 	if extra.Peer {
+		if err := c.opened(reflectedByName()["SendPeerMessage"]); err != nil {
+			return whatsmeow.SendResponse{}, err
+		}
 		return c.write(ctx, to, msg, extra)
 	}
 	if sent, ok, err := c.alreadySent(ctx); ok || err != nil {

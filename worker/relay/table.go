@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
@@ -39,7 +40,9 @@ type Deps struct {
 	MediaNetworks []netip.Prefix
 	// Spool holds uploaded files, and those that are being downloaded.
 	Spool *spool.Spool
-	Log   zerolog.Logger
+	// Opened are the methods of whatsmeow that the operator lets callers use although they are off.
+	Opened catalog.Opened
+	Log    zerolog.Logger
 }
 
 // Table answers calls. It is safe for concurrent use and keeps no state but a cache.
@@ -48,6 +51,8 @@ type Table struct {
 	reached reachedCache
 	writing chan struct{} // holds a token while app state is written
 	sending inFlight
+	// leftBehind counts methods of whatsmeow that did not end with their call.
+	leftBehind atomic.Int32
 	// ready replaces the check of what a method needs, in tests of what
 	// whatsmeow does with odd parameters.
 	ready func(*whatsmeow.Client, need) error

@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 	waLog "go.mau.fi/whatsmeow/util/log"
 
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
@@ -150,6 +151,56 @@ func TestWhatThisBuildDoesNotDo(t *testing.T) {
 	}
 }
 
+// What reaches below the product's books answers before its parameters are even
+// looked at, until the operator opens it; what is refused is so for good.
+func TestMethodsThatAreOff(t *testing.T) {
+	table := offline(t, true)
+	for _, tc := range []struct {
+		method, params string
+		opened         bool // it can be opened
+	}{
+		{"whatsmeow.StoreLIDPNMapping", `["1@lid","1@s.whatsapp.net"]`, false},
+		{"whatsmeow.DownloadHistorySync", `[{},true]`, false},
+		{"whatsmeow.SendPeerMessage", `[{"conversation":"a"}]`, true},
+		{"whatsmeow.SendMessage", `["15550000001@s.whatsapp.net",{"conversation":"a"},{"Peer":true}]`, true},
+		{"whatsmeow.SendAppState", `[{"Type":"regular","Mutations":[{"Index":["a"],"Value":{}}]}]`, true},
+		{"whatsmeow.MarkNotDirty", `["groups",0]`, true},
+		{"whatsmeow.RegisterForPushNotifications", `[{"$type":"WebPushConfig"}]`, true},
+		{"whatsmeow.FetchAppState", `["regular",true,true]`, true},
+		{"whatsmeow.ResetConnection", `[]`, true},
+		{"whatsmeow.SetPassive", `[true]`, true},
+		{"whatsmeow.SendProtocolMessageReceipt", `["A","hist_sync"]`, true},
+	} {
+		t.Run(tc.method, func(t *testing.T) {
+			table.Opened = catalog.Opened{}
+			table.ready = func(*whatsmeow.Client, need) error { return nil }
+			f := faultOf(t, table, tc.method, tc.params)
+			if !tc.opened && f.Kind != fault.Unimplemented || tc.opened && (f.Kind != fault.Forbidden || f.Code != "method_closed" || f.Field != "method") {
+				t.Errorf("got %s (%s): %s", f.Kind, f.Code, f.Msg)
+			}
+			table.Opened, table.ready = everything, table.check
+			_, err := table.Call(t.Context(), tc.method, json.RawMessage(tc.params), "")
+			if tc.opened == (fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unimplemented)) {
+				t.Errorf("opened by the operator: %v", err)
+			}
+		})
+	}
+}
+
+// A method that waits for ever is left behind, and only so many are.
+func TestMethodsThatNeverEndAreCounted(t *testing.T) {
+	table := offline(t, true)
+	table.ready = func(*whatsmeow.Client, need) error { return nil }
+	table.leftBehind.Store(maxLeftBehind)
+	if f := faultOf(t, table, "whatsmeow.IsConnected", `[]`); f.Kind != fault.RateLimited || f.RetryAfter == 0 {
+		t.Errorf("with %d left behind: %v", maxLeftBehind, f)
+	}
+	table.leftBehind.Store(maxLeftBehind - 1)
+	if _, err := table.Call(t.Context(), "whatsmeow.IsConnected", nil, ""); err != nil {
+		t.Errorf("with one fewer: %v", err)
+	}
+}
+
 func TestStateOfTheAccount(t *testing.T) {
 	for _, tc := range []struct {
 		paired         bool
@@ -177,11 +228,12 @@ func TestStateOfTheAccount(t *testing.T) {
 
 func TestAnswersWithoutWhatsApp(t *testing.T) {
 	table := offline(t, true)
+	table.Opened = catalog.NewOpened([]string{"SetForceActiveDeliveryReceipts"})
 	for _, tc := range []struct{ method, params, want string }{
 		{"getState", ``, `"OPENING"`},
 		{"getInfo", `null`, `{"pushname":"","wid":{"server":"c.us","user":"15550000001","_serialized":"15550000001@c.us"},"me":{"server":"c.us","user":"15550000001","_serialized":"15550000001@c.us"},"platform":""}`},
 		{"whatsmeow.IsConnected", `[]`, `false`},
-		{"whatsmeow.SetForceActiveDeliveryReceipts", `[true]`, `null`},
+		{"whatsmeow.SetForceActiveDeliveryReceipts", `[true]`, `null`}, // the operator has opened it
 		{"whatsmeow.BuildRevoke", `["1@c.us",null,"ABC"]`, `{"protocolMessage":{"key":{"remoteJID":"1@s.whatsapp.net","fromMe":true,"ID":"ABC"},"type":"REVOKE"}}`},
 		{"whatsmeow.Logout", `[]`, `null`},
 		{"logout", ``, `null`},
