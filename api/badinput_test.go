@@ -27,6 +27,8 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"invalid UTF-8 in the path", "get%FFState", `[]`, 400, "invalid", "path", "UTF-8"},
 		{"NUL in the path", "get%00State", `[]`, 400, "invalid", "path", "NUL"},
 		{"impossible without a browser", "pupPage", `[]`, 501, "impossible", "method", ""},
+		{"refused for good", "whatsmeow.StoreLIDPNMapping", `["1@lid","1@s.whatsapp.net"]`, 501, "impossible", "method", "where messages go"},
+		{"below the books", "whatsmeow.SendPeerMessage", `[{}]`, 403, "method_closed", "method", "own phone"},
 		{"too few", "sendMessage", `["1@c.us"]`, 400, "parameter_missing", "params[1]", "content"},
 		{"none at all", "sendMessage", ``, 400, "parameter_missing", "params[0]", "chatId"},
 		{"too many", "sendMessage", `["1@c.us","x",{},1]`, 400, "parameter_surplus", "params[3]", "sendMessage(chatId, content, options?)"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/proto/catalog"
 )
 
 // Config is the whole of what the operator decides about the HTTP side. Zero
@@ -52,6 +53,8 @@ type Config struct {
 	AccessTTL                                time.Duration // of access tokens; default 15 min
 	RefreshTTL                               time.Duration // of refresh tokens; default 30 days
 	ShutdownGrace                            time.Duration // for requests in flight when Run ends; default 15 s
+	// Opened are the methods of whatsmeow that may be called although they are off.
+	Opened catalog.Opened
 }
 
 func (c Config) withDefaults() (Config, error) {

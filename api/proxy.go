@@ -104,6 +104,8 @@ func (s *Server) method(verb, name string) (catalog.Method, error) {
 			p.Detail += "; did you mean " + strings.Join(p.suggestions, " or ") + "?"
 		}
 		return m, p
+	case s.cfg.Opened.Apply(m).Verdict == catalog.Closed:
+		return m, &fault.Error{Kind: fault.Forbidden, Op: op, Field: "method", Code: "method_closed", Msg: m.Name + " is off: " + m.Reason}
 	case m.Verdict == catalog.Impossible:
 		return m, &fault.Error{Kind: fault.Unimplemented, Op: op, Field: "method", Code: "impossible", Msg: m.Reason}
 	case verb == http.MethodGet && !m.Getter:
@@ -133,7 +135,7 @@ func (s *Server) listMethods(c echo.Context) error {
 	out := methodsOutput{Methods: []catalog.Method{}}
 	for _, m := range all {
 		if (family == "" || string(m.Family) == family) && (class == "" || m.Class == class) && strings.Contains(strings.ToLower(m.Name), part) {
-			out.Methods = append(out.Methods, m)
+			out.Methods = append(out.Methods, s.cfg.Opened.Apply(m))
 		}
 	}
 	out.Total = len(out.Methods)
@@ -146,7 +148,7 @@ func (s *Server) documentProxy() error {
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
-	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, or too much under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
+	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 403 a method that the operator has not opened, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, or too much under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
 		Content: body(schemas.Schema(typeOf[Failure](), true, "Failure"))}
 	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(typeOf[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {

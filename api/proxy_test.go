@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -262,4 +263,45 @@ func TestCatalogIsListed(t *testing.T) {
 		t.Errorf("found %v", all.Methods)
 	}
 	o.want(http.StatusBadRequest, "GET", "/api/proxy/methods?family=x", "", nil)
+}
+
+// What reaches below the product's books is off, and listed so with the reason,
+// until the operator opens it; what he opens is opened for that method only.
+func TestTheOperatorOpensMethods(t *testing.T) {
+	for _, tc := range []struct {
+		opened         []string
+		verdict        string
+		status, others int
+	}{
+		{nil, "closed", http.StatusForbidden, http.StatusForbidden},
+		{[]string{"MarkNotDirty"}, "closed", http.StatusForbidden, http.StatusOK},
+		{[]string{"whatsmeow.SetPassive"}, "native", http.StatusOK, http.StatusForbidden},
+		{[]string{"undecided"}, "closed", http.StatusForbidden, http.StatusForbidden},
+	} {
+		t.Run(strings.Join(tc.opened, ","), func(t *testing.T) {
+			o := open(t, func(c *api.Config, _ *api.Deps) { c.Opened = catalog.NewOpened(tc.opened) })
+			_, key := o.instance(o.token)
+			if a := o.do("POST", "/api/proxy/"+key+"/whatsmeow.SetPassive", "", []byte(`[true]`)); a.status != tc.status {
+				t.Errorf("call: %d %s", a.status, a.raw)
+			}
+			if a := o.do("POST", "/api/proxy/"+key+"/whatsmeow.MarkNotDirty", "", []byte(`["groups","2026-01-02T15:04:05Z"]`)); a.status != tc.others {
+				t.Errorf("another: %d %s", a.status, a.raw)
+			}
+			if a := o.do("POST", "/api/proxy/"+key+"/whatsmeow.StoreLIDPNMapping", "", []byte(`["1@lid","1@s.whatsapp.net"]`)); a.status != http.StatusNotImplemented {
+				t.Errorf("refused for good: %d %s", a.status, a.raw)
+			}
+			var all struct {
+				Methods []struct{ Name, Verdict, Decision, Reason string }
+			}
+			must(t, json.Unmarshal(o.want(http.StatusOK, "GET", "/api/proxy/methods?family=whatsmeow", "", nil).raw, &all))
+			for _, m := range all.Methods {
+				if m.Decision == "" || (m.Reason == "") != (m.Decision == "open") {
+					t.Errorf("%s is %q because %q", m.Name, m.Decision, m.Reason)
+				}
+				if m.Name == "whatsmeow.SetPassive" && (m.Verdict != tc.verdict || m.Decision != "below") {
+					t.Errorf("%s is listed as %s, %s", m.Name, m.Verdict, m.Decision)
+				}
+			}
+		})
+	}
 }

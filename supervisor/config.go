@@ -31,6 +31,7 @@ type Config struct {
 	// Keys returns the installation's present keys; a worker is handed what is
 	// derived of them for its instance. nil: none, and workers seal nothing.
 	Keys             func() *seal.Ring `json:"-"` // no data
+	WhatsmeowMethods []string          // that are off and that the operator opens
 	InboundPerSecond int               // messages each worker takes from WhatsApp; 0: no limit
 
 	MemoryLimit uint64 // bytes per worker: 512 MiB

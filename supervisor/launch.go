@@ -114,7 +114,7 @@ func bootstrap(cfg Config, id ID, generation uint64, dir string) (*os.File, erro
 		Version: 1, Instance: string(id), Generation: generation, Node: cfg.Node, RunDir: dir,
 		DatabaseUrl: cfg.DatabaseURL, WhatsappEndpoint: cfg.WhatsAppEndpoint,
 		MemoryLimitBytes: cfg.MemoryLimit, LogLevel: cfg.LogLevel, DeviceName: cfg.DeviceName, MediaNetworks: cfg.MediaNetworks,
-		InboundPerSecond: uint32(cfg.InboundPerSecond), SealKeys: sealKeys(cfg, id),
+		InboundPerSecond: uint32(cfg.InboundPerSecond), WhatsmeowMethods: cfg.WhatsmeowMethods, SealKeys: sealKeys(cfg, id),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode bootstrap: %w", err)

@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/lidstore"
@@ -179,7 +180,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	svc := &service{core: c, identity: identity, confinement: confinement, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
-		MediaNetworks: media, Spool: c.spool,
+		MediaNetworks: media, Spool: c.spool, Opened: catalog.NewOpened(boot.GetWhatsmeowMethods()),
 	})}
 	c.readBlocklist = svc.table.RefreshBlocklist
 	quiet := sync.OnceFunc(c.shutdown)

@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/netguard"
 )
 
@@ -58,6 +59,7 @@ type config struct {
 	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
 	WebhookNetworks  []string      `env:"WEBHOOK_NETWORKS" help:"internal networks with receivers of webhooks, e.g. 127.0.0.0/8; public addresses always may be posted to"`
 	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" help:"largest body of a request that carries a file; default 32MiB, less when a worker may take little memory"`
+	WhatsmeowMethods []string      `env:"WHATSMEOW_METHODS" help:"methods of whatsmeow that are off and shall be callable, e.g. SendAppState; the word undecided opens those that nobody has decided about"`
 	KeepMessages     time.Duration `env:"KEEP_MESSAGES" envDefault:"0" help:"how long messages are kept, e.g. 2160h for 90 days; starred ones always; 0: for ever"`
 	KeepEvents       time.Duration `env:"KEEP_EVENTS" envDefault:"0" help:"how long events that every webhook has got are kept; 0: for ever"`
 	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
@@ -137,6 +139,9 @@ func (c *config) check() error {
 	}
 	if c.webhookNetworks, err = netguard.Networks(c.WebhookNetworks); err != nil {
 		return wrong("WEBHOOK_NETWORKS", "%v", err)
+	}
+	if err := catalog.CheckOpened(c.WhatsmeowMethods); err != nil {
+		return wrong("WHATSMEOW_METHODS", "%v", err)
 	}
 	if c.HealthInterval < time.Second {
 		return wrong("HEALTH_INTERVAL", "%s is less than a second", c.HealthInterval)

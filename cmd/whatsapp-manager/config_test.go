@@ -44,7 +44,7 @@ func TestAWrongValueStopsTheStartWithTheNameOfTheSetting(t *testing.T) {
 		"WAM_MAX_INSTANCES=-1", "WAM_MAX_INSTANCES=many", "WAM_SENDS_PER_MINUTE=-2", "WAM_CALLS_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=some", "WAM_LOG_LEVEL=loud", "WAM_LOG_FORMAT=xml",
 		"WAM_MANAGER_MEMORY_LIMIT=little", "WAM_MANAGER_MEMORY_LIMIT=100MiB", "WAM_MAX_CONNECTIONS=-1", "WAM_MAX_CONNECTIONS=all", "WAM_MAX_CONNECTIONS_PER_ADDRESS=-1",
 		"WAM_PUBLIC_URL=here", "WAM_TRUSTED_PROXIES=localhost", "WAM_ADMIN_PASSWORD=short", "WAM_ADMIN_PASSWORD=elevenchars", "WAM_ADMIN_PASSWORD=password1234", "WAM_ADMIN_PASSWORD=admin@localhost", "WAM_MAX_INSTANCES_PER_USER=-1", "WAM_ALLOWED_HOSTS=https://wa.example.org", "WAM_ALLOWED_HOSTS=a.*.org", "WAM_ADMIN_EMAIL=me", "WAM_JWT_SECRET=abc",
-		"WAM_MEDIA_NETWORKS=10.0.0.0/33", "WAM_WEBHOOK_NETWORKS=localhost", "WAM_DATABASE_URL=mysql://x", "WAM_RUN_DIR=/" + strings.Repeat("x", 90),
+		"WAM_MEDIA_NETWORKS=10.0.0.0/33", "WAM_WHATSMEOW_METHODS=SendAppState,SendNothing", "WAM_WHATSMEOW_METHODS=StoreLIDPNMapping", "WAM_WHATSMEOW_METHODS=" + strings.Repeat("SendAppState,", 24) + "MarkNotDirty", "WAM_WEBHOOK_NETWORKS=localhost", "WAM_DATABASE_URL=mysql://x", "WAM_RUN_DIR=/" + strings.Repeat("x", 90),
 		"WAM_WHATSAPP_ENDPOINT=ws://127.0.0.1/", "WAM_WHATSAPP_ENDPOINT=http://10.0.0.1:1/?noise=" + noise,
 		"WAM_WHATSAPP_ENDPOINT=http://127.0.0.1:1/?noise=abcd", "WAM_WHATSAPP_ENDPOINT=https://127.0.0.1:1/?noise=" + noise,
 	} {

@@ -20,6 +20,7 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/api/outbox"
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/seal"
 	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor"
@@ -138,6 +139,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
 		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, UserInstances: c.UserInstances, AllowedHosts: c.AllowedHosts,
 		CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
+		Opened: catalog.NewOpened(c.WhatsmeowMethods),
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
@@ -164,7 +166,7 @@ func newSupervisor(c config, databaseURL string, keys *keyfile.File, st *store.S
 	return supervisor.New(supervisor.Config{
 		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
 		DatabaseURL: databaseURL, Keys: ring, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
-		MediaNetworks: c.MediaNetworks, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
+		MediaNetworks: c.MediaNetworks, WhatsmeowMethods: c.WhatsmeowMethods, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
 }
 

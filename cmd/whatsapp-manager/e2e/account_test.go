@@ -38,14 +38,20 @@ type linked struct {
 // link creates an instance, starts it, and scans its QR code with the account's phone.
 func link(t *testing.T, s *stack.Stack, account *wasim.Account) *linked {
 	t.Helper()
+	return linkAs(t, s, s.Client, account)
+}
+
+// linkAs is link by another user of the installation.
+func linkAs(t *testing.T, s *stack.Stack, user *stack.Client, account *wasim.Account) *linked {
+	t.Helper()
 	ctx := deadline(t, time.Minute)
-	id, key, err := s.Client.Create(ctx, "instance of "+account.Number())
+	id, key, err := user.Create(ctx, "instance of "+account.Number())
 	must(t, err)
-	must(t, s.Client.Start(ctx, id))
-	qr, err := s.Client.QR(ctx, id)
+	must(t, user.Start(ctx, id))
+	qr, err := user.QR(ctx, id)
 	must(t, err)
 	must(t, account.ScanQR(ctx, qr))
-	_, err = s.Client.Ready(ctx, id)
+	_, err = user.Ready(ctx, id)
 	must(t, err)
 	return &linked{Account: account, stack: s, id: id, key: key}
 }

@@ -118,6 +118,7 @@ type Bootstrap struct {
 	DeviceName       string                 `protobuf:"bytes,10,opt,name=device_name,json=deviceName,proto3" json:"device_name,omitempty"`                      // shown in the phone's list of linked devices
 	MediaNetworks    []string               `protobuf:"bytes,11,rep,name=media_networks,json=mediaNetworks,proto3" json:"media_networks,omitempty"`             // CIDR; internal networks from which media may be fetched
 	InboundPerSecond uint32                 `protobuf:"varint,12,opt,name=inbound_per_second,json=inboundPerSecond,proto3" json:"inbound_per_second,omitempty"` // messages that are taken from WhatsApp a second; 0: no limit
+	WhatsmeowMethods []string               `protobuf:"bytes,15,rep,name=whatsmeow_methods,json=whatsmeowMethods,proto3" json:"whatsmeow_methods,omitempty"`    // that are off and that the operator opens; see proto/catalog
 	SealKeys         []*SealKey             `protobuf:"bytes,30,rep,name=seal_keys,json=sealKeys,proto3" json:"seal_keys,omitempty"`                            // of this instance: the first seals what is kept of the device, all of them open; none: nothing is sealed
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -235,6 +236,13 @@ func (x *Bootstrap) GetInboundPerSecond() uint32 {
 		return x.InboundPerSecond
 	}
 	return 0
+}
+
+func (x *Bootstrap) GetWhatsmeowMethods() []string {
+	if x != nil {
+		return x.WhatsmeowMethods
+	}
+	return nil
 }
 
 func (x *Bootstrap) GetSealKeys() []*SealKey {
@@ -1570,7 +1578,7 @@ var File_worker_v1_worker_proto protoreflect.FileDescriptor
 
 const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x03\n" +
+	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x03\n" +
 	"\tBootstrap\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -1587,7 +1595,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	" \x01(\tR\n" +
 	"deviceName\x12%\n" +
 	"\x0emedia_networks\x18\v \x03(\tR\rmediaNetworks\x12,\n" +
-	"\x12inbound_per_second\x18\f \x01(\rR\x10inboundPerSecond\x12/\n" +
+	"\x12inbound_per_second\x18\f \x01(\rR\x10inboundPerSecond\x12+\n" +
+	"\x11whatsmeow_methods\x18\x0f \x03(\tR\x10whatsmeowMethods\x12/\n" +
 	"\tseal_keys\x18\x1e \x03(\v2\x12.worker.v1.SealKeyR\bsealKeys\"+\n" +
 	"\aSealKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
