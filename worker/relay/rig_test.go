@@ -24,6 +24,7 @@ import (
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/lidstore"
+	"whatsapp-manager/worker/sealedstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/spool"
 	"whatsapp-manager/worker/wasim"
@@ -157,7 +158,9 @@ func (r *rig) client() *whatsmeow.Client {
 		r.t.Fatal(err)
 	}
 	pairs := lidstore.New(r.pool, instance, func(_ context.Context, fn func() error) error { return fn() })
-	cli := whatsmeow.NewClient(lidstore.NewDevices(container, pairs).NewDevice(), waLog.Noop)
+	device := sealedstore.New(container, r.pool, nil, pairs.Adopt).NewDevice()
+	device.LIDs = pairs
+	cli := whatsmeow.NewClient(device, waLog.Noop)
 	cli.SynchronousAck, cli.EmitAppStateEventsOnFullSync = true, true
 	cli.SetMaxParallelRetryReceiptHandling(1)
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
