@@ -42,7 +42,7 @@ func chooseAccount(dataDir, wanted string) (account, error) {
 		return account{uid: uid, gid: os.Getegid(), name: strconv.Itoa(uid)}, nil
 	}
 	if st, err := os.Stat(dataDir); err == nil {
-		if uid, gid := owner(st); uid != 0 {
+		if uid, gid := ownerOf(st); uid != 0 {
 			return account{uid: uid, gid: gid, name: strconv.Itoa(uid), drop: true}, nil
 		}
 	}
@@ -88,7 +88,7 @@ func anyUnprivileged(passwd string) (account, error) {
 	return account{}, fmt.Errorf("choose postgres user: PostgreSQL does not run as root and %s names no other user; create one: useradd --system postgres", passwd)
 }
 
-func owner(st fs.FileInfo) (uid, gid int) {
+func ownerOf(st fs.FileInfo) (uid, gid int) {
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	if !ok {
 		return -1, -1

@@ -29,7 +29,16 @@ func initialise(ctx context.Context, p place, bin binaries, acc account, cfg Con
 	}
 	leftovers, _ := filepath.Glob(filepath.Join(globEscape(p.home), "new-*"))
 	for _, l := range leftovers {
-		if err := os.RemoveAll(l); err != nil {
+		// The server that a killed initdb had started writes for a moment more.
+		tries := 0
+		err := until(ctx, "remove half a cluster", func() (bool, error) {
+			err := os.RemoveAll(l)
+			if tries++; tries > 500 {
+				return false, err
+			}
+			return err == nil, nil
+		})
+		if err != nil {
 			return fmt.Errorf("make cluster: %w", err)
 		}
 	}
@@ -41,10 +50,17 @@ func initialise(ctx context.Context, p place, bin binaries, acc account, cfg Con
 	if err := acc.own(fresh); err != nil {
 		return fmt.Errorf("make cluster: %w", err)
 	}
-	if err := initdb(ctx, fresh, bin, acc, cfg.Throwaway); err != nil {
+	password, err := secret(p.superuserSecret())
+	if err != nil {
+		return fmt.Errorf("make cluster: %w", err)
+	}
+	if err := initdb(ctx, fresh, password, bin, acc, cfg.Throwaway); err != nil {
 		return err
 	}
 	if err := includeTuned(fresh); err != nil {
+		return fmt.Errorf("make cluster: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(fresh, "pg_hba.conf"), []byte(access), 0o600); err != nil {
 		return fmt.Errorf("make cluster: %w", err)
 	}
 	if err := os.Rename(fresh, p.data()); err != nil {
@@ -55,16 +71,22 @@ func initialise(ctx context.Context, p place, bin binaries, acc account, cfg Con
 
 // initdb prefers a locale that folds the case of all scripts, so that searches
 // ignore it, and takes plain C where the system has no such locale.
-func initdb(ctx context.Context, dir string, bin binaries, acc account, throwaway bool) error {
+func initdb(ctx context.Context, dir, password string, bin binaries, acc account, throwaway bool) error {
+	file, err := passwordFile(password, acc)
+	if err != nil {
+		return fmt.Errorf("hand superuser's password to initdb: %w", err)
+	}
+	defer file.Close()
 	var errs []error
 	for _, locale := range []string{"C.UTF-8", "C"} {
-		args := []string{"-D", dir, "-U", role, "-E", "UTF8", "--locale=" + locale, "--auth=trust"}
+		args := []string{"-D", dir, "-U", superuser, "-E", "UTF8", "--locale=" + locale, "--auth=scram-sha-256", "--pwfile=/proc/self/fd/3"}
 		if throwaway {
 			args = append(args, "--no-sync")
 		}
 		cmd := exec.CommandContext(ctx, bin.path("initdb"), args...)
 		cmd.Dir = filepath.Dir(dir)
 		cmd.Env = environment()
+		cmd.ExtraFiles = []*os.File{file}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: acc.credential(), Pdeathsig: syscall.SIGKILL}
 		out, err := output(cmd)
 		if err == nil {
@@ -87,6 +109,26 @@ func output(cmd *exec.Cmd) ([]byte, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	return cmd.CombinedOutput()
+}
+
+// passwordFile is one without a name, so that the password lies nowhere after
+// a crash. The account opens it again through its descriptor.
+func passwordFile(password string, acc account) (*os.File, error) {
+	f, err := os.CreateTemp("", "initdb-*")
+	if err != nil {
+		return nil, err
+	}
+	err = os.Remove(f.Name())
+	if err == nil && acc.drop {
+		err = f.Chown(acc.uid, acc.gid)
+	}
+	if err == nil {
+		_, err = f.WriteString(password + "\n")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func includeTuned(dir string) error {

@@ -14,7 +14,7 @@ import (
 
 const (
 	database = "whatsapp_manager"
-	role     = "whatsapp_manager"
+	owner    = "whatsapp_manager"
 
 	defaultMaxConnections = 1000
 	defaultFallbackDir    = "/var/lib/whatsapp-manager"
@@ -34,6 +34,9 @@ type Config struct {
 	// Throwaway trades durability for speed: a crash of the operating system
 	// loses the cluster, one of Postgres still loses nothing. For tests.
 	Throwaway bool
+	// ManyDatabases lets the owner make further databases, each of which it owns.
+	// For tests.
+	ManyDatabases bool
 	// Settings are further Postgres settings; they win over all others.
 	Settings map[string]string
 
@@ -46,6 +49,7 @@ type Config struct {
 type Cluster struct {
 	place   place
 	socket  string // directory
+	owner   login
 	proc    *process
 	adopted bool
 	log     zerolog.Logger
@@ -95,8 +99,8 @@ func ensure(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createDatabase(ctx, c.socket); err != nil {
-		return nil, errors.Join(fmt.Errorf("create database: %w", err), c.abandon(err))
+	if err := c.secure(ctx, cfg); err != nil {
+		return nil, errors.Join(err, c.abandon(err))
 	}
 	cfg.Log.Info().Int("pid", c.PID()).Bool("adopted", c.adopted).Str("directory", p.home).Msg("private postgres is ready")
 	return c, nil
@@ -160,8 +164,10 @@ func makeAndStart(ctx context.Context, p place, dataDir string, life *os.File, c
 }
 
 // URL returns the connection URL of the cluster's one database, in the form
-// pgx and libpq read; it holds no password, since the socket's directory guards.
-func (c *Cluster) URL() string { return socketURL(c.socket, database) }
+// pgx and libpq read, as the role that owns it and may make other roles. It
+// holds the role's password: show it to nobody. It is the same for the
+// cluster's whole life.
+func (c *Cluster) URL() string { return socketURL(c.socket, database, c.owner) }
 
 // Adopted tells whether the postmaster was already running.
 func (c *Cluster) Adopted() bool { return c.adopted }
@@ -216,8 +222,11 @@ func (c *Cluster) abandon(cause error) error {
 	return c.proc.stop(ctx, immediate)
 }
 
-func socketURL(dir, db string) string {
-	q := url.Values{"host": {dir}, "port": {"5432"}, "user": {role}}
+func socketURL(dir, db string, as login) string {
+	q := url.Values{"host": {dir}, "port": {"5432"}, "user": {as.role}}
+	if as.password != "" {
+		q.Set("password", as.password)
+	}
 	return (&url.URL{Scheme: "postgres", Path: "/" + db, RawQuery: q.Encode()}).String()
 }
 

@@ -105,7 +105,7 @@ func TestAdoptAfterTheStarterWasKilled(t *testing.T) {
 	if adopted {
 		t.Error("adopted from nobody")
 	}
-	session, err := pgx.Connect(t.Context(), socketURL(filepath.Join(dir, "run"), database))
+	session, err := pgx.Connect(t.Context(), ownerURL(t, dir))
 	must(t, err)
 	defer session.Close(context.Background())
 	m.kill()

@@ -222,3 +222,11 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// ownerURL is what URL says of the cluster in dir that somebody else ensured.
+func ownerURL(t *testing.T, dir string) string {
+	t.Helper()
+	password, err := os.ReadFile(filepath.Join(dir, "owner.secret"))
+	must(t, err)
+	return socketURL(filepath.Join(dir, "run"), database, login{owner, strings.TrimSpace(string(password))})
+}

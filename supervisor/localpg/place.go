@@ -105,8 +105,7 @@ func canEnter(ctx context.Context, dir, probe string, acc account) error {
 	return cmd.Run()
 }
 
-// socketDir returns a directory for the socket that only the account may
-// enter: in home, or with a short name elsewhere when the path of the socket
+// socketDir returns a directory of the account's for the socket: in home, or with a short name elsewhere when the path of the socket
 // would be too long or could not be written into a connection string.
 func (p place) socketDir(acc account) (string, error) {
 	own := filepath.Join(p.home, "run")
@@ -126,7 +125,7 @@ func (p place) socketDir(acc account) (string, error) {
 		if !fitsSocket(dir) {
 			continue
 		}
-		err := privateDir(dir, acc)
+		err := dirOf(dir, acc, socketDirMode(acc))
 		if err == nil {
 			return dir, nil
 		}
@@ -141,7 +140,9 @@ func fitsSocket(dir string) bool {
 
 // privateDir makes dir, or makes sure that an existing one is a directory of
 // the account's that nobody else may enter: in /tmp others may have been first.
-func privateDir(dir string, acc account) error {
+func privateDir(dir string, acc account) error { return dirOf(dir, acc, 0o700) }
+
+func dirOf(dir string, acc account, mode fs.FileMode) error {
 	err := os.Mkdir(dir, 0o700)
 	if err == nil {
 		err = acc.own(dir)
@@ -155,10 +156,27 @@ func privateDir(dir string, acc account) error {
 	if err != nil {
 		return err
 	}
-	if uid, _ := owner(st); !st.IsDir() || uid != acc.uid {
+	if uid, _ := ownerOf(st); !st.IsDir() || uid != acc.uid {
 		return fmt.Errorf("%s exists and does not belong to user %s", dir, acc.name)
 	}
-	return os.Chmod(dir, 0o700)
+	return os.Chmod(dir, mode)
+}
+
+// Where all is of one user, the socket is closed to others. A manager that is
+// root has workers of another user than the cluster's, for whom their password
+// is the key.
+func socketDirMode(acc account) fs.FileMode {
+	if acc.drop {
+		return 0o711
+	}
+	return 0o700
+}
+
+func socketMode(acc account) fs.FileMode {
+	if acc.drop {
+		return 0o777
+	}
+	return 0o700
 }
 
 func digest(path string) string {
@@ -168,12 +186,29 @@ func digest(path string) string {
 
 // writeFile replaces path at once and durably.
 func writeFile(path, content string) error {
+	return replaceFile(path, content, os.Geteuid(), os.Getegid())
+}
+
+// writeLike is writeFile for a file of the user whom like belongs to.
+func writeLike(path, content, like string) error {
+	st, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	uid, gid := ownerOf(st)
+	return replaceFile(path, content, uid, gid)
+}
+
+func replaceFile(path, content string, uid, gid int) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	_, err = f.WriteString(content)
+	if err == nil && uid != os.Geteuid() {
+		err = f.Chown(uid, gid)
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
 		return err

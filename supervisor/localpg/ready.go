@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -20,9 +19,9 @@ var (
 const (
 	readyInterval = 10 * time.Millisecond
 
-	duplicateDatabase  = "42P04"
-	uniqueViolation    = "23505"
-	undefinedDatabase  = "3D000"
+	connectTimeout = 5 * time.Second
+
+	invalidAuthClass   = "28"
 	cannotConnectClass = "57" // starting up, shutting down
 )
 
@@ -32,9 +31,13 @@ func (c *Cluster) ready(ctx context.Context) error {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
 	for {
-		conn, err := connect(ctx, c.socket, "postgres")
+		// Who is refused for want of a password has reached a server that is ready.
+		conn, err := c.connect(ctx, login{superuser, ""}, "postgres")
 		if err == nil {
 			return conn.Close(ctx)
+		}
+		if refused(err) {
+			return nil
 		}
 		if !soon(err) {
 			return fmt.Errorf("connect: %w", err)
@@ -76,33 +79,4 @@ func soon(err error) bool {
 		return len(pg.Code) == 5 && (pg.Code[:2] == cannotConnectClass || pg.Code[:2] == "53")
 	}
 	return true
-}
-
-func connect(ctx context.Context, socket, db string) (*pgx.Conn, error) {
-	conf, err := pgx.ParseConfig(socketURL(socket, db))
-	if err != nil {
-		return nil, err
-	}
-	conf.ConnectTimeout = 5 * time.Second
-	return pgx.ConnectConfig(ctx, conf)
-}
-
-func createDatabase(ctx context.Context, socket string) error {
-	conn, err := connect(ctx, socket, database)
-	if err == nil {
-		return conn.Close(ctx)
-	}
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != undefinedDatabase {
-		return err
-	}
-	if conn, err = connect(ctx, socket, "postgres"); err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "create database "+pgx.Identifier{database}.Sanitize())
-	if errors.As(err, &pg) && (pg.Code == duplicateDatabase || pg.Code == uniqueViolation) {
-		return nil
-	}
-	return err
 }

@@ -21,6 +21,7 @@ func tuned(maxConnections int) map[string]string {
 		"max_parallel_workers_per_gather": "0",
 		"jit":                             "off",
 		"work_mem":                        "4MB",
+		"temp_file_limit":                 "512MB", // of one session of a worker
 		"max_wal_size":                    "512MB",
 		"checkpoint_completion_target":    "0.9",
 		"timezone":                        "UTC",
@@ -31,12 +32,13 @@ func tuned(maxConnections int) map[string]string {
 // fixed are settings that keep promises of this package and win over every
 // configuration file: the socket is the only way in, what was committed is on
 // disk, and no statement, parameter or row value reaches the log.
-func fixed(p place, socketDir string) map[string]string {
+func fixed(p place, socketDir string, acc account) map[string]string {
 	return map[string]string{
 		"listen_addresses":         "",
 		"port":                     "5432", // only names the socket
 		"unix_socket_directories":  `"` + strings.ReplaceAll(socketDir, `"`, `""`) + `"`,
-		"unix_socket_permissions":  "0700",
+		"unix_socket_permissions":  fmt.Sprintf("%#o", socketMode(acc)),
+		"password_encryption":      "scram-sha-256",
 		"fsync":                    "on",
 		"full_page_writes":         "on",
 		"synchronous_commit":       "on",

@@ -22,7 +22,7 @@ func start(ctx context.Context, p place, bin binaries, acc account, life *os.Fil
 	if err := privateDir(p.log(), acc); err != nil {
 		return nil, fmt.Errorf("make log directory: %w", err)
 	}
-	if err := writeTuned(p, acc, cfg); err != nil {
+	if err := writeTuned(p, cfg); err != nil {
 		return nil, fmt.Errorf("write settings: %w", err)
 	}
 	out, err := os.OpenFile(p.startLog(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -31,7 +31,7 @@ func start(ctx context.Context, p place, bin binaries, acc account, life *os.Fil
 	}
 	defer out.Close()
 
-	settings := fixed(p, socket)
+	settings := fixed(p, socket, acc)
 	if cfg.Throwaway {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 	}
@@ -65,12 +65,8 @@ func start(ctx context.Context, p place, bin binaries, acc account, life *os.Fil
 	return c, nil
 }
 
-func writeTuned(p place, acc account, cfg Config) error {
-	path := filepath.Join(p.data(), tunedFile)
-	if err := writeFile(path, configFile(tuned(cfg.MaxConnections))); err != nil {
-		return err
-	}
-	return acc.own(path)
+func writeTuned(p place, cfg Config) error {
+	return writeLike(filepath.Join(p.data(), tunedFile), configFile(tuned(cfg.MaxConnections)), p.data())
 }
 
 // adopt returns the running cluster of p, or nil when there is none to adopt.

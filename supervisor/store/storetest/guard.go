@@ -85,6 +85,7 @@ func (s *server) obey(line string) (string, error) {
 		Log:            zerolog.Nop(),
 		MaxConnections: 300,
 		Throwaway:      true,
+		ManyDatabases:  true,
 		Settings:       map[string]string{"autovacuum": "off", "logging_collector": "off"},
 	})
 	if err != nil {
