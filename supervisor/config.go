@@ -26,8 +26,8 @@ type Config struct {
 	ProgramDir string
 
 	// Handed to workers unopened.
-	DatabaseURL, WhatsAppEndpoint, DeviceName, LogLevel string
-	MediaNetworks                                       []string
+	WhatsAppEndpoint, DeviceName, LogLevel string
+	MediaNetworks                          []string
 	// Keys returns the installation's present keys; a worker is handed what is
 	// derived of them for its instance. nil: none, and workers seal nothing.
 	Keys             func() *seal.Ring `json:"-"` // no data

@@ -9,6 +9,7 @@ const (
 	adopt      action = "adopt"      // attach to the worker that lives
 	reap       action = "reap"       // nobody wants it: end it gracefully, then sweep
 	replace    action = "replace"    // wanted, but not this one: kill it, then start
+	relieve    action = "relieve"    // wanted, but it cannot use the database: end it gracefully, then start
 	start      action = "start"      // nobody holds the lock: launch one
 	forget     action = "forget"     // nothing lives, nothing is wanted: sweep
 	quarantine action = "quarantine" // somebody holds the instance whom we cannot name or signal: touch nothing
@@ -21,6 +22,7 @@ type facts struct {
 	known      bool // a row exists and is not being deleted
 	desired    Desired
 	generation uint64 // of the row
+	barred     bool   // the row's worker cannot use the database
 
 	held     bool               // somebody holds the lock file or the guard socket
 	holder   int                // who, pinned by a pidfd; 0 when held but not to be named
@@ -42,6 +44,8 @@ func decide(f facts) action {
 		return replace
 	case f.held && f.identity != nil && !believable(f):
 		return replace
+	case f.held && f.barred:
+		return relieve
 	case f.held:
 		return adopt
 	case wanted:

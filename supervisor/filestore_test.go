@@ -17,7 +17,8 @@ import (
 // what it committed survives the kill of a manager. outage in its directory
 // makes it refuse everything.
 type fileStore struct {
-	dir string
+	dir         string
+	databaseURL string // for workers
 
 	mu          sync.Mutex
 	transitions []supervisor.Transition // guarded by mu
@@ -105,9 +106,9 @@ func (f *fileStore) change(id supervisor.ID, c func(*supervisor.Record)) (superv
 	return r, f.save(r)
 }
 
-func (f *fileStore) RaiseGeneration(_ context.Context, id supervisor.ID, _ string) (uint64, error) {
-	r, err := f.change(id, func(r *supervisor.Record) { r.Generation++ })
-	return r.Generation, err
+func (f *fileStore) RaiseGeneration(_ context.Context, id supervisor.ID, _ string) (uint64, string, error) {
+	r, err := f.change(id, func(r *supervisor.Record) { r.Generation, r.Barred = r.Generation+1, false })
+	return r.Generation, f.databaseURL, err
 }
 
 func (f *fileStore) SetDesired(_ context.Context, id supervisor.ID, d supervisor.Desired) error {

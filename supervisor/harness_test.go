@@ -32,6 +32,7 @@ type host struct {
 	cfg   supervisor.Config
 	store *fileStore
 	pg    *store.Store  // used instead when set
+	pgURL string        // of pg
 	log   *bytes.Buffer // of the managers; complete only after they ended
 	sup   *supervisor.Supervisor
 	end   func()      // lets go of the workers
@@ -130,7 +131,7 @@ func (h *host) usePostgres(url string) {
 	if err := pg.CreateUser(h.t.Context(), store.User{ID: "owner", Email: "owner@example.org", Role: "user", CreatedAt: time.Now()}); err != nil {
 		h.t.Fatal(err)
 	}
-	h.pg, h.cfg.DatabaseURL = pg, url
+	h.pg, h.pgURL = pg, url
 }
 
 func (h *host) newSupervisor() *supervisor.Supervisor {

@@ -47,6 +47,11 @@ type Record struct {
 	Generation uint64
 	DeletedAt  time.Time // zero: exists
 	Worker     *Worker   // last recorded worker, nil if there never was one
+
+	// Barred says that the worker of this generation cannot use the database: it
+	// is of a build whose workers had no role of their own there, or its role is
+	// gone.
+	Barred bool
 }
 
 // Worker is the record of one worker process: for people, for other nodes, and
@@ -123,8 +128,11 @@ type Store interface {
 	// Instances returns all instances that exist or whose deletion is not finished.
 	Instances(ctx context.Context) ([]Record, error)
 	// RaiseGeneration commits generation+1 and returns it; called before every
-	// start. Conflict says that the instance must not be started here any more.
-	RaiseGeneration(ctx context.Context, id ID, node string) (uint64, error)
+	// start. databaseURL is for the worker of that generation, with what lets it
+	// in, and is handed on unopened. When it returns, the workers of former
+	// generations can write nothing any more. Conflict says that the instance
+	// must not be started here any more.
+	RaiseGeneration(ctx context.Context, id ID, node string) (generation uint64, databaseURL string, err error)
 	SetDesired(ctx context.Context, id ID, d Desired) error
 	RecordWorker(ctx context.Context, w Worker) error
 	RecordExit(ctx context.Context, id ID, generation uint64, exit Exit) error

@@ -23,7 +23,8 @@ import (
 // our end of it is closed, so that we can neither block on it nor die half way.
 //
 // file is the kept copy of the program; people see the installed one's name.
-func spawn(cfg Config, file string, id ID, generation uint64) (p *process, logFrom int64, err error) {
+// databaseURL is for this worker alone.
+func spawn(cfg Config, file string, id ID, generation uint64, databaseURL string) (p *process, logFrom int64, err error) {
 	dir := filepath.Join(cfg.RunDir, string(id))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("make run directory: %w", err)
@@ -32,7 +33,7 @@ func spawn(cfg Config, file string, id ID, generation uint64) (p *process, logFr
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("protect run directory: %w", err)
 	}
-	stdin, err := bootstrap(cfg, id, generation, dir)
+	stdin, err := bootstrap(cfg, id, generation, databaseURL, dir)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -109,10 +110,10 @@ func sealKeys(cfg Config, id ID) (keys []*workerv1.SealKey) {
 // one page; the document stays below it, so writing never blocks.
 const maxBootstrap = 4096
 
-func bootstrap(cfg Config, id ID, generation uint64, dir string) (*os.File, error) {
+func bootstrap(cfg Config, id ID, generation uint64, databaseURL, dir string) (*os.File, error) {
 	doc, err := protojson.Marshal(&workerv1.Bootstrap{
 		Version: 1, Instance: string(id), Generation: generation, Node: cfg.Node, RunDir: dir,
-		DatabaseUrl: cfg.DatabaseURL, WhatsappEndpoint: cfg.WhatsAppEndpoint,
+		DatabaseUrl: databaseURL, WhatsappEndpoint: cfg.WhatsAppEndpoint,
 		MemoryLimitBytes: cfg.MemoryLimit, LogLevel: cfg.LogLevel, DeviceName: cfg.DeviceName, MediaNetworks: cfg.MediaNetworks,
 		InboundPerSecond: uint32(cfg.InboundPerSecond), WhatsmeowMethods: cfg.WhatsmeowMethods, SealKeys: sealKeys(cfg, id),
 	})

@@ -19,7 +19,7 @@ import (
 func TestLaunchSharesNothing(t *testing.T) {
 	t.Setenv("WAM_SECRET_OF_THE_MANAGER", "x")
 	h := newHost(t)
-	h.cfg.DatabaseURL = "postgres://user:topsecret@/db"
+	h.store.databaseURL = "postgres://user:topsecret@/db"
 	one := h.instance(1, supervisor.Run, script{})
 	dir := filepath.Join(h.cfg.RunDir, string(one))
 	for _, open := range []string{h.cfg.RunDir, dir} {

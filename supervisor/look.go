@@ -12,7 +12,7 @@ var errUnnamed = errors.New("the instance is held by a process that cannot be na
 // look collects the facts. The process it returns, pinned, is the facts' holder.
 func (i *instance) look() (facts, *process, error) {
 	st := i.snapshot()
-	f := facts{id: i.id, known: !i.remove.Load(), desired: i.wanted(), generation: st.Generation}
+	f := facts{id: i.id, known: !i.remove.Load(), desired: i.wanted(), generation: st.Generation, barred: i.barred.Load()}
 	var err error
 	if f.bootID, err = bootID(); err != nil {
 		return f, nil, err
@@ -110,6 +110,10 @@ func (i *instance) embrace(f facts, p *process) {
 		i.step(found, "a worker was found that cannot be kept")
 		i.end = end{asked: true, kill: true, why: "stale worker", cause: "stale"}
 		i.step(recycle, "it is of an earlier generation, another boot, or without its run directory")
+	case relieve:
+		i.step(found, "a worker was found that the database does not let in")
+		i.end = end{asked: true, why: "the database does not let it in", cause: "barred"}
+		i.step(recycle, "it is of an earlier build, or its role in the database is gone")
 	case start:
 		if w := i.s.dir(i.id).lastWords(i.snapshot().Generation); w != nil && w.Code != 0 {
 			i.note(func(st *Status) { st.LastError = w.Reason })

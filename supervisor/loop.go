@@ -27,6 +27,7 @@ type instance struct {
 	// Set by the loop, while a work may look.
 	halt   atomic.Bool // StopAll: nothing is wanted
 	remove atomic.Bool // deleted: stop, sweep, finish
+	barred atomic.Bool // the recorded worker cannot use the database
 
 	// Owned by the loop.
 	finished bool
@@ -64,6 +65,7 @@ func newInstance(s *Supervisor, r Record, orphan bool) *instance {
 		breaker: newBreaker(s.cfg.Policy), logFrom: -1,
 	}
 	i.remove.Store(orphan || !r.DeletedAt.IsZero())
+	i.barred.Store(r.Barred)
 	i.status = Status{ID: r.ID, Desired: r.Desired, State: Stopped, Generation: r.Generation, LimitBytes: s.cfg.MemoryLimit}
 	if r.Desired == "" {
 		i.status.Desired = Stop

@@ -26,6 +26,7 @@ const managerEnv = "WAM_TEST_MANAGER"
 type managerPlan struct {
 	Config supervisor.Config
 	Store  string
+	URL    string // of the Postgres that is used instead; ""
 }
 
 // sight is what such a manager says of one instance; it prints all of them, a
@@ -44,8 +45,8 @@ func playManager(plan string) {
 	check(json.Unmarshal(b, &p))
 	log := zerolog.New(zerolog.SyncWriter(os.Stderr)).Level(zerolog.DebugLevel).With().Timestamp().Int("manager", os.Getpid()).Logger()
 	var st supervisor.Store = newFileStore(p.Store)
-	if p.Config.DatabaseURL != "" {
-		pg, err := store.Open(context.Background(), p.Config.DatabaseURL, store.WithMaxConns(4))
+	if p.URL != "" {
+		pg, err := store.Open(context.Background(), p.URL, store.WithMaxConns(4))
 		check(err)
 		st = pg.Supervision()
 	}
@@ -81,7 +82,7 @@ type manager struct {
 // startManager starts one, which dies with the test at the latest.
 func (h *host) startManager() *manager {
 	h.t.Helper()
-	b, err := json.Marshal(managerPlan{h.cfg, h.store.dir})
+	b, err := json.Marshal(managerPlan{h.cfg, h.store.dir, h.pgURL})
 	if err != nil {
 		h.t.Fatal(err)
 	}

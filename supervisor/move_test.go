@@ -43,7 +43,7 @@ func TestMovedInstanceStaysStopped(t *testing.T) {
 	if err := sup.Want(t.Context(), one, supervisor.Run); !fault.Is(err, fault.Conflict) {
 		t.Errorf("start of a moved instance: %v, want conflict", err)
 	}
-	if _, err := h.pg.Supervision().RaiseGeneration(t.Context(), one, h.cfg.Node); !fault.Is(err, fault.Conflict) {
+	if _, _, err := h.pg.Supervision().RaiseGeneration(t.Context(), one, h.cfg.Node); !fault.Is(err, fault.Conflict) {
 		t.Errorf("generation of a moved instance raised: %v, want conflict", err)
 	}
 

@@ -24,10 +24,10 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 		}
 	}
 	cfg := Config{
-		Node: strings.Repeat("n", 60), DatabaseURL: "postgres://" + strings.Repeat("u", 300), DeviceName: strings.Repeat("d", 100),
+		Node: strings.Repeat("n", 60), DeviceName: strings.Repeat("d", 100),
 		MediaNetworks: []string{"10.0.0.0/8", "192.168.0.0/16"}, Keys: func() *seal.Ring { return ring },
 	}
-	in, err := bootstrap(cfg, "aaaaaaaaaaaa", 1, strings.Repeat("r", 100))
+	in, err := bootstrap(cfg, "aaaaaaaaaaaa", 1, "postgres://"+strings.Repeat("u", 300), strings.Repeat("r", 100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 		}
 	}
 	cfg.Keys = nil
-	none, err := bootstrap(cfg, "aaaaaaaaaaaa", 1, "r")
+	none, err := bootstrap(cfg, "aaaaaaaaaaaa", 1, "d", "r")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -377,13 +377,42 @@ func TestDeletedRunDirectoryMakesNoDuplicate(t *testing.T) {
 	}
 }
 
+// The worker of a build before workers had roles of their own: the database lets
+// it in no more.
+func TestAWorkerThatTheDatabaseBarsIsReplacedAtOnce(t *testing.T) {
+	h := newHost(t)
+	one, two := h.instance(1, supervisor.Run, script{}), h.instance(2, supervisor.Run, script{})
+	h.manage()
+	first, other := h.running(one), h.running(two)
+	h.end()
+	if _, err := h.store.change(one, func(r *supervisor.Record) { r.Barred = true }); err != nil {
+		t.Fatal(err)
+	}
+	h.manage()
+	st := h.await(one, "a second worker", func(s supervisor.Status) bool {
+		return s.State == supervisor.Running && s.Proc.PID != first.Proc.PID
+	})
+	if st.Generation != 2 || st.RestartCount != 0 {
+		t.Errorf("status %+v", st)
+	}
+	h.store.mu.Lock()
+	exits := slices.Clone(h.store.exits)
+	h.store.mu.Unlock()
+	if len(exits) != 1 || exits[0].Code != workerv1.ExitOK {
+		t.Errorf("exits %+v, want one, and a graceful one", exits)
+	}
+	if st := h.running(two); st.Proc.PID != other.Proc.PID {
+		t.Error("a worker that the database lets in was replaced, too")
+	}
+}
+
 func TestEarlierGenerationIsReplaced(t *testing.T) {
 	h := newHost(t)
 	one := h.instance(1, supervisor.Run, script{})
 	h.manage()
 	first := h.running(one)
 	h.end()
-	if _, err := h.store.RaiseGeneration(t.Context(), one, h.cfg.Node); err != nil {
+	if _, _, err := h.store.RaiseGeneration(t.Context(), one, h.cfg.Node); err != nil {
 		t.Fatal(err)
 	}
 	h.manage()

@@ -55,7 +55,7 @@ func (i *instance) start(ctx context.Context) outcome {
 		switch act := decide(f); act {
 		case adopt:
 			return i.reach(ctx, i.s.cfg.StartTimeout)
-		case replace, reap:
+		case replace, relieve, reap:
 			i.log.Warn().Int("pid", p.pid).Bool("hidden", f.hidden).Msg("killing a worker that stands in the way")
 			if !i.killed(ctx, p) {
 				return outcome{}
@@ -78,7 +78,7 @@ func (i *instance) start(ctx context.Context) outcome {
 // look, because another worker was quicker.
 func (i *instance) launch(ctx context.Context) (out outcome, again bool) {
 	sctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	generation, err := i.s.store.RaiseGeneration(sctx, i.id, i.s.cfg.Node)
+	generation, databaseURL, err := i.s.store.RaiseGeneration(sctx, i.id, i.s.cfg.Node)
 	cancel()
 	if ctx.Err() != nil {
 		return outcome{}, false
@@ -92,8 +92,9 @@ func (i *instance) launch(ctx context.Context) (out outcome, again bool) {
 		return outcome{event: exited, why: "the database does not answer: " + err.Error(), cause: "store", refuse: true}, false
 	}
 	i.note(func(st *Status) { st.Generation = generation })
+	i.barred.Store(false)
 	program := i.program()
-	child, from, err := spawn(i.s.cfg, i.s.programs.file(program), i.id, generation)
+	child, from, err := spawn(i.s.cfg, i.s.programs.file(program), i.id, generation, databaseURL)
 	if err != nil {
 		return outcome{event: exited, why: err.Error(), cause: "start"}, false
 	}

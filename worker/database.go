@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/types"
@@ -19,7 +19,7 @@ import (
 )
 
 // maxConnections is enough because nobody waits for a second connection while it
-// holds one but keystore.Prepare, which runs alone. Only a transaction of
+// holds one. Only a transaction of
 // whatsmeow's that decrypts waits for anything but Postgres: for the turn of
 // somebody who may need a connection to end it. It is one at a time, but for one
 // left over from an earlier connection to WhatsApp, and waits for turnTime at most.
@@ -31,8 +31,14 @@ const (
 	librarySchema  = keystore.Schema
 )
 
-// errNoInstance says that our instance was deleted, or never existed.
-var errNoInstance = errors.New("the database knows no such instance")
+var (
+	// errNoInstance says that our instance was deleted, or never existed.
+	errNoInstance = errors.New("the database knows no such instance")
+	// errBarred says that our role in the database has ended.
+	errBarred = errors.New("the database lets this worker in no more")
+	// errDeviceTaken says that another instance has the device.
+	errDeviceTaken = errors.New("the device belongs to another instance")
+)
 
 // database is the worker's one pool and its knowledge of whether Postgres is
 // there. Idle connections are given back, so that hundreds of workers fit.
@@ -44,6 +50,7 @@ type database struct {
 	// onChange hears that the database went away and that it is back, from any
 	// goroutine, never twice in a row the same.
 	onChange func(away bool)
+	onBarred func(error) // hears that our role is let in no more, maybe often
 
 	lost   atomic.Uint64
 	mu     sync.Mutex
@@ -54,7 +61,7 @@ type database struct {
 
 // openDatabase connects to nothing yet. whatsmeow's tables live in a schema of
 // their own in front of the search path; ours are found behind it.
-func openDatabase(ctx context.Context, url string, log zerolog.Logger, onChange func(away bool)) (*database, error) {
+func openDatabase(ctx context.Context, url string, log zerolog.Logger, onChange func(away bool), onBarred func(error)) (*database, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("parse database url: not a valid Postgres URL") // the cause quotes the password
@@ -68,7 +75,7 @@ func openDatabase(ctx context.Context, url string, log zerolog.Logger, onChange 
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &database{pool: pool, log: log, onChange: onChange, ctx: ctx}
+	db := &database{pool: pool, log: log, onChange: onChange, onBarred: onBarred, ctx: ctx}
 	db.lib = sql.OpenDB(&patientConnector{db: db, inner: poolConnector(pool)})
 	db.lib.SetMaxIdleConns(0)
 	return db, nil
@@ -81,52 +88,66 @@ func (db *database) close() {
 	db.pool.Close()
 }
 
+// The instance's device is read and written through functions of the database:
+// our role may see and change nothing else of the instance, and no device of
+// another one.
+
 // deviceJID returns the AD-JID of the instance's device, empty before its first
 // pairing. Error: errNoInstance.
 func (db *database) deviceJID(ctx context.Context, instance string) (types.JID, error) {
-	var raw string
-	err := db.pool.QueryRow(ctx, "select device_jid from instances where id = $1 and deleted_at is null", instance).Scan(&raw)
-	if errors.Is(err, pgx.ErrNoRows) {
+	var raw *string
+	if err := db.pool.QueryRow(ctx, "select worker_device($1)", instance).Scan(&raw); err != nil {
+		return types.EmptyJID, fmt.Errorf("read device of instance: %w", err)
+	}
+	if raw == nil {
 		return types.EmptyJID, errNoInstance
 	}
-	if err != nil {
-		return types.EmptyJID, fmt.Errorf("read device of instance: %w", err)
-	}
-	if raw == "" {
+	if *raw == "" {
 		return types.EmptyJID, nil
 	}
-	jid, err := types.ParseJID(raw)
+	jid, err := types.ParseJID(*raw)
 	if err != nil {
 		return types.EmptyJID, fmt.Errorf("read device of instance: %w", err)
 	}
-	if jid.String() != raw { // it would be another one's keys that are found under it
+	if jid.String() != *raw { // it would be another one's keys that are found under it
 		return types.EmptyJID, errors.New("read device of instance: its address is not written as whatsmeow writes it")
 	}
 	return jid, nil
 }
 
-// setDeviceJID records the instance's device. A later worker is one that has
+// claimDevice records the instance's device. A later worker is one that has
 // claimed the feed: a generation that was only raised may never have run. Then
-// nothing is written and the error is mirror.ErrFenced.
-func (db *database) setDeviceJID(ctx context.Context, instance string, generation uint64, jid types.JID) error {
-	tag, err := db.pool.Exec(ctx, `update instances set device_jid = $3 where id = $1
-		and not exists (select from feeds where instance_id = $1 and generation > $2)`, instance, int64(generation), jid.String())
+// nothing is written and the error is mirror.ErrFenced; errDeviceTaken when the
+// device is another instance's.
+func (db *database) claimDevice(ctx context.Context, instance string, generation uint64, jid types.JID) error {
+	_, err := db.pool.Exec(ctx, "select claim_device($1, $2, $3)", instance, int64(generation), jid.String())
+	switch sqlState(err) {
+	case "":
+	case "WM001":
+		return mirror.ErrFenced
+	case "WM004":
+		return errDeviceTaken
+	}
 	if err != nil {
 		return fmt.Errorf("record device of instance: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return mirror.ErrFenced
 	}
 	return nil
 }
 
-// removeDevice deletes the keys of a device and forgets that it is the instance's.
-func (db *database) removeDevice(ctx context.Context, instance string, jid types.JID) error {
-	if _, err := db.pool.Exec(ctx, "delete from "+librarySchema+".whatsmeow_device where jid = $1", jid.String()); err != nil {
-		return fmt.Errorf("delete device: %w", err)
-	}
-	if _, err := db.pool.Exec(ctx, "update instances set device_jid = '' where id = $1 and device_jid = $2", instance, jid.String()); err != nil {
-		return fmt.Errorf("forget device: %w", err)
+// releaseDevice deletes the keys of the instance's device, after which it may
+// be another one's.
+func (db *database) releaseDevice(ctx context.Context, instance string, jid types.JID) error {
+	if _, err := db.pool.Exec(ctx, "select release_device($1, $2)", instance, jid.String()); err != nil {
+		return fmt.Errorf("remove device: %w", err)
 	}
 	return nil
+}
+
+// sqlState is Postgres' reason for an error, "" where it is not Postgres that refused.
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
 }

@@ -29,7 +29,7 @@ func (c *core) load() {
 }
 
 func (c *core) loadDevice(ctx context.Context) (*store.Device, error) {
-	if err := keystore.Prepare(ctx, c.db.pool, c.container.Library()); err != nil {
+	if err := keystore.Check(ctx, c.db.pool); err != nil {
 		return nil, err
 	}
 	jid, err := c.db.deviceJID(ctx, c.boot.GetInstance())
@@ -68,6 +68,8 @@ func (c *core) loadDone(m loadDone) {
 				reason = "unknown_instance"
 			case errors.Is(m.err, sealedstore.ErrKey):
 				reason = "secret_key"
+			case errors.Is(m.err, keystore.ErrTooOld):
+				reason = "old_database"
 			}
 			c.end(reason, m.err)
 		}

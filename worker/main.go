@@ -252,7 +252,7 @@ func newCore(boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end fun
 		stop()
 		return nil, err
 	}
-	c.db, err = openDatabase(ctx, boot.GetDatabaseUrl(), log, func(away bool) { c.tell(outageIs{away}) })
+	c.db, err = openDatabase(ctx, boot.GetDatabaseUrl(), log, func(away bool) { c.tell(outageIs{away}) }, func(err error) { end("barred", err) })
 	if err != nil {
 		stop()
 		return nil, err

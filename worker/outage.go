@@ -36,6 +36,8 @@ func lost(err error) bool {
 			return true
 		case pgErr.Code == "53300": // too many connections
 			return true
+		case barred(err):
+			return true
 		}
 		return false
 	}
@@ -63,6 +65,12 @@ func scarce(err error) bool {
 	}
 	return pgErr.Code[:2] == "53" || pgErr.Code[:2] == "58" || pgErr.Code == "25006"
 }
+
+// barred reports whether Postgres lets our role in no more: a later worker has
+// the instance, or the database was restored without its roles. To whatsmeow
+// that is an outage, since what fails for any other reason counts as dealt with;
+// the worker itself has to end, and the next one gets a role that is let in.
+func barred(err error) bool { return strings.HasPrefix(sqlState(err), "28") }
 
 // passing reports whether Postgres refused for a reason of its own that may be
 // over soon (deadlock, lock not had, cancelled), not because of what was asked.
@@ -94,6 +102,9 @@ func (db *database) note(err error) {
 	db.lost.Add(1)
 	if !lost(err) {
 		return
+	}
+	if barred(err) {
+		db.onBarred(errBarred)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()

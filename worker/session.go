@@ -143,7 +143,7 @@ func (c *core) guardStores(device *store.Device) {
 // the middle leaves something to find. False cancels the pairing.
 func (c *core) beforePairing(s *session, jid types.JID) bool {
 	err := c.db.insist(s.ctx, func() error {
-		return c.db.setDeviceJID(s.ctx, c.boot.GetInstance(), c.boot.GetGeneration(), jid)
+		return c.db.claimDevice(s.ctx, c.boot.GetInstance(), c.boot.GetGeneration(), jid)
 	})
 	if err == nil {
 		return true
@@ -178,7 +178,7 @@ var platforms = map[string]waCompanionReg.DeviceProps_PlatformType{
 // however long the database takes. What its phone told about who is who is
 // believed no more.
 func (c *core) removeDevice(jid types.JID) {
-	err := c.db.insist(c.ctx, func() error { return c.db.removeDevice(c.ctx, c.boot.GetInstance(), jid) })
+	err := c.db.insist(c.ctx, func() error { return c.db.releaseDevice(c.ctx, c.boot.GetInstance(), jid) })
 	if err == nil {
 		err = c.pairs.Distrust(c.ctx)
 	}

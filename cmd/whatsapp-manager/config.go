@@ -29,40 +29,41 @@ import (
 // config is every setting of the daemon. The environment names them with the
 // prefix WAM_; flags have the same names in lower case with dashes and win.
 type config struct {
-	Listen           string        `env:"LISTEN" envDefault:"127.0.0.1:5000" help:"address the API listens on"`
-	DatabaseURL      string        `env:"DATABASE_URL" help:"Postgres to use; empty: a private one in the data directory"`
-	DataDir          string        `env:"DATA_DIR" envDefault:"./data" help:"where everything is kept"`
-	SecretKeyFile    string        `env:"SECRET_KEY_FILE" help:"file with the key that seals the secrets in the database; made at the first start; default: secret.key in the data directory. Keep a copy, apart from the backups of the database"`
-	RunDir           string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory"`
-	AdminEmail       string        `env:"ADMIN_EMAIL" envDefault:"admin@localhost" help:"first superadmin"`
-	AdminPassword    string        `env:"ADMIN_PASSWORD" help:"its password, 12 to 128 characters; random and printed once when empty"`
-	JWTSecret        string        `env:"JWT_SECRET" help:"signs access tokens; generated and kept when empty"`
-	WorkerMemory     string        `env:"WORKER_MEMORY_LIMIT" envDefault:"512MiB" help:"a worker above this is ended and restarted"`
-	ManagerMemory    string        `env:"MANAGER_MEMORY_LIMIT" envDefault:"auto" help:"memory the manager keeps to; requests under way hold at most half of it; auto: a quarter of the machine or container, 256MiB to 2GiB"`
-	HealthInterval   time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
-	MaxInstances     int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
-	UserInstances    int           `env:"MAX_INSTANCES_PER_USER" envDefault:"20" help:"most instances of each user who is no administrator, unless an administrator allows them another number; 0: no limit"`
-	SendsPerMinute   int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
-	CallsPerSecond   int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
-	InboundPerSecond string        `env:"INBOUND_PER_SECOND" envDefault:"auto" help:"messages a second each instance takes from WhatsApp; more wait there, in order; auto: 50 for each core; 0: no limit"`
-	MaxConnections   int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"most connections to the API at a time; 0: half of the descriptors the process may have, at most 8192"`
-	MaxPerAddress    int           `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"0" help:"most of them from one address (IPv6: /64), proxies in TRUSTED_PROXIES excepted; 0: half of all"`
-	Registration     bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
-	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
-	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
-	PublicURL        string        `env:"PUBLIC_URL" help:"address that users see, e.g. https://wa.example.org"`
-	AllowedHosts     []string      `env:"ALLOWED_HOSTS" help:"names under which the API may be asked, beside localhost, the host of PUBLIC_URL and the address it listens on, e.g. wa.internal,*.example.org; *: any"`
-	TrustedProxies   []string      `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, e.g. 127.0.0.1/32"`
-	NodeID           string        `env:"NODE_ID" envDefault:"node1" help:"name of this node; differs between installations on one host"`
-	WhatsAppEndpoint string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
-	DeviceName       string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
-	MediaNetworks    []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
-	WebhookNetworks  []string      `env:"WEBHOOK_NETWORKS" help:"internal networks with receivers of webhooks, e.g. 127.0.0.0/8; public addresses always may be posted to"`
-	MediaBodyLimit   string        `env:"MEDIA_BODY_LIMIT" help:"largest body of a request that carries a file; default 32MiB, less when a worker may take little memory"`
-	WhatsmeowMethods []string      `env:"WHATSMEOW_METHODS" help:"methods of whatsmeow that are off and shall be callable, e.g. SendAppState; the word undecided opens those that nobody has decided about"`
-	KeepMessages     time.Duration `env:"KEEP_MESSAGES" envDefault:"0" help:"how long messages are kept, e.g. 2160h for 90 days; starred ones always; 0: for ever"`
-	KeepEvents       time.Duration `env:"KEEP_EVENTS" envDefault:"0" help:"how long events that every webhook has got are kept; 0: for ever"`
-	WorkerBinary     string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
+	Listen            string        `env:"LISTEN" envDefault:"127.0.0.1:5000" help:"address the API listens on"`
+	DatabaseURL       string        `env:"DATABASE_URL" help:"Postgres to use; empty: a private one in the data directory"`
+	WorkerDatabaseURL string        `env:"WORKER_DATABASE_URL" help:"the same database as a user made for workers; only where the user of DATABASE_URL may not create roles"`
+	DataDir           string        `env:"DATA_DIR" envDefault:"./data" help:"where everything is kept"`
+	SecretKeyFile     string        `env:"SECRET_KEY_FILE" help:"file with the key that seals the secrets in the database; made at the first start; default: secret.key in the data directory. Keep a copy, apart from the backups of the database"`
+	RunDir            string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory"`
+	AdminEmail        string        `env:"ADMIN_EMAIL" envDefault:"admin@localhost" help:"first superadmin"`
+	AdminPassword     string        `env:"ADMIN_PASSWORD" help:"its password, 12 to 128 characters; random and printed once when empty"`
+	JWTSecret         string        `env:"JWT_SECRET" help:"signs access tokens; generated and kept when empty"`
+	WorkerMemory      string        `env:"WORKER_MEMORY_LIMIT" envDefault:"512MiB" help:"a worker above this is ended and restarted"`
+	ManagerMemory     string        `env:"MANAGER_MEMORY_LIMIT" envDefault:"auto" help:"memory the manager keeps to; requests under way hold at most half of it; auto: a quarter of the machine or container, 256MiB to 2GiB"`
+	HealthInterval    time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s" help:"time between two looks at the workers"`
+	MaxInstances      int           `env:"MAX_INSTANCES" envDefault:"0" help:"most instances on this node; 0: no limit"`
+	UserInstances     int           `env:"MAX_INSTANCES_PER_USER" envDefault:"20" help:"most instances of each user who is no administrator, unless an administrator allows them another number; 0: no limit"`
+	SendsPerMinute    int           `env:"SENDS_PER_MINUTE" envDefault:"20" help:"sends a minute of a new instance; 0: no limit"`
+	CallsPerSecond    int           `env:"CALLS_PER_SECOND" envDefault:"200" help:"calls a second of each instance; those above it wait up to two seconds for their turn; 0: no limit"`
+	InboundPerSecond  string        `env:"INBOUND_PER_SECOND" envDefault:"auto" help:"messages a second each instance takes from WhatsApp; more wait there, in order; auto: 50 for each core; 0: no limit"`
+	MaxConnections    int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"most connections to the API at a time; 0: half of the descriptors the process may have, at most 8192"`
+	MaxPerAddress     int           `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"0" help:"most of them from one address (IPv6: /64), proxies in TRUSTED_PROXIES excepted; 0: half of all"`
+	Registration      bool          `env:"REGISTRATION" envDefault:"false" help:"let anybody create a user"`
+	LogLevel          string        `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn, error"`
+	LogFormat         string        `env:"LOG_FORMAT" envDefault:"auto" help:"json, console, or auto (console on a terminal)"`
+	PublicURL         string        `env:"PUBLIC_URL" help:"address that users see, e.g. https://wa.example.org"`
+	AllowedHosts      []string      `env:"ALLOWED_HOSTS" help:"names under which the API may be asked, beside localhost, the host of PUBLIC_URL and the address it listens on, e.g. wa.internal,*.example.org; *: any"`
+	TrustedProxies    []string      `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, e.g. 127.0.0.1/32"`
+	NodeID            string        `env:"NODE_ID" envDefault:"node1" help:"name of this node; differs between installations on one host"`
+	WhatsAppEndpoint  string        `env:"WHATSAPP_ENDPOINT" help:"a stand-in on loopback; empty: the real WhatsApp"`
+	DeviceName        string        `env:"DEVICE_NAME" envDefault:"WhatsApp Manager" help:"name shown in the phone's linked devices"`
+	MediaNetworks     []string      `env:"MEDIA_NETWORKS" help:"internal networks from which media may be fetched by URL, e.g. 10.0.0.0/8; public addresses always may"`
+	WebhookNetworks   []string      `env:"WEBHOOK_NETWORKS" help:"internal networks with receivers of webhooks, e.g. 127.0.0.0/8; public addresses always may be posted to"`
+	MediaBodyLimit    string        `env:"MEDIA_BODY_LIMIT" help:"largest body of a request that carries a file; default 32MiB, less when a worker may take little memory"`
+	WhatsmeowMethods  []string      `env:"WHATSMEOW_METHODS" help:"methods of whatsmeow that are off and shall be callable, e.g. SendAppState; the word undecided opens those that nobody has decided about"`
+	KeepMessages      time.Duration `env:"KEEP_MESSAGES" envDefault:"0" help:"how long messages are kept, e.g. 2160h for 90 days; starred ones always; 0: for ever"`
+	KeepEvents        time.Duration `env:"KEEP_EVENTS" envDefault:"0" help:"how long events that every webhook has got are kept; 0: for ever"`
+	WorkerBinary      string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
 
 	memoryLimit     uint64
 	webhookNetworks []netip.Prefix
@@ -202,6 +203,14 @@ func (c *config) check() error {
 	if c.DatabaseURL != "" {
 		if u, err := url.Parse(c.DatabaseURL); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 			return wrong("DATABASE_URL", "not a postgres:// address")
+		}
+	}
+	if c.WorkerDatabaseURL != "" {
+		if u, err := url.Parse(c.WorkerDatabaseURL); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			return wrong("WORKER_DATABASE_URL", "not a postgres:// address")
+		}
+		if c.DatabaseURL == "" {
+			return wrong("WORKER_DATABASE_URL", "is for a Postgres of your own, which DATABASE_URL names")
 		}
 	}
 	if c.WhatsAppEndpoint != "" {

@@ -11,14 +11,17 @@ import (
 
 	"whatsapp-manager/supervisor/localpg"
 	"whatsapp-manager/supervisor/store"
+	"whatsapp-manager/supervisor/store/roles"
+	"whatsapp-manager/worker/keystore"
 )
 
 // database is the Postgres that everything uses: the operator's, or a private
 // one that is kept alive.
 type database struct {
-	url string
-	log zerolog.Logger
-	cfg localpg.Config
+	url   string
+	roles *roles.Roles
+	log   zerolog.Logger
+	cfg   localpg.Config
 
 	mu      sync.Mutex
 	cluster *localpg.Cluster // nil for the operator's own Postgres
@@ -35,10 +38,45 @@ func openDatabase(ctx context.Context, c config, log zerolog.Logger) (*database,
 		}
 		db.cluster, db.url = cluster, cluster.URL()
 	}
-	if err := store.Migrate(ctx, db.url); err != nil {
-		return nil, fmt.Errorf("migrate database: %w", err)
+	if err := db.prepare(ctx, c); err != nil {
+		return nil, err
 	}
 	return db, nil
+}
+
+// prepare makes the schema current, ours and whatsmeow's, and who may do what
+// in it.
+func (db *database) prepare(ctx context.Context, c config) (err error) {
+	if err := store.Migrate(ctx, db.url); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	if err := keystore.Create(ctx, db.url); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	if db.roles, err = roles.Arrange(ctx, db.url, c.WorkerDatabaseURL); err != nil {
+		return fmt.Errorf("open database to workers: %w", err)
+	}
+	state := db.roles.State()
+	if state.Isolation != roles.PerInstance {
+		if db.cluster != nil { // what is ours can do it
+			return fmt.Errorf("open database to workers: %s", state.Why)
+		}
+		db.log.Warn().Str("isolation", string(state.Isolation)).Str("why", state.Why).
+			Msg("workers have no roles of their own in the database: one that is taken over reaches other accounts")
+	}
+	if state.Superuser {
+		db.log.Warn().Msgf("setting %sDATABASE_URL: its user is a superuser; one with CREATEROLE that owns the database is enough", envPrefix)
+	}
+	return nil
+}
+
+// open connects to the database.
+func (db *database) open(ctx context.Context) (*store.Store, error) {
+	st, err := store.Open(ctx, db.url, store.WithRoles(db.roles))
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return st, nil
 }
 
 // Run starts the private Postgres anew whenever it ends by itself, until ctx

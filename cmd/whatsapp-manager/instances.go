@@ -71,7 +71,6 @@ the instance by itself within WAM_HEALTH_INTERVAL.`,
 // operation is what a command works with.
 type operation struct {
 	config config
-	url    string // of the database
 	store  *store.Store
 	keys   *keyfile.File
 	in     io.Reader
@@ -108,11 +107,11 @@ func operateOn(use func(context.Context, config, *store.Store, zerolog.Logger) (
 		if err != nil {
 			return err
 		}
-		st, err := store.Open(ctx, db.url)
+		st, err := db.open(ctx)
 		if err == nil {
 			var keys *keyfile.File
 			if keys, err = use(ctx, c, st, log); err == nil {
-				err = run(ctx, &operation{config: c, url: db.url, store: st, keys: keys, in: os.Stdin, out: cmd.OutOrStdout()}, args)
+				err = run(ctx, &operation{config: c, store: st, keys: keys, in: os.Stdin, out: cmd.OutOrStdout()}, args)
 			}
 			st.Close()
 		}

@@ -11,7 +11,6 @@ import (
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 	"whatsapp-manager/supervisor/store/archive"
-	"whatsapp-manager/worker/keystore"
 )
 
 const (
@@ -170,9 +169,6 @@ func (i importing) run(ctx context.Context, o *operation, p passphrase, path str
 		if n >= limit {
 			return fmt.Errorf("this server has %d instances, and %sMAX_INSTANCES allows no more", n, envPrefix)
 		}
-	}
-	if err := keystore.Create(ctx, o.url); err != nil {
-		return err
 	}
 	into := archive.Into{Owner: i.owner}
 	if i.start {

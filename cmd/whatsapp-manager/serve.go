@@ -26,6 +26,7 @@ import (
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/keyfile"
 	"whatsapp-manager/supervisor/store"
+	"whatsapp-manager/supervisor/store/roles"
 )
 
 var stdout, stderr = os.Stdout, os.Stderr
@@ -63,6 +64,7 @@ type daemon struct {
 	address    string // the setting behind listener
 	db         *database
 	store      *store.Store
+	guard      *roles.Guard
 	supervisor *supervisor.Supervisor
 	deliverer  *feed.Deliverer
 	outbox     *outbox.Queue
@@ -106,16 +108,17 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.db, err = openDatabase(ctx, c, d.log); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(ctx, d.db.url); err != nil {
-		return fmt.Errorf("open database: %w", err)
+	if d.store, err = d.db.open(ctx); err != nil {
+		return err
 	}
 	keys, err := useKeys(ctx, c, d.store, d.log)
 	if err != nil {
 		return err
 	}
+	d.guard = roles.NewGuard(d.db.roles, d.store.Pool(), d.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if d.supervisor, err = newSupervisor(c, d.db.url, keys, d.store, d.log, registry); err != nil {
+	if d.supervisor, err = newSupervisor(c, keys, d.store, d.log, registry); err != nil {
 		return err
 	}
 	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.webhookNetworks})
@@ -155,7 +158,7 @@ func orUnlimited(sends int) int {
 	return sends
 }
 
-func newSupervisor(c config, databaseURL string, keys *keyfile.File, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
+func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
 	if err := os.MkdirAll(filepath.Dir(c.RunDir), 0o711); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
@@ -165,7 +168,7 @@ func newSupervisor(c config, databaseURL string, keys *keyfile.File, st *store.S
 	}
 	return supervisor.New(supervisor.Config{
 		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
-		DatabaseURL: databaseURL, Keys: ring, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
+		Keys: ring, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
 		MediaNetworks: c.MediaNetworks, WhatsmeowMethods: c.WhatsmeowMethods, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
 }
@@ -187,6 +190,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer endServing()
 	group.Go(func() error { return d.db.Run(ctx) })
+	group.Go(func() error { return d.guard.Run(ctx) })
 	group.Go(func() error { return d.deliverer.Run(ctx) })
 	group.Go(func() error { return d.retention.Run(ctx) })
 	group.Go(func() error { return d.supervisor.Run(serving) })

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/supervisor"
-	"whatsapp-manager/supervisor/store"
 )
 
 // stop ends a running manager with everything below it. Without a running
@@ -59,11 +58,11 @@ func stopLeftovers(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(ctx, db.url)
+	st, err := db.open(ctx)
 	if err != nil {
-		return fmt.Errorf("open database: %w", err)
+		return err
 	}
-	s, err := newSupervisor(c, db.url, presentKeys(c), st, log, prometheus.NewRegistry())
+	s, err := newSupervisor(c, presentKeys(c), st, log, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

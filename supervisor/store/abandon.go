@@ -87,6 +87,7 @@ func abandonDevices(ctx context.Context, tx pgx.Tx, _ *db.Queries, ring *seal.Ri
 		for _, sql := range []string{
 			"delete from whatsmeow.whatsmeow_privacy_tokens where our_jid = $1", // the one table without a reference
 			"delete from whatsmeow.whatsmeow_device where jid = $1",
+			"delete from devices where jid = $1",
 			"update instances set device_jid = '' where device_jid = $1",
 		} {
 			if _, err := tx.Exec(ctx, sql, jid); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
+	"whatsapp-manager/supervisor/store/roles"
 )
 
 // Instance is one WhatsApp account in our care, as its owner set it up.
@@ -117,32 +118,23 @@ func (s *Store) MarkDeleted(ctx context.Context, id supervisor.ID, now time.Time
 // mirror and whatsmeow's keys included. It logs nobody out: let the worker do
 // that before, or the phone lists the device until WhatsApp drops it.
 func (s *Store) DeleteInstance(ctx context.Context, id supervisor.ID) error {
-	return failure("store.DeleteInstance", pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		device, err := s.q.WithTx(tx).DeleteInstance(ctx, string(id))
-		if err != nil || device == "" {
+	const op = "store.DeleteInstance"
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// instances says it again; should both name one device, devices is right.
+		_, err := tx.Exec(ctx, `select forget_device(jid) from (
+			select jid from devices where instance_id = $1
+			union select i.device_jid from instances i where i.id = $1 and i.device_jid <> ''
+				and not exists (select from devices d where d.jid = i.device_jid and d.instance_id <> i.id)) mine`, string(id))
+		if err != nil {
 			return err
 		}
-		return forgetDevice(ctx, tx, device)
-	}))
-}
-
-// forgetDevice deletes what whatsmeow keeps of a device. Its tables are not
-// there before the first worker ran. All but the tokens go with the device.
-func forgetDevice(ctx context.Context, tx pgx.Tx, device string) error {
-	for _, table := range []string{"whatsmeow_privacy_tokens", "whatsmeow_device"} {
-		var there bool
-		if err := tx.QueryRow(ctx, "select to_regclass($1) is not null", "whatsmeow."+table).Scan(&there); err != nil || !there {
-			return err
-		}
-		key := "jid"
-		if table != "whatsmeow_device" {
-			key = "our_jid"
-		}
-		if _, err := tx.Exec(ctx, "delete from whatsmeow."+table+" where "+key+" = $1", device); err != nil {
-			return err
-		}
+		n, err := s.q.WithTx(tx).DeleteInstance(ctx, string(id))
+		return found(op, n, err)
+	})
+	if err != nil {
+		return failure(op, err)
 	}
-	return nil
+	return failure(op, s.endWorkers(ctx, id, roles.AnyGeneration))
 }
 
 // History returns a page of an instance's transitions, newest first, and how

@@ -10,6 +10,7 @@ import (
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
+	"whatsapp-manager/supervisor/store/roles"
 )
 
 // MoveAway ends an instance's life on this server, because another one takes
@@ -25,7 +26,10 @@ func (s *Store) MoveAway(ctx context.Context, id supervisor.ID, now time.Time) (
 			return "", moved(op, nil)
 		}
 	}
-	return supervisor.Desired(was), failure(op, err)
+	if err != nil {
+		return "", failure(op, err)
+	}
+	return supervisor.Desired(was), failure(op, s.endWorkers(ctx, id, roles.AnyGeneration))
 }
 
 // TakeBack lets an instance run here again that was moved away. It stays

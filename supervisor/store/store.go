@@ -11,6 +11,7 @@ import (
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store/db"
 	"whatsapp-manager/supervisor/store/migrations"
+	"whatsapp-manager/supervisor/store/roles"
 )
 
 const (
@@ -22,17 +23,30 @@ const (
 // Store is a pool of connections to the database. Its methods may be called
 // from any goroutine.
 type Store struct {
-	pool *pgxpool.Pool
-	q    *db.Queries
-	keys Keys // nil: secrets are kept as they are; set by UseKeys
+	pool  *pgxpool.Pool
+	q     *db.Queries
+	keys  Keys // nil: secrets are kept as they are; set by UseKeys
+	url   string
+	roles *roles.Roles // nil: workers are given the store's own URL
 }
 
 // Option changes how Open connects.
-type Option func(*pgxpool.Config)
+type Option func(*opening)
+
+type opening struct {
+	*pgxpool.Config
+	roles *roles.Roles
+}
 
 // WithMaxConns sets how many connections the store may hold; 16 is the default.
 func WithMaxConns(n int) Option {
-	return func(c *pgxpool.Config) { c.MaxConns = int32(n) }
+	return func(o *opening) { o.MaxConns = int32(n) }
+}
+
+// WithRoles has each worker use the database by a role that r makes. Without
+// it workers use the store's own, and nothing keeps them apart.
+func WithRoles(r *roles.Roles) Option {
+	return func(o *opening) { o.roles = r }
 }
 
 // Migrate brings the database of url up to our schema. Any number of managers
@@ -60,8 +74,9 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 		conf.ConnConfig.RuntimeParams["application_name"] = applicationName
 	}
 	conf.AfterConnect = inUTC
-	for _, o := range opts {
-		o(conf)
+	o := opening{Config: conf}
+	for _, change := range opts {
+		change(&o)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
@@ -71,7 +86,15 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 		pool.Close()
 		return nil, failure(op, err)
 	}
-	return &Store{pool: pool, q: db.New(pool)}, nil
+	return &Store{pool: pool, q: db.New(pool), url: url, roles: o.roles}, nil
+}
+
+// Isolation tells how far the database keeps workers apart.
+func (s *Store) Isolation() roles.State {
+	if s.roles == nil {
+		return roles.State{Isolation: roles.None, Why: "no roles were arranged"}
+	}
+	return s.roles.State()
 }
 
 // Close closes all connections, after the calls in progress have returned.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
@@ -35,6 +37,12 @@ func (v *Supervision) Instances(ctx context.Context) ([]supervisor.Record, error
 	if err != nil {
 		return nil, failure(op, err)
 	}
+	var admitted map[string]bool
+	if v.s.roles != nil {
+		if admitted, err = v.s.roles.Admitted(ctx, v.s.pool); err != nil {
+			return nil, failure(op, err)
+		}
+	}
 	byID := make(map[string]*supervisor.Worker, len(workers))
 	for _, w := range workers {
 		byID[w.InstanceID] = workerOf(w)
@@ -43,6 +51,7 @@ func (v *Supervision) Instances(ctx context.Context) ([]supervisor.Record, error
 	for i, r := range rows {
 		list[i] = supervisor.Record{
 			ID: supervisor.ID(r.ID), Desired: supervisor.Desired(r.Desired), Generation: r.Generation, Worker: byID[r.ID],
+			Barred: admitted != nil && !admitted[v.s.roles.Login(r.ID, r.Generation)],
 		}
 		if r.DeletedAt != nil {
 			list[i].DeletedAt = *r.DeletedAt
@@ -52,11 +61,35 @@ func (v *Supervision) Instances(ctx context.Context) ([]supervisor.Record, error
 }
 
 // RaiseGeneration commits the next generation of the instance, started on
-// node, and returns it. No two callers get the same one. Conflict when the
-// instance was moved to another server.
-func (v *Supervision) RaiseGeneration(ctx context.Context, id supervisor.ID, node string) (uint64, error) {
-	g, err := v.s.q.RaiseGeneration(ctx, db.RaiseGenerationParams{ID: string(id), NodeID: node})
-	return g, failure("store.RaiseGeneration", err)
+// node, and returns it with the URL by which its worker uses the database. No
+// two callers get the same one. When it returns, no worker of an earlier
+// generation is in the database, or gets in. Conflict when the instance was
+// moved to another server.
+func (v *Supervision) RaiseGeneration(ctx context.Context, id supervisor.ID, node string) (generation uint64, databaseURL string, err error) {
+	const op = "store.RaiseGeneration"
+	err = pgx.BeginFunc(ctx, v.s.pool, func(tx pgx.Tx) (err error) {
+		generation, err = v.s.q.WithTx(tx).RaiseGeneration(ctx, db.RaiseGenerationParams{ID: string(id), NodeID: node})
+		if err != nil || v.s.roles == nil {
+			return err
+		}
+		databaseURL, err = v.s.roles.Admit(ctx, tx, string(id), generation)
+		return err
+	})
+	if err != nil {
+		return 0, "", failure(op, err)
+	}
+	if v.s.roles == nil {
+		return generation, v.s.url, nil
+	}
+	return generation, databaseURL, failure(op, v.s.roles.End(ctx, v.s.pool, string(id), generation-1))
+}
+
+// endWorkers shuts all workers of an instance out of the database.
+func (s *Store) endWorkers(ctx context.Context, id supervisor.ID, upTo uint64) error {
+	if s.roles == nil {
+		return nil
+	}
+	return s.roles.End(ctx, s.pool, string(id), upTo)
 }
 
 // SetDesired records what the owner wants of the instance. Conflict when it is
@@ -77,11 +110,16 @@ func (v *Supervision) RecordWorker(ctx context.Context, w supervisor.Worker) err
 }
 
 // RecordExit records how the worker of the generation ended, also when it was
-// never recorded while it lived.
+// never recorded while it lived, and ends its role in the database.
 func (v *Supervision) RecordExit(ctx context.Context, id supervisor.ID, generation uint64, exit supervisor.Exit) error {
-	return failure("store.RecordExit", v.s.q.RecordExit(ctx, db.RecordExitParams{
+	const op = "store.RecordExit"
+	err := v.s.q.RecordExit(ctx, db.RecordExitParams{
 		InstanceID: string(id), Generation: generation, At: exit.At, ExitReason: exit.Reason, ExitCode: exit.Code,
-	}))
+	})
+	if err != nil {
+		return failure(op, err)
+	}
+	return failure(op, v.s.endWorkers(ctx, id, generation))
 }
 
 // RecordLink records the link of the recorded worker, without QR and pairing

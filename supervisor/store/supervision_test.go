@@ -25,7 +25,7 @@ func worker(id supervisor.ID, generation uint64) supervisor.Worker {
 
 func raise(t *testing.T, v *supervisor.Store, id supervisor.ID, want uint64) {
 	t.Helper()
-	g, err := (*v).RaiseGeneration(t.Context(), id, "node")
+	g, _, err := (*v).RaiseGeneration(t.Context(), id, "node")
 	must(t, err)
 	equal(t, "generation", g, want)
 }
@@ -43,7 +43,7 @@ func TestGenerationsAreGivenOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
-			g, err := st.Supervision().RaiseGeneration(ctx, a, fmt.Sprint("node", i))
+			g, _, err := st.Supervision().RaiseGeneration(ctx, a, fmt.Sprint("node", i))
 			if err != nil {
 				t.Error(err)
 			}
@@ -55,7 +55,7 @@ func TestGenerationsAreGivenOnce(t *testing.T) {
 	for i, g := range got {
 		equal(t, "generation", g, uint64(i+1))
 	}
-	_, err := st.Supervision().RaiseGeneration(ctx, "zzzzzzzzzzzz", "node")
+	_, _, err := st.Supervision().RaiseGeneration(ctx, "zzzzzzzzzzzz", "node")
 	wantKind(t, err, fault.NotFound)
 }
 

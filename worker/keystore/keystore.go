@@ -1,6 +1,8 @@
 // Package keystore makes whatsmeow's own tables current: keys, sessions and
 // what else whatsmeow keeps of a device. They live in a schema of their own,
-// and their form is whatsmeow's alone.
+// and their form is whatsmeow's alone. They belong to the manager; a worker's
+// role may use them and not change their form, so it only looks whether they
+// are what it needs.
 package keystore
 
 import (
@@ -30,7 +32,12 @@ func SearchPath(cfg *pgxpool.Config) {
 	cfg.ConnConfig.RuntimeParams["search_path"] = Schema + "," + path
 }
 
-// Create makes the tables of the database current, for who has no worker yet.
+// ErrTooOld says that the tables are not there, or of a form that this build
+// cannot use: no manager of this build has been at the database.
+var ErrTooOld = errors.New("whatsmeow's tables are older than this build needs: the manager has to be of this build, too")
+
+// Create makes the tables of the database current, as their owner. Those who do
+// so together take turns; where nothing is to do, no lock is taken.
 func Create(ctx context.Context, url string) error {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -42,14 +49,17 @@ func Create(ctx context.Context, url string) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	defer pool.Close()
+	if err := Check(ctx, pool); !errors.Is(err, ErrTooOld) {
+		return err
+	}
 	lib := stdlib.OpenDBFromPool(pool)
 	defer lib.Close()
-	return Prepare(ctx, pool, sqlstore.NewWithDB(lib, "postgres", nil))
+	return upgrade(ctx, pool, sqlstore.NewWithDB(lib, "postgres", nil))
 }
 
-// Prepare makes the tables current. Those who do so together take turns; where
-// nothing is to do, no lock is taken. The pool's connections have SearchPath.
-func Prepare(ctx context.Context, pool *pgxpool.Pool, container *sqlstore.Container) error {
+// Check returns nil when the tables are current, and ErrTooOld when they are
+// not. The pool's connections have SearchPath.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	var version int
 	err := pool.QueryRow(ctx, "select version from "+Schema+".whatsmeow_version").Scan(&version)
 	if err == nil && version >= len(upgrades.Table) {
@@ -59,6 +69,10 @@ func Prepare(ctx context.Context, pool *pgxpool.Pool, container *sqlstore.Contai
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !(errors.As(err, &pgErr) && pgErr.Code[:2] == "42") {
 		return fmt.Errorf("read whatsmeow's schema version: %w", err)
 	}
+	return ErrTooOld
+}
+
+func upgrade(ctx context.Context, pool *pgxpool.Pool, container *sqlstore.Container) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)

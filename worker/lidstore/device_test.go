@@ -19,6 +19,9 @@ import (
 func withoutSharedTable(t *testing.T) (*pgxpool.Pool, *sealedstore.Container, *Store) {
 	t.Helper()
 	cfg := database(t).Config()
+	if err := keystore.Create(t.Context(), cfg.ConnString()); err != nil {
+		t.Fatal(err)
+	}
 	keystore.SearchPath(cfg)
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
@@ -28,9 +31,6 @@ func withoutSharedTable(t *testing.T) (*pgxpool.Pool, *sealedstore.Container, *S
 	lib := stdlib.OpenDBFromPool(pool)
 	t.Cleanup(func() { _ = lib.Close() })
 	container := sqlstore.NewWithDB(lib, "postgres", nil)
-	if err := keystore.Prepare(t.Context(), pool, container); err != nil {
-		t.Fatal(err)
-	}
 	run(t, pool, "drop table whatsmeow.whatsmeow_lid_map")
 	pairs := New(pool, one, once)
 	return pool, sealedstore.New(container, pool, nil, pairs.Adopt), pairs

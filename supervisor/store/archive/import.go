@@ -150,7 +150,8 @@ func (im *importer) makeRoom(ctx context.Context) error {
 		return nil
 	}
 	var other string
-	err = im.tx.QueryRow(ctx, "select id from instances where device_jid = $1 limit 1", im.header.Device).Scan(&other)
+	err = im.tx.QueryRow(ctx, `select id from instances where device_jid = $1
+		union select instance_id from devices where jid = $1 limit 1`, im.header.Device).Scan(&other)
 	if err == nil {
 		return here("device", "the account is here already, as instance %s", other)
 	}
@@ -321,6 +322,12 @@ func (im *importer) finish(ctx context.Context) error {
 	if _, err := im.tx.Exec(ctx, `update instances i set generation = greatest(i.generation, f.generation)
 		from feeds f where i.id = $1 and f.instance_id = i.id`, id); err != nil {
 		return err
+	}
+	if im.header.Device != "" {
+		// From here on the rows of whatsmeow's tables are this instance's worker's.
+		if _, err := im.tx.Exec(ctx, "insert into devices (instance_id, jid) values ($1, $2)", id, im.header.Device); err != nil {
+			return err
+		}
 	}
 	_, err := im.tx.Exec(ctx, "insert into audit_log (at, action, target, detail) values ($1, 'instance.import', $2, jsonb_build_object('kind', $3::text, 'made', $4::timestamptz))",
 		time.Now().UTC(), id, string(im.header.Kind), im.header.Made)

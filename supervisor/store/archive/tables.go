@@ -82,6 +82,7 @@ var former = map[string]struct {
 
 // leftBehind are tables with rows of an instance that stay where they are.
 var leftBehind = map[string]string{
+	"devices":          "made anew of the instance's device, see importer.finish",
 	"workers":          "processes of this server",
 	"webhook_attempts": "how the last posts from this server went, for people",
 

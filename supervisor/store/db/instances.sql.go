@@ -85,15 +85,16 @@ func (q *Queries) CreateInstance(ctx context.Context, arg CreateInstanceParams) 
 	return err
 }
 
-const deleteInstance = `-- name: DeleteInstance :one
-delete from instances where id = $1 returning device_jid
+const deleteInstance = `-- name: DeleteInstance :execrows
+delete from instances where id = $1
 `
 
-func (q *Queries) DeleteInstance(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRow(ctx, deleteInstance, id)
-	var device_jid string
-	err := row.Scan(&device_jid)
-	return device_jid, err
+func (q *Queries) DeleteInstance(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteInstance, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const deletedInstances = `-- name: DeletedInstances :many

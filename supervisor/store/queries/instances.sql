@@ -36,8 +36,8 @@ where id = $1 and deleted_at is null;
 update instances set deleted_at = coalesce(deleted_at, sqlc.arg(at)::timestamptz), desired = 'stop'
 where id = $1;
 
--- name: DeleteInstance :one
-delete from instances where id = $1 returning device_jid;
+-- name: DeleteInstance :execrows
+delete from instances where id = $1;
 
 -- name: HistoryPage :many
 select * from instance_history where instance_id = $1

@@ -156,8 +156,10 @@ func (g *guarded) makeTemplate(ctx context.Context) error {
 	if err := g.exec(ctx, "create database "+template); err != nil {
 		return err
 	}
-	if err := migrations.Up(ctx, g.urlOf(template)); err != nil {
-		return err
+	for _, make := range append([]func(context.Context, string) error{migrations.Up}, schemas...) {
+		if err := make(ctx, g.urlOf(template)); err != nil {
+			return err
+		}
 	}
 	g.made = true
 	return nil

@@ -10,6 +10,9 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
+// schemas are made in every database, behind ours.
+var schemas []func(ctx context.Context, url string) error
+
 // shared is the server of this test binary.
 var shared struct {
 	sync.Mutex
@@ -19,8 +22,10 @@ var shared struct {
 
 // Main runs the tests, ends the binary's Postgres, if one was started, and
 // exits: func TestMain(m *testing.M) { storetest.Main(m) }. Without it the
-// server ends as well, a moment after the binary.
-func Main(m *testing.M) {
+// server ends as well, a moment after the binary. More schemas than ours, such
+// as keystore.Create makes, are in every database of the binary.
+func Main(m *testing.M, more ...func(ctx context.Context, url string) error) {
+	schemas = more
 	code := m.Run()
 	shared.Lock()
 	defer shared.Unlock()
@@ -35,7 +40,7 @@ func Main(m *testing.M) {
 
 // NewURL returns the connection URL of a fresh database with our schema, which
 // is dropped at the end of the test even when connections are still open. The
-// database has no whatsmeow tables. It fails the test when the machine has no
+// database has whatsmeow's tables only where Main was told. It fails the test when the machine has no
 // Postgres; the message says what to install.
 func NewURL(t testing.TB) string {
 	t.Helper()

@@ -93,14 +93,6 @@ where m.instance_id = @instance_id and m.chat = @chat and not m.from_me
     where n.instance_id = @instance_id and n.chat = @chat and n.id = any(@ids::text[])
     order by n.timestamp desc, n.position desc limit 1);
 
--- name: FindMessages :many
--- words is for to_tsquery, instance_word the instance's id behind a space as a quoted lexeme.
-select sqlc.embed(m) from messages m
-where m.instance_id = @instance_id and (sqlc.arg(chat)::text = '' or m.chat = sqlc.arg(chat)::text)
-  and message_words(m.instance_id, m.body) @@ (sqlc.arg(instance_word)::text::tsquery && to_tsquery('simple', sqlc.arg(words)::text))
-order by m.timestamp desc, m.position desc
-limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
-
 -- name: SearchMessages :many
 -- pattern is for like, its wildcards escaped by the caller.
 select sqlc.embed(m) from messages m
