@@ -125,11 +125,10 @@ func TestStartsWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	server := storetest.Server(t)
 	w := newWorld(t, server.NewURL())
-	w.boot.Generation = 0
-	w.exec("update instances set generation = 1")
+	w.raise()
 	// The generation is raised, then the database goes away before the worker looks.
 	server.Stop("fast")
-	p := w.startUnrecorded().attach()
+	p := w.startRaised().attach()
 	link := p.link("the reason", func(l *workerv1.Link) bool { return l.GetReason() == "database_unavailable" })
 	if link.GetState() != connecting {
 		t.Errorf("link: %v", link)

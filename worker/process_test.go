@@ -29,7 +29,7 @@ import (
 func TestBootstrapMustBeWhole(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.NewURL(t), offline)
-	i.boot.Generation = 1
+	i.raise()
 	whole, err := protojson.Marshal(i.boot)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestBootstrapMustBeWhole(t *testing.T) {
 		t.Errorf("the lock file was touched: %v", err)
 	}
 	raw, _ := os.ReadFile(i.log)
-	if strings.Contains(string(raw), i.url) {
+	if strings.Contains(string(raw), i.boot.GetDatabaseUrl()) {
 		t.Error("the database url is in the log")
 	}
 }
@@ -298,8 +298,9 @@ func TestStopAnswersThenEnds(t *testing.T) {
 func TestUnknownInstanceEnds(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.NewURL(t), offline)
+	i.raise()
 	i.exec("delete from instances where id = $1", i.id)
-	p := i.start()
+	p := i.startRaised()
 	if code := p.exited(); code == 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -320,8 +321,7 @@ func TestProgram(t *testing.T) {
 		t.Errorf("--version: %q, %v", out, err)
 	}
 	i := newInstance(t, storetest.NewURL(t), offline)
-	i.boot.Generation = 1
-	i.exec("update instances set generation = 1")
+	i.raise()
 	doc, err := protojson.Marshal(i.boot)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker"
+	"whatsapp-manager/worker/keystore"
 )
 
 // The test binary is also the worker's program, so that tests can wrap faults
@@ -43,7 +44,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asWorker) == "" {
-		storetest.Main(m)
+		storetest.Main(m, keystore.Create)
 		return
 	}
 	life, _ := time.ParseDuration(os.Getenv(codeLife))
@@ -102,8 +103,9 @@ type instance struct {
 	id   string
 	dir  string
 	log  string
-	url  string
+	url  string // the manager's
 	boot *workerv1.Bootstrap
+	in   *storetest.Workers
 	env  []string
 }
 
@@ -122,10 +124,11 @@ func newInstance(t *testing.T, url, endpoint string) *instance {
 	i.exec(`insert into instances (id, owner_id, name, desired, created_at, updated_at) values ($1, 'u1', 'one', 'run', now(), now())`, i.id)
 	i.exec("insert into feeds (instance_id) values ($1) on conflict do nothing", i.id)
 	i.boot = &workerv1.Bootstrap{
-		Version: 1, Instance: i.id, Node: filepath.Base(dir), RunDir: dir, DatabaseUrl: url,
+		Version: 1, Instance: i.id, Node: filepath.Base(dir), RunDir: dir,
 		WhatsappEndpoint: endpoint, MemoryLimitBytes: 512 << 20, LogLevel: "debug", DeviceName: "Test",
 		SealKeys: sealKeys(seal.NewRing(), i.id),
 	}
+	i.in = storetest.NewWorkers(t, url)
 	return i
 }
 
@@ -168,17 +171,24 @@ type process struct {
 	workerv1.WorkerClient
 }
 
-// start raises the generation and launches a worker as the manager does.
+// start raises the generation and launches a worker as the manager does, with
+// a role of its own.
 func (i *instance) start() *process {
 	i.t.Helper()
-	i.exec("update instances set generation = $2 where id = $1", i.id, int64(i.boot.Generation+1))
-	return i.startUnrecorded()
+	i.raise()
+	return i.startRaised()
 }
 
-// startUnrecorded is start where the database is away or knows the generation already.
-func (i *instance) startUnrecorded() *process {
+// raise is what the manager does before a start.
+func (i *instance) raise() {
 	i.t.Helper()
-	i.boot.Generation++
+	i.boot.Generation, i.boot.DatabaseUrl = i.in.Raise(i.id)
+}
+
+// startRaised is start where the database is away, or the generation was raised
+// before.
+func (i *instance) startRaised() *process {
+	i.t.Helper()
 	doc, err := protojson.Marshal(i.boot)
 	if err != nil {
 		i.t.Fatal(err)

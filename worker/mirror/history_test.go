@@ -154,7 +154,7 @@ func TestPagesOfALongChat(t *testing.T) {
 		select $1, '48' || (i % 5000 + 1) || '@c.us', 'C' || i, false, 'x@c.us', i, 'chat', 'x', 1 from generate_series(1, 20000) i`, instance); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.pool.Exec(b.ctx, `analyze messages; analyze chats`); err != nil {
+	if _, err := b.manager.Exec(b.ctx, `analyze messages; analyze chats`); err != nil {
 		t.Fatal(err)
 	}
 	timed := func(what string, limit time.Duration, f func()) {

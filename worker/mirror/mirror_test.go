@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -18,7 +19,7 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { storetest.Main(m, library) }
 
 const instance = "abcdefghijkl"
 
@@ -38,8 +39,9 @@ const (
 type bench struct {
 	testing.TB
 	*Mirror
-	ctx  context.Context
-	pool *pgxpool.Pool
+	ctx     context.Context
+	pool    *pgxpool.Pool // with a worker's rights
+	manager *pgxpool.Pool
 }
 
 func newPool(t testing.TB, url string) *pgxpool.Pool {
@@ -59,17 +61,19 @@ func newPool(t testing.TB, url string) *pgxpool.Pool {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	pool := newPool(t, storetest.NewURL(t))
+	url := storetest.NewURL(t)
+	manager := newPool(t, url)
 	ctx := context.Background()
 	for _, sql := range []string{
 		`insert into users (id, email, password_hash, role, created_at) values ('u', 'u@example.org', '', 'user', now())`,
 		`insert into instances (id, owner_id, name, created_at, updated_at) values ('` + instance + `', 'u', 'x', now(), now())`,
 	} {
-		if _, err := pool.Exec(ctx, sql); err != nil {
+		if _, err := manager.Exec(ctx, sql); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b := &bench{TB: t, ctx: ctx, pool: pool}
+	_, url = storetest.NewWorkers(t, url).Raise(instance)
+	b := &bench{TB: t, ctx: ctx, pool: newPool(t, url), manager: manager}
 	b.Mirror = b.reopen(1)
 	if err := b.SetAccount(ctx, us); err != nil {
 		t.Fatal(err)
@@ -198,3 +202,15 @@ func decode[T any](t testing.TB, raw json.RawMessage) T {
 }
 
 func name(i int) string { return fmt.Sprintf("ID%06d", i) }
+
+// library is the schema of whatsmeow's, which workers look into first. The
+// mirror needs none of its tables.
+func library(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "create schema whatsmeow")
+	return err
+}

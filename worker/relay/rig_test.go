@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/rs/zerolog"
 	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	waLog "go.mau.fi/whatsmeow/util/log"
 
@@ -24,6 +26,7 @@ import (
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/lidstore"
+	"whatsapp-manager/worker/keystore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/sealedstore"
 	"whatsapp-manager/worker/spool"
@@ -38,7 +41,7 @@ func TestMain(m *testing.M) {
 	whatsmeow.WACertPubKey = root.Public()
 	var quiet logger.Loggable = quietLogger{}
 	logger.Setup(&quiet)
-	storetest.Main(m)
+	storetest.Main(m, keystore.Create)
 }
 
 type quietLogger struct{}
@@ -125,23 +128,36 @@ func simulator(t *testing.T) *wasim.Server {
 	return sim
 }
 
-// database has our schema with the instance in it, and whatsmeow's tables.
+// database has our schema with the instance in it, and whatsmeow's tables. The
+// pool is its worker's, with a worker's rights.
 func database(t *testing.T, ctx context.Context) *pgxpool.Pool {
 	t.Helper()
-	pool, err := pgxpool.New(ctx, storetest.NewURL(t))
+	url := storetest.NewURL(t)
+	manager, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	defer manager.Close(context.WithoutCancel(ctx))
 	for _, sql := range []string{
 		`insert into users (id, email, password_hash, role, created_at) values ('u', 'u@example.com', '', 'user', now())`,
 		`insert into instances (id, owner_id, name, created_at, updated_at) values ('` + instance + `', 'u', 'test', now(), now())`,
 		`insert into feeds (instance_id) values ('` + instance + `')`,
 	} {
-		if _, err := pool.Exec(ctx, sql); err != nil {
+		if _, err := manager.Exec(ctx, sql); err != nil {
 			t.Fatal(err)
 		}
 	}
+	_, url = storetest.NewWorkers(t, url).Raise(instance)
+	conf, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keystore.SearchPath(conf)
+	pool, err := pgxpool.NewWithConfig(ctx, conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
 	return pool
 }
 
@@ -150,17 +166,14 @@ func database(t *testing.T, ctx context.Context) *pgxpool.Pool {
 func (r *rig) client() *whatsmeow.Client {
 	r.t.Helper()
 	container := sqlstore.NewWithDB(stdlib.OpenDBFromPool(r.pool), "postgres", waLog.Noop)
-	if err := container.Upgrade(r.ctx); err != nil {
-		r.t.Fatal(err)
-	}
-	// As in the worker, the instance has its own pairs and needs no others'.
-	if _, err := r.pool.Exec(r.ctx, "drop table whatsmeow_lid_map"); err != nil {
-		r.t.Fatal(err)
-	}
 	pairs := lidstore.New(r.pool, instance, func(_ context.Context, fn func() error) error { return fn() })
 	device := sealedstore.New(container, r.pool, nil, pairs.Adopt).NewDevice()
 	device.LIDs = pairs
 	cli := whatsmeow.NewClient(device, waLog.Noop)
+	cli.PrePairCallback = func(jid types.JID, _, _ string) bool { // as the worker does
+		_, err := r.pool.Exec(r.ctx, "select claim_device($1, 1, $2)", instance, jid.String())
+		return err == nil
+	}
 	cli.SynchronousAck, cli.EmitAppStateEventsOnFullSync = true, true
 	cli.SetMaxParallelRetryReceiptHandling(1)
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {

@@ -180,7 +180,7 @@ func tablesOf(ctx context.Context, conn *pgx.Conn, schema string) ([]table, erro
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t table, err error) {
+	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t table, err error) {
 		err = row.Scan(&t.schema, &t.name)
 		t.decision = ours[t.name]
 		if t.schema == LibrarySchema {
@@ -191,11 +191,10 @@ func tablesOf(ctx context.Context, conn *pgx.Conn, schema string) ([]table, erro
 			t.ruler = t.column + " = " + mineCondition
 		case byDevice:
 			t.ruler = t.column + " = " + fmt.Sprintf(deviceCondition, pgx.Identifier{schema}.Sanitize())
-		case noRow:
-			t.ruler = "false"
 		}
 		return t, err
 	})
+	return tables, err
 }
 
 // grantee is whom the tables are opened to; "" when to nobody.
@@ -319,7 +318,7 @@ func (r *Roles) grantTable(ctx context.Context, conn *pgx.Conn, t table, to stri
 			"drop policy if exists wam_worker on "+t.String(),
 			"drop policy if exists wam_shared on "+t.String(),
 			"create policy wam_worker on "+t.String()+" using ("+t.ruler+")")
-		if r.state.Isolation == Shared && t.rows != noRow {
+		if r.state.Isolation == Shared {
 			statements = append(statements, "create policy wam_shared on "+t.String()+" to "+to+" using (true)")
 		}
 	}

@@ -8,7 +8,6 @@ const (
 	byOwner              // the column is the instance's id
 	byDevice             // the column is the JID of the instance's device
 	everybody            // there are no rows of anybody: no policy is needed
-	noRow                // statements of the library name it, and find nothing
 )
 
 // decision is what a worker may do with a table.
@@ -93,8 +92,9 @@ var library = map[string]decision{
 	"whatsmeow_nct_salt":                ofDevice("our_jid"),
 	"whatsmeow_event_buffer":            ofDevice("our_jid"),
 	"whatsmeow_retry_buffer":            ofDevice("our_jid"),
-	// It has no column that says whose the rows are: lid_pairs is there instead.
-	"whatsmeow_lid_map": open("select", noRow),
+	// It has no column that says whose the rows are: lid_pairs is there instead,
+	// and no statement of a worker's names it.
+	"whatsmeow_lid_map": closed(),
 	"whatsmeow_version": open("select", everybody),
 }
 

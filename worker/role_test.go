@@ -1,0 +1,48 @@
+package worker_test
+
+import (
+	"testing"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/store/storetest"
+)
+
+// A worker whose generation was raised over is let into the database no more:
+// it ends by itself, and nothing that it was given meanwhile is acknowledged
+// without being recorded.
+func TestAWorkerThatIsBarredEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	p, device := w.paired()
+	w.say("before")
+	w.received("before")
+	w.raise()
+	w.say("after")
+	if code := p.exited(); code == workerv1.ExitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if words, ok := w.lastWords(); !ok || words.Reason != "barred" {
+		t.Errorf("last words: %+v %v", words, ok)
+	}
+	next := w.startRaised().attach()
+	next.state(online)
+	w.received("before", "after")
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// The tables of a database that no manager of this build has opened.
+func TestAWorkerMakesNoTables(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, storetest.NewURL(t), offline)
+	i.raise()
+	i.exec("update whatsmeow.whatsmeow_version set version = 3")
+	p := i.startRaised()
+	if code := p.exited(); code == workerv1.ExitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if words, ok := i.lastWords(); !ok || words.Reason != "old_database" {
+		t.Errorf("last words: %+v %v", words, ok)
+	}
+}
