@@ -22,6 +22,8 @@ type Deps struct {
 	Gatherer   prometheus.Gatherer
 	// Upgrades tells of the way to an installed build of the worker; nil where there is none.
 	Upgrades Upgrades
+	// Isolation is how far the database keeps workers apart.
+	Isolation store.Isolation
 	// Mounts add routes of other packages before the document is made.
 	Mounts []func(*Mount)
 }

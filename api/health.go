@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"runtime"
@@ -52,6 +53,7 @@ type DetailedHealth struct {
 	RSSBytes   uint64           `json:"workersRssBytes" doc:"Memory of all workers"`
 	Problems   []HealthIssue    `json:"problems"`
 	Workers    WorkerUpgrade    `json:"workerUpgrade"`
+	Access     DatabaseAccess   `json:"databaseAccess"`
 	ByState    map[string]int   `json:"byState"`
 	Proxies    *UndeclaredProxy `json:"undeclaredProxy,omitempty" doc:"Requests with X-Forwarded-For from a peer that is no declared proxy: all who come through it share one address and its limits"`
 }
@@ -61,6 +63,13 @@ type UndeclaredProxy struct {
 	Peer     string    `json:"peer"`
 	Requests int       `json:"requests"`
 	LastAt   time.Time `json:"lastAt"`
+}
+
+// DatabaseAccess is what workers may do in the database.
+type DatabaseAccess struct {
+	Isolation string `json:"isolation" enum:"instance,shared,none" doc:"instance: each worker has a role that sees its account only; shared: one role for all workers, which sees the chats of all accounts, but no users, keys and settings; none: a worker that is taken over has the whole database"`
+	Superuser bool   `json:"superuser" doc:"true: the manager's role is a superuser, which it need not be"`
+	Why       string `json:"why,omitempty" doc:"Why it is not instance"`
 }
 
 // HealthIssue is one instance that keeps the whole from being healthy.
@@ -186,6 +195,7 @@ func (s *Server) detailed(ctx context.Context, _ *struct{}) (*detailedOutput, er
 	d := DetailedHealth{
 		Health: h, Node: s.cfg.Node, Build: s.version(), Goroutines: runtime.NumGoroutine(), HeapBytes: mem.HeapAlloc,
 		DatabaseMS: float64(ping.Microseconds()) / 1000, Problems: []HealthIssue{}, ByState: map[string]int{}, Workers: viewUpgrade(upgrade),
+		Access: DatabaseAccess{Isolation: cmp.Or(s.isolation.Level, "none"), Superuser: s.isolation.Superuser, Why: s.isolation.Why},
 	}
 	if seen := s.forwarded.Seen(); seen.Count > 0 {
 		d.Proxies = &UndeclaredProxy{Peer: seen.Peer, Requests: seen.Count, LastAt: seen.Last}

@@ -26,6 +26,7 @@ import (
 	"whatsapp-manager/api/loginguard"
 	"whatsapp-manager/api/session"
 	"whatsapp-manager/proto/wallclock"
+	"whatsapp-manager/supervisor/store"
 )
 
 // Server answers HTTP. Its methods are safe for use at the same time.
@@ -34,6 +35,7 @@ type Server struct {
 	store      Store
 	supervisor Supervisor
 	upgrades   Upgrades // nil: none
+	isolation  store.Isolation
 	log        zerolog.Logger
 
 	echo     *echo.Echo
@@ -85,7 +87,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, log: deps.Log,
+		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, isolation: deps.Isolation, log: deps.Log,
 		passwords: passwords, logins: loginguard.New(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
 		sessions: session.NewBook(deps.Store), watch: session.NewWatch(deps.Store, deps.Log),
 		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts), forwarded: edge.NewForwarded(cfg.TrustedProxies),

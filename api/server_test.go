@@ -62,6 +62,7 @@ func TestHealth(t *testing.T) {
 	o := open(t, func(c *api.Config, d *api.Deps) {
 		c.Simulated, c.Build = true, "v9"
 		d.Supervisor.(*desk).recovered = recovered
+		d.Isolation = store.Isolation{Level: "shared", Why: "because"}
 	})
 	status := func() answer { return o.do("GET", "/api/health", "", nil) }
 	if a := status(); a.str("status") != "degraded" || a.str("simulated") != "true" || a.str("recovered") != "false" {
@@ -79,7 +80,7 @@ func TestHealth(t *testing.T) {
 	if a := status(); a.status != 200 || a.str("status") != "degraded" || a.str("instances.failing") != "1" {
 		t.Errorf("failing: %s", a.raw)
 	}
-	if a := o.want(http.StatusOK, "GET", "/api/health/detailed", o.token, nil); !strings.Contains(string(a.raw), "it crashes on start") || a.str("build") != "v9" {
+	if a := o.want(http.StatusOK, "GET", "/api/health/detailed", o.token, nil); !strings.Contains(string(a.raw), "it crashes on start") || a.str("build") != "v9" || a.str("databaseAccess.isolation") != "shared" || a.str("databaseAccess.why") != "because" {
 		t.Errorf("detailed: %s", a.raw)
 	}
 	o.want(http.StatusForbidden, "GET", "/api/health/detailed", key, nil)

@@ -113,6 +113,10 @@ func (i *instance) embrace(f facts, p *process) {
 	case relieve:
 		i.step(found, "a worker was found that the database does not let in")
 		i.end = end{asked: true, why: "the database does not let it in", cause: "barred"}
+		// Its own build may be one that knows no roles.
+		if _, newest := i.s.programs.read(); newest != "" {
+			i.assign(newest)
+		}
 		i.step(recycle, "it is of an earlier build, or its role in the database is gone")
 	case start:
 		if w := i.s.dir(i.id).lastWords(i.snapshot().Generation); w != nil && w.Code != 0 {

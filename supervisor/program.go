@@ -36,10 +36,11 @@ type programs struct {
 
 // programBook is what has to survive this process.
 type programBook struct {
-	Trusted programID `json:"trusted"`           // every start uses it, unless an upgrade says otherwise
-	Trying  *trial    `json:"trying,omitempty"`  // a worker was given a build that is not trusted, and there is no verdict yet
-	Refused *refusal  `json:"refused,omitempty"` // the build that did not come back; not tried again by itself
-	Seen    sighting  `json:"seen"`              // the installed file at the last look, which saves reading it at every start
+	Contract int       `json:"contract"`          // below ours: written by a manager whose workers ours cannot start
+	Trusted  programID `json:"trusted"`           // every start uses it, unless an upgrade says otherwise
+	Trying   *trial    `json:"trying,omitempty"`  // a worker was given a build that is not trusted, and there is no verdict yet
+	Refused  *refusal  `json:"refused,omitempty"` // the build that did not come back; not tried again by itself
+	Seen     sighting  `json:"seen"`              // the installed file at the last look, which saves reading it at every start
 }
 
 type sighting struct {
@@ -62,6 +63,12 @@ type refusal struct {
 	At       time.Time `json:"at"`
 }
 
+// contract counts what a worker's build has to agree on with the manager beside
+// the wire. 1: it uses the database by a role of its own, and makes no tables.
+// A build of an earlier contract would not find its way in, so there is no way
+// back to it.
+const contract = 1
+
 const (
 	bookFile      = "programs.json"
 	unfinished    = ".new"
@@ -69,7 +76,7 @@ const (
 )
 
 // prepare takes the installed program in. alive are the processes of workers of
-// an earlier manager: where no build is trusted yet, theirs is the way back.
+// an earlier manager: where the trusted build is lost, theirs is the way back.
 func (p *programs) prepare(alive []int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,6 +94,7 @@ func (p *programs) prepare(alive []int) error {
 		return fmt.Errorf("no program may be executed in %s: it is mounted noexec", p.dir)
 	}
 	b, err := os.ReadFile(filepath.Join(p.dir, bookFile))
+	known := err == nil
 	if err == nil {
 		err = json.Unmarshal(b, &p.book)
 	}
@@ -110,10 +118,14 @@ func (p *programs) prepare(alive []int) error {
 		}
 	}
 	p.newest = newest
+	if known && p.book.Contract < contract {
+		p.book.Contract, p.book.Trusted, p.book.Trying, p.book.Refused = contract, newest, nil, nil
+		return p.write()
+	}
 	if _, err := os.Stat(p.path(p.book.Trusted)); p.book.Trusted != "" && err == nil {
 		return nil
 	}
-	p.book.Trusted = newest
+	p.book.Contract, p.book.Trusted = contract, newest
 	for _, pid := range alive {
 		// The link leads to the file even when it was replaced or deleted.
 		if old, err := p.keep(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && old != newest {

@@ -331,6 +331,39 @@ func TestTheFirstUpgradeStepsBackToTheRunningProgram(t *testing.T) {
 	h.end()
 }
 
+// Workers of a build that knew no roles in the database: they are replaced at
+// once, all of them, and there is no way back to their build.
+func TestBuildsOfAnEarlierContractAreLeftAtOnce(t *testing.T) {
+	h, ids := upgradable(t, 3)
+	book := filepath.Join(h.cfg.ProgramDir, "programs.json")
+	b, err := os.ReadFile(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(book, bytes.Replace(b, []byte(`"contract":1`), []byte(`"contract":0`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids[1:] { // the first one's role is there for some reason
+		if _, err := h.store.change(id, func(r *supervisor.Record) { r.Barred = true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.store.change(ids[2], func(r *supervisor.Record) { r.Desired = supervisor.Stop }); err != nil {
+		t.Fatal(err)
+	}
+	h.install(script{Build: "two"})
+	h.manage()
+	for _, id := range ids[:2] {
+		h.await(id, "the new build", func(st supervisor.Status) bool { return st.State == supervisor.Running && st.Build == "two" })
+	}
+	h.await(ids[2], "its end", func(st supervisor.Status) bool { return st.State == supervisor.Stopped })
+	h.upgradeIs(supervisor.UpgradeNone)
+	if u := h.sup.Upgrade(); u.Program != u.Trusted || u.Outdated != 0 {
+		t.Errorf("%+v", u)
+	}
+	h.end()
+}
+
 // Where no builds can be kept workers run from the installed program, and that is said.
 func TestWithoutAPlaceForBuilds(t *testing.T) {
 	h := newHost(t)

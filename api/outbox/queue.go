@@ -22,7 +22,8 @@ import (
 const (
 	drainers   = 64 // instances that send from their queues at the same time
 	sweepEvery = time.Minute
-	lateBy     = 10 * time.Second // how late a job may come back before it is no longer counted on
+	lookEvery  = 200 * time.Millisecond // for jobs that are due
+	lateBy     = 10 * time.Second       // how late a job may come back before it is no longer counted on
 	stopGrace  = 10 * time.Second
 	maxQueued  = 10_000 // sends waiting in one instance's queue
 	maxAhead   = 366 * 24 * time.Hour
@@ -92,7 +93,10 @@ func New(st Store, wake func(supervisor.ID), node string, log zerolog.Logger) (*
 		Queues:     map[string]river.QueueConfig{q.queue: {MaxWorkers: drainers}},
 		Workers:    workers,
 		JobTimeout: -1, // a drain is as long as its queue; each attempt has its own time
-		Logger:     slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))),
+		// Whoever is in the database may notify, workers as well, and what River hears
+		// so it obeys, such as to pause a queue. So it looks by itself.
+		PollOnly: true, FetchPollInterval: lookEvery,
+		Logger: slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make send queue: %w", err)

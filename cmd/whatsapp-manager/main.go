@@ -56,6 +56,10 @@ func root() *cobra.Command {
 			Short: "Bring the database to this version's schema and exit",
 		},
 		&cobra.Command{
+			Use: "doctor", Args: cobra.NoArgs, RunE: with(doctor),
+			Short: "Say what is wrong with the installation and what could be better; changes nothing",
+		},
+		&cobra.Command{
 			Use: "demo", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), cmd.Flags()) },
 			Short: "Run against a simulated WhatsApp with accounts that pair and chat by themselves",
 		},

@@ -144,7 +144,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
 		Opened: catalog.NewOpened(c.WhatsmeowMethods),
 	}, api.Deps{
-		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Log: d.log, Registerer: registry, Gatherer: registry,
+		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Isolation: d.store.Isolation(), Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
 	})
 	return err

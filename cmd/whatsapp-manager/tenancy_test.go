@@ -63,15 +63,16 @@ type installation struct {
 
 const testPassword = "correct horse battery"
 
-func install(t *testing.T) *installation {
+// install runs a manager; settings win over those of the test.
+func install(t *testing.T, settings ...string) *installation {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wam") // short, for sockets
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c, err := load(t, nil, "WAM_LISTEN=127.0.0.1:0", "WAM_DATA_DIR="+dir, "WAM_DATABASE_URL="+storetest.NewURL(t),
-		"WAM_ADMIN_PASSWORD="+testPassword, "WAM_WEBHOOK_NETWORKS=127.0.0.0/8", "WAM_WORKER_BINARY="+filepath.Join(dir, "none"))
+	c, err := load(t, nil, append([]string{"WAM_LISTEN=127.0.0.1:0", "WAM_DATA_DIR=" + dir, "WAM_DATABASE_URL=" + storetest.NewURL(t),
+		"WAM_ADMIN_PASSWORD=" + testPassword, "WAM_WEBHOOK_NETWORKS=127.0.0.0/8", "WAM_WORKER_BINARY=" + filepath.Join(dir, "none")}, settings...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

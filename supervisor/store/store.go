@@ -89,12 +89,20 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	return &Store{pool: pool, q: db.New(pool), url: url, roles: o.roles}, nil
 }
 
+// Isolation is how far the database keeps workers apart, for people.
+type Isolation struct {
+	Level     string // instance, shared or none, see package roles
+	Superuser bool   // the manager's own role is one, and need not be
+	Why       string // of a level below instance
+}
+
 // Isolation tells how far the database keeps workers apart.
-func (s *Store) Isolation() roles.State {
+func (s *Store) Isolation() Isolation {
 	if s.roles == nil {
-		return roles.State{Isolation: roles.None, Why: "no roles were arranged"}
+		return Isolation{Level: string(roles.None), Why: "workers were given no roles"}
 	}
-	return s.roles.State()
+	st := s.roles.State()
+	return Isolation{Level: string(st.Isolation), Superuser: st.Superuser, Why: st.Why}
 }
 
 // Close closes all connections, after the calls in progress have returned.

@@ -7,7 +7,10 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
+	"strconv"
+	"strings"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver "pgx", the only kind goose takes
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -46,6 +49,28 @@ func Up(ctx context.Context, url string) error {
 		return fmt.Errorf("apply migrations: %w", err)
 	}
 	return nil
+}
+
+// Versions returns the schema's version that the database has, and the one that
+// Up brings it to. Nothing is changed.
+func Versions(ctx context.Context, pool *pgxpool.Pool) (has, newest int64, err error) {
+	names, err := files.ReadDir(".")
+	if err != nil {
+		return 0, 0, fmt.Errorf("read migrations: %w", err)
+	}
+	newest = riverMigration
+	for _, f := range names {
+		number, _, _ := strings.Cut(f.Name(), "_")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("read migrations: %w", err)
+		}
+		newest = max(newest, n)
+	}
+	if err := pool.QueryRow(ctx, "select max(version_id) from goose_db_version where is_applied").Scan(&has); err != nil {
+		return 0, newest, fmt.Errorf("read schema version: %w", err)
+	}
+	return has, newest, nil
 }
 
 // River's tables at the version that the pinned River needs. A River that needs

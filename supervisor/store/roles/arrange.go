@@ -102,20 +102,32 @@ func code(err error) string {
 	return ""
 }
 
-func (r *Roles) arrange(ctx context.Context, conn *pgx.Conn) error {
-	var schema, database string
+// detect finds out what the manager's role may do.
+func (r *Roles) detect(ctx context.Context, conn *pgx.Conn) (schema, database string, err error) {
 	var creates bool
-	err := conn.QueryRow(ctx, `select current_schema(), current_database(), rolsuper, rolsuper or rolcreaterole, substr(md5(current_database()), 1, 8)
+	err = conn.QueryRow(ctx, `select current_schema(), current_database(), rolsuper, rolsuper or rolcreaterole, substr(md5(current_database()), 1, 8)
 		from pg_roles where rolname = current_user`).Scan(&schema, &database, &r.state.Superuser, &creates, &r.prefix)
+	r.group, r.prefix = "wam_"+r.prefix+"_workers", "wam_"+r.prefix+"_"
+	r.state.Isolation, r.state.Why = PerInstance, ""
+	if !creates {
+		r.fallBack("the database's user may not create roles")
+	}
+	return schema, database, err
+}
+
+// made is the fingerprint of the last arrangement, "" before the first.
+func (r *Roles) made(ctx context.Context, conn *pgx.Conn) (made string, err error) {
+	err = conn.QueryRow(ctx, "select convert_from(value, 'UTF8') from settings where key = $1", settingsKey).Scan(&made)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return made, err
+}
+
+func (r *Roles) arrange(ctx context.Context, conn *pgx.Conn) error {
+	schema, database, err := r.detect(ctx, conn)
 	if err != nil {
 		return err
-	}
-	r.group, r.prefix = "wam_"+r.prefix+"_workers", "wam_"+r.prefix+"_"
-	switch {
-	case creates:
-		r.state.Isolation, r.state.Why = PerInstance, ""
-	default:
-		r.fallBack("the database's user may not create roles")
 	}
 	tables, err := tablesOf(ctx, conn, schema)
 	if err != nil {
@@ -128,9 +140,8 @@ func (r *Roles) arrange(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	wanted := r.fingerprint(tables)
-	var made string
-	err = conn.QueryRow(ctx, "select convert_from(value, 'UTF8') from settings where key = $1", settingsKey).Scan(&made)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	made, err := r.made(ctx, conn)
+	if err != nil {
 		return err
 	}
 	if made == wanted {

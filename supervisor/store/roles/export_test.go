@@ -16,8 +16,8 @@ func Decided() (tables []string) {
 // Longest sets what the guard takes for too long.
 func (g *Guard) Longest(d time.Duration) { g.longest = d }
 
-// Look is one look of the guard, and LookAtLocks the other one.
+// LookOnce is one look of the guard, and LookAtLocks the other one.
 var (
-	Look        = (*Guard).look
+	LookOnce    = (*Guard).look
 	LookAtLocks = (*Guard).lookAtLocks
 )

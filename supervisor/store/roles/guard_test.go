@@ -59,7 +59,7 @@ func TestTheGuardEndsStatementsOfAnHour(t *testing.T) {
 	}
 	for value[int](w, w.admin, "select count(*) from pg_stat_activity where query = 'select pg_sleep(3600)' and state = 'active'") == 0 {
 	}
-	if err := untilEnded(ended, func() { roles.Look(g, t.Context()) }); code(err) != "57P01" {
+	if err := untilEnded(ended, func() { roles.LookOnce(g, t.Context()) }); code(err) != "57P01" {
 		t.Errorf("the statement of an hour: %v", err)
 	}
 	if _, err := idle.Exec(t.Context(), "select 1"); err == nil {
@@ -110,7 +110,7 @@ func TestTheGuardRemovesWhatIsLeftOver(t *testing.T) {
 	w.exec("create role " + strings.Replace(former, mine, "probe0000000", 1) + " login valid until '2020-01-01'")
 	w.exec("create role " + strings.Replace(gone, other, "probe0000000", 1) + "00 login valid until '2120-01-01'") // another manager's, under way
 	w.exec("create role bystander" + group + " login")
-	roles.Look(g, t.Context())
+	roles.LookOnce(g, t.Context())
 	left := value[[]string](w, w.admin, "select array_agg(rolname::text order by length(rolname::text)) from pg_roles where rolname::text like '%'||$1||'%'", strings.TrimSuffix(group, "_workers"))
 	want := []string{group, strings.Replace(gone, other, "probe0000000", 1) + "00", "bystander" + group}
 	if strings.Join(left, " ") != strings.Join(want, " ") {
