@@ -95,7 +95,7 @@ func TestNoRoomInTheDatabase(t *testing.T) {
 	w.say("before")
 	w.received("before")
 	w.exec("create sequence refusals")
-	w.exec(`create function no_room() returns trigger language plpgsql as $$
+	w.exec(`create function no_room() returns trigger language plpgsql security definer as $$
 		begin perform nextval('public.refusals'); raise exception 'no space left' using errcode = '53100'; end $$`)
 	w.exec("create trigger no_room before insert on whatsmeow.whatsmeow_event_buffer execute function no_room()")
 	texts := w.burst(10, -1, nil)

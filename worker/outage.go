@@ -63,7 +63,11 @@ func scarce(err error) bool {
 	if !errors.As(err, &pgErr) || len(pgErr.Code) != 5 {
 		return false
 	}
-	return pgErr.Code[:2] == "53" || pgErr.Code[:2] == "58" || pgErr.Code == "25006"
+	// A right that our role lacks is not there yet, or will be again: the manager
+	// grants them, and whatsmeow would take the message for dealt with. A row that
+	// is not ours to write is another matter.
+	missing := pgErr.Code == "42501" && pgErr.Routine == "aclcheck_error"
+	return pgErr.Code[:2] == "53" || pgErr.Code[:2] == "58" || pgErr.Code == "25006" || missing
 }
 
 // barred reports whether Postgres lets our role in no more: a later worker has

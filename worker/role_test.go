@@ -1,6 +1,8 @@
 package worker_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -44,5 +46,32 @@ func TestAWorkerMakesNoTables(t *testing.T) {
 	}
 	if words, ok := i.lastWords(); !ok || words.Reason != "old_database" {
 		t.Errorf("last words: %+v %v", words, ok)
+	}
+}
+
+// A right that is missing for a while costs no message.
+func TestAMissingRightLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.NewURL(t))
+	_, device := w.paired()
+	w.say("before")
+	w.received("before")
+	group := value[string](w.instance, `select rolname::text from pg_roles where starts_with(rolname, 'wam_' || substr(md5(current_database()), 1, 8)) and rolname ~ 'workers$'`)
+	for _, table := range []string{"whatsmeow.whatsmeow_event_buffer", "messages"} {
+		w.exec("revoke insert on " + table + " from " + group)
+		text := "without " + table
+		w.say(text)
+		w.eventually("the worker notices", func() bool {
+			log, err := os.ReadFile(w.log)
+			return err == nil && strings.Contains(string(log), "permission denied for table "+strings.TrimPrefix(table, "whatsmeow."))
+		})
+		if device.Pending() == 0 {
+			t.Errorf("%s was acknowledged and is not recorded", text)
+		}
+		w.exec("grant insert on " + table + " to " + group)
+	}
+	w.received("before", "without whatsmeow.whatsmeow_event_buffer", "without messages")
+	if err := device.WaitSettled(w.ctx); err != nil {
+		t.Error(err)
 	}
 }

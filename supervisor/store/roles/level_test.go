@@ -33,6 +33,15 @@ func (w *world) plain() (manager, workers string) {
 	db := value[string](w, w.admin, "select current_database()")
 	w.exec("grant whatsapp_manager to plain_" + db)
 	w.Cleanup(func() { // roles outlive databases
+		conn, err := pgx.Connect(context.Background(), w.as("plain_"+db, "x"))
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(context.Background(), "drop owned by current_user"); err != nil {
+			w.Error(err)
+		}
 		for _, sql := range []string{"drop owned by theirs_", "drop role theirs_", "drop role plain_"} {
 			if _, err := w.admin.Exec(context.Background(), sql+db); err != nil {
 				w.Error(err)

@@ -69,7 +69,7 @@ func (w *Workers) drop() {
 		w.t.Errorf("list roles: %v", err)
 	}
 	for _, name := range names { // the manager may do so without being a member only of what it made itself
-		for _, sql := range []string{"grant " + name + " to current_user", "select pg_terminate_backend(pid) from pg_stat_activity where usename = '" + name + "'", "drop owned by " + name, "drop role " + name} {
+		for _, sql := range []string{"grant " + name + " to current_user", "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = '" + name + "'", "drop owned by " + name, "drop role " + name} {
 			if _, err := conn.Exec(ctx, sql); err != nil {
 				w.t.Errorf("%s: %v", sql, err)
 			}
