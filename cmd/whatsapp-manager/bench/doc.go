@@ -11,6 +11,7 @@
 //	adopt    100 live workers after kill -9 of the manager, against a start with none
 //	recovery    until ready and until a message is at the webhook, by fault, against no fault
 //	durability  bursts with commits on disk, against commits that do not wait; bare inserts
+//	pressure    the manager's memory while many large requests come at once, against what they weigh
 //	flood       another's webhook and call latency under a flood, against calm and against the same load aside
 //
 // With -soak it measures one thing instead: many instances under a steady load

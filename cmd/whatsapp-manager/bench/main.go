@@ -26,7 +26,7 @@ var measurements = []struct {
 	measure func(context.Context, *lab) error
 }{
 	{"relay", relay}, {"send", send}, {"inbound", inbound}, {"start", start}, {"memory", memory}, {"adopt", adopt}, {"mirror", mirror},
-	{"recovery", recovery}, {"durability", durability}, {"flood", flood},
+	{"recovery", recovery}, {"durability", durability}, {"flood", flood}, {"pressure", pressure},
 }
 
 func main() {
