@@ -142,6 +142,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // Handler returns the whole of the HTTP side, for tests and for other listeners.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Routes lists every route there is, with paths as echo writes them.
+func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
+
 // Run listens and serves until ctx ends; then streams are told to end, requests
 // in flight get ShutdownGrace, and it returns when all is quiet. It returns nil
 // after an end that was asked for.

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/supervisor/store/storetest"
@@ -187,7 +186,7 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 	bobsKey := i.made("POST", "/api/instances", `{"name":"his"}`, tokens["bob"], "apiKey")
 
 	asked := map[string]bool{}
-	for _, r := range i.daemon.server.Handler().(*echo.Echo).Routes() {
+	for _, r := range i.daemon.server.Routes() {
 		route := r.Method + " " + r.Path
 		input, instances := ofAnInstance[route]
 		if asked[route] = true; !instances {
