@@ -36,8 +36,8 @@ const (
 )
 
 // recognised lets what the request holds count for the one who asks, and keeps
-// their connection until it is answered.
-func (s *Server) recognised(ctx context.Context, p principal) {
+// their connection until it is answered; fault.RateLimited when they have too many.
+func (s *Server) recognised(ctx context.Context, p principal) error {
 	owner := budget.Owner{}
 	switch {
 	case p.instance != "":
@@ -45,12 +45,15 @@ func (s *Server) recognised(ctx context.Context, p principal) {
 	case p.user != nil:
 		owner.Name = "user " + p.user.ID
 	default:
-		return
+		return nil
 	}
 	t := traceOf(ctx)
 	t.account.Close()
 	t.account = s.memory.Account(owner)
-	connlimit.Of(ctx).Known()
+	if !connlimit.Of(ctx).Known(owner.Name) {
+		return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "connection_share", Msg: "this caller has as many requests under way as it may", RetryAfter: time.Second}
+	}
+	return nil
 }
 
 // account is where the request's memory is counted. Whoever is not recognised

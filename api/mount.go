@@ -41,7 +41,9 @@ func (m *Mount) Authenticated(who Access, next echo.HandlerFunc) echo.HandlerFun
 		if err != nil {
 			return err
 		}
-		m.s.recognised(req.Context(), p)
+		if err := m.s.recognised(req.Context(), p); err != nil {
+			return err
+		}
 		c.SetRequest(req.WithContext(withPrincipal(req.Context(), p)))
 		return next(c)
 	}

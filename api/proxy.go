@@ -47,7 +47,9 @@ func (s *Server) relayed(c echo.Context) error {
 	t.instance = in.ID
 	who := principal{instance: in.ID, keyID: keyID}
 	ctx = withPrincipal(ctx, who)
-	s.recognised(ctx, who)
+	if err := s.recognised(ctx, who); err != nil {
+		return err
+	}
 	if err := s.pace.wait(ctx, in.ID); err != nil {
 		return err
 	}

@@ -71,8 +71,10 @@ func route[I, O any](s *Server, who Access, op huma.Operation, handle func(conte
 		}
 		c := humaecho.Unwrap(hc)
 		c.SetRequest(c.Request().WithContext(withPrincipal(hc.Context(), p)))
-		s.recognised(hc.Context(), p)
-		if err := s.routeBody(c, who); err != nil {
+		if err = s.recognised(hc.Context(), p); err == nil {
+			err = s.routeBody(c, who)
+		}
+		if err != nil {
 			s.writeError(err, c)
 			return
 		}

@@ -34,6 +34,7 @@ type Conn struct {
 	all, near      *list.List
 	inAll          *list.Element // of all
 	inAddress      *list.Element // of near
+	owner          string        // of the request under way
 
 	mu       sync.Mutex
 	deadline time.Time // guarded by mu; for writing, as set from outside
@@ -64,16 +65,26 @@ func (c *Conn) Begin() bool {
 }
 
 // Known says that the one who asks is somebody. The connection then stays until
-// the request is answered.
-func (c *Conn) Known() {
+// the request is answered. It returns false when that one has as many requests
+// under way as they may: then this one shall be refused.
+func (c *Conn) Known(owner string) bool {
 	if c == nil {
-		return
+		return true
 	}
-	c.house.mu.Lock()
-	defer c.house.mu.Unlock()
+	h := c.house
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.owner == "" {
+		if h.owners[owner] >= h.limits.perOwner() {
+			return false
+		}
+		c.owner = owner
+		h.owners[owner]++
+	}
 	if c.counted {
-		c.house.unlist(c)
+		h.unlist(c)
 	}
+	return true
 }
 
 // Done says that the request was answered.
@@ -83,6 +94,7 @@ func (c *Conn) Done() {
 	}
 	c.house.mu.Lock()
 	defer c.house.mu.Unlock()
+	c.house.unown(c)
 	if c.counted {
 		c.house.wait(c, time.Now())
 	}

@@ -3,6 +3,7 @@ package connlimit_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +84,10 @@ func (p *place) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/known":
-		c.Known()
+		if who := r.URL.Query().Get("who"); !c.Known(cmp.Or(who, r.RemoteAddr)) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
 		p.inside <- r.URL.Path
 		<-p.release
 	case "/stranger":
@@ -93,7 +97,7 @@ func (p *place) serve(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		}
 	case "/flood":
-		c.Known()
+		c.Known("flooded")
 		part := make([]byte, 1<<20)
 		var err error
 		for err == nil {
@@ -257,6 +261,27 @@ func TestOneAddressLeavesRoom(t *testing.T) {
 	must(t, err)
 	if res, err := http.ReadResponse(bufio.NewReader(other), nil); err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("another address: %v %v", res, err)
+	}
+}
+
+// One who is known cannot take the whole house, from however many addresses.
+func TestOneOwnerLeavesRoom(t *testing.T) {
+	p := open(t, connlimit.Limits{All: 40, PerAddress: 40})
+	var all []net.Conn
+	for range 10 {
+		all = append(all, p.enter("/known?who=alice"))
+	}
+	if status := p.get("/known?who=alice"); status != http.StatusTooManyRequests {
+		t.Errorf("an eleventh of one owner: %d", status)
+	}
+	p.enter("/known?who=bob")
+	for _, c := range all[:5] {
+		c.Close() // the request goes on, its connection does not count any more
+	}
+	close(p.release)
+	p.until("the requests are over", func(c connlimit.Counts) bool { return c.Open <= 6 })
+	if status := p.get("/known?who=alice"); status != http.StatusOK {
+		t.Errorf("after the others ended: %d", status)
 	}
 }
 

@@ -22,6 +22,7 @@ type House struct {
 	of      map[netip.Addr]*address // guarded by mu
 	waiting list.List               // guarded by mu; of *Conn, the one that waits longest first
 	strange list.List               // guarded by mu; the same for strangers that are being answered
+	owners  map[string]int          // guarded by mu; requests under way of each who is known
 	spares  list.List               // guarded by mu; those in spare seats, the oldest first
 	counts  Counts                  // guarded by mu
 }
@@ -48,7 +49,7 @@ func New(limits Limits) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &House{limits: limits, of: map[netip.Addr]*address{}}, nil
+	return &House{limits: limits, of: map[netip.Addr]*address{}, owners: map[string]int{}}, nil
 }
 
 // Limits returns the limits in force.
@@ -169,6 +170,7 @@ func (h *House) evict(c *Conn) *Conn {
 // leave needs mu. It forgets the connection; twice is no harm.
 func (h *House) leave(c *Conn) {
 	h.unlist(c)
+	h.unown(c)
 	if c.counted {
 		c.counted = false
 		h.open--
@@ -182,6 +184,17 @@ func (h *House) tidy(network netip.Addr) {
 	if a := h.of[network]; a != nil && a.open == 0 && a.asking == 0 {
 		delete(h.of, network)
 	}
+}
+
+// unown needs mu.
+func (h *House) unown(c *Conn) {
+	if c.owner == "" {
+		return
+	}
+	if h.owners[c.owner]--; h.owners[c.owner] <= 0 {
+		delete(h.owners, c.owner)
+	}
+	c.owner = ""
 }
 
 // unlist needs mu.

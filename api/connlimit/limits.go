@@ -60,6 +60,10 @@ func (l Limits) complete() (Limits, error) {
 	return l, nil
 }
 
+// perOwner is how many requests of one instance or user may be under way: their
+// connections cannot be closed for others, wherever they come from.
+func (l Limits) perOwner() int { return max(8, l.All/4) }
+
 func (l Limits) trusts(a netip.Addr) bool {
 	for _, p := range l.Trusted {
 		if p.Contains(a) {
