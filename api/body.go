@@ -29,6 +29,9 @@ const (
 	// bodyCopies is how often a body is in memory while it is taken apart and
 	// handed on: as it came, as parts, and encoded for the worker or the database.
 	bodyCopies = 3
+	// queueCopies is the same for one that goes into the queue: it is also checked
+	// against the schema and written to the database.
+	queueCopies = 8
 	// strangerLimit bounds the bodies of routes that anybody may use.
 	strangerLimit = 64 << 10
 	// strangerTime is for such a body to come whole.
@@ -74,11 +77,16 @@ func (s *Server) counting(ctx context.Context) func(n int64) error {
 
 // takeBody reads the body whole, for those who come after.
 func (s *Server) takeBody(c echo.Context, limit int64) error {
+	return s.takeBodyTimes(c, limit, bodyCopies)
+}
+
+func (s *Server) takeBodyTimes(c echo.Context, limit, copies int64) error {
 	body := intake.Of(c.Request().Context())
 	if body == nil {
 		return nil
 	}
-	data, err := body.All(limit, s.counting(c.Request().Context()))
+	account := s.account(c.Request().Context())
+	data, err := body.All(limit, func(n int64) error { return account.Take(copies * n) })
 	if err != nil {
 		return err
 	}
@@ -139,7 +147,7 @@ func (s *Server) routeBody(c echo.Context, who Access) error {
 	case c.Path() == "/api/instances/:id/sends":
 		// Kept in the queue with its file, for a worker that may not be there yet.
 		body.Within(uploadTime, s.cfg.BodyTimeout)
-		return s.takeBody(c, max(s.cfg.MediaBodyLimit, s.cfg.BodyLimit))
+		return s.takeBodyTimes(c, s.cfg.queueLimit(), queueCopies)
 	}
 	return s.takeBody(c, s.cfg.BodyLimit)
 }

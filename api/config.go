@@ -101,7 +101,7 @@ func (c Config) withDefaults() (Config, error) {
 	case c.MaxConnections < 0 || c.MaxConnectionsPerAddress < 0:
 		return c, fmt.Errorf("connections: fewer than none are allowed")
 	case c.MemoryBudget < 2*c.share():
-		return c, fmt.Errorf("memory budget: %d bytes are too few for bodies of %d", c.MemoryBudget, max(c.MediaBodyLimit, c.BodyLimit))
+		return c, fmt.Errorf("memory budget: %d bytes are too few for bodies of %d and %d", c.MemoryBudget, c.BodyLimit, c.MediaBodyLimit)
 	}
 	c.AdminEmail = email
 	if c.AdminPassword != "" {
@@ -112,9 +112,15 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// queueLimit is the largest body that goes into the queue. The whole of it is in
+// memory, so it is less than a call's where there is little.
+func (c Config) queueLimit() int64 {
+	return max(c.BodyLimit, min(c.MediaBodyLimit, (c.share()-1<<20)/queueCopies))
+}
+
 // share is how much of the memory budget one instance or user may hold.
 func (c Config) share() int64 {
-	return max(c.MemoryBudget/4, bodyCopies*max(c.MediaBodyLimit, c.BodyLimit)+1<<20)
+	return max(c.MemoryBudget/4, bodyCopies*c.MediaBodyLimit+1<<20, queueCopies*c.BodyLimit+1<<20)
 }
 
 // address is where the server is reached, when that is known already.

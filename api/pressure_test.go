@@ -66,7 +66,7 @@ func answered(t *testing.T, c net.Conn) answer {
 
 // post is the head of a request whose body of that length is still to come.
 func post(path string, length int, headers ...string) string {
-	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n", path, length, strings.Join(append(headers, ""), "\r\n"))
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n", path, length, strings.Join(append(headers, ""), "\r\n"))
 }
 
 // A call's turn in the rate comes before its body.
@@ -87,6 +87,23 @@ func TestTheRateComesBeforeTheBody(t *testing.T) {
 	if a := answered(t, o.dial(post("/api/proxy/"+key+"/sendMessage", 30<<20))); a.status != http.StatusTooManyRequests || a.str("code") != "call_rate" {
 		t.Errorf("%d %s", a.status, a.raw)
 	}
+}
+
+// running is open with the server's own listener instead of a test's.
+func running(t *testing.T, change ...func(*api.Config, *api.Deps)) *office {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	o := open(t, append(change, func(c *api.Config, _ *api.Deps) { c.Listener = listener })...)
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- o.server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		must(t, <-ran)
+	})
+	o.url = "http://" + listener.Addr().String()
+	return o
 }
 
 // What can be said without the body is said before a byte of it comes.
@@ -126,7 +143,7 @@ func TestABodyIsNotWaitedForInVain(t *testing.T) {
 
 // Many large requests at once hold no more than they may, whoever sends them.
 func TestManyLargeRequestsAtOnce(t *testing.T) {
-	o := open(t)
+	o := running(t)
 	stopped, key := o.instance(o.token)
 	o.desk.set(supervisor.ID(stopped), func(st *supervisor.Status) { st.State, st.Desired = supervisor.Stopped, supervisor.Stop })
 	large := []byte(`{"params":["1@c.us",{"mimetype":"image/png","data":"` + strings.Repeat("A", 30<<20) + `"}]}`)
@@ -298,20 +315,10 @@ func TestAnswersCount(t *testing.T) {
 // A body that never comes does not hold its connection, and a reader who reads
 // nothing does not either.
 func TestConnectionsAreNotPinned(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	served := open(t, func(c *api.Config, _ *api.Deps) {
-		c.BodyTimeout, c.ReaderTimeout, c.Listener = 300*time.Millisecond, 300*time.Millisecond, listener
+	served := running(t, func(c *api.Config, _ *api.Deps) {
+		c.BodyTimeout, c.ReaderTimeout = 300*time.Millisecond, 300*time.Millisecond
 	})
 	_, key := served.instance(served.token)
-	ctx, cancel := context.WithCancel(t.Context())
-	ran := make(chan error, 1)
-	go func() { ran <- served.server.Run(ctx) }()
-	defer func() {
-		cancel()
-		must(t, <-ran)
-	}()
-	served.url = "http://" + listener.Addr().String()
 	served.worker.says(`"`+strings.Repeat("x", 20<<20)+`"`, nil)
 	for _, tc := range []struct{ name, text, says string }{
 		{"a login", post("/api/auth/login", 100) + `{"email`, "HTTP/1.1 408 "},
@@ -329,7 +336,7 @@ func TestConnectionsAreNotPinned(t *testing.T) {
 		})
 	}
 	t.Run("a reader who reads nothing", func(t *testing.T) {
-		served.dial("GET /api/proxy/" + key + "/getChats HTTP/1.1\r\nHost: x\r\n\r\n")
+		served.dial("GET /api/proxy/" + key + "/getChats HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 		served.until("its memory is free again", func() bool {
 			return served.figure("wam_http_memory_peak_bytes") > 20<<20 && served.figure("wam_http_memory_bytes") == 0
 		})
@@ -337,7 +344,7 @@ func TestConnectionsAreNotPinned(t *testing.T) {
 	t.Run("requests without end and no reader", func(t *testing.T) {
 		c := served.dial("")
 		must(t, c.SetDeadline(time.Now().Add(patience)))
-		ask := []byte(strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 100))
+		ask := []byte(strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 100))
 		var err error
 		for err == nil {
 			_, err = c.Write(ask)

@@ -106,7 +106,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		s.secret = cfg.JWTSecret
 	}
 	s.echo = s.newEcho()
-	s.handler = seated(intake.Handler(s.echo, intake.Times{Whole: cfg.BodyTimeout}))
+	s.handler = seated(intake.Handler(s.echo, intake.Rules{Whole: cfg.BodyTimeout, Unread: func(ctx context.Context) { connlimit.Of(ctx).Unread() }}))
 	useProblems()
 	s.huma = humaecho.New(s.echo, s.humaConfig())
 	s.authRoutes()
@@ -181,6 +181,7 @@ func (s *Server) Run(ctx context.Context) error {
 		defer cancel()
 		if err := server.Shutdown(grace); err != nil {
 			s.log.Warn().Err(err).Msg("requests were cut off")
+			s.house.End()
 			return server.Close()
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +37,9 @@ type Conn struct {
 	inAddress      *list.Element // of near
 	owner          string        // of the request under way
 
+	unread atomic.Bool // more of a body may come
+	half   atomic.Bool // closed for writing
+
 	mu       sync.Mutex
 	deadline time.Time // guarded by mu; for writing, as set from outside
 }
@@ -58,6 +62,7 @@ func (c *Conn) Begin() bool {
 	h := c.house
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	c.unread.Store(false)
 	if c.counted {
 		h.enlist(c, time.Now(), &h.strange, &c.address.strange)
 	}
@@ -110,8 +115,19 @@ func (c *Conn) Spare() bool {
 	return c.spare
 }
 
+// Unread says that the client may still be sending a body which nobody reads. The
+// connection is then closed gently, also where net/http would not do so.
+func (c *Conn) Unread() {
+	if c != nil {
+		c.unread.Store(true)
+	}
+}
+
 // Close closes the connection and frees its seat.
 func (c *Conn) Close() error {
+	if c.unread.Load() && !c.house.ending.Load() {
+		_ = c.CloseWrite() // it closes now, whether the client heard of it or not
+	}
 	c.house.mu.Lock()
 	c.house.leave(c)
 	c.house.mu.Unlock()
@@ -166,7 +182,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 // connection may take the seat meanwhile.
 func (c *Conn) CloseWrite() error {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok {
+	if !ok || c.half.Swap(true) {
 		return nil
 	}
 	if err := half.CloseWrite(); err != nil {

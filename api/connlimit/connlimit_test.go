@@ -96,6 +96,8 @@ func (p *place) serve(w http.ResponseWriter, r *http.Request) {
 		case <-p.release:
 		case <-r.Context().Done():
 		}
+	case "/unread":
+		c.Unread()
 	case "/flood":
 		c.Known("flooded")
 		part := make([]byte, 1<<20)
@@ -341,17 +343,22 @@ func TestAReaderWhoReadsNothing(t *testing.T) {
 	}
 }
 
-// A client that sends all of a large body first gets to read why it was not wanted.
+// A client that sends all of a large body first gets to read why it was not
+// wanted, also when it has asked for the connection's end.
 func TestTheAnswerToALargeBodyCanBeRead(t *testing.T) {
-	p := open(t, connlimit.Limits{All: 10, PerAddress: 10})
 	const size = 30 << 20
-	c := p.dial(fmt.Sprintf("POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size))
-	_, err := c.Write(bytes.Repeat([]byte("x"), size)) // reads nothing meanwhile
-	must(t, err)
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
-	must(t, err)
-	if text, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(text) != "fine" || err != nil {
-		t.Errorf("%d %q %v", res.StatusCode, text, err)
+	for _, header := range []string{"", "Connection: close\r\n"} {
+		t.Run(header, func(t *testing.T) {
+			p := open(t, connlimit.Limits{All: 10, PerAddress: 10})
+			c := p.dial(fmt.Sprintf("POST /unread HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n", header, size))
+			_, err := c.Write(bytes.Repeat([]byte("x"), size)) // reads nothing meanwhile
+			must(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			must(t, err)
+			if text, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(text) != "fine" || err != nil {
+				t.Errorf("%d %q %v", res.StatusCode, text, err)
+			}
+		})
 	}
 }
 

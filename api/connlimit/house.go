@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ const headStart = 2 * time.Second
 // House knows all connections of a server. It is safe for use at the same time.
 type House struct {
 	limits Limits
+	ending atomic.Bool // nobody is waited for any more
 
 	mu      sync.Mutex
 	open    int                     // guarded by mu; without those in spare seats
@@ -63,6 +65,9 @@ func (h *House) Counts() Counts {
 	c.Open = h.open + h.spares.Len()
 	return c
 }
+
+// End lets connections be closed at once from now on, whatever their clients send.
+func (h *House) End() { h.ending.Store(true) }
 
 // Listen returns a listener whose connections count here. It closes with l.
 func (h *House) Listen(l net.Listener) net.Listener { return &listener{l, h} }

@@ -25,7 +25,7 @@ func free(int64) error { return nil }
 func serve(t *testing.T, handle func(w http.ResponseWriter, r *http.Request), times ...time.Duration) string {
 	t.Helper()
 	times = append(times, 0, 0)
-	s := httptest.NewServer(intake.Handler(http.HandlerFunc(handle), intake.Times{Whole: times[0], Linger: times[1]}))
+	s := httptest.NewServer(intake.Handler(http.HandlerFunc(handle), intake.Rules{Whole: times[0], Linger: times[1]}))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }

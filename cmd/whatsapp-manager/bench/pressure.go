@@ -36,9 +36,9 @@ func pressure(ctx context.Context, l *lab) error {
 			reference  string
 		}{
 			{"%d calls of 30 MiB, stopped instance", "/api/proxy/" + key + "/sendMessage", calls, 30 << 20, "4.7 GB before bodies had a budget"},
-			{"%d sends of 30 MiB into its queue", "/api/instances/" + id + "/sends", calls, 30 << 20, ""},
 			{"%d logins of 1 MiB", "/api/auth/login", logins, 1 << 20, "1.2 GB before"},
 			{"%d logins of 60 KiB", "/api/auth/login", logins, 60 << 10, ""},
+			{"%d sends of 30 MiB into its queue", "/api/instances/" + id + "/sends", calls, 30 << 20, ""},
 		} {
 			statuses := map[int]int{}
 			peak, err := peakOf(s.ManagerPID(), func() (err error) {

@@ -27,10 +27,10 @@ func TestAStrangerCannotTakeAllConnections(t *testing.T) {
 	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	for _, tc := range []struct{ name, text string }{
 		{"idle connections", ""},
-		{"heads that never end", "GET /api/health HTTP/1.1\r\nHost: x\r\nX-Slow: "},
-		{"bodies that never come", "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"},
-		{"bodies that come in chunks for ever", "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"},
-		{"readers who read nothing", strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 40)},
+		{"heads that never end", "GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "},
+		{"bodies that never come", "POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"},
+		{"bodies that come in chunks for ever", "POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"},
+		{"readers who read nothing", strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 40)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var all []net.Conn
