@@ -236,6 +236,9 @@ func (h *House) Context(ctx context.Context, c net.Conn) context.Context {
 // as a new connection.
 func (h *House) State(c net.Conn, state http.ConnState) {
 	conn, ok := c.(*Conn)
+	if ok && state == http.StateIdle {
+		conn.unread.Store(false) // net/http has read the body to its end
+	}
 	if !ok || state != http.StateActive {
 		return
 	}
