@@ -41,7 +41,7 @@ type InstanceView struct {
 	StartedAt       *time.Time `json:"startedAt,omitempty"`
 	Build           string     `json:"build,omitempty"`
 	Outdated        bool       `json:"outdated" doc:"The worker is of another build than the one installed; workerUpgrade in /api/health/detailed says why"`
-	Confinement     string     `json:"confinement,omitempty" doc:"What keeps the worker from files of others: landlock and its version, or none" example:"landlock:7"`
+	Confinement     string     `json:"confinement,omitempty" doc:"What keeps the worker from what is not its own: landlock and its version, or none; then net, seccomp and uid where they hold: ports, system calls, a user of its own" example:"landlock:7 net seccomp uid"`
 	Node            string     `json:"node,omitempty"`
 	Memory          Memory     `json:"memory"`
 	CPUPercent      float64    `json:"cpuPercent"`

@@ -16,16 +16,19 @@ import (
 // errNoManager refuses all callers while there is no manager.
 var errNoManager = errors.New("no manager runs")
 
-// gate knows the one process that may call: the manager of the run directories.
-// All workers are of its user, and Landlock does not keep one from connecting to
-// another's socket.
+// gate knows who may call: the manager of the run directories. All workers are
+// of one user, and Landlock does not keep one from connecting to another's socket.
 type gate struct {
-	lock *os.File // the manager's, nil where there is none; opened before the confinement, to ask only
+	user *uint32  // the manager's, where it is another than ours: then nobody else's calls are answered
+	lock *os.File // else the manager's, nil where there is none; opened before the confinement, to ask only
 }
 
 // openGate is nobody's gate, which lets in all of our user, where no manager has
-// a lock: a worker of a test.
-func openGate(runDir string) (*gate, error) {
+// a lock: a worker of a test. manager is the user that the bootstrap names, if it does.
+func openGate(runDir string, manager *uint32) (*gate, error) {
+	if manager != nil && *manager != uint32(os.Geteuid()) {
+		return &gate{user: manager}, nil
+	}
 	lock, err := os.Open(filepath.Join(filepath.Dir(runDir), workerv1.ManagerLock))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &gate{}, nil
@@ -36,9 +39,15 @@ func openGate(runDir string) (*gate, error) {
 	return &gate{lock: lock}, nil
 }
 
-// admit lets in whoever holds the manager's lock now. A manager of another PID
-// namespace has no PID here and is known by its user alone.
+// admit lets in the manager's user, or whoever holds the manager's lock now. A
+// manager of another PID namespace has no PID here and is known by its user alone.
 func (g *gate) admit(cred *unix.Ucred) error {
+	if g.user != nil {
+		if cred.Uid != *g.user {
+			return fmt.Errorf("uid %d is not the manager's, %d is", cred.Uid, *g.user)
+		}
+		return nil
+	}
 	if g.lock == nil {
 		return nil
 	}
@@ -54,3 +63,6 @@ func (g *gate) admit(cred *unix.Ucred) error {
 	}
 	return nil
 }
+
+// separate tells whether the manager is of another user than we are.
+func (g *gate) separate() bool { return g.user != nil }

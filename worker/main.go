@@ -20,6 +20,7 @@ import (
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/confine"
 	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
@@ -105,7 +106,7 @@ func Main(args []string, stdin *os.File, opts Options) int {
 	}
 	// A print to a closed pipe must not end the process, nor a closed terminal.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
-	if err := harden(); err != nil {
+	if err := confine.Drop(); err != nil {
 		fmt.Fprintln(os.Stderr, "whatsapp-worker:", err)
 		return exitFailed
 	}
@@ -145,7 +146,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	}
 	log := newLogger(io.log, boot.GetLogLevel(), boot.GetInstance(), boot.GetGeneration())
 	last.log = log
-	limitMemory(boot.GetMemoryLimitBytes())
+	limitMemory(boot.GetMemoryLimitBytes(), boot.GetDataLimitBytes())
 	silenceSignal()
 	nameDevice(cmp.Or(boot.GetDeviceName(), "WhatsApp Manager"), "")
 	identity, err := newIdentity(boot, opts.Build)
@@ -172,15 +173,15 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	if err != nil {
 		return fatal(last, err)
 	}
-	manager, err := openGate(boot.GetRunDir())
+	manager, err := openGate(boot.GetRunDir(), boot.ManagerUid)
 	if err != nil {
 		return fatal(last, err)
 	}
-	confinement := confine(boot.GetRunDir(), log)
-	svc := &service{core: c, identity: identity, confinement: confinement, startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
+	held := shutIn(boot, c, manager, log)
+	svc := &service{core: c, identity: identity, confinement: held.String(), startedAt: time.Now(), stdio: io, table: relay.New(relay.Deps{
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
-		MediaNetworks: media, Spool: c.spool, Opened: catalog.NewOpened(boot.GetWhatsmeowMethods()),
+		MediaNetworks: media, DialMedia: dialMedia(boot), Spool: c.spool, Opened: catalog.NewOpened(boot.GetWhatsmeowMethods()),
 	})}
 	c.readBlocklist = svc.table.RefreshBlocklist
 	quiet := sync.OnceFunc(c.shutdown)
@@ -193,6 +194,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 	if err = srv.start(boot.GetRunDir()); err != nil {
 		return fatal(last, err)
 	}
+	held.Seal(log)
 	log.Info().Str("build", identity.Build).Int("pid", identity.PID).Msg("worker started")
 
 	term := make(chan os.Signal, 1)

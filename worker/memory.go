@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -17,11 +19,15 @@ const (
 	oomScoreAdj      = "300"
 )
 
-// limitMemory sets Go's soft limit and offers this process to the kernel's
+// limitMemory sets Go's soft limit and the kernel's, and offers this process to the kernel's
 // out-of-memory killer before the manager, whose score it inherited.
-func limitMemory(hardLimit uint64) {
+func limitMemory(hardLimit, dataLimit uint64) {
 	if hardLimit > 0 {
 		debug.SetMemoryLimit(int64(hardLimit / 100 * softLimitPercent))
+	}
+	if dataLimit > 0 {
+		// A lower limit that was set before stays.
+		_ = unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: dataLimit, Max: dataLimit})
 	}
 	// Raising one's own score needs no privilege; a kernel without the file changes nothing.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(oomScoreAdj), 0o644)

@@ -71,7 +71,7 @@ type mediaAnswer struct {
 func fromURL(ctx context.Context, c *call) (any, error) {
 	options := arg[fetchedOptions](c, 1)
 	m := &messageMedia{URL: arg[string](c, 0), Filename: options.Filename}
-	if err := m.fetch(ctx, c.MediaNetworks, "params[0]"); err != nil {
+	if err := m.fetch(ctx, c.fetcher(), "params[0]"); err != nil {
 		return nil, err
 	}
 	return mediaAnswer{Mimetype: m.Mimetype, Data: base64.StdEncoding.EncodeToString(m.raw), Filename: m.Filename, Filesize: len(m.raw)}, nil

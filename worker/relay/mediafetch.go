@@ -7,12 +7,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path"
 	"strings"
 	"time"
 
+	"whatsapp-manager/proto/egress"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/netguard"
 )
@@ -28,12 +28,17 @@ const (
 )
 
 // fetcher is a client that asks public addresses and allowed networks only, at
-// every redirect anew.
-func fetcher(allowed []netip.Prefix) *http.Client {
+// every redirect anew. A confined worker has no way to most ports: the manager
+// connects for it, and judges.
+func (d *Deps) fetcher() *http.Client {
+	dial := d.DialMedia
+	if dial == nil {
+		dial = netguard.Dialer(10*time.Second, d.MediaNetworks).DialContext
+	}
 	return &http.Client{
 		Timeout: fetchTime,
 		Transport: &http.Transport{
-			DialContext: netguard.Dialer(10*time.Second, allowed).DialContext, Proxy: nil, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
+			DialContext: dial, Proxy: nil, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
 			ResponseHeaderTimeout: 15 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -62,23 +67,26 @@ func (m *messageMedia) load(ctx context.Context, c *call) error {
 	case m.URL == "":
 		return nil
 	}
-	return m.fetch(ctx, c.MediaNetworks, m.at+"."+fieldMediaURL)
+	return m.fetch(ctx, c.fetcher(), m.at+"."+fieldMediaURL)
 }
 
 // fetch reads the URL. field names it in errors.
-func (m *messageMedia) fetch(ctx context.Context, allowed []netip.Prefix, field string) error {
+func (m *messageMedia) fetch(ctx context.Context, client *http.Client, field string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
 	if err != nil || plainURL(req.URL) != nil {
 		return bad(field, "expected an http or https URL without credentials")
 	}
 	req.Header.Set("User-Agent", fetcherAgent)
-	client := fetcher(allowed)
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, netguard.ErrInternal):
 		return bad(field, "%s", netguard.Reason(err))
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the file could not be fetched in time")
+	case errors.Is(err, egress.ErrAway):
+		return &fault.Error{Kind: fault.Unavailable, Op: op, Msg: "the file cannot be fetched at this moment: the manager is being restarted", RetryAfter: 2 * time.Second, Err: err}
+	case errors.Is(err, egress.ErrBusy):
+		return &fault.Error{Kind: fault.RateLimited, Op: op, Msg: "too many files are being fetched", RetryAfter: 2 * time.Second, Err: err}
 	case err != nil:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file could not be fetched from the URL: " + netguard.Reason(err), Err: err}
 	}

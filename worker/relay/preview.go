@@ -62,7 +62,7 @@ func (c *call) preview(ctx context.Context, text string, msg *waE2E.Message) *wa
 	}
 	ctx, cancel := context.WithTimeout(ctx, previewTime)
 	defer cancel()
-	client := fetcher(c.MediaNetworks)
+	client := c.fetcher()
 	page, err := readPage(ctx, client, to)
 	if err != nil || page.title == "" {
 		c.Log.Debug().Bool("read", err == nil).Msg("link without preview")

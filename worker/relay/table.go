@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
@@ -38,6 +39,9 @@ type Deps struct {
 	Logout func(context.Context) error
 	// MediaNetworks are internal networks from which media may be fetched.
 	MediaNetworks []netip.Prefix
+	// DialMedia connects to addresses that calls name, and judges them; nil: directly,
+	// to public addresses and MediaNetworks.
+	DialMedia func(ctx context.Context, network, address string) (net.Conn, error)
 	// Spool holds uploaded files, and those that are being downloaded.
 	Spool *spool.Spool
 	// Opened are the methods of whatsmeow that the operator lets callers use although they are off.

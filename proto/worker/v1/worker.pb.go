@@ -119,6 +119,10 @@ type Bootstrap struct {
 	MediaNetworks    []string               `protobuf:"bytes,11,rep,name=media_networks,json=mediaNetworks,proto3" json:"media_networks,omitempty"`             // CIDR; internal networks from which media may be fetched
 	InboundPerSecond uint32                 `protobuf:"varint,12,opt,name=inbound_per_second,json=inboundPerSecond,proto3" json:"inbound_per_second,omitempty"` // messages that are taken from WhatsApp a second; 0: no limit
 	WhatsmeowMethods []string               `protobuf:"bytes,15,rep,name=whatsmeow_methods,json=whatsmeowMethods,proto3" json:"whatsmeow_methods,omitempty"`    // that are off and that the operator opens; see proto/catalog
+	ManagerUid       *uint32                `protobuf:"varint,17,opt,name=manager_uid,json=managerUid,proto3,oneof" json:"manager_uid,omitempty"`               // whose calls are answered, when the worker is of another user; absent: whoever holds the manager's lock
+	EgressSocket     string                 `protobuf:"bytes,18,opt,name=egress_socket,json=egressSocket,proto3" json:"egress_socket,omitempty"`                // where the manager connects to addresses that users name; empty: the worker does so itself
+	ResolverDir      string                 `protobuf:"bytes,19,opt,name=resolver_dir,json=resolverDir,proto3" json:"resolver_dir,omitempty"`                   // where the manager keeps a copy of resolv.conf, for when the system's is replaced
+	DataLimitBytes   uint64                 `protobuf:"varint,20,opt,name=data_limit_bytes,json=dataLimitBytes,proto3" json:"data_limit_bytes,omitempty"`       // the kernel's limit of writable memory, which the worker sets; 0: none
 	SealKeys         []*SealKey             `protobuf:"bytes,30,rep,name=seal_keys,json=sealKeys,proto3" json:"seal_keys,omitempty"`                            // of this instance: the first seals what is kept of the device, all of them open; none: nothing is sealed
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -245,6 +249,34 @@ func (x *Bootstrap) GetWhatsmeowMethods() []string {
 	return nil
 }
 
+func (x *Bootstrap) GetManagerUid() uint32 {
+	if x != nil && x.ManagerUid != nil {
+		return *x.ManagerUid
+	}
+	return 0
+}
+
+func (x *Bootstrap) GetEgressSocket() string {
+	if x != nil {
+		return x.EgressSocket
+	}
+	return ""
+}
+
+func (x *Bootstrap) GetResolverDir() string {
+	if x != nil {
+		return x.ResolverDir
+	}
+	return ""
+}
+
+func (x *Bootstrap) GetDataLimitBytes() uint64 {
+	if x != nil {
+		return x.DataLimitBytes
+	}
+	return 0
+}
+
 func (x *Bootstrap) GetSealKeys() []*SealKey {
 	if x != nil {
 		return x.SealKeys
@@ -367,7 +399,7 @@ type HelloResponse struct {
 	BootId        string                 `protobuf:"bytes,6,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
 	Build         string                 `protobuf:"bytes,7,opt,name=build,proto3" json:"build,omitempty"`
 	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	Confinement   string                 `protobuf:"bytes,9,opt,name=confinement,proto3" json:"confinement,omitempty"` // what keeps it from others' files: landlock and its version, as in landlock:7, or none; empty: of an older worker
+	Confinement   string                 `protobuf:"bytes,9,opt,name=confinement,proto3" json:"confinement,omitempty"` // what keeps it: landlock and its version, or none, then what else does, as in "landlock:7 net seccomp uid"; empty: of an older worker
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1578,7 +1610,7 @@ var File_worker_v1_worker_proto protoreflect.FileDescriptor
 
 const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x03\n" +
+	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x05\n" +
 	"\tBootstrap\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -1596,8 +1628,14 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"deviceName\x12%\n" +
 	"\x0emedia_networks\x18\v \x03(\tR\rmediaNetworks\x12,\n" +
 	"\x12inbound_per_second\x18\f \x01(\rR\x10inboundPerSecond\x12+\n" +
-	"\x11whatsmeow_methods\x18\x0f \x03(\tR\x10whatsmeowMethods\x12/\n" +
-	"\tseal_keys\x18\x1e \x03(\v2\x12.worker.v1.SealKeyR\bsealKeys\"+\n" +
+	"\x11whatsmeow_methods\x18\x0f \x03(\tR\x10whatsmeowMethods\x12$\n" +
+	"\vmanager_uid\x18\x11 \x01(\rH\x00R\n" +
+	"managerUid\x88\x01\x01\x12#\n" +
+	"\regress_socket\x18\x12 \x01(\tR\fegressSocket\x12!\n" +
+	"\fresolver_dir\x18\x13 \x01(\tR\vresolverDir\x12(\n" +
+	"\x10data_limit_bytes\x18\x14 \x01(\x04R\x0edataLimitBytes\x12/\n" +
+	"\tseal_keys\x18\x1e \x03(\v2\x12.worker.v1.SealKeyR\bsealKeysB\x0e\n" +
+	"\f_manager_uid\"+\n" +
 	"\aSealKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\"O\n" +
@@ -1810,6 +1848,7 @@ func file_worker_v1_worker_proto_init() {
 	if File_worker_v1_worker_proto != nil {
 		return
 	}
+	file_worker_v1_worker_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
