@@ -20,6 +20,7 @@ import (
 
 const (
 	windowSize = 8 << 20
+	maxAnswer  = 128 << 20 // bytes; the largest file in base64 fits, and a worker cannot fill our memory
 	bufferSize = 256 << 10
 )
 
@@ -106,7 +107,8 @@ func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Id
 			ReattachFunc: func() (runner.AttachedRunner, error) { return attachedRunner{a}, nil },
 		},
 		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithTransportCredentials(peercred.Manager(p.pid)),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+			grpc.WithTransportCredentials(peercred.Manager(p.pid, s.cfg.workerUID())),
 			// A list of all chats is some megabytes; with the usual window of 64 KiB it
 			// would take a hundred turns.
 			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),

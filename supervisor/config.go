@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"whatsapp-manager/proto/seal"
+	"whatsapp-manager/supervisor/workeruser"
 )
 
 // Config is everything a Supervisor needs to know. Zero durations and counts
@@ -16,7 +17,7 @@ type Config struct {
 	Node  string // this manager's node id
 	Build string // told to workers in Hello
 
-	RunDir     string // mode 0700, short (see New), not below a private /tmp; one directory per instance
+	RunDir     string // closed to others, short (see New), not below a private /tmp; one directory per instance
 	LogDir     string // <instance>.log per worker
 	WorkerPath string // binary to launch, without arguments
 
@@ -25,9 +26,16 @@ type Config struct {
 	// and workers of an older build live on until they end for another reason.
 	ProgramDir string
 
+	// WorkerUser is who runs the workers, where we are root. Nil: our own user. New
+	// does without one that cannot enter RunDir, unless it was Chosen.
+	WorkerUser *workeruser.User
+
+	// MediaNetworks are internal networks that we connect workers to, beside public
+	// addresses, when a user names a file there.
+	MediaNetworks []string
+
 	// Handed to workers unopened.
 	WhatsAppEndpoint, DeviceName, LogLevel string
-	MediaNetworks                          []string
 	// Keys returns the installation's present keys; a worker is handed what is
 	// derived of them for its instance. nil: none, and workers seal nothing.
 	Keys             func() *seal.Ring `json:"-"` // no data
@@ -112,16 +120,25 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// makeDirs makes the two directories, readable by nobody else: whoever can
+// makeDirs makes the directories, readable by nobody else: whoever can
 // reach a socket in RunDir can send messages, whoever reads LogDir sees who does.
+// A worker of another user passes through RunDir to its own directory, and
+// cannot list it.
 func (c Config) makeDirs() error {
-	for _, d := range []string{c.RunDir, c.LogDir} {
+	for _, d := range []string{c.RunDir, c.LogDir, c.resolverDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return fmt.Errorf("make directory: %w", err)
 		}
 	}
-	if err := os.Chmod(c.RunDir, 0o700); err != nil {
+	mode := os.FileMode(0o700)
+	if c.WorkerUser != nil {
+		mode = 0o711
+	}
+	if err := os.Chmod(c.RunDir, mode); err != nil {
 		return fmt.Errorf("close run directory to others: %w", err)
+	}
+	if err := os.Chmod(c.resolverDir(), mode|0o055); err != nil {
+		return fmt.Errorf("open resolver directory: %w", err)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
+	"whatsapp-manager/supervisor/workeruser"
 )
 
 var nodes atomic.Int64
@@ -50,12 +51,20 @@ func newHost(t testing.TB) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Where root runs the tests, workers are of another user, who has to get there.
+	if err := os.Chmod(root, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	user, err := workeruser.Choose("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := &host{t: t, store: newFileStore(filepath.Join(root, "store")), log: new(bytes.Buffer)}
-	if err := os.Mkdir(h.store.dir, 0o700); err != nil {
+	if err := os.Mkdir(h.store.dir, 0o711); err != nil { // some tests install the worker's program there
 		t.Fatal(err)
 	}
 	h.cfg = supervisor.Config{
-		Node: fmt.Sprintf("t%d-%d", os.Getpid(), nodes.Add(1)), Build: "test",
+		Node: fmt.Sprintf("t%d-%d", os.Getpid(), nodes.Add(1)), Build: "test", WorkerUser: user,
 		RunDir: filepath.Join(root, "run"), LogDir: filepath.Join(root, "log"), WorkerPath: self,
 		HealthInterval: 100 * time.Millisecond, GuardInterval: 50 * time.Millisecond,
 		Policy: supervisor.Policy{MinDelay: 5 * time.Millisecond, MaxDelay: 20 * time.Millisecond, Budget: 1000},

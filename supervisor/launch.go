@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
@@ -33,6 +35,9 @@ func spawn(cfg Config, file string, id ID, generation uint64, databaseURL string
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("protect run directory: %w", err)
 	}
+	if err := errors.Join(clearLinks(dir), cfg.giveTo(dir)); err != nil {
+		return nil, 0, err
+	}
 	stdin, err := bootstrap(cfg, id, generation, databaseURL, dir)
 	if err != nil {
 		return nil, 0, err
@@ -44,14 +49,29 @@ func spawn(cfg Config, file string, id ID, generation uint64, databaseURL string
 	}
 	defer log.Close()
 
+	sys := &syscall.SysProcAttr{Setsid: true}
+	if cfg.WorkerUser != nil {
+		sys.Credential = cfg.WorkerUser.Credential()
+		if home := filepath.Dir(file); cfg.WorkerUser.CanEnter(home) != nil {
+			// The path leads through directories of ours. The program's own is enough,
+			// and its name stays, by which the kernel knows the process.
+			dir, err := os.OpenFile(home, unix.O_PATH|unix.O_DIRECTORY, 0)
+			if err != nil {
+				return nil, 0, fmt.Errorf("start %s: %w", file, err)
+			}
+			defer dir.Close()
+			file = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(file))
+		}
+	}
 	// ForkExec and not os.StartProcess: no handle of the library may wait for,
 	// or refer to, a process that we let go of.
 	pidfd := -1
+	sys.PidFD = &pidfd
 	pid, err := syscall.ForkExec(file, []string{cfg.WorkerPath}, &syscall.ProcAttr{
 		Dir:   dir,
 		Env:   environment(dir),
 		Files: []uintptr{stdin.Fd(), log.Fd(), log.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+		Sys:   sys,
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("start %s: %w", file, err)
@@ -69,7 +89,7 @@ func spawn(cfg Config, file string, id ID, generation uint64, databaseURL string
 		return nil, 0, err
 	}
 	// The kernel's last word, where no cgroup limits the worker. Failing to set
-	// it is no reason not to run: the guard looks anyway.
+	// it is no reason not to run: the worker does so itself, and the guard looks anyway.
 	limit := dataLimit(cfg.MemoryLimit)
 	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil)
 	return p, logFrom, nil
@@ -111,11 +131,16 @@ func sealKeys(cfg Config, id ID) (keys []*workerv1.SealKey) {
 const maxBootstrap = 4096
 
 func bootstrap(cfg Config, id ID, generation uint64, databaseURL, dir string) (*os.File, error) {
+	var manager *uint32
+	if cfg.WorkerUser != nil {
+		manager = proto.Uint32(uint32(os.Geteuid()))
+	}
 	doc, err := protojson.Marshal(&workerv1.Bootstrap{
 		Version: 1, Instance: string(id), Generation: generation, Node: cfg.Node, RunDir: dir,
 		DatabaseUrl: databaseURL, WhatsappEndpoint: cfg.WhatsAppEndpoint,
 		MemoryLimitBytes: cfg.MemoryLimit, LogLevel: cfg.LogLevel, DeviceName: cfg.DeviceName, MediaNetworks: cfg.MediaNetworks,
 		InboundPerSecond: uint32(cfg.InboundPerSecond), WhatsmeowMethods: cfg.WhatsmeowMethods, SealKeys: sealKeys(cfg, id),
+		DataLimitBytes: dataLimit(cfg.MemoryLimit), ManagerUid: manager, EgressSocket: cfg.egressSocket(), ResolverDir: cfg.resolverDir(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode bootstrap: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -56,19 +57,41 @@ func TestLaunchSharesNothing(t *testing.T) {
 	if sid, err := unix.Getsid(pid); err != nil || sid != pid {
 		t.Errorf("session %d %v, want its own", sid, err)
 	}
-	var limit unix.Rlimit
-	if err := unix.Prlimit(pid, unix.RLIMIT_DATA, nil, &limit); err != nil || limit.Cur != 768<<20 {
-		t.Errorf("data limit %d %v, want 1.5 × 512 MiB", limit.Cur, err)
+	if limits := proc("limits"); !regexp.MustCompile(fmt.Sprintf(`(?m)^Max data size +%d +%[1]d `, 768<<20)).MatchString(limits) {
+		t.Errorf("want a data limit of 1.5 × 512 MiB:\n%s", limits)
 	}
 	for _, fd := range []int{1, 2} {
 		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); err != nil || to != filepath.Join(h.cfg.LogDir, string(one)+".log") {
 			t.Errorf("descriptor %d leads to %s %v, want the log", fd, to, err)
 		}
 	}
-	for path, want := range map[string]os.FileMode{h.cfg.RunDir: 0o700, dir: 0o700, filepath.Join(h.cfg.LogDir, string(one)+".log"): 0o600} {
+	// Another user's worker passes through the directory of all, which it cannot list.
+	through, asked := os.FileMode(0o700), os.FileMode(0o600)
+	uid, gid := os.Getuid(), os.Getgid()
+	if u := h.cfg.WorkerUser; u != nil {
+		through, asked, uid, gid = 0o711, 0o640, u.UID, u.GID
+	}
+	for path, want := range map[string]os.FileMode{h.cfg.RunDir: through, dir: 0o700, filepath.Join(h.cfg.RunDir, workerv1.ManagerLock): asked, h.cfg.LogDir: 0o700, filepath.Join(h.cfg.LogDir, string(one)+".log"): 0o600} {
 		if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != want {
 			t.Errorf("%s: %v %v, want mode %o", path, fi.Mode(), err, want)
 		}
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil || int(st.Uid) != uid || int(st.Gid) != gid {
+		t.Errorf("run directory of %d:%d %v, want %d:%d", st.Uid, st.Gid, err, uid, gid)
+	}
+	if os.Getuid() == 0 && uid == 0 {
+		t.Error("root runs the worker as root")
+	}
+	for field, want := range map[string]string{
+		"Uid": strings.Repeat(fmt.Sprintf("\t%d", uid), 4), "Gid": strings.Repeat(fmt.Sprintf("\t%d", gid), 4),
+	} {
+		if status := proc("status"); !strings.Contains(status, "\n"+field+":"+want+"\n") {
+			t.Errorf("want %s%s in:\n%s", field, want, status)
+		}
+	}
+	if status := proc("status"); uid != 0 && (!strings.Contains(status, "\nCapEff:\t0000000000000000\n") || !strings.Contains(status, "\nCapPrm:\t0000000000000000\n") || !strings.Contains(status, "\nGroups:\t \n")) {
+		t.Errorf("another user has capabilities or groups:\n%s", status)
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 // This process never holds a lock on the files it asks about: closing the
 // descriptor would drop it.
 func lockHolder(path string) (pid int, held bool, err error) {
-	f, err := os.Open(path)
+	f, err := openPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}

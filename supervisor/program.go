@@ -166,6 +166,10 @@ func (p *programs) keep(from string) (programID, error) {
 	if err != nil {
 		return "", fmt.Errorf("copy program: %w", err)
 	}
+	// Workers may be of another user, whatever the umask says.
+	if err := errors.Join(os.Chmod(filepath.Dir(to), 0o711), out.Chmod(0o755)); err != nil {
+		return "", errors.Join(fmt.Errorf("copy program: %w", err), out.Close())
+	}
 	sum := sha256.New()
 	_, err = io.Copy(io.MultiWriter(out, sum), in)
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
@@ -263,13 +267,15 @@ func programOf(file string) (programID, error) {
 
 func nameOf(sum []byte) programID { return programID(hex.EncodeToString(sum)[:programPrefix]) }
 
-// programNote lies in a run directory and says which build its worker is, since
-// /proc/PID/exe may not be read of a process that keeps its memory to itself.
-const programNote = "program"
+// programNote lies beside a run directory and says which build its worker is,
+// since /proc/PID/exe may not be read of a process that keeps its memory to
+// itself. It is not in the directory, where the worker could write it: what it
+// names is executed when an upgrade is taken back.
+const programNote = ".program"
 
 func (d rundir) noteProgram(proc Proc, id programID) error {
 	text := fmt.Sprintf("%d %d %s\n", proc.PID, proc.StartTicks, id)
-	if err := os.WriteFile(filepath.Join(string(d), programNote), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(string(d)+programNote, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("note program: %w", err)
 	}
 	return nil
@@ -277,7 +283,7 @@ func (d rundir) noteProgram(proc Proc, id programID) error {
 
 // programOf returns the build that a live worker is of; empty when nobody can tell.
 func (d rundir) programOf(proc Proc) programID {
-	if b, err := os.ReadFile(filepath.Join(string(d), programNote)); err == nil {
+	if b, err := readNote(string(d) + programNote); err == nil {
 		f := strings.Fields(string(b))
 		if len(f) == 3 && f[0] == strconv.Itoa(proc.PID) && f[1] == strconv.FormatUint(proc.StartTicks, 10) {
 			return programID(f[2])

@@ -25,7 +25,7 @@ func (d rundir) lock() string { return filepath.Join(string(d), workerv1.LockFil
 // attachPoint reads the attach file. identity is nil until its first line is
 // complete, socket is empty until the second is.
 func (d rundir) attachPoint() (identity *workerv1.Identity, socket string, err error) {
-	b, err := os.ReadFile(filepath.Join(string(d), workerv1.AttachFile))
+	b, err := readNote(filepath.Join(string(d), workerv1.AttachFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
@@ -64,7 +64,7 @@ func (d rundir) parseHandshake(line string) (string, error) {
 
 // lastWords returns what a worker of that generation left, or nil.
 func (d rundir) lastWords(generation uint64) *workerv1.LastWords {
-	b, err := os.ReadFile(filepath.Join(string(d), workerv1.LastWordsFile))
+	b, err := readNote(filepath.Join(string(d), workerv1.LastWordsFile))
 	if err != nil {
 		return nil
 	}

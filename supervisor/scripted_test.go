@@ -95,6 +95,7 @@ func playWorker() {
 	}
 	os.Stdin.Close()
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	check(unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: boot.GetDataLimitBytes(), Max: boot.GetDataLimitBytes()})) // as the real one
 
 	var s script
 	for _, dir := range []string{filepath.Dir(boot.GetRunDir()), boot.GetRunDir()} {

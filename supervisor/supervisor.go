@@ -16,6 +16,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/egress"
 )
 
 // Supervisor keeps the workers of one node. See the package's story.
@@ -29,6 +30,7 @@ type Supervisor struct {
 
 	programs *programs
 	upgrade  upgrade
+	egress   *egress.Server
 
 	starting chan struct{} // places of those between launch and attach
 	adopting chan struct{} // places of those that attach to a worker found alive
@@ -54,6 +56,18 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 	if err := cfg.makeDirs(); err != nil {
 		return nil, err
 	}
+	if u := cfg.WorkerUser; u != nil {
+		if err := u.Usable(cfg.RunDir); err != nil {
+			if u.Chosen {
+				return nil, fmt.Errorf("run workers as another user: %w", err)
+			}
+			log.Warn().Err(err).Msg("workers run as root, without its capabilities; a run directory that others may pass to (chmod o+x) lets them run as another user")
+			cfg.WorkerUser = nil
+			if err := cfg.makeDirs(); err != nil {
+				return nil, err
+			}
+		}
+	}
 	s := &Supervisor{
 		cfg: cfg, store: store, log: log,
 		starting: make(chan struct{}, cfg.MaxStarting), adopting: make(chan struct{}, cfg.MaxAdopting),
@@ -66,6 +80,9 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 		return nil, err
 	}
 	s.rec = newRecorder(log, s.metrics.dropped)
+	if s.egress, err = newEgress(s); err != nil {
+		return nil, fmt.Errorf("check supervisor configuration: %w", err)
+	}
 	return s, nil
 }
 
@@ -78,6 +95,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
+	if err := s.cfg.showLock(lock); err != nil {
+		return err
+	}
 
 	var own sync.WaitGroup
 	// The recorder outlives the instances, whose last words it may still have to write.
@@ -88,6 +108,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.mu.Unlock()
 
 	s.prepareUpgrade()
+	own.Go(func() { s.serveEgress(ctx) })
+	own.Go(func() { s.copyResolver(ctx) })
 	own.Go(func() { s.recover(ctx) })
 	own.Go(func() { s.watchUpgrade(ctx) })
 	own.Go(func() { s.watchHealth(ctx) })
@@ -364,7 +386,7 @@ func (s *Supervisor) dir(id ID) rundir { return rundir(s.cfg.RunDir + "/" + stri
 // forgetFiles deletes what is left of an instance that is gone for good.
 func (s *Supervisor) forgetFiles(id ID) error {
 	err := s.dir(id).remove()
-	for _, name := range []string{logPath(s.cfg, id), logPath(s.cfg, id) + ".1"} {
+	for _, name := range []string{logPath(s.cfg, id), logPath(s.cfg, id) + ".1", string(s.dir(id)) + programNote} {
 		if rerr := os.Remove(name); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
 			err = errors.Join(err, rerr)
 		}

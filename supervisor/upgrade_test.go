@@ -316,7 +316,7 @@ func TestTheFirstUpgradeStepsBackToTheRunningProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range ids {
-		if err := os.Remove(filepath.Join(h.cfg.RunDir, string(id), "program")); err != nil {
+		if err := os.Remove(filepath.Join(h.cfg.RunDir, string(id)+".program")); err != nil {
 			t.Fatal(err)
 		}
 	}

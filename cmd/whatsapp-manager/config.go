@@ -24,6 +24,8 @@ import (
 	"whatsapp-manager/api/credential"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/netguard"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/workeruser"
 )
 
 // config is every setting of the daemon. The environment names them with the
@@ -34,7 +36,7 @@ type config struct {
 	WorkerDatabaseURL string        `env:"WORKER_DATABASE_URL" help:"the same database as a user made for workers; only where the user of DATABASE_URL may not create roles"`
 	DataDir           string        `env:"DATA_DIR" envDefault:"./data" help:"where everything is kept"`
 	SecretKeyFile     string        `env:"SECRET_KEY_FILE" help:"file with the key that seals the secrets in the database; made at the first start; default: secret.key in the data directory. Keep a copy, apart from the backups of the database"`
-	RunDir            string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory"`
+	RunDir            string        `env:"RUN_DIR" help:"locks and sockets of the workers; default: inside the data directory, or in /var/lib/whatsapp-manager where the workers' user cannot get there"`
 	AdminEmail        string        `env:"ADMIN_EMAIL" envDefault:"admin@localhost" help:"first superadmin"`
 	AdminPassword     string        `env:"ADMIN_PASSWORD" help:"its password, 12 to 128 characters; random and printed once when empty"`
 	JWTSecret         string        `env:"JWT_SECRET" help:"signs access tokens; generated and kept when empty"`
@@ -64,7 +66,9 @@ type config struct {
 	KeepMessages      time.Duration `env:"KEEP_MESSAGES" envDefault:"0" help:"how long messages are kept, e.g. 2160h for 90 days; starred ones always; 0: for ever"`
 	KeepEvents        time.Duration `env:"KEEP_EVENTS" envDefault:"0" help:"how long events that every webhook has got are kept; 0: for ever"`
 	WorkerBinary      string        `env:"WORKER_BINARY" help:"the worker's program; default: whatsapp-worker beside this one"`
+	WorkerUser        string        `env:"WORKER_USER" help:"user, by name or number, that runs the workers when root starts the manager; default: whatsapp-worker if there is one, else a number that nobody has; root: no other user"`
 
+	workerUser      *workeruser.User
 	memoryLimit     uint64
 	webhookNetworks []netip.Prefix
 	mediaBody       uint64
@@ -143,6 +147,9 @@ func (c *config) check() error {
 	}
 	if err := catalog.CheckOpened(c.WhatsmeowMethods); err != nil {
 		return wrong("WHATSMEOW_METHODS", "%v", err)
+	}
+	if c.workerUser, err = workeruser.Choose(c.WorkerUser); err != nil {
+		return wrong("WORKER_USER", "%v", err)
 	}
 	if c.HealthInterval < time.Second {
 		return wrong("HEALTH_INTERVAL", "%s is less than a second", c.HealthInterval)
@@ -227,7 +234,7 @@ func (c *config) check() error {
 		return wrong("SECRET_KEY_FILE", "%v", err)
 	}
 	if c.RunDir == "" {
-		c.RunDir = shortDir(filepath.Join(c.DataDir, "run"))
+		c.RunDir = c.defaultRunDir()
 	} else if c.RunDir, err = filepath.Abs(c.RunDir); err != nil {
 		return wrong("RUN_DIR", "%v", err)
 	}
@@ -245,6 +252,35 @@ func (c *config) check() error {
 		return wrong("WORKER_BINARY", "%v", err)
 	}
 	return nil
+}
+
+// fallbackDir holds the run directory of a manager that root started, where the
+// workers' user cannot get to the data directory, for example below /root.
+const fallbackDir = "/var/lib/whatsapp-manager"
+
+// defaultRunDir is inside the data directory, unless the workers' user cannot
+// get there. One that a manager has used already stays: its workers are there.
+func (c config) defaultRunDir() string {
+	inside := filepath.Join(c.DataDir, "run")
+	dir := shortDir(inside)
+	if c.workerUser == nil {
+		return dir
+	}
+	parent := filepath.Dir(dir)
+	for {
+		if _, err := os.Stat(parent); err == nil || parent == "/" {
+			break
+		}
+		parent = filepath.Dir(parent)
+	}
+	if c.workerUser.CanEnter(parent) == nil {
+		return dir
+	}
+	if _, err := os.Stat(filepath.Join(dir, workerv1.ManagerLock)); err == nil {
+		return dir
+	}
+	sum := sha256.Sum256([]byte(inside))
+	return filepath.Join(fallbackDir, "run-"+hex.EncodeToString(sum[:6]))
 }
 
 // longestRunDir leaves room for /<instance id>/plugin<number> within the 107

@@ -32,7 +32,9 @@ var rooms = []room{
 	{path: "supervisor/localpg/...", ours: []string{"proto/pgscram"}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/store/storetest/...", ours: []string{"supervisor", "supervisor/store/...", "supervisor/localpg"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/store/...", ours: []string{"supervisor", "proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
-	{path: "supervisor", ours: []string{"proto/..."}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
+	{path: "supervisor/egress", ours: []string{"proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
+	{path: "supervisor/workeruser", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
+	{path: "supervisor", ours: []string{"proto/...", "supervisor/egress", "supervisor/workeruser"}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}},
 	{path: "worker/...", ours: []string{"proto/..."}, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
 }

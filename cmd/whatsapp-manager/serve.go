@@ -169,7 +169,7 @@ func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Lo
 	return supervisor.New(supervisor.Config{
 		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
 		Keys: ring, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
-		MediaNetworks: c.MediaNetworks, WhatsmeowMethods: c.WhatsmeowMethods, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
+		MediaNetworks: c.MediaNetworks, WhatsmeowMethods: c.WhatsmeowMethods, WorkerUser: c.workerUser, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
 	}, st.Supervision(), log, registry)
 }
 

@@ -44,8 +44,9 @@ func Worker(admit func(*unix.Ucred) error) credentials.TransportCredentials {
 	return worker{admit: admit}
 }
 
-// Manager connects to the process pid of our own user, and to no other.
-func Manager(pid int) credentials.TransportCredentials { return manager{pid: pid} }
+// Manager connects to the process pid of the user uid, or of our own, and to no
+// other.
+func Manager(pid, uid int) credentials.TransportCredentials { return manager{pid: pid, uid: uid} }
 
 var errWrongSide = errors.New("check peer: these credentials are for the other side")
 
@@ -76,7 +77,7 @@ func (w worker) Clone() credentials.TransportCredentials { return w }
 
 type manager struct {
 	plain
-	pid int
+	pid, uid int
 }
 
 func (m manager) ClientHandshake(_ context.Context, _ string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -84,7 +85,7 @@ func (m manager) ClientHandshake(_ context.Context, _ string, conn net.Conn) (ne
 	if err != nil {
 		return nil, nil, err
 	}
-	if cred.Uid != uint32(os.Geteuid()) || cred.Pid != int32(m.pid) {
+	if cred.Uid != uint32(m.uid) && cred.Uid != uint32(os.Geteuid()) || cred.Pid != int32(m.pid) {
 		return nil, nil, fmt.Errorf("check peer: process %d of uid %d listens, not our worker %d", cred.Pid, cred.Uid, m.pid)
 	}
 	return conn, peer{}, nil

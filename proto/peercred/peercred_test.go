@@ -79,11 +79,11 @@ func TestAWorkerLetsInItsOwnUserOnly(t *testing.T) {
 
 func TestAManagerTalksToItsWorkerOnly(t *testing.T) {
 	_, client := pair(t, -1)
-	if conn, _, err := peercred.Manager(os.Getpid()).ClientHandshake(t.Context(), "", client); err != nil || conn != client {
+	if conn, _, err := peercred.Manager(os.Getpid(), os.Getuid()).ClientHandshake(t.Context(), "", client); err != nil || conn != client {
 		t.Errorf("the worker: %v", err)
 	}
 	for _, other := range []int{os.Getppid(), 0, -1} {
-		if _, _, err := peercred.Manager(other).ClientHandshake(t.Context(), "", client); err == nil {
+		if _, _, err := peercred.Manager(other, os.Getuid()).ClientHandshake(t.Context(), "", client); err == nil {
 			t.Errorf("process %d was taken for the one that listens", other)
 		}
 	}
@@ -102,7 +102,7 @@ func TestOnlyUnixSocketsHavePeers(t *testing.T) {
 	if _, _, err := peercred.Worker(anybody).ClientHandshake(t.Context(), "", a); err == nil {
 		t.Error("a worker's credentials were used by a client")
 	}
-	if _, _, err := peercred.Manager(os.Getpid()).ServerHandshake(a); err == nil {
+	if _, _, err := peercred.Manager(os.Getpid(), os.Getuid()).ServerHandshake(a); err == nil {
 		t.Error("a manager's credentials were used by a server")
 	}
 }
