@@ -1,0 +1,90 @@
+package decode
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// A job is known by these; nobody starts one by accident.
+const (
+	cookieKey   = "WAM_DECODE_JOB"
+	cookieValue = "f2a96b9d-3c0e-4c55-9d3a-9a1f5b7a1c60"
+	argument    = "decode"
+)
+
+// Asked reports whether this process was started to be a job. Programs that use
+// a Pool ask before they do anything else, and end with what Main returns.
+func Asked() bool { return os.Getenv(cookieKey) == cookieValue }
+
+const (
+	exitDone = 0
+	// exitUnfit: the job could not be confined or limited, so it read nothing.
+	exitUnfit = 3
+)
+
+// Main does one job, from standard input to standard output, and returns the
+// exit code of the process.
+func Main() int {
+	runtime.LockOSThread() // its niceness, and what ffmpeg inherits, are a thread's
+	closeInherited()
+	req, err := readHeader[request](os.Stdin)
+	if err != nil {
+		return exitUnfit
+	}
+	if err := limit(req); err != nil {
+		return exitUnfit
+	}
+	confine(req)
+	if req.Op.converts() {
+		// Only returns when it fails.
+		_ = unix.Exec(req.Program, append([]string{"ffmpeg"}, conversions[req.Op]...), []string{})
+		return exitUnfit
+	}
+	debug.SetMemoryLimit(req.Memory)
+	raw := make([]byte, req.Size)
+	if _, err := io.ReadFull(os.Stdin, raw); err != nil {
+		return exitUnfit
+	}
+	said, made := safely(req.Op, raw)
+	head, err := header(said)
+	if err != nil {
+		return exitUnfit
+	}
+	for _, part := range [][]byte{head, made} {
+		if _, err := os.Stdout.Write(part); err != nil {
+			return exitUnfit
+		}
+	}
+	return exitDone
+}
+
+// closeInherited closes what the worker had inherited itself and could not know
+// of. The poller of Go's runtime stays, which is there already.
+func closeInherited() {
+	const few = 256
+	name := make([]byte, 32)
+	for fd := 3; fd < few; fd++ {
+		n, err := unix.Readlink("/proc/self/fd/"+strconv.Itoa(fd), name)
+		if err == nil && !bytes.HasPrefix(name[:n], []byte("anon_inode:")) {
+			_ = unix.Close(fd)
+		}
+	}
+	_ = unix.CloseRange(few, math.MaxUint32, 0)
+}
+
+// safely turns a panic of a decoder into what it is: a damaged file.
+func safely(op operation, raw []byte) (said answer, made []byte) {
+	defer func() {
+		if recover() != nil {
+			said, made = answer{Failed: wordDamaged}, nil
+		}
+	}()
+	return picture(onImages[op], raw)
+}

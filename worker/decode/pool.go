@@ -1,0 +1,175 @@
+package decode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/fault"
+)
+
+// What a file is refused for. Callers map them to faults that name the field.
+var (
+	ErrFormat      = errors.New("the file is none of the formats that can be read")
+	ErrDamaged     = errors.New("the file is damaged")
+	ErrTooBig      = errors.New("the file takes too much memory once decoded")
+	ErrLimit       = errors.New("the file takes too much time or memory to read")
+	ErrNoConverter = errors.New("ffmpeg is not installed")
+)
+
+// Pool has files decoded, a few at a time. It is safe for concurrent use.
+//
+// Its methods return the errors above, a *fault.Error of kind RateLimited when
+// too many files wait already or the turn does not come in time, and the
+// context's error when that ends.
+type Pool struct {
+	log         zerolog.Logger
+	jobs        chan struct{} // a token for each job that runs
+	conversions chan struct{} // for each of them that executes ffmpeg
+	waiting     atomic.Int32
+	patience    time.Duration // of those that wait
+	image       bounds
+	convert     bounds
+}
+
+// bounds are what one job may take.
+type bounds struct {
+	time   time.Duration
+	memory int64  // bytes
+	cpu    uint64 // seconds
+}
+
+// New returns a pool. It starts nothing; a process is started for each file.
+// The program around it must begin with Asked.
+func New(log zerolog.Logger) *Pool {
+	return &Pool{
+		log: log, jobs: make(chan struct{}, jobsAtOnce), conversions: make(chan struct{}, conversionsAtOnce), patience: jobPatience,
+		image:   bounds{imageTime, imageMemory, imageCPU},
+		convert: bounds{convertTime, convertMemory, convertCPU},
+	}
+}
+
+// Thumbnail is a small JPEG and the size of the image it was made of.
+type Thumbnail struct {
+	JPEG          []byte
+	Width, Height int // of the image, in pixels
+}
+
+// Thumbnail makes the preview inside a message, of at most 72 pixels.
+func (p *Pool) Thumbnail(ctx context.Context, raw []byte) (Thumbnail, error) {
+	said, made, err := p.onImage(ctx, opThumbnail, raw, maxThumbnail)
+	return Thumbnail{JPEG: made, Width: said.Width, Height: said.Height}, err
+}
+
+// Square makes a JPEG of 640 pixels, cropped around the middle.
+func (p *Pool) Square(ctx context.Context, raw []byte) ([]byte, error) {
+	_, made, err := p.onImage(ctx, opSquare, raw, maxPicture)
+	return made, err
+}
+
+// Sticker makes a WebP image of StickerSide pixels.
+func (p *Pool) Sticker(ctx context.Context, raw []byte) ([]byte, error) {
+	_, made, err := p.onImage(ctx, opSticker, raw, maxPicture)
+	return made, err
+}
+
+// Voice makes Ogg with Opus of anything with sound.
+func (p *Pool) Voice(ctx context.Context, raw []byte) ([]byte, error) {
+	return p.byConverter(ctx, opVoice, raw)
+}
+
+// Clip makes an animated sticker of the first seconds of a video.
+func (p *Pool) Clip(ctx context.Context, raw []byte) ([]byte, error) {
+	return p.byConverter(ctx, opClip, raw)
+}
+
+func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) (answer, []byte, error) {
+	if len(raw) > maxImage {
+		return answer{}, nil, ErrTooBig
+	}
+	leave, err := p.enter(ctx, p.jobs)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	defer leave()
+	out, err := p.run(ctx, request{Op: op, Size: int64(len(raw)), Memory: p.image.memory, CPU: p.image.cpu}, p.image.time, raw, most+4+maxHeader)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	rest := bytes.NewReader(out)
+	said, err := readHeader[answer](rest)
+	if err != nil {
+		return answer{}, nil, fmt.Errorf("answer of a decoder: %w", err)
+	}
+	switch said.Failed {
+	case wordFormat:
+		return said, nil, ErrFormat
+	case wordTooBig:
+		return said, nil, ErrTooBig
+	case wordDamaged:
+		return said, nil, ErrDamaged
+	}
+	made := out[len(out)-rest.Len():]
+	if len(made) == 0 || said.Width < 1 || said.Height < 1 {
+		return answer{}, nil, errors.New("answer of a decoder: nothing was made")
+	}
+	return said, made, nil
+}
+
+func (p *Pool) byConverter(ctx context.Context, op operation, raw []byte) ([]byte, error) {
+	program, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return nil, ErrNoConverter
+	}
+	if len(raw) > maxInput {
+		return nil, ErrTooBig
+	}
+	leave, err := p.enter(ctx, p.conversions, p.jobs)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	out, err := p.run(ctx, request{Op: op, Size: int64(len(raw)), Memory: p.convert.memory, CPU: p.convert.cpu, Program: program}, p.convert.time, raw, maxConverted)
+	if err == nil && len(out) == 0 {
+		err = ErrFormat
+	}
+	return out, err
+}
+
+// enter waits for a turn in each of the queues, in their order.
+func (p *Pool) enter(ctx context.Context, queues ...chan struct{}) (leave func(), err error) {
+	busy := &fault.Error{Kind: fault.RateLimited, Op: op, Code: "too_many_files", Msg: "too many files are being read", RetryAfter: retryAfter}
+	if p.waiting.Add(1) > jobsWaiting {
+		p.waiting.Add(-1)
+		return nil, busy
+	}
+	defer p.waiting.Add(-1)
+	patience := time.NewTimer(p.patience)
+	defer patience.Stop()
+	entered := 0
+	leave = func() {
+		for _, queue := range queues[:entered] {
+			<-queue
+		}
+	}
+	for _, queue := range queues {
+		select {
+		case queue <- struct{}{}:
+			entered++
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-patience.C:
+			err = busy
+		}
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
