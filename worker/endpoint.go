@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+
+	"whatsapp-manager/worker/bounds"
 )
 
 const dialTimeout = 20 * time.Second
@@ -75,9 +77,11 @@ func (e endpoint) direct(cli *whatsmeow.Client, frames *atomic.Int64) {
 	socket := e.transport(frames)
 	cli.SetWebsocketHTTPClient(&http.Client{Transport: socket})
 	cli.SetPreLoginHTTPClient(&http.Client{Transport: socket})
+	var media http.RoundTripper = http.DefaultTransport.(*http.Transport).Clone()
 	if e.addr != "" {
-		cli.SetMediaHTTPClient(&http.Client{Transport: e.transport(nil)})
+		media = e.transport(nil)
 	}
+	cli.SetMediaHTTPClient(&http.Client{Transport: bounds.Transport{Next: media}})
 }
 
 func (e endpoint) transport(frames *atomic.Int64) *http.Transport {

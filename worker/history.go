@@ -10,6 +10,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/bounds"
 )
 
 const (
@@ -25,6 +27,12 @@ type historyStored struct{ progress uint32 }
 // lose the part when the process or the connection dies in between.
 func (c *core) receiveHistory(ctx context.Context, s *session, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
 	history, err := c.downloadHistory(ctx, s, notice)
+	if errors.Is(err, bounds.ErrTooMuch) {
+		// The phone would send the same again, so there is an end of it.
+		c.log.Error().Stringer("type", notice.GetSyncType()).Msg("history left out: it unfolds to more than the worker may take")
+		c.tell(fromSession{s, historyStored{notice.GetProgress()}})
+		return true
+	}
 	if err != nil {
 		if s.ctx.Err() != nil {
 			return false
@@ -69,7 +77,7 @@ func (c *core) downloadHistory(ctx context.Context, s *session, notice *waE2E.Hi
 	defer cancel()
 	for try := range historyTries {
 		once, cancel := context.WithTimeout(ctx, historyTimeout)
-		history, err = s.cli.DownloadHistorySync(once, notice, true)
+		history, err = c.openHistory(once, s, notice)
 		cancel()
 		if err == nil || gone(err) || !sleep(ctx, time.Second<<try) {
 			return history, err
@@ -81,6 +89,7 @@ func (c *core) downloadHistory(ctx context.Context, s *session, notice *waE2E.Hi
 // gone reports whether downloading again cannot help.
 func gone(err error) bool {
 	for _, final := range []error{
+		bounds.ErrTooMuch,
 		whatsmeow.ErrMediaDownloadFailedWith403, whatsmeow.ErrMediaDownloadFailedWith404, whatsmeow.ErrMediaDownloadFailedWith410,
 		whatsmeow.ErrInvalidMediaHMAC, whatsmeow.ErrInvalidMediaEncSHA256, whatsmeow.ErrInvalidMediaSHA256,
 	} {

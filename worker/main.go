@@ -20,7 +20,9 @@ import (
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/netguard"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/bounds"
 	"whatsapp-manager/worker/confine"
+	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
@@ -90,9 +92,13 @@ type Running struct {
 }
 
 // Main runs a worker until it ends and returns the process's exit code. It may
-// be called once per process: it takes over the standard descriptors, signals,
+// be called once per process, and first of all, since the process may be one that
+// decodes a file for a worker (package decode): it takes over the standard descriptors, signals,
 // and variables of whatsmeow that exist once per process.
 func Main(args []string, stdin *os.File, opts Options) int {
+	if decode.Asked() {
+		return decode.Main()
+	}
 	if opts.Build == "" {
 		opts.Build = "dev"
 	}
@@ -182,6 +188,7 @@ func live(boot *workerv1.Bootstrap, opts Options) (code int) {
 		Client: c.client, Mirror: c.mirror, Logout: c.logout, Log: log,
 		Link:          func() *workerv1.Link { link, _ := c.board.present(); return link },
 		MediaNetworks: media, DialMedia: dialMedia(boot), Spool: c.spool, Opened: catalog.NewOpened(boot.GetWhatsmeowMethods()),
+		Decoder: decode.New(log), Memory: bounds.NewBudget(fileMemory(boot.GetMemoryLimitBytes())),
 	})}
 	c.readBlocklist = svc.table.RefreshBlocklist
 	quiet := sync.OnceFunc(c.shutdown)

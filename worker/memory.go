@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"runtime"
@@ -16,7 +17,9 @@ const (
 	idleBeforeFree   = 10 * time.Second
 	freeLook         = 5 * time.Second
 	worthFreeing     = 4 << 20
-	oomScoreAdj      = "300"
+	// defaultLimit is what shares of the memory are counted from where there is no limit.
+	defaultLimit = 512 << 20
+	oomScoreAdj  = "300"
 )
 
 // limitMemory sets Go's soft limit and the kernel's, and offers this process to the kernel's
@@ -31,6 +34,17 @@ func limitMemory(hardLimit, dataLimit uint64) {
 	}
 	// Raising one's own score needs no privilege; a kernel without the file changes nothing.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(oomScoreAdj), 0o644)
+}
+
+// fileMemory is what files that calls have in their hands may take, in bytes:
+// five eighths of the limit, so that the rest goes on.
+func fileMemory(hardLimit uint64) int64 { return int64(cmp.Or(hardLimit, defaultLimit) / 8 * 5) }
+
+// historyMemory is what one part of a history may have once unpacked, and once
+// read, in bytes.
+func historyMemory(hardLimit uint64) (unpacked, read int64) {
+	l := int64(cmp.Or(hardLimit, defaultLimit))
+	return l / 8, l / 8 * 3
 }
 
 // idleFreer gives memory back to the system when nothing happened for a while

@@ -27,6 +27,7 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker"
+	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/keystore"
 )
 
@@ -43,6 +44,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if decode.Asked() {
+		os.Exit(decode.Main())
+	}
 	if os.Getenv(asWorker) == "" {
 		storetest.Main(m, keystore.Create)
 		return

@@ -23,6 +23,9 @@ type room struct {
 	without []string // of others, not even through what it imports
 }
 
+// decoders are packages that read images.
+var decoders = []string{"image/...", "golang.org/x/image/...", "github.com/HugoSmits86/..."}
+
 var rooms = []room{
 	{path: "cmd/...", ours: []string{"..."}},
 	{path: "proto/...", never: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
@@ -36,7 +39,9 @@ var rooms = []room{
 	{path: "supervisor/workeruser", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "supervisor", ours: []string{"proto/...", "supervisor/egress", "supervisor/workeruser"}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}},
-	{path: "worker/...", ours: []string{"proto/..."}, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
+	{path: "worker/decode/...", ours: []string{"proto/fault"}, never: []string{"go.mau.fi/...", "net/http", "github.com/jackc/pgx/..."}},
+	// What strangers send is decoded in a process of its own, and nowhere else.
+	{path: "worker/...", ours: []string{"proto/..."}, never: decoders, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
 }
 
 // within reports whether the package lies in the pattern (a path, or a path
@@ -142,6 +147,11 @@ func TestTheRulesBite(t *testing.T) {
 		{"worker/wasim", module + "worker/relay", false, false},
 		{"worker/wasim/wire", "go.mau.fi/whatsmeow/binary", false, true},
 		{"worker/wasim", "go.mau.fi/whatsmeow", false, false},
+		{"worker/relay", "image/png", false, false},
+		{"worker/relay", "golang.org/x/image/webp", false, false},
+		{"worker", module + "worker/decode", false, true},
+		{"worker/decode", "image/png", false, true},
+		{"worker/decode", module + "worker/relay", false, false},
 		{"proto/fault", module + "supervisor", false, false},
 		{"supervisor/keyfile", module + "supervisor/store", false, false},
 		{"supervisor/store", module + "supervisor/keyfile", false, false},

@@ -82,7 +82,7 @@ func TestPictures(t *testing.T) {
 	if err != nil || thumb.Width != 300 || thumb.Height != 100 {
 		t.Fatalf("thumbnail of %dx%d: %v", thumb.Width, thumb.Height, err)
 	}
-	if c, err := jpeg.DecodeConfig(bytes.NewReader(thumb.JPEG)); err != nil || c.Width != thumbnailSide || c.Height != 24 {
+	if c, err := jpeg.DecodeConfig(bytes.NewReader(thumb.JPEG)); err != nil || c.Width != ThumbnailSide || c.Height != 24 {
 		t.Errorf("thumbnail is %dx%d: %v", c.Width, c.Height, err)
 	}
 	square, err := p.Square(t.Context(), raw)
@@ -158,8 +158,16 @@ func lookAround() map[string]string {
 	try("read a file", func() error { _, err := os.ReadFile(secretFile); return err })
 	try("write a file", func() error { return os.WriteFile(secretFile+".new", []byte("x"), 0o600) })
 	try("list a directory", func() error { _, err := os.ReadDir("/etc"); return err })
-	try("open a TCP socket", func() error { s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0); _ = syscall.Close(s); return err })
-	try("open a unix socket", func() error { s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0); _ = syscall.Close(s); return err })
+	try("open a TCP socket", func() error {
+		s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		_ = syscall.Close(s)
+		return err
+	})
+	try("open a unix socket", func() error {
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		_ = syscall.Close(s)
+		return err
+	})
 	try("resolve a name", func() error {
 		l, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err == nil {

@@ -48,9 +48,9 @@ const (
 	maxDescriptors = 64
 	niceness       = 10
 
-	jobsAtOnce       = 2
+	jobsAtOnce        = 2
 	conversionsAtOnce = 1
-	jobsWaiting      = 16
-	jobPatience      = 10 * time.Second
-	retryAfter       = 5 * time.Second
+	jobsWaiting       = 16
+	jobPatience       = 10 * time.Second
+	retryAfter        = 5 * time.Second
 )

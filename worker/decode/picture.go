@@ -18,8 +18,8 @@ const (
 	// WhatsApp Web upload that size.
 	pictureSide    = 640
 	pictureQuality = 90
-	// thumbnailSide is the longer side of the preview inside a message.
-	thumbnailSide    = 72
+	// ThumbnailSide is the longer side of the preview inside a message, in pixels.
+	ThumbnailSide    = 72
 	thumbnailQuality = 60
 )
 
@@ -54,7 +54,7 @@ func fit(b image.Rectangle, side int) (w, h int) {
 }
 
 func small(img image.Image) ([]byte, error) {
-	w, h := fit(img.Bounds(), thumbnailSide)
+	w, h := fit(img.Bounds(), ThumbnailSide)
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src)
 	draw.ApproxBiLinear.Scale(out, out.Bounds(), img, img.Bounds(), draw.Over, nil)

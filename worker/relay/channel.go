@@ -84,7 +84,7 @@ type channelOptions struct {
 	Description string          `json:"description"`
 	Picture     json.RawMessage `json:"picture"`
 
-	jpeg []byte
+	picture *messageMedia
 }
 
 func (o *channelOptions) check(path string) error {
@@ -94,11 +94,11 @@ func (o *channelOptions) check(path string) error {
 	if isNull(o.Picture) {
 		return nil
 	}
-	jpeg, err := kindPicture.read(o.Picture, path+".picture")
+	media, err := kindPicture.read(o.Picture, path+".picture")
 	if err != nil {
 		return err
 	}
-	o.jpeg, o.Picture = jpeg.([]byte), nil
+	o.picture, o.Picture = media.(*messageMedia), nil
 	return nil
 }
 
@@ -198,10 +198,17 @@ type createdChannel struct {
 
 func createChannel(ctx context.Context, c *call) (any, error) {
 	title, options := arg[string](c, 0), arg[channelOptions](c, 1)
+	var jpeg []byte
+	if options.picture != nil {
+		var err error
+		if jpeg, err = c.square(ctx, options.picture); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.cli.AcceptTOSNotice(ctx, termsOfChannels, termsStage); err != nil {
 		return nil, err
 	}
-	made, err := c.cli.CreateNewsletter(ctx, whatsmeow.CreateNewsletterParams{Name: title, Description: options.Description, Picture: options.jpeg})
+	made, err := c.cli.CreateNewsletter(ctx, whatsmeow.CreateNewsletterParams{Name: title, Description: options.Description, Picture: jpeg})
 	if refusedByServer(err) {
 		return "CreateChannelError: An unknown error occupied while creating a channel", nil // as whatsapp-web.js writes it
 	}

@@ -51,7 +51,13 @@ var channelAdminRows = append([]row{
 		do: updateChannel(func(c *call) map[string]any { return map[string]any{"description": arg[string](c, 1)} })},
 	{name: "Channel.setProfilePicture", class: "Channel", result: "boolean", need: needOnline, params: []param{channelFirst, {name: "newProfilePicture", kind: kindPicture, doc: "an image; cropped to a square of 640 pixels"}},
 		example: `["120363000000000000@newsletter",` + pictureExample[1:], doc: "Sets this channel's picture; false when WhatsApp refuses it.",
-		do: updateChannel(func(c *call) map[string]any { return map[string]any{"picture": b64text(arg[[]byte](c, 1))} })},
+		do: func(ctx context.Context, c *call) (any, error) {
+			jpeg, err := c.square(ctx, arg[*messageMedia](c, 1))
+			if err != nil {
+				return nil, err
+			}
+			return updateChannel(func(*call) map[string]any { return map[string]any{"picture": b64text(jpeg)} })(ctx, c)
+		}},
 	{name: "Channel.setReactionSetting", class: "Channel", result: "boolean", need: needOnline, params: []param{channelFirst, {name: "reactionCode", kind: kindResponse, doc: "0 none, 1 the usual ones, 2 all"}},
 		example: `["120363000000000000@newsletter",2]`, doc: "Says which reactions this channel allows; false for other codes, and when WhatsApp refuses.",
 		do: func(ctx context.Context, c *call) (any, error) {

@@ -96,7 +96,7 @@ var groupChatRows = []row{
 	{name: "GroupChat.setPicture", class: "GroupChat", result: "boolean", need: needOnline, params: []param{groupFirst, {name: "media", kind: kindPicture, doc: "an image; cropped to a square of 640 pixels"}},
 		example: `["120363000000000000@g.us",` + pictureExample[1:], doc: "Sets this group's picture; false when WhatsApp refuses it.",
 		do: func(ctx context.Context, c *call) (any, error) {
-			return c.setPicture(ctx, arg[types.JID](c, 0), arg[[]byte](c, 1))
+			return c.changePicture(ctx, arg[types.JID](c, 0), arg[*messageMedia](c, 1))
 		}},
 	{name: "GroupChat.deletePicture", class: "GroupChat", result: "boolean", need: needOnline, params: groupOnly, example: groupExample,
 		doc: "Removes this group's picture; false when WhatsApp refuses.",

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/image/webp"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/spool"
 )
@@ -97,7 +98,7 @@ func TestMediaReachesThePhone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if conf, err := webp.DecodeConfig(bytes.NewReader(data)); err != nil || conf.Width != stickerSide || conf.Height != stickerSide {
+	if conf, err := webp.DecodeConfig(bytes.NewReader(data)); err != nil || conf.Width != decode.StickerSide || conf.Height != decode.StickerSide {
 		t.Errorf("sticker of %dx%d: %v", conf.Width, conf.Height, err)
 	}
 	ask[shape.Message](r, "sendMessage", "15550000002@c.us", "the caption", map[string]any{"media": map[string]any{"mimetype": "image/png", "data": b64(photo)}})

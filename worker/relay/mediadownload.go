@@ -1,11 +1,12 @@
 package relay
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -15,9 +16,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/bounds"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay/value"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/spool"
 )
 
 // mediaRows fetch files.
@@ -60,7 +63,7 @@ var (
 	})
 )
 
-// mediaAnswer is MessageMedia as a result.
+// mediaAnswer is MessageMedia as a result, as it is read; encodeMedia writes it.
 type mediaAnswer struct {
 	Mimetype string  `json:"mimetype"`
 	Data     string  `json:"data"`
@@ -71,10 +74,10 @@ type mediaAnswer struct {
 func fromURL(ctx context.Context, c *call) (any, error) {
 	options := arg[fetchedOptions](c, 1)
 	m := &messageMedia{URL: arg[string](c, 0), Filename: options.Filename}
-	if err := m.fetch(ctx, c.fetcher(), "params[0]"); err != nil {
+	if err := m.fetch(ctx, c, "params[0]"); err != nil {
 		return nil, err
 	}
-	return mediaAnswer{Mimetype: m.Mimetype, Data: base64.StdEncoding.EncodeToString(m.raw), Filename: m.Filename, Filesize: len(m.raw)}, nil
+	return encodeMedia(mediaAnswer{Mimetype: m.Mimetype, Filename: m.Filename}, bytes.NewReader(m.raw), len(m.raw))
 }
 
 // maxDownload bounds a file that travels inside JSON.
@@ -85,28 +88,70 @@ func downloadMedia(ctx context.Context, c *call, r mirror.Record) (any, error) {
 	if !ok {
 		return nil, nil
 	}
-	if sized, ok := file.(interface{ GetFileLength() uint64 }); ok && sized.GetFileLength() > maxDownload {
-		return nil, &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", maxDownload)}
+	if claimed(file) > maxDownload {
+		return nil, fileTooLarge(maxDownload)
 	}
-	data, err := c.cli.Download(ctx, file)
-	if gone(err) {
-		var path string
-		if path, err = c.pathAgain(ctx, r, file); path == "" || err != nil {
-			return nil, err
-		}
-		if data, err = c.cli.DownloadMediaWithPath(ctx, path, file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(), whatsmeow.GetMediaType(file), "", false); gone(err) {
-			return nil, nil
-		}
+	// Into a file first: how large it is, is known when it has come.
+	f, err := c.Spool.Pass(maxDownload, func(f *spool.File) error { return c.download(ctx, r, file, maxDownload, f) })
+	var f404 *fault.Error
+	if errors.As(err, &f404) && f404.Code == codeNoFile {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	answer := mediaAnswer{Data: base64.StdEncoding.EncodeToString(data), Filesize: len(data)}
+	defer f.Close()
+	if err = c.memory.Take(ctx, f.Size*perByteEncoded); err != nil {
+		return nil, err
+	}
+	var answer mediaAnswer
 	var name string
 	if answer.Mimetype, name = described(file); name != "" {
 		answer.Filename = &name
 	}
-	return answer, nil
+	return encodeMedia(answer, f, int(f.Size))
+}
+
+// claimed is the size that the sender gave a file, zero without one. It only
+// saves the way to a file that is too large by its own word.
+func claimed(file whatsmeow.DownloadableMessage) uint64 {
+	if sized, ok := file.(interface{ GetFileLength() uint64 }); ok {
+		return sized.GetFileLength()
+	}
+	return 0
+}
+
+func fileTooLarge(most int64) error {
+	return &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", most)}
+}
+
+// download writes the file of a message, from WhatsApp or, when that no longer
+// has it, once more from the phone. NotFound when neither has it.
+func (c *call) download(ctx context.Context, r mirror.Record, file whatsmeow.DownloadableMessage, most int64, f *spool.File) error {
+	// What is encrypted has some bytes more.
+	ctx = bounds.With(ctx, &bounds.Limit{Most: most + encryptedMore})
+	err := c.cli.DownloadToFile(ctx, file, f)
+	if !gone(err) {
+		return err
+	}
+	path, err := c.pathAgain(ctx, r, file)
+	switch {
+	case err != nil:
+		return err
+	case path == "":
+		return noFile()
+	}
+	if err = f.Truncate(0); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return fmt.Errorf("empty the file: %w", err)
+	}
+	err = c.cli.DownloadMediaWithPathToFile(ctx, path, file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(), whatsmeow.GetMediaType(file), "", false, f)
+	if gone(err) {
+		return noFile()
+	}
+	return err
 }
 
 // described returns the media type and the name that the sender gave the file.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"whatsapp-manager/proto/egress"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/netguard"
+	"whatsapp-manager/worker/bounds"
 )
 
 const (
@@ -61,22 +61,23 @@ func plainURL(u *url.URL) error {
 func (m *messageMedia) load(ctx context.Context, c *call) error {
 	switch {
 	case m.raw != nil:
-		return nil
+		return c.memory.Take(ctx, int64(len(m.raw))*perByteInMemory)
 	case m.Upload != "":
-		return m.uploaded(c.Spool)
+		return m.uploaded(ctx, c)
 	case m.URL == "":
 		return nil
 	}
-	return m.fetch(ctx, c.fetcher(), m.at+"."+fieldMediaURL)
+	return m.fetch(ctx, c, m.at+"."+fieldMediaURL)
 }
 
 // fetch reads the URL. field names it in errors.
-func (m *messageMedia) fetch(ctx context.Context, client *http.Client, field string) error {
+func (m *messageMedia) fetch(ctx context.Context, c *call, field string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
 	if err != nil || plainURL(req.URL) != nil {
 		return bad(field, "expected an http or https URL without credentials")
 	}
 	req.Header.Set("User-Agent", fetcherAgent)
+	client := c.fetcher()
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, netguard.ErrInternal):
@@ -97,12 +98,15 @@ func (m *messageMedia) fetch(ctx context.Context, client *http.Client, field str
 	if resp.ContentLength > MaxFile {
 		return tooLarge(field)
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxFile+1))
+	data, err := bounds.ReadAll(ctx, resp.Body, &bounds.Limit{Most: MaxFile, Share: c.memory, Times: perByteInMemory})
+	var refused *fault.Error
 	switch {
+	case errors.As(err, &refused) && refused.Kind == fault.TooLarge:
+		return tooLarge(field)
+	case errors.As(err, &refused):
+		return err
 	case err != nil:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file ended before it was whole", Err: err}
-	case len(data) > MaxFile:
-		return tooLarge(field)
 	case len(data) == 0:
 		return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: "the file is empty"}
 	}

@@ -1,18 +1,17 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"image"
-	"image/jpeg"
 	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"golang.org/x/image/draw"
 	"google.golang.org/protobuf/proto"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/decode"
 )
 
 // mediaOptions are the MessageSendOptions that concern media.
@@ -26,12 +25,7 @@ type mediaOptions struct {
 	ViewOnce   bool   `json:"isViewOnce"`
 }
 
-const (
-	// thumbnailSide is the longer side of the preview inside a message.
-	thumbnailSide    = 72
-	thumbnailQuality = 60
-	defaultFilename  = "file"
-)
+const defaultFilename = "file"
 
 // message uploads the file and builds the message that shows it, in the form
 // that its media type and the options ask for.
@@ -82,6 +76,12 @@ func (c *call) upload(ctx context.Context, data []byte, kind whatsmeow.MediaType
 }
 
 func (m *messageMedia) image(ctx context.Context, c *call, options sendOptions, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+	// What cannot be decoded is sent without a preview; who comes while many
+	// others do is asked to come again.
+	preview, err := c.Decoder.Thumbnail(ctx, m.raw)
+	if fault.Is(err, fault.RateLimited) || ctx.Err() != nil {
+		return nil, err
+	}
 	up, err := c.upload(ctx, m.raw, whatsmeow.MediaImage)
 	if err != nil {
 		return nil, err
@@ -90,9 +90,8 @@ func (m *messageMedia) image(ctx context.Context, c *call, options sendOptions, 
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
 		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info, Caption: orNil(options.Caption), ViewOnce: orNil(options.ViewOnce),
 	}
-	if picture, ok := decodeImage(m.raw); ok {
-		b := picture.Bounds()
-		im.Width, im.Height, im.JPEGThumbnail = proto.Uint32(uint32(b.Dx())), proto.Uint32(uint32(b.Dy())), thumbnail(picture)
+	if preview.JPEG != nil {
+		im.Width, im.Height, im.JPEGThumbnail = proto.Uint32(uint32(preview.Width)), proto.Uint32(uint32(preview.Height)), preview.JPEG
 	}
 	if options.AsHD {
 		im.ImageSourceType = waE2E.ImageMessage_USER_IMAGE.Enum()
@@ -119,7 +118,7 @@ func (m *messageMedia) audio(ctx context.Context, c *call, options sendOptions, 
 	data, kind := m.raw, m.Mimetype
 	if options.AsVoice {
 		var err error
-		if data, err = asVoice(ctx, m.raw, m.at+".data"); err != nil {
+		if data, err = c.asVoice(ctx, m.raw, m.at+".data"); err != nil {
 			return nil, err
 		}
 		kind = voiceType
@@ -159,7 +158,7 @@ func (m *messageMedia) document(ctx context.Context, c *call, options sendOption
 }
 
 func (m *messageMedia) sticker(ctx context.Context, c *call, info *waE2E.ContextInfo) (*waE2E.Message, error) {
-	data, animated, err := asSticker(ctx, m.Mimetype, m.raw, m.at+".data")
+	data, animated, err := c.asSticker(ctx, m.Mimetype, m.raw, m.at+".data")
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +169,7 @@ func (m *messageMedia) sticker(ctx context.Context, c *call, info *waE2E.Context
 	return &waE2E.Message{StickerMessage: &waE2E.StickerMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
 		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: proto.String("image/webp"), ContextInfo: info,
-		Width: proto.Uint32(stickerSide), Height: proto.Uint32(stickerSide), IsAnimated: &animated,
+		Width: proto.Uint32(decode.StickerSide), Height: proto.Uint32(decode.StickerSide), IsAnimated: &animated,
 	}}, nil
 }
 
@@ -181,31 +180,4 @@ func orNil[T comparable](v T) *T {
 		return nil
 	}
 	return &v
-}
-
-// decodeImage reads an image of sane size; false for anything else, which is
-// sent without a preview.
-func decodeImage(raw []byte) (image.Image, bool) {
-	conf, _, err := image.DecodeConfig(bytes.NewReader(raw))
-	if err != nil || conf.Width < 1 || conf.Height < 1 || conf.Width*conf.Height > maxPixels {
-		return nil, false
-	}
-	picture, _, err := image.Decode(bytes.NewReader(raw))
-	return picture, err == nil
-}
-
-func thumbnail(picture image.Image) []byte {
-	b := picture.Bounds()
-	w, h := thumbnailSide, thumbnailSide
-	if b.Dx() > b.Dy() {
-		h = max(1, b.Dy()*thumbnailSide/b.Dx())
-	} else {
-		w = max(1, b.Dx()*thumbnailSide/b.Dy())
-	}
-	out := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src)
-	draw.ApproxBiLinear.Scale(out, out.Bounds(), picture, b, draw.Over, nil)
-	var buf bytes.Buffer
-	_ = jpeg.Encode(&buf, out, &jpeg.Options{Quality: thumbnailQuality}) // a buffer and a sane size do not fail
-	return buf.Bytes()
 }

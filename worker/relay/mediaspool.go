@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"os"
 
-	"go.mau.fi/whatsmeow"
-
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/spool"
 )
@@ -18,8 +16,8 @@ import (
 const maxStreamed = 256 << 20
 
 // uploaded reads the file that an upload put into the spool.
-func (m *messageMedia) uploaded(from *spool.Spool) error {
-	f, err := from.Get(m.Upload)
+func (m *messageMedia) uploaded(ctx context.Context, c *call) error {
+	f, err := c.Spool.Get(m.Upload)
 	if fault.Is(err, fault.NotFound) {
 		return bad(m.at+".upload", "there is no such upload any more")
 	}
@@ -27,14 +25,22 @@ func (m *messageMedia) uploaded(from *spool.Spool) error {
 		return err
 	}
 	defer f.Close()
-	if m.raw, err = io.ReadAll(io.LimitReader(f, MaxFile+1)); err != nil {
-		return fmt.Errorf("read upload: %w", err)
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at upload: %w", err)
 	}
 	switch {
-	case len(m.raw) > MaxFile:
+	case info.Size() > MaxFile:
 		return tooLarge(m.at)
-	case len(m.raw) == 0:
+	case info.Size() == 0:
 		return bad(m.at, "the file is empty")
+	}
+	if err = c.memory.Take(ctx, info.Size()*perByteInMemory); err != nil {
+		return err
+	}
+	m.raw = make([]byte, info.Size())
+	if _, err = io.ReadFull(f, m.raw); err != nil {
+		return fmt.Errorf("read upload: %w", err)
 	}
 	if m.Mimetype == "" {
 		m.Mimetype = http.DetectContentType(m.raw)
@@ -78,36 +84,11 @@ func (t *Table) download(ctx context.Context, messageID string) (Attachment, err
 	if !ok {
 		return Attachment{}, noFile()
 	}
-	size := int64(0)
-	if sized, ok := file.(interface{ GetFileLength() uint64 }); ok {
-		if sized.GetFileLength() > maxStreamed {
-			return Attachment{}, &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", maxStreamed)}
-		}
-		size = int64(sized.GetFileLength())
+	if claimed(file) > maxStreamed {
+		return Attachment{}, fileTooLarge(maxStreamed)
 	}
-	f, err := t.Spool.Fetch(ctx, record.Shape.ID.Serialized, size, func(ctx context.Context, f *os.File) error {
-		err := c.cli.DownloadToFile(ctx, file, f)
-		if !gone(err) {
-			return err
-		}
-		path, err := c.pathAgain(ctx, record, file)
-		switch {
-		case err != nil:
-			return err
-		case path == "":
-			return noFile()
-		}
-		if err = f.Truncate(0); err == nil {
-			_, err = f.Seek(0, io.SeekStart)
-		}
-		if err != nil {
-			return fmt.Errorf("empty the file: %w", err)
-		}
-		err = c.cli.DownloadMediaWithPathToFile(ctx, path, file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(), whatsmeow.GetMediaType(file), "", false, f)
-		if gone(err) {
-			return noFile()
-		}
-		return err
+	f, err := t.Spool.Fetch(ctx, record.Shape.ID.Serialized, maxStreamed, func(ctx context.Context, f *spool.File) error {
+		return c.download(ctx, record, file, maxStreamed, f)
 	})
 	if err != nil {
 		return Attachment{}, err
@@ -122,6 +103,8 @@ func (t *Table) download(ctx context.Context, messageID string) (Attachment, err
 	return answer, nil
 }
 
+const codeNoFile = "no_file"
+
 func noFile() error {
-	return &fault.Error{Kind: fault.NotFound, Op: op, Code: "no_file", Msg: "this message has no file, or has it no more"}
+	return &fault.Error{Kind: fault.NotFound, Op: op, Code: codeNoFile, Msg: "this message has no file, or has it no more"}
 }

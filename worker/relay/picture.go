@@ -1,61 +1,30 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"image"
-	_ "image/gif" // what integrators send as pictures
-	"image/jpeg"
-	_ "image/png"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp"
 )
 
-const (
-	// pictureSide is the side of a profile picture in pixels; phones and
-	// WhatsApp Web upload that size.
-	pictureSide = 640
-	// maxPixels bounds what a small file may unfold to in memory.
-	maxPixels      = 50_000_000
-	pictureQuality = 90
-)
-
-// kindPicture reads a MessageMedia that is an image and gives the bytes of a
-// square JPEG, cropped around the middle.
+// kindPicture reads a MessageMedia, of which square makes a picture.
 var kindPicture = kind{"MessageMedia", func(raw json.RawMessage, path string) (any, error) {
 	m := &messageMedia{}
 	if err := m.read(raw, path); err != nil {
 		return nil, err
 	}
-	conf, _, err := image.DecodeConfig(bytes.NewReader(m.raw))
-	if err != nil {
-		return nil, bad(path+".data", "expected a JPEG, PNG, GIF or WebP image")
-	}
-	if conf.Width < 1 || conf.Height < 1 || conf.Width*conf.Height > maxPixels {
-		return nil, bad(path+".data", "the image has more than %d pixels", maxPixels)
-	}
-	picture, _, err := image.Decode(bytes.NewReader(m.raw))
-	if err != nil {
-		return nil, bad(path+".data", "the image is damaged")
-	}
-	return square(picture), nil
+	return m, nil
 }}
 
-func square(picture image.Image) []byte {
-	b := picture.Bounds()
-	side := min(b.Dx(), b.Dy())
-	from := image.Rect(0, 0, side, side).Add(b.Min).Add(image.Pt((b.Dx()-side)/2, (b.Dy()-side)/2))
-	out := image.NewRGBA(image.Rect(0, 0, pictureSide, pictureSide))
-	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src) // under what is transparent
-	draw.CatmullRom.Scale(out, out.Bounds(), picture, from, draw.Over, nil)
-	var buf bytes.Buffer
-	_ = jpeg.Encode(&buf, out, &jpeg.Options{Quality: pictureQuality}) // a buffer and a sane size do not fail
-	return buf.Bytes()
+// square makes a square JPEG, cropped around the middle.
+func (c *call) square(ctx context.Context, m *messageMedia) ([]byte, error) {
+	if err := m.load(ctx, c); err != nil {
+		return nil, err
+	}
+	jpeg, err := c.Decoder.Square(ctx, m.raw)
+	return jpeg, decodeFault(err, m.at+".data")
 }
 
 // pictureRows set and remove the account's own picture.
@@ -63,7 +32,7 @@ var pictureRows = []row{
 	{name: "setProfilePicture", class: "Client", result: "boolean", need: needOnline, params: []param{{name: "media", kind: kindPicture, doc: "an image; cropped to a square of 640 pixels"}},
 		example: pictureExample, doc: "Sets the account's picture; false when WhatsApp refuses it.",
 		do: func(ctx context.Context, c *call) (any, error) {
-			return c.setPicture(ctx, types.EmptyJID, arg[[]byte](c, 0))
+			return c.changePicture(ctx, types.EmptyJID, arg[*messageMedia](c, 0))
 		}},
 	{name: "deleteProfilePicture", class: "Client", result: "boolean", need: needOnline, doc: "Removes the account's picture; false when WhatsApp refuses.",
 		do: func(ctx context.Context, c *call) (any, error) { return c.setPicture(ctx, types.EmptyJID, nil) }},
@@ -71,6 +40,15 @@ var pictureRows = []row{
 
 // The smallest valid GIF.
 const pictureExample = `[{"mimetype":"image/gif","data":"R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"}]`
+
+// changePicture is setPicture with a picture as callers give it.
+func (c *call) changePicture(ctx context.Context, jid types.JID, m *messageMedia) (any, error) {
+	jpeg, err := c.square(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return c.setPicture(ctx, jid, jpeg)
+}
 
 // setPicture sets the picture of a group, or with the empty address our own;
 // nil removes it. It is false when WhatsApp refused.

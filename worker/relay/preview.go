@@ -25,6 +25,7 @@ const (
 	previewTime        = 4 * time.Second
 	maxPreviewPage     = 512 << 10
 	maxPreviewPicture  = 4 << 20
+	maxPreviews        = 4 // at a time
 	maxPreviewTitle    = 300
 	maxPreviewSentence = 1000
 )
@@ -62,6 +63,13 @@ func (c *call) preview(ctx context.Context, text string, msg *waE2E.Message) *wa
 	}
 	ctx, cancel := context.WithTimeout(ctx, previewTime)
 	defer cancel()
+	// A few pages and pictures of strangers are in memory at a time.
+	select {
+	case c.looking <- struct{}{}:
+		defer func() { <-c.looking }()
+	case <-ctx.Done():
+		return msg
+	}
 	client := c.fetcher()
 	page, err := readPage(ctx, client, to)
 	if err != nil || page.title == "" {
@@ -76,8 +84,8 @@ func (c *call) preview(ctx context.Context, text string, msg *waE2E.Message) *wa
 	shown.PreviewType = waE2E.ExtendedTextMessage_NONE.Enum()
 	if page.picture != nil {
 		if data, _, err := get(ctx, client, page.picture, "image/", maxPreviewPicture); err == nil {
-			if picture, ok := decodeImage(data); ok {
-				shown.JPEGThumbnail = thumbnail(picture)
+			if preview, err := c.Decoder.Thumbnail(ctx, data); err == nil {
+				shown.JPEGThumbnail = preview.JPEG
 			}
 		}
 	}

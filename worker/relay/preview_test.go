@@ -11,6 +11,7 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
+	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -86,7 +87,7 @@ func TestLinkPreview(t *testing.T) {
 	if got.GetMatchedText() != link || got.GetTitle() != "Grüße & more lines" || got.GetDescription() != "What it is about" || len(got.GetContextInfo().GetMentionedJID()) != 1 {
 		t.Errorf("preview %v", got)
 	}
-	if small, err := jpeg.Decode(bytes.NewReader(got.GetJPEGThumbnail())); err != nil || small.Bounds().Dx() != thumbnailSide || small.Bounds().Dy() != thumbnailSide/2 {
+	if small, err := jpeg.Decode(bytes.NewReader(got.GetJPEGThumbnail())); err != nil || small.Bounds().Dx() != decode.ThumbnailSide || small.Bounds().Dy() != decode.ThumbnailSide/2 {
 		t.Errorf("thumbnail: %v", err)
 	}
 	if got := send("redirected " + site.URL + "/moved").GetExtendedTextMessage(); got.GetTitle() != "Only a title" || got.Description != nil || got.JPEGThumbnail != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -24,9 +25,10 @@ import (
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/inbound"
-	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/keystore"
+	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/sealedstore"
 	"whatsapp-manager/worker/spool"
@@ -38,6 +40,9 @@ import (
 var root = wire.NewRoot()
 
 func TestMain(m *testing.M) {
+	if decode.Asked() {
+		os.Exit(decode.Main())
+	}
 	whatsmeow.WACertPubKey = root.Public()
 	var quiet logger.Loggable = quietLogger{}
 	logger.Setup(&quiet)

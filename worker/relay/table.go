@@ -20,6 +20,8 @@ import (
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/bounds"
+	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/spool"
@@ -46,6 +48,10 @@ type Deps struct {
 	Spool *spool.Spool
 	// Opened are the methods of whatsmeow that the operator lets callers use although they are off.
 	Opened catalog.Opened
+	// Decoder reads images and converts media; nil: one with a pool of its own.
+	Decoder *decode.Pool
+	// Memory is what files of calls may take together; nil: some 320 MiB.
+	Memory *bounds.Budget
 	Log    zerolog.Logger
 }
 
@@ -57,6 +63,7 @@ type Table struct {
 	sending inFlight
 	// leftBehind counts methods of whatsmeow that did not end with their call.
 	leftBehind atomic.Int32
+	looking    chan struct{} // holds a token for each link that is looked at
 	// ready replaces the check of what a method needs, in tests of what
 	// whatsmeow does with odd parameters.
 	ready func(*whatsmeow.Client, need) error
@@ -64,7 +71,13 @@ type Table struct {
 
 // New returns the table. It starts nothing.
 func New(deps Deps) *Table {
-	t := &Table{Deps: deps, writing: make(chan struct{}, 1)}
+	t := &Table{Deps: deps, writing: make(chan struct{}, 1), looking: make(chan struct{}, maxPreviews)}
+	if t.Decoder == nil {
+		t.Decoder = decode.New(deps.Log)
+	}
+	if t.Memory == nil {
+		t.Memory = bounds.NewBudget(defaultFileMemory)
+	}
 	t.ready = t.check
 	return t
 }
@@ -79,6 +92,7 @@ type call struct {
 	public    bool              // it goes to a channel, whose media is not encrypted
 	handle    string            // of media that was uploaded for a channel
 	began     bool              // all checks are passed and the method runs
+	memory    *bounds.Share     // for files that the call has in its hands
 	out       atomic.Bool       // something was sent, or may have been
 }
 
@@ -133,6 +147,9 @@ func (t *Table) run(ctx context.Context, method string, params json.RawMessage, 
 		}
 		defer leave()
 	}
+	c.memory = t.Memory.Share()
+	defer c.memory.Release()
+	ctx = bounds.With(ctx, &bounds.Limit{Most: MaxFile, Share: c.memory, Times: perByteInMemory})
 	if r, ok := rowsByName()[method]; ok {
 		return t.callRow(ctx, r, list, c)
 	}
@@ -180,6 +197,9 @@ const manyChats = 400
 // encode writes an answer. Only lists of chats get so long that one processor
 // takes a noticeable time for them.
 func encode(v any) (json.RawMessage, error) {
+	if whole, ok := v.(encoded); ok {
+		return json.RawMessage(whole), nil
+	}
 	chats, ok := v.([]shape.Chat)
 	if !ok || len(chats) < manyChats {
 		return shape.Marshal(v)

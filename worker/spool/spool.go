@@ -119,9 +119,9 @@ func (s *Spool) Get(name string) (*os.File, error) {
 }
 
 // Fetch opens the file of a key; the caller closes it. When it is not here,
-// write makes it, once for all who ask at the same time; size is what it will
-// have at most.
-func (s *Spool) Fetch(ctx context.Context, key string, size int64, write func(context.Context, *os.File) error) (*os.File, error) {
+// write makes it, once for all who ask at the same time, of at most so many
+// bytes. Errors are those of write, and TooLarge and RateLimited as for Put.
+func (s *Spool) Fetch(ctx context.Context, key string, most int64, write func(context.Context, *File) error) (*os.File, error) {
 	sum := sha256.Sum256([]byte(key))
 	name := "kept-" + hex.EncodeToString(sum[:])
 	for {
@@ -150,10 +150,10 @@ func (s *Spool) Fetch(ctx context.Context, key string, size int64, write func(co
 		defer s.mu.Unlock()
 		return s.open(name, e)
 	}
-	e := &entry{size: size, last: time.Now(), busy: make(chan struct{})}
+	e := &entry{last: time.Now(), busy: make(chan struct{})}
 	s.files[name] = e
 	s.mu.Unlock()
-	f, err := s.make(ctx, name, e, write)
+	f, err := s.make(ctx, name, e, most, write)
 	if err != nil {
 		s.mu.Lock()
 		delete(s.files, name)
@@ -164,35 +164,25 @@ func (s *Spool) Fetch(ctx context.Context, key string, size int64, write func(co
 	return f, err
 }
 
-func (s *Spool) make(ctx context.Context, name string, e *entry, write func(context.Context, *os.File) error) (*os.File, error) {
-	reserved := e.size
-	if err := s.reserve(reserved); err != nil {
-		return nil, err
-	}
+func (s *Spool) make(ctx context.Context, name string, e *entry, most int64, write func(context.Context, *File) error) (*os.File, error) {
 	path := filepath.Join(s.dir, name)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err == nil {
-		err = write(ctx, f)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
 	}
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
+	w := &File{f: f, spool: s, most: most}
 	var size int64
-	if err == nil {
-		var info os.FileInfo
-		if info, err = f.Stat(); err == nil {
-			size = info.Size()
-		}
+	if err = write(ctx, w); err == nil {
+		size, err = w.whole()
 	}
 	if err != nil {
 		_ = f.Close()
 		_ = os.Remove(path)
-		s.release(reserved)
+		s.release(w.taken)
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used += size - reserved
 	e.size, e.last = size, time.Now()
 	return f, nil
 }

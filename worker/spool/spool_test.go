@@ -90,7 +90,7 @@ func TestFetchOnceForAll(t *testing.T) {
 	s := open(t, 100)
 	var made atomic.Int32
 	begun, gate := make(chan struct{}), make(chan struct{})
-	write := func(_ context.Context, f *os.File) error {
+	write := func(_ context.Context, f *File) error {
 		if made.Add(1) == 1 {
 			close(begun)
 		}
@@ -126,10 +126,20 @@ func TestFetchOnceForAll(t *testing.T) {
 func TestFetchThatFails(t *testing.T) {
 	s := open(t, 100)
 	bad := errors.New("no")
-	if _, err := s.Fetch(t.Context(), "m", 50, func(context.Context, *os.File) error { return bad }); !errors.Is(err, bad) {
+	if _, err := s.Fetch(t.Context(), "m", 50, func(context.Context, *File) error { return bad }); !errors.Is(err, bad) {
 		t.Errorf("failed: %v", err)
 	}
-	if _, err := s.Fetch(t.Context(), "m", 101, nil); !fault.Is(err, fault.RateLimited) {
+	// What comes counts, and not what somebody said would come.
+	filled := func(n int) func(context.Context, *File) error {
+		return func(_ context.Context, f *File) error {
+			_, err := io.Copy(f, io.LimitReader(zeros{}, int64(n)))
+			return err
+		}
+	}
+	if _, err := s.Fetch(t.Context(), "m", 1000, filled(101)); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("over the limit of all: %v", err)
+	}
+	if _, err := s.Fetch(t.Context(), "m", 50, filled(51)); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too large: %v", err)
 	}
 	if s.used != 0 || s.left(t) != 0 {
@@ -140,13 +150,13 @@ func TestFetchThatFails(t *testing.T) {
 	begun := make(chan struct{})
 	first := make(chan error, 1)
 	go func() {
-		_, err := s.Fetch(ctx, "m", 50, func(ctx context.Context, _ *os.File) error { close(begun); <-ctx.Done(); return ctx.Err() })
+		_, err := s.Fetch(ctx, "m", 50, func(ctx context.Context, _ *File) error { close(begun); <-ctx.Done(); return ctx.Err() })
 		first <- err
 	}()
 	<-begun
 	second := make(chan string, 1)
 	go func() {
-		f, err := s.Fetch(t.Context(), "m", 50, func(_ context.Context, f *os.File) error {
+		f, err := s.Fetch(t.Context(), "m", 50, func(_ context.Context, f *File) error {
 			_, err := io.Copy(f, bytes.NewReader([]byte("here")))
 			return err
 		})
@@ -158,5 +168,52 @@ func TestFetchThatFails(t *testing.T) {
 	}
 	if got := <-second; got != "here" {
 		t.Errorf("the second: %q", got)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestAFileThatGrows: whatsmeow writes, reads back, overwrites and cuts.
+func TestAFileThatGrows(t *testing.T) {
+	s := open(t, 100)
+	decrypt := func(f *File) error {
+		if _, err := f.Write([]byte("cipher text, mac")); err != nil {
+			return err
+		}
+		if err := f.Truncate(11); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		if all, err := io.ReadAll(f); string(all) != "cipher text" || err != nil {
+			t.Errorf("read back %q, %v", all, err)
+		}
+		_, err := f.WriteAt([]byte("plain!"), 0)
+		return err
+	}
+	p, err := s.Pass(16, decrypt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(p); string(got) != "plain! text" || err != nil || p.Size != 11 || s.used != 11 || s.left(t) != 0 {
+		t.Errorf("%q, %v; %d bytes of %d used, %d files", got, err, p.Size, s.used, s.left(t))
+	}
+	if err := p.Close(); err != nil || s.used != 0 {
+		t.Errorf("closed: %v, %d bytes used", err, s.used)
+	}
+	// Beyond the bound it fails for good, also at another place and on another try.
+	if _, err := s.Pass(15, func(f *File) error {
+		_ = decrypt(f)
+		_, _ = f.Seek(0, io.SeekStart)
+		_, err := f.Write([]byte("small"))
+		return err
+	}); !fault.Is(err, fault.TooLarge) || s.used != 0 {
+		t.Errorf("%v, %d bytes used", err, s.used)
+	}
+	if _, err := s.Pass(1000, func(f *File) error { _, err := f.WriteAt([]byte("x"), 100); return err }); !fault.Is(err, fault.RateLimited) || s.used != 0 {
+		t.Errorf("%v, %d bytes used", err, s.used)
 	}
 }

@@ -49,6 +49,26 @@ func (p *Phone) sendHistory(ctx context.Context, device types.JID) {
 	}
 }
 
+// SendHistoryPart sends one part of a history to a companion, compressed by the
+// caller, who may put anything into it: inside the message, or through the media
+// host.
+func (p *Phone) SendHistoryPart(ctx context.Context, device types.JID, packed []byte, inline bool) error {
+	notification := &waE2E.HistorySyncNotification{
+		SyncType: waE2E.HistorySyncType_FULL.Enum(), ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100), InitialHistBootstrapInlinePayload: packed,
+	}
+	if !inline {
+		blob, err := p.net.Media().Put(media.History, packed)
+		if err != nil {
+			return fmt.Errorf("upload history: %w", err)
+		}
+		notification.InitialHistBootstrapInlinePayload = nil
+		notification.FileSHA256, notification.FileEncSHA256, notification.MediaKey = blob.SHA256, blob.EncSHA256, blob.Key
+		notification.FileLength, notification.DirectPath = proto.Uint64(1000), proto.String(blob.DirectPath)
+	}
+	_, err := p.sendPeer(ctx, device, historyMessage(notification))
+	return err
+}
+
 // partMessages is how many messages the phone puts into one part.
 //
 // guess: real phones decide by size and age; some megabytes a part were seen.

@@ -1,0 +1,125 @@
+package bounds
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"whatsapp-manager/proto/fault"
+)
+
+// MaxBody bounds what is downloaded where the context says nothing.
+const MaxBody = 64 << 20
+
+// reserveStep is how many bytes are taken of a Share at a time.
+const reserveStep = 1 << 20
+
+// Limit is what all requests of one context may bring in. A new one is used for
+// each download.
+type Limit struct {
+	Most  int64  // bytes of a body
+	Share *Share // of the memory that holds the body; nil when it goes into a file
+	Times int64  // what is taken of Share for each byte of a body
+
+	mu       sync.Mutex
+	reserved int64 // bytes of a body that Share holds Times of
+	spent    error // one body was too large, and no other host shall be asked
+}
+
+type limitKey struct{}
+
+// With returns a context whose downloads are held to a limit.
+func With(ctx context.Context, limit *Limit) context.Context {
+	return context.WithValue(ctx, limitKey{}, limit)
+}
+
+// tooLarge is the error of a body above the limit; it stays.
+func (l *Limit) tooLarge() error {
+	l.spent = &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", l.Most)}
+	return l.spent
+}
+
+// take accounts for a body that has this many bytes now.
+func (l *Limit) take(ctx context.Context, size int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.spent != nil {
+		return l.spent
+	}
+	if size > l.Most {
+		return l.tooLarge()
+	}
+	if l.Share == nil || size <= l.reserved {
+		return nil
+	}
+	more := max(size-l.reserved, min(reserveStep, l.Most-l.reserved))
+	if err := l.Share.Take(ctx, more*l.Times); err != nil {
+		l.spent = err
+		return err
+	}
+	l.reserved += more
+	return nil
+}
+
+// Transport counts the bodies of responses as they come, and fails the reader of
+// one that becomes larger than its limit, whatever its sender claimed.
+type Transport struct{ Next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	limit, ok := req.Context().Value(limitKey{}).(*Limit)
+	if !ok {
+		limit = &Limit{Most: MaxBody}
+	}
+	// Zero bytes more: only whether a body before this one was too large.
+	if err := limit.take(req.Context(), 0); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, err
+	}
+	resp, err := t.Next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	// Who gets a length beforehand may make room for it.
+	if resp.ContentLength > limit.Most {
+		_ = resp.Body.Close()
+		limit.mu.Lock()
+		defer limit.mu.Unlock()
+		return nil, limit.tooLarge()
+	}
+	resp.Body = &countedBody{ReadCloser: resp.Body, ctx: req.Context(), limit: limit}
+	return resp, nil
+}
+
+// CloseIdleConnections passes on what http.Client asks for.
+func (t Transport) CloseIdleConnections() {
+	if next, ok := t.Next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
+
+type countedBody struct {
+	io.ReadCloser
+	ctx   context.Context
+	limit *Limit
+	size  int64
+}
+
+// Read counts what was read before it hands it out.
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.size += int64(n)
+	if over := b.limit.take(b.ctx, b.size); over != nil {
+		return 0, over
+	}
+	return n, err
+}
+
+// ReadAll reads a stream into memory, held to a limit as bodies are.
+func ReadAll(ctx context.Context, r io.Reader, limit *Limit) ([]byte, error) {
+	return io.ReadAll(&countedBody{ReadCloser: io.NopCloser(r), ctx: ctx, limit: limit})
+}

@@ -1,0 +1,134 @@
+package spool
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"whatsapp-manager/proto/fault"
+)
+
+// File is a file of the spool while it is written. It takes the room of what it
+// holds as it grows, and fails beyond its bound for good: whoever fills it was
+// told a size by a stranger. It is used by one goroutine at a time.
+type File struct {
+	f      *os.File
+	spool  *Spool
+	most   int64
+	at     int64 // where the next Read or Write begins
+	taken  int64 // bytes of the spool's room
+	failed error
+}
+
+// grow takes the room for a file of this size.
+func (w *File) grow(size int64) error {
+	if w.failed == nil && size > w.most {
+		w.failed = &fault.Error{Kind: fault.TooLarge, Op: op, Field: "file", Msg: fmt.Sprintf("the file is larger than %d bytes", w.most)}
+	}
+	if w.failed == nil && size > w.taken {
+		if w.failed = w.spool.reserve(size - w.taken); w.failed == nil {
+			w.taken = size
+		}
+	}
+	return w.failed
+}
+
+// Write implements io.Writer.
+func (w *File) Write(p []byte) (int, error) {
+	if err := w.grow(w.at + int64(len(p))); err != nil {
+		return 0, err
+	}
+	n, err := w.f.Write(p)
+	w.at += int64(n)
+	return n, err
+}
+
+// WriteAt implements io.WriterAt.
+func (w *File) WriteAt(p []byte, at int64) (int, error) {
+	if err := w.grow(at + int64(len(p))); err != nil {
+		return 0, err
+	}
+	return w.f.WriteAt(p, at)
+}
+
+// Truncate changes the size. Room that was taken stays so until the file is whole.
+func (w *File) Truncate(size int64) error {
+	if err := w.grow(size); err != nil {
+		return err
+	}
+	return w.f.Truncate(size)
+}
+
+// Read implements io.Reader.
+func (w *File) Read(p []byte) (int, error) {
+	n, err := w.f.Read(p)
+	w.at += int64(n)
+	return n, err
+}
+
+// ReadAt implements io.ReaderAt.
+func (w *File) ReadAt(p []byte, at int64) (int, error) { return w.f.ReadAt(p, at) }
+
+// Seek implements io.Seeker.
+func (w *File) Seek(offset int64, whence int) (int64, error) {
+	at, err := w.f.Seek(offset, whence)
+	if err == nil {
+		w.at = at
+	}
+	return at, err
+}
+
+// Stat describes the file.
+func (w *File) Stat() (os.FileInfo, error) { return w.f.Stat() }
+
+// whole ends the writing: the file is at its start, and has the room of its size.
+func (w *File) whole() (int64, error) {
+	if w.failed != nil {
+		return 0, w.failed
+	}
+	if _, err := w.f.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	info, err := w.f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	w.spool.release(w.taken - info.Size())
+	w.taken = info.Size()
+	return w.taken, nil
+}
+
+// Passing is a file without a name, which is gone when it is closed.
+type Passing struct {
+	*os.File
+	Size  int64
+	spool *Spool
+}
+
+// Close gives the file's room back. It may be called once.
+func (p *Passing) Close() error {
+	p.spool.release(p.Size)
+	return p.File.Close()
+}
+
+// Pass makes a file of at most so many bytes that only its caller sees, who
+// closes it. It is at its start. The error is that of write, or TooLarge or
+// RateLimited as for Put.
+func (s *Spool) Pass(most int64, write func(*File) error) (*Passing, error) {
+	f, err := os.CreateTemp(s.dir, "new-")
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
+	}
+	_ = os.Remove(f.Name())
+	w := &File{f: f, spool: s, most: most}
+	err = write(w)
+	if err == nil {
+		_, err = w.whole()
+	}
+	if err != nil {
+		_ = f.Close()
+		s.release(w.taken)
+		return nil, err
+	}
+	return &Passing{File: f, Size: w.taken, spool: s}, nil
+}
