@@ -167,7 +167,7 @@ func TestAPictureIsSentInMilliseconds(t *testing.T) {
 	t.Logf("a picture of %d KiB: %v on average, %v at best", buf.Len()>>10, (time.Since(begun) / times).Round(100*time.Microsecond), least.Round(100*time.Microsecond))
 	for _, m := range w.bob.Phone().Received() {
 		if im := m.Message.GetImageMessage(); im == nil || im.GetWidth() != 1600 || len(im.JPEGThumbnail) == 0 {
-			t.Errorf("received %v", m.Message)
+			t.Errorf("received an image of %dx%d with a thumbnail of %d bytes", im.GetWidth(), im.GetHeight(), len(im.GetJPEGThumbnail()))
 		}
 	}
 }
@@ -210,7 +210,7 @@ func TestADocumentThatLiesAboutItsSizeEndsNoWorker(t *testing.T) {
 	// As whatsmeow has it, in memory.
 	for range many {
 		calls.Go(func() {
-			message := map[string]any{"$type": "waE2E.DocumentMessage", "directPath": blob.DirectPath, "mediaKey": blob.Key, "fileSHA256": blob.SHA256, "fileEncSHA256": blob.EncSHA256, "fileLength": 1000}
+			message := map[string]any{"$type": "DocumentMessage", "directPath": blob.DirectPath, "mediaKey": blob.Key, "fileSHA256": blob.SHA256, "fileEncSHA256": blob.EncSHA256, "fileLength": 1000}
 			answer, err := p.do("whatsmeow.Download", message)
 			if !fault.Is(err, fault.TooLarge) && !fault.Is(err, fault.RateLimited) {
 				t.Errorf("whatsmeow.Download answered %d bytes, %v", len(answer), err)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
-	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
@@ -52,15 +52,14 @@ var readable = []string{
 // confine gives up everything but the descriptors that are open. It goes as far
 // as the kernel can: what a kernel lacks is no reason to decode in the worker.
 func confine(req request) {
-	var rules []landlock.Rule
+	var grants []grant
 	if req.Op.converts() {
-		rules = []landlock.Rule{
-			landlock.RODirs(readable...).IgnoreIfMissing(),
-			landlock.ROFiles(req.Program, "/etc/ld.so.cache").IgnoreIfMissing(),
-			landlock.RWFiles("/dev/null").IgnoreIfMissing(),
+		for _, path := range readable {
+			grants = append(grants, grant{path, mayRead})
 		}
+		grants = append(grants, grant{req.Program, mayRead}, grant{"/etc/ld.so.cache", mayRead}, grant{"/dev/null", mayRead | ll.AccessFSWriteFile})
 	}
-	_ = landlock.V7.BestEffort().Restrict(rules...)
+	_ = landlock(grants)
 	_ = seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy(req.Op)})
 }
 

@@ -324,6 +324,57 @@ func TestWhoComesTooLateIsTurnedAway(t *testing.T) {
 	busy.Wait()
 }
 
+// fakeFFmpeg puts a script in the place of ffmpeg.
+func fakeFFmpeg(t *testing.T, script string) {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "ffmpeg"), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+}
+
+// TestAConverterIsHeldAsDecodersAre: what a video has taken over in ffmpeg's place.
+func TestAConverterIsHeldAsDecodersAre(t *testing.T) {
+	if err := secretsForTest(t); err != nil {
+		t.Fatal(err)
+	}
+	const read = "while read -r line; do :; done; "
+	for _, tc := range []struct {
+		name, script string
+		want         error
+		out          string
+	}{
+		{"converts", read + "printf done", nil, "done"},
+		{"is not ffmpeg's file", "exit 1", ErrFormat, ""},
+		{"says nothing", read, ErrFormat, ""},
+		{"hangs", "while :; do :; done", ErrLimit, ""},
+		{"takes memory", "x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done", ErrFormat, ""},
+		{"starts processes", "/bin/true && printf forked; exit 1", ErrFormat, ""},
+		{"becomes another program", "exec /bin/cat " + secretFile, ErrFormat, ""},
+		{"reads a file", "read -r x < " + secretFile + "; printf \"$x\"", ErrFormat, ""},
+		{"writes a file", "printf x > " + secretFile + " && printf written; exit 1", ErrFormat, ""},
+		{"signals", fmt.Sprintf("kill -0 %d && printf signalled; exit 1", os.Getpid()), ErrFormat, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			fakeFFmpeg(t, tc.script)
+			p := pool(t)
+			p.convert.time = 2 * time.Second
+			out, err := p.Voice(t.Context(), []byte("ID3 a song\n"))
+			if !errors.Is(err, tc.want) || string(out) != tc.out {
+				t.Errorf("%q, %v, want %q, %v", out, err, tc.out, tc.want)
+			}
+		})
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := pool(t).Clip(t.Context(), nil); !errors.Is(err, ErrNoConverter) {
+		t.Errorf("without ffmpeg: %v", err)
+	}
+	if kept, err := os.ReadFile(secretFile); string(kept) != "of the worker" {
+		t.Errorf("the file holds %q, %v", kept, err)
+	}
+}
+
 // TestCostIsAtLeastWhatDecodingTakes holds the budget against the decoders.
 func TestCostIsAtLeastWhatDecodingTakes(t *testing.T) {
 	noisy := image.NewNRGBA(image.Rect(0, 0, 500, 333))
