@@ -23,7 +23,7 @@ func Inflate(packed []byte, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw := bytes.NewBuffer(make([]byte, 0, size))
+	raw := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // or it grows to find the end
 	if _, err = inflate(packed, raw, most); err != nil {
 		return nil, err
 	}
