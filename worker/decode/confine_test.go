@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestAFileThatTakesOverItsDecoderGetsAtNothing looks from inside of a job at
@@ -140,29 +139,22 @@ func TestOnlyTheThreeDescriptorsGoIntoAJob(t *testing.T) {
 	}
 }
 
-// onlyChild waits for the one job of this process to run its operation.
-func onlyChild(t *testing.T) int {
+// onlyChild waits for the one job of this process to be confined.
+func onlyChild(t *testing.T) (pid int) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatal("no job")
-		}
+	eventually(t, "a job that is confined", func() bool {
 		tasks, _ := filepath.Glob("/proc/self/task/*/children")
 		for _, task := range tasks {
 			raw, _ := os.ReadFile(task)
 			for _, field := range strings.Fields(string(raw)) {
-				pid, _ := strconv.Atoi(field)
+				pid, _ = strconv.Atoi(field)
 				status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 				if bytes.Contains(status, []byte("Seccomp:\t2\n")) {
-					return pid
+					return true
 				}
 			}
 		}
-	}
+		return false
+	})
+	return pid
 }

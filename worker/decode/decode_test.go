@@ -11,6 +11,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ const (
 func init() {
 	onImages[opHang] = func(image.Image) ([]byte, error) {
 		for {
+			runtime.Gosched()
 		}
 	}
 	onImages[opHoard] = func(image.Image) ([]byte, error) {
@@ -133,6 +135,22 @@ func TestAJobThatGoesBeyondALimitEnds(t *testing.T) {
 	}
 }
 
+// eventually waits for what nobody reports.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
 func TestWhoComesTooLateIsTurnedAway(t *testing.T) {
 	p := pool(t)
 	p.patience = 200 * time.Millisecond
@@ -141,9 +159,7 @@ func TestWhoComesTooLateIsTurnedAway(t *testing.T) {
 	for range jobsAtOnce {
 		busy.Go(func() { _, _, _ = p.onImage(ctx, opHang, pixels(t, 3, 3), 1<<10) })
 	}
-	for len(p.jobs) < jobsAtOnce {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "jobs that run", func() bool { return len(p.jobs) == jobsAtOnce })
 	limited := func(when string, err error) {
 		t.Helper()
 		var f *fault.Error
@@ -157,9 +173,7 @@ func TestWhoComesTooLateIsTurnedAway(t *testing.T) {
 	for range jobsWaiting {
 		busy.Go(func() { _, _ = p.Square(ctx, pixels(t, 3, 3)) })
 	}
-	for p.waiting.Load() < jobsWaiting {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "calls that wait", func() bool { return p.waiting.Load() == jobsWaiting })
 	_, err = p.Square(t.Context(), pixels(t, 3, 3))
 	limited("when enough wait", err)
 	cancel()
