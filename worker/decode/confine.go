@@ -22,7 +22,6 @@ func limit(req request) error {
 		limits[unix.RLIMIT_DATA] = uint64(req.Memory) + idleReserve
 		if req.Op.converts() {
 			limits[unix.RLIMIT_DATA] = uint64(req.Memory)
-			limits[unix.RLIMIT_AS] = uint64(req.Memory) + maxMemory // shared memory is no data
 		}
 	}
 	for which, most := range limits {
@@ -50,8 +49,9 @@ var readable = []string{
 }
 
 // confine gives up everything but the descriptors that are open. It goes as far
-// as the kernel can: what a kernel lacks is no reason to decode in the worker.
-func confine(req request) {
+// as the kernel can, and reports whether that is all the way: what a kernel lacks
+// is no reason to decode in the worker.
+func confine(req request) (whole bool) {
 	var grants []grant
 	if req.Op.converts() {
 		for _, path := range readable {
@@ -59,8 +59,12 @@ func confine(req request) {
 		}
 		grants = append(grants, grant{req.Program, mayRead}, grant{"/etc/ld.so.cache", mayRead}, grant{"/dev/null", mayRead | ll.AccessFSWriteFile})
 	}
-	_ = landlock(grants)
-	_ = seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy(req.Op)})
+	whole = landlock(grants) == nil
+	filters := policies(req.Op)
+	for _, policy := range filters {
+		whole = seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy}) == nil && whole
+	}
+	return whole && len(filters) > 0
 }
 
 // refused are the system calls that no job needs.
@@ -84,43 +88,48 @@ var refused = []string{
 // refusedToImages are those that our own code does not need either, once it runs.
 var refusedToImages = []string{"open", "openat", "openat2", "creat", "execve", "execveat"}
 
-// notThere is how a C library learns that it has to do without.
+// absent has its flags in memory, where no filter looks. notThere is how a C
+// library learns that it has to do with clone.
+const absent = "clone3"
 const notThere = seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)
 
-// policy allows the system calls that the library knows, but for those above.
-// It allows by name and refuses the rest, so that calls by another architecture's
-// numbers are refused as well.
-func policy(op operation) seccomp.Policy {
+// policies allow the system calls that the library knows, but for those above,
+// and some for this process only. All of them hold at a time. The first allows by
+// name and refuses the rest, so that calls by another architecture's numbers are
+// refused as well. Each condition has a filter of its own: once the library has
+// looked at an argument it no longer knows the call's number.
+func policies(op operation) []seccomp.Policy {
 	names := slices.Clone(refused)
 	if !op.converts() {
 		names = append(names, refusedToImages...)
 	}
 	known, err := arch.GetInfo("")
 	if err != nil {
-		return seccomp.Policy{} // an architecture without filters; loading it fails
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { _, there := known.SyscallNames[name]; return !there })
-	self := uint64(os.Getpid())
-	other := func(call string, argument uint32, itself uint64) seccomp.NameWithConditions {
-		return seccomp.NameWithConditions{Name: call, Conditions: seccomp.ArgumentConditions{{Argument: argument, Operation: seccomp.NotEqual, Value: itself}}}
-	}
-	asked := []seccomp.NameWithConditions{
-		other("kill", 0, self), other("tgkill", 0, self),
-		{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsNotSet, Value: unix.CLONE_THREAD}}},
-		{Name: "prlimit64", Conditions: seccomp.ArgumentConditions{
-			{Argument: 0, Operation: seccomp.NotEqual, Value: 0}, {Argument: 0, Operation: seccomp.NotEqual, Value: self},
-		}},
+		return nil // an architecture that the library cannot filter
 	}
 	var allowed []string
 	for name := range known.SyscallNames {
-		if name != "clone3" && !slices.Contains(names, name) {
+		if name != absent && !slices.Contains(names, name) {
 			allowed = append(allowed, name)
 		}
 	}
 	slices.Sort(allowed)
-	return seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{
-		{Action: notThere, Names: []string{"clone3"}}, // its flags are in memory, where no filter looks
-		{Action: seccomp.ActionErrno, Names: names, NamesWithCondtions: asked},
-		{Action: seccomp.ActionAllow, Names: allowed},
-	}}
+	all := []seccomp.Policy{{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{
+		{Action: notThere, Names: []string{absent}}, {Action: seccomp.ActionAllow, Names: allowed},
+	}}}
+	self := uint64(os.Getpid())
+	for call, refused := range map[string]seccomp.ArgumentConditions{
+		"kill":      {{Argument: 0, Operation: seccomp.NotEqual, Value: self}},
+		"tgkill":    {{Argument: 0, Operation: seccomp.NotEqual, Value: self}},
+		"prlimit64": {{Argument: 0, Operation: seccomp.NotEqual, Value: 0}, {Argument: 0, Operation: seccomp.NotEqual, Value: self}},
+		// Shared memory is no data to the kernel's limit.
+		"mmap": {{Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_SHARED}, {Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_ANONYMOUS}},
+		// Threads may be made, processes not.
+		"clone": {{Argument: 0, Operation: seccomp.BitsNotSet, Value: unix.CLONE_THREAD}},
+	} {
+		all = append(all, seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{
+			{Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{{Name: call, Conditions: refused}}},
+		}})
+	}
+	return all
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestAFileThatTakesOverItsDecoderGetsAtNothing looks from inside of a job at
@@ -22,9 +24,12 @@ func TestAFileThatTakesOverItsDecoderGetsAtNothing(t *testing.T) {
 	if err := secretsForTest(t); err != nil {
 		t.Fatal(err)
 	}
-	_, out, err := pool(t).onImage(t.Context(), opLook, pixels(t, 3, 3), 64<<10)
+	said, out, err := pool(t).onImage(t.Context(), opLook, pixels(t, 3, 3), 64<<10)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if said.Open {
+		t.Error("the job says that it is not confined")
 	}
 	var got map[string]string
 	if err := json.Unmarshal(out, &got); err != nil {
@@ -101,7 +106,25 @@ func lookAround() map[string]string {
 		}
 		return nil
 	})
+	try("take memory that does not count", func() error {
+		m, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANON)
+		if err == nil {
+			_ = unix.Munmap(m)
+		}
+		return err
+	})
+	try("limit its parent", func() error {
+		return unix.Prlimit(os.Getppid(), unix.RLIMIT_CORE, nil, &unix.Rlimit{})
+	})
 	return seen
+}
+
+// TestAJobMayHaveThreads: Go's runtime and ffmpeg make some when they like.
+func TestAJobMayHaveThreads(t *testing.T) {
+	_, out, err := pool(t).onImage(t.Context(), opThreads, pixels(t, 3, 3), 1<<10)
+	if err != nil || string(out) != "8 threads" {
+		t.Errorf("%q, %v", out, err)
+	}
 }
 
 func TestOnlyTheThreeDescriptorsGoIntoAJob(t *testing.T) {

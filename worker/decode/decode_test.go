@@ -24,12 +24,12 @@ import (
 
 // What a decoder does that a file has taken over.
 const (
-	opHang   operation = "test-hang"   // for ever
-	opHoard  operation = "test-hoard"  // takes memory without end
-	opCrash  operation = "test-crash"  // panics
-	opLook   operation = "test-look"   // tries to get at something, and tells
-	opFlood  operation = "test-flood"  // answers without end
-	opOutlaw operation = "test-outlaw" // tells its PID and hangs
+	opHang    operation = "test-hang"    // for ever
+	opHoard   operation = "test-hoard"   // takes memory without end
+	opCrash   operation = "test-crash"   // panics
+	opLook    operation = "test-look"    // tries to get at something, and tells
+	opFlood   operation = "test-flood"   // answers without end
+	opThreads operation = "test-threads" // makes some
 )
 
 func init() {
@@ -45,6 +45,19 @@ func init() {
 	}
 	onImages[opCrash] = func(image.Image) ([]byte, error) { panic("of a decoder") }
 	onImages[opLook] = func(image.Image) ([]byte, error) { return json.Marshal(lookAround()) }
+	onImages[opThreads] = func(image.Image) ([]byte, error) {
+		var all sync.WaitGroup
+		ready := make(chan struct{})
+		for range 8 {
+			all.Go(func() { // a thread each: none of them leaves its own
+				runtime.LockOSThread()
+				<-ready
+			})
+		}
+		close(ready)
+		all.Wait()
+		return []byte("8 threads"), nil
+	}
 	onImages[opFlood] = func(image.Image) ([]byte, error) { return make([]byte, 1<<20), nil }
 }
 

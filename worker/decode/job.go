@@ -41,7 +41,7 @@ func Main() int {
 	if err := limit(req); err != nil {
 		return exitUnfit
 	}
-	confine(req)
+	whole := confine(req)
 	if req.Op.converts() {
 		// Only returns when it fails.
 		_ = unix.Exec(req.Program, append([]string{"ffmpeg"}, conversions[req.Op]...), []string{})
@@ -53,6 +53,7 @@ func Main() int {
 		return exitUnfit
 	}
 	said, made := safely(req.Op, raw)
+	said.Open = !whole
 	head, err := header(said)
 	if err != nil {
 		return exitUnfit

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type Pool struct {
 	jobs        chan struct{} // a token for each job that runs
 	conversions chan struct{} // for each of them that executes ffmpeg
 	waiting     atomic.Int32
+	open        sync.Once // said that jobs are not confined
 	patience    time.Duration // of those that wait
 	image       bounds
 	convert     bounds
@@ -106,6 +108,9 @@ func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) 
 	said, err := readHeader[answer](rest)
 	if err != nil {
 		return answer{}, nil, fmt.Errorf("answer of a decoder: %w", err)
+	}
+	if said.Open {
+		p.open.Do(func() { p.log.Warn().Msg("files are decoded without confinement: the kernel lacks Landlock or seccomp") })
 	}
 	switch said.Failed {
 	case wordFormat:

@@ -71,6 +71,7 @@ type answer struct {
 	Failed string `json:"failed,omitempty"` // one of the words above
 	Width  int    `json:"width,omitempty"`  // of the image that was read, in pixels
 	Height int    `json:"height,omitempty"`
+	Open   bool   `json:"open,omitempty"` // the kernel could not confine the job, or not all the way
 }
 
 func (a answer) check() error {
