@@ -197,6 +197,7 @@ func TestADocumentThatLiesAboutItsSizeEndsNoWorker(t *testing.T) {
 		return value[int](w.instance, `select count(*)::int from messages where instance_id = $1`, w.id) >= many
 	})
 	var calls sync.WaitGroup
+	begun := time.Now()
 	for _, id := range ids {
 		calls.Go(func() {
 			answer, err := p.do("Message.downloadMedia", id)
@@ -206,6 +207,7 @@ func TestADocumentThatLiesAboutItsSizeEndsNoWorker(t *testing.T) {
 		})
 	}
 	calls.Wait()
+	t.Logf("%d answers after %v", many, time.Since(begun).Round(time.Millisecond))
 	p.stillLives(130 << 20)
 	// As whatsmeow has it, in memory.
 	for range many {

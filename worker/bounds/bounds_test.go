@@ -85,9 +85,13 @@ func TestBodiesAreCounted(t *testing.T) {
 		}
 		resp, err := client.Do(req)
 		if err != nil {
+			t.Errorf("the request failed, which whatsmeow tries again: %v", err)
 			return 0, err
 		}
 		defer resp.Body.Close()
+		if limit != nil && resp.ContentLength > limit.Most {
+			t.Errorf("%d bytes are promised to a reader who gets at most %d", resp.ContentLength, limit.Most)
+		}
 		body, err := io.ReadAll(resp.Body)
 		return len(body), err
 	}

@@ -64,7 +64,9 @@ func (l *Limit) take(ctx context.Context, size int64) error {
 }
 
 // Transport counts the bodies of responses as they come, and fails the reader of
-// one that becomes larger than its limit, whatever its sender claimed.
+// one that becomes larger than its limit, whatever its sender claimed. It is
+// always the reader that fails, and never the request: whatsmeow takes an error
+// of a request for one of the network, and tries for 15 seconds.
 type Transport struct{ Next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -74,22 +76,24 @@ func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		limit = &Limit{Most: MaxBody}
 	}
 	// Zero bytes more: only whether a body before this one was too large.
-	if err := limit.take(req.Context(), 0); err != nil {
+	if limit.take(req.Context(), 0) != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
-		return nil, err
+		return &http.Response{
+			Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Request: req,
+			Body: &countedBody{ReadCloser: http.NoBody, ctx: req.Context(), limit: limit}, ContentLength: -1,
+		}, nil
 	}
 	resp, err := t.Next.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
-	// Who gets a length beforehand may make room for it.
 	if resp.ContentLength > limit.Most {
-		_ = resp.Body.Close()
 		limit.mu.Lock()
-		defer limit.mu.Unlock()
-		return nil, limit.tooLarge()
+		_ = limit.tooLarge()
+		limit.mu.Unlock()
+		resp.ContentLength = -1 // who gets a length beforehand may make room for it
 	}
 	resp.Body = &countedBody{ReadCloser: resp.Body, ctx: req.Context(), limit: limit}
 	return resp, nil
@@ -111,6 +115,9 @@ type countedBody struct {
 
 // Read counts what was read before it hands it out.
 func (b *countedBody) Read(p []byte) (int, error) {
+	if over := b.limit.take(b.ctx, b.size); over != nil {
+		return 0, over
+	}
 	n, err := b.ReadCloser.Read(p)
 	b.size += int64(n)
 	if over := b.limit.take(b.ctx, b.size); over != nil {

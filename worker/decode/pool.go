@@ -34,7 +34,7 @@ type Pool struct {
 	jobs        chan struct{} // a token for each job that runs
 	conversions chan struct{} // for each of them that executes ffmpeg
 	waiting     atomic.Int32
-	open        sync.Once // said that jobs are not confined
+	open        sync.Once     // said that jobs are not confined
 	patience    time.Duration // of those that wait
 	image       bounds
 	convert     bounds
@@ -110,7 +110,9 @@ func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) 
 		return answer{}, nil, fmt.Errorf("answer of a decoder: %w", err)
 	}
 	if said.Open {
-		p.open.Do(func() { p.log.Warn().Msg("files are decoded without confinement: the kernel lacks Landlock or seccomp") })
+		p.open.Do(func() {
+			p.log.Warn().Msg("files are decoded without confinement: the kernel lacks Landlock or seccomp")
+		})
 	}
 	switch said.Failed {
 	case wordFormat:

@@ -93,8 +93,8 @@ func downloadMedia(ctx context.Context, c *call, r mirror.Record) (any, error) {
 	}
 	// Into a file first: how large it is, is known when it has come.
 	f, err := c.Spool.Pass(maxDownload, func(f *spool.File) error { return c.download(ctx, r, file, maxDownload, f) })
-	var f404 *fault.Error
-	if errors.As(err, &f404) && f404.Code == codeNoFile {
+	var none *fault.Error
+	if errors.As(err, &none) && none.Code == codeNoFile {
 		return nil, nil
 	}
 	if err != nil {
