@@ -251,7 +251,7 @@ func TestAHistoryThatUnfoldsEndsNoWorker(t *testing.T) {
 		inline  bool
 	}{
 		{"zeros in the message", "\x00", 730 << 20, true},
-		{"zeros through the media host", "\x00", 2 << 30, false},
+		{"zeros through the media host", "\x00", 1200 << 20, false},
 		// Two bytes each, some hundred in memory.
 		{"empty conversations", "\x12\x00", 24 << 20, true},
 	} {
