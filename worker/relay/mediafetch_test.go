@@ -28,7 +28,7 @@ func TestFetchingThroughTheManager(t *testing.T) {
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			d := Deps{DialMedia: func(context.Context, string, string) (net.Conn, error) { return nil, tc.err }}
-			err := (&messageMedia{URL: "https://example.org/photo.png"}).fetch(t.Context(), d.fetcher(), "params[0]")
+			err := (&messageMedia{URL: "https://example.org/photo.png"}).fetch(t.Context(), &call{Table: &Table{Deps: d}}, "params[0]")
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Kind != tc.kind || f.Field != tc.field || (f.RetryAfter > 0) != tc.again {
 				t.Errorf("got %#v", err)
