@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -168,7 +170,7 @@ func reachNetwork(t targets) []attempt {
 // forbidden takes every failure but the kernel's refusal for a success: that
 // nobody answered says nothing about who may ask.
 func forbidden(err error) error {
-	if err == nil || !(os.IsPermission(err)) {
+	if !errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	return err
