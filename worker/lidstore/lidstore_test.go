@@ -15,9 +15,10 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/worker/keystore"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { storetest.Main(m, keystore.Create) }
 
 const (
 	one = "abcdefgh0001"

@@ -45,9 +45,6 @@ type Roles struct {
 // State returns how far workers are kept apart.
 func (r *Roles) State() State { return r.state }
 
-// settingsKey is where the arrangement that was made last is noted.
-const settingsKey = "worker_access"
-
 const (
 	lockTime   = "3s" // for a table that workers use
 	arrangings = 10
@@ -115,12 +112,10 @@ func (r *Roles) detect(ctx context.Context, conn *pgx.Conn) (schema, database st
 	return schema, database, err
 }
 
-// made is the fingerprint of the last arrangement, "" before the first.
+// made is the fingerprint of the last arrangement, "" before the first. It is
+// noted at a table, and goes where the tables go.
 func (r *Roles) made(ctx context.Context, conn *pgx.Conn) (made string, err error) {
-	err = conn.QueryRow(ctx, "select convert_from(value, 'UTF8') from settings where key = $1", settingsKey).Scan(&made)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
-	}
+	err = conn.QueryRow(ctx, "select coalesce(obj_description('devices'::regclass, 'pg_class'), '')").Scan(&made)
 	return made, err
 }
 
@@ -163,7 +158,7 @@ func (r *Roles) arrange(ctx context.Context, conn *pgx.Conn) error {
 	if err := r.grant(ctx, conn, schema, database, tables); err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "insert into settings (key, value) values ($1, convert_to($2, 'UTF8')) on conflict (key) do update set value = excluded.value", settingsKey, wanted)
+	_, err = conn.Exec(ctx, "comment on table devices is '"+wanted+"'")
 	return err
 }
 
@@ -191,7 +186,7 @@ func tablesOf(ctx context.Context, conn *pgx.Conn, schema string) ([]table, erro
 	if err != nil {
 		return nil, err
 	}
-	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t table, err error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t table, err error) {
 		err = row.Scan(&t.schema, &t.name)
 		t.decision = ours[t.name]
 		if t.schema == LibrarySchema {
@@ -205,7 +200,6 @@ func tablesOf(ctx context.Context, conn *pgx.Conn, schema string) ([]table, erro
 		}
 		return t, err
 	})
-	return tables, err
 }
 
 // grantee is whom the tables are opened to; "" when to nobody.

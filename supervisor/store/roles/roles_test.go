@@ -86,9 +86,6 @@ func newWorld(t *testing.T) *world {
 		w.exec("insert into feeds (instance_id) values ($1)", i.id)
 		w.exec("select claim_device($1, 1, $2)", i.id, i.jid)
 		for table, columns := range ownRows {
-			if table == "lid_pairs" && !value[bool](w, w.admin, "select to_regclass('lid_pairs') is not null") {
-				continue
-			}
 			if table != "feeds" {
 				w.exec(strings.ReplaceAll("insert into "+table+" "+columns, "$id", "'"+i.id+"'"))
 			}
@@ -492,9 +489,6 @@ func TestPoliciesUseTheIndex(t *testing.T) {
 	}
 }
 
-// elsewhere are tables of parts that a build may lack.
-var elsewhere = map[string]bool{"lid_pairs": true, "database_seal": true}
-
 func TestEveryTableHasADecision(t *testing.T) {
 	w := newWorld(t)
 	undecided := value[[]string](w, w.admin, `select coalesce(array_agg(c.oid::regclass::text), '{}') from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -503,7 +497,7 @@ func TestEveryTableHasADecision(t *testing.T) {
 		t.Errorf("nobody decided what workers may do with %s: see tables.go", undecided)
 	}
 	for _, table := range roles.Decided() {
-		if there := value[bool](w, w.admin, "select coalesce(to_regclass($1), to_regclass('whatsmeow.' || $1)) is not null", table); !there && !elsewhere[table] {
+		if there := value[bool](w, w.admin, "select coalesce(to_regclass($1), to_regclass('whatsmeow.' || $1)) is not null", table); !there {
 			t.Errorf("%s was decided on and is not there", table)
 		}
 	}
