@@ -58,7 +58,7 @@ func (l *linked) refused(t *testing.T, method string, params ...any) {
 	t.Helper()
 	answer, err := l.stack.Client.Do(deadline(t, 20*time.Second), http.MethodPost, "/api/proxy/"+l.key+"/"+method, map[string]any{"params": params})
 	must(t, err)
-	if answer.Status != http.StatusNotImplemented || !bytes.Contains(answer.Body, []byte(`"unimplemented"`)) {
+	if answer.Status != http.StatusNotImplemented || !bytes.Contains(answer.Body, []byte(`"impossible"`)) {
 		t.Errorf("%s: %d %s", method, answer.Status, answer.Body)
 	}
 }
