@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
@@ -41,6 +42,34 @@ func BenchmarkApplyText(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// BenchmarkRole is BenchmarkApplyText and a page of a chat with a worker's
+// rights, and beside it as the owner, whom no policy binds: the two take turns,
+// so that what else the machine does hits both.
+func BenchmarkRole(b *testing.B) {
+	bound, free := newBench(b), newBench(b)
+	free.pool = free.manager
+	free.Mirror = free.reopen(2)
+	took := map[*bench]time.Duration{}
+	i := 0
+	for b.Loop() {
+		pair := []*bench{bound, free}
+		for _, m := range []*bench{pair[i%2], pair[1-i%2]} {
+			began := time.Now()
+			change := inbound.Change{Account: us, Op: from(fmt.Sprintf("49%03d@c.us", i%50), fmt.Sprintf("3A%018d", i), "a text of some thirty characters", int64(1000+i))}
+			if err := m.Apply(m.ctx, change); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := m.Messages(m.ctx, fmt.Sprintf("49%03d@c.us", i%50), Filter{Limit: 10}); err != nil {
+				b.Fatal(err)
+			}
+			took[m] += time.Since(began)
+		}
+		i++
+	}
+	b.ReportMetric(float64(took[bound].Nanoseconds())/float64(b.N), "ns/worker")
+	b.ReportMetric(float64(took[free].Nanoseconds())/float64(b.N), "ns/owner")
 }
 
 // BenchmarkReceipt is one receipt for an own message: two reads and an event.

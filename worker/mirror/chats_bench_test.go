@@ -30,7 +30,7 @@ func BenchmarkChats(b *testing.B) {
 		select $1, (4915000000000 + n) || '@c.us', '3EB0' || lpad(to_hex(n), 18, '0'), n % 2 = 0, (4915000000000 + n) || '@c.us', 1600000000 + n, 'chat', 'message number ' || n, 1, $3 from generate_series(1, $2::int) n`, m.instance, n, raw); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := m.pool.Exec(m.ctx, `analyze`); err != nil {
+	if _, err := m.manager.Exec(m.ctx, `analyze`); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("read", func(b *testing.B) {

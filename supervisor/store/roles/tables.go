@@ -24,9 +24,6 @@ func ofDevice(column string) decision       { return decision{all, byDevice, col
 func closed() decision                      { return decision{} }
 func open(grants string, rows key) decision { return decision{grants: grants, rows: rows} }
 func (d decision) allows() (something bool) { return d.grants != "" }
-func (d decision) secured() (by string, ok bool) {
-	return d.column, d.rows != nobody && d.rows != everybody
-}
 
 // LibrarySchema is where whatsmeow's tables are.
 const LibrarySchema = "whatsmeow"
