@@ -11,6 +11,7 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -96,7 +97,18 @@ func TestAPictureBehindALinkEndsNoWorker(t *testing.T) {
 	t.Parallel()
 	bomb := hugePNG(t, 7000)
 	t.Logf("%d bytes for 7000x7000 pixels of 16 bit", len(bomb))
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := newWorldWith(t, storetest.NewURL(t), withoutHistory)
+	// A confined worker gets to WhatsApp's port and, without a manager, to no other
+	// one; whose address it is at does not matter.
+	_, port, err := net.SplitHostPort(w.sim.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/bomb.png" {
 			w.Header().Set("Content-Type", "image/png")
 			w.Write(bomb)
@@ -105,8 +117,10 @@ func TestAPictureBehindALinkEndsNoWorker(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<title>Look</title><meta property="og:image" content="/bomb.png">`)
 	}))
+	_ = site.Listener.Close()
+	site.Listener = listener
+	site.Start()
 	defer site.Close()
-	w := newWorldWith(t, storetest.NewURL(t), withoutHistory)
 	w.boot.MediaNetworks = []string{"127.0.0.0/8"}
 	p, _ := w.paired()
 	var sends sync.WaitGroup
