@@ -70,6 +70,10 @@ func install(t *testing.T, settings ...string) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	// Otherwise a manager of root's keeps its run directory where workers get to.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
 	c, err := load(t, nil, append([]string{"WAM_LISTEN=127.0.0.1:0", "WAM_DATA_DIR=" + dir, "WAM_DATABASE_URL=" + storetest.NewURL(t),
 		"WAM_ADMIN_PASSWORD=" + testPassword, "WAM_WEBHOOK_NETWORKS=127.0.0.0/8", "WAM_WORKER_BINARY=" + filepath.Join(dir, "none")}, settings...)...)
 	if err != nil {
