@@ -63,7 +63,7 @@ func (s *Server) checkPassword(ctx context.Context, email, password string) (u s
 		s.failed(ctx, u.ID, ip)
 		return u, false, nil
 	}
-	s.logins.Forgive(ip, email)
+	s.logins.Forgive(ip, email, !known)
 	s.remember(ctx, u.ID)
 	return u, true, nil
 }

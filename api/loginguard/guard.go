@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// Per address and account: five tries at once, then one each twelve seconds.
+	// Per address and account: five tries at once, then one a minute. Also an
+	// address that the account knows guesses no more than some 65 times an hour.
 	triesAtOnce = 5
-	triesEvery  = 12 * time.Second
+	triesEvery  = time.Minute
 	// Per address over all accounts, against one password tried on many.
 	triesOfIP      = 50
 	triesOfIPEvery = 2 * time.Second
@@ -101,13 +102,19 @@ func (g *Guard) Register(ip string, now time.Time) error {
 	return g.take(now, limit{"register\x00" + Network(ip), registrations, registrationsEvery})
 }
 
-// Forgive forgets the tries of ip at the account, and those of unknown
-// addresses, after one that was right.
-func (g *Guard) Forgive(ip, name string) {
+// Forgive forgets the tries of ip at the account after one that was right, and
+// uncounts that one where At counted it. What other addresses tried stays: a
+// program of the owner's that logs in now and then would else give those who
+// guess new tries each time.
+func (g *Guard) Forgive(ip, name string, counted bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limiters.Remove(pair(Network(ip), name))
-	g.accounts.Remove(name)
+	if a, ok := g.accounts.Peek(name); ok && counted {
+		if a.tries--; a.tries < triesOfAccount {
+			a.next = time.Time{}
+		}
+	}
 }
 
 type limit struct {

@@ -56,9 +56,20 @@ func TestWhatIsForgotten(t *testing.T) {
 	if again(noon) == nil {
 		t.Error("a sixth try at once")
 	}
-	g.Forgive("203.0.113.1", "ada")
-	if err := again(noon); err != nil {
+	g.Forgive("203.0.113.1", "ada", false)
+	// The account knows the address from now on, and no other one.
+	if err := try(g, "203.0.113.1", "ada", true, noon); err != nil {
 		t.Errorf("after one that was right: %v", err)
+	}
+	if try(g, "203.0.113.2", "ada", false, noon) == nil {
+		t.Error("a login from a known address gave others new tries")
+	}
+	g.Forgive("203.0.113.1", "ada", true)
+	if err := try(g, "203.0.113.2", "ada", false, noon); err != nil {
+		t.Errorf("a right login from a new address still counts as a guess: %v", err)
+	}
+	if try(g, "203.0.113.3", "ada", false, noon) == nil {
+		t.Error("a login that was right gave others more than its own try")
 	}
 	for range triesOfAccount {
 		_ = again(noon)
