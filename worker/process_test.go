@@ -138,7 +138,7 @@ func TestSecondWorkerIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.NewURL(t), offline)
 	first := i.start().attach()
-	if code := i.start().exited(); code != workerv1.ExitTaken {
+	if code := i.startRaised().exited(); code != workerv1.ExitTaken { // another generation would end the first one's
 		t.Errorf("second worker: exit code %d", code)
 	}
 	if _, said := i.lastWords(); said {
@@ -173,7 +173,7 @@ func TestDeletedRunDirectoryStillGuards(t *testing.T) {
 	if err := os.Mkdir(i.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if code := i.start().exited(); code != workerv1.ExitTaken {
+	if code := i.startRaised().exited(); code != workerv1.ExitTaken {
 		t.Errorf("worker beside a live one: exit code %d", code)
 	}
 }
