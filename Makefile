@@ -33,7 +33,7 @@ demo: build ## run the manager against the simulator, with accounts that pair an
 	$(BIN)/whatsapp-manager demo
 
 .PHONY: test
-test: postgres ## everything that must hold, with real processes (under ten minutes on two cores)
+test: postgres ## everything that must hold, with real processes (under fifteen minutes on two cores)
 	$(GO) vet ./...
 	$(GO) test -timeout 900s ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_SHORT=yes

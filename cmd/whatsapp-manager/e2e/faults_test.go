@@ -55,10 +55,13 @@ func leak(trigger string) {
 	}
 }
 
-// faulty makes the test binary available under the name, in a directory of its own.
+// faulty makes the test binary available under the name, in a directory of its
+// own that the workers' user can look into.
 func faulty(t *testing.T, name string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	dir := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	path := filepath.Join(dir, name)
 	must(t, os.Symlink(player, path))
 	return path
 }

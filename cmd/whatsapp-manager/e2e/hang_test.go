@@ -76,7 +76,7 @@ func TestWorkersThatHangAreReplaced(t *testing.T) {
 	must(t, syscall.Kill(before["stopped"].PID, syscall.SIGSTOP))
 	for _, how := range []string{spins, waits} {
 		order := filepath.Join(s.DataDir(), "run", hung[how].id, hangOrder)
-		must(t, os.WriteFile(order, []byte(how), 0o600))
+		must(t, os.WriteFile(order, []byte(how), 0o644)) // the worker is another user
 		eventually(t, 10*time.Second, how+" was heard", func() bool { _, err := os.Stat(order); return os.IsNotExist(err) })
 	}
 	for how, l := range hung {
