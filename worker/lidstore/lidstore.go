@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	cacheSize = 8192 // of each direction; about 1 MB together when full
+	cacheSize = 8192 // of each direction; about 3 MB together when full
 	batchSize = 1000 // pairs in one statement
 )
 
