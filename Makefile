@@ -54,11 +54,11 @@ race: postgres ## the same under the race detector, without the library's own ra
 
 .PHONY: bench
 bench: postgres ## the product's figures, each beside a baseline of the same run (ARGS='-quick -only relay,send')
-	$(GO) run ./cmd/whatsapp-manager/bench $(ARGS)
+	$(GO) run ./cmd/bench $(ARGS)
 
 .PHONY: soak
 soak: postgres ## many instances under a steady load, and what grows: SOAK_SECONDS=600 INSTANCES=300 RATE=100
-	$(GO) run ./cmd/whatsapp-manager/bench -soak $(or $(SOAK_SECONDS),600)s -instances $(or $(INSTANCES),300) -rate $(or $(RATE),100)
+	$(GO) run ./cmd/bench -soak $(or $(SOAK_SECONDS),600)s -instances $(or $(INSTANCES),300) -rate $(or $(RATE),100)
 
 .PHONY: bench-packages
 bench-packages: postgres ## the benchmarks of single packages
@@ -70,11 +70,11 @@ soak-recovery: postgres ## the randomized kill test, long: ROUNDS=1000 SEED=…
 
 .PHONY: chaos
 chaos: postgres ## break everything at random under load and count the messages: CHAOS_SECONDS=120 SEED=… INSTANCES=20
-	$(GO) run ./cmd/whatsapp-manager/chaos -seconds $(or $(CHAOS_SECONDS),120) -seed $(or $(SEED),0) -instances $(or $(INSTANCES),20)
+	$(GO) run ./cmd/chaos -seconds $(or $(CHAOS_SECONDS),120) -seed $(or $(SEED),0) -instances $(or $(INSTANCES),20)
 
 .PHONY: attack
 attack: postgres ## attack a fresh installation as a tenant, a taken-over worker and a stranger would: ARGS='-only worker,memory'
-	$(GO) run ./cmd/whatsapp-manager/attack $(ARGS)
+	$(GO) run ./cmd/attack $(ARGS)
 
 .PHONY: generate
 generate: ## write generated code anew (protobuf, SQL, method list)
@@ -96,4 +96,4 @@ clean: ## remove what was built
 
 .PHONY: compat
 compat: build ## ask a running installation for every whatsapp-web.js method, look for its effect, write api/COMPATIBILITY.md
-	$(GO) run ./cmd/whatsapp-manager/compat -bin $(BIN) -report api/COMPATIBILITY.md
+	$(GO) run ./cmd/compat -bin $(BIN) -report api/COMPATIBILITY.md

@@ -10,7 +10,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/phone"
 )

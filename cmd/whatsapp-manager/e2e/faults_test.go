@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker"
 	"whatsapp-manager/worker/wasim"
 )

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/phone"
 )

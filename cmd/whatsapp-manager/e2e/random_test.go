@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 )
 

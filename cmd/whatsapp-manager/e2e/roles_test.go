@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/supervisor/localpg"
 	"whatsapp-manager/worker/wasim"
 )

@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/proto/seal"
 	"whatsapp-manager/supervisor/keyfile"
 	"whatsapp-manager/supervisor/store"

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"whatsapp-manager/cmd/whatsapp-manager/e2e/stack"
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 )
 

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/cmd/internal/stack"
+	"whatsapp-manager/supervisor/localpg"
+	"whatsapp-manager/worker/wasim"
+)
+
+// lab is what all measurements share.
+type lab struct {
+	sim     *wasim.Server
+	bin     string
+	quick   bool
+	table   *table
+	numbers atomic.Uint64
+	cluster *localpg.Cluster // of the baselines; nil until one needs it
+}
+
+// of is n, or fewer when the run shall be quick.
+func (l *lab) of(n, quick int) int {
+	if l.quick {
+		return quick
+	}
+	return n
+}
+
+// span is d, or less when the run shall be quick.
+func (l *lab) span(d, quick time.Duration) time.Duration {
+	if l.quick {
+		return quick
+	}
+	return d
+}
+
+// withDatabase runs f with the database of the baselines, which the lab keeps.
+func (l *lab) withDatabase(ctx context.Context, f func(url string) error) error {
+	if l.cluster == nil {
+		data := filepath.Join(l.bin, "baseline")
+		if err := os.Mkdir(data, 0o755); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+		cluster, err := localpg.Ensure(ctx, localpg.Config{DataDir: data, Log: zerolog.Nop()})
+		if err != nil {
+			return fmt.Errorf("start Postgres: %w", err)
+		}
+		l.cluster = cluster
+	}
+	return f(l.cluster.URL())
+}
+
+// person creates somebody with a phone.
+func (l *lab) person() (*wasim.Account, error) {
+	return l.sim.CreateAccount(fmt.Sprint(15600000000+l.numbers.Add(1)), "Bench", wasim.AccountOptions{})
+}
+
+// with runs a measurement on an installation of its own, without limits.
+func (l *lab) with(ctx context.Context, measure func(*stack.Stack) error) error {
+	return l.limited(ctx, measure, "WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0", "WAM_INBOUND_PER_SECOND=0")
+}
+
+// limited is with under the limits of the settings.
+func (l *lab) limited(ctx context.Context, measure func(*stack.Stack) error, settings ...string) (err error) {
+	s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: append(settings, "WAM_LOG_LEVEL=warn")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return measure(s)
+}
+
+// linked is an instance with a paired account.
+type linked struct {
+	*wasim.Account
+	id, key string
+}
+
+// link pairs n new accounts with new instances, a few at a time.
+func (l *lab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute+time.Duration(n)*time.Second)
+	defer cancel()
+	all := make([]*linked, n)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range all {
+		group.Go(func() error {
+			account, err := l.person()
+			if err != nil {
+				return err
+			}
+			id, key, err := s.Client.Create(ctx, "instance of "+account.Number())
+			if err != nil {
+				return err
+			}
+			if err := s.Client.Start(ctx, id); err != nil {
+				return err
+			}
+			qr, err := s.Client.QR(ctx, id)
+			if err != nil {
+				return err
+			}
+			if err := account.ScanQR(ctx, qr); err != nil {
+				return fmt.Errorf("scan QR: %w", err)
+			}
+			if _, err := s.Client.Ready(ctx, id); err != nil {
+				return err
+			}
+			all[i] = &linked{Account: account, id: id, key: key}
+			return all[i].device().WaitSettled(ctx)
+		})
+	}
+	return all, group.Wait()
+}
+
+// device is the account's companion.
+func (a *linked) device() *wasim.Device { return newest(a.Account) }
+
+func newest(a *wasim.Account) *wasim.Device {
+	devices := a.Devices()
+	return devices[len(devices)-1]
+}
+
+// until polls what has no event, such as the list of instances. The error that ok
+// gives says why it is not done yet.
+func until(ctx context.Context, what string, gap time.Duration, ok func() (bool, error)) error {
+	tick := time.NewTicker(gap)
+	defer tick.Stop()
+	var last error
+	for {
+		done, err := ok()
+		if done {
+			return nil
+		}
+		last = err
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until %s: %w (%v)", what, ctx.Err(), last)
+		case <-tick.C:
+		}
+	}
+}

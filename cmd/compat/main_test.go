@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"whatsapp-manager/proto/catalog"
+)
+
+// TestReportIsCurrent runs the whole suite against real processes and holds the
+// committed report against what came out.
+func TestReportIsCurrent(t *testing.T) {
+	dir, err := os.MkdirTemp("", "wam-compat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-o", dir+"/", "whatsapp-manager/cmd/whatsapp-manager", "whatsapp-manager/cmd/whatsapp-worker", "whatsapp-manager/cmd/wasim")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	results, err := runAll(ctx, dir, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.wrong != "" {
+			t.Errorf("%s: %s", r.name, r.wrong)
+		}
+	}
+	text, _ := render(results)
+	committed, err := os.ReadFile("../../api/COMPATIBILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(committed) != text {
+		t.Error("api/COMPATIBILITY.md is not what the suite finds; run make compat")
+	}
+}
+
+// TestCatalogCoversTheReference: every method by its name, and those that need a
+// browser with a reason; a case for each of the others.
+func TestCatalogCoversTheReference(t *testing.T) {
+	all := methods()
+	if len(all) != 194 {
+		t.Errorf("%d methods in the reference", len(all))
+	}
+	seen := map[string]bool{}
+	for _, m := range all {
+		seen[m.name] = true
+		known, ok := catalog.Lookup(m.name)
+		switch {
+		case !ok:
+			t.Errorf("%s is not in the catalog", m.name)
+		case m.browser != (known.Verdict == catalog.Impossible) && m.name != "MessageMedia.fromFilePath":
+			t.Errorf("%s: verdict %s", m.name, known.Verdict)
+		case known.Verdict == catalog.Impossible && known.Reason == "":
+			t.Errorf("%s has no reason", m.name)
+		}
+		if _, ok := cases[m.name]; !ok && !m.browser {
+			t.Errorf("%s has no case", m.name)
+		}
+	}
+	for name, c := range cases {
+		if !seen[name] {
+			t.Errorf("case %s is of no method", name)
+		}
+		if c.do == nil || strings.TrimSpace(c.how) == "" {
+			t.Errorf("case %s looks for nothing", name)
+		}
+	}
+}
