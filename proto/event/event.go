@@ -1,0 +1,59 @@
+// Package event owns the payload of an event as it lies in the feed:
+// {"data": <first argument>, "args": [<all arguments>]}. Workers and the manager
+// write it, and the readers of the feed take it apart. The arguments are those of
+// the whatsapp-web.js event, in its order; the package does not look into them.
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Payload is what an event says. Both fields are valid JSON: Data is null when
+// the event has no argument, and Args is then an empty array.
+type Payload struct {
+	Data json.RawMessage `json:"data"`
+	Args json.RawMessage `json:"args"`
+}
+
+// Encode writes the payload of an event with these arguments, each of them
+// already valid JSON. It copies them.
+func Encode(args ...json.RawMessage) json.RawMessage {
+	first := json.RawMessage("null")
+	size := len(`{"data":,"args":[]}`)
+	if len(args) > 0 {
+		first = args[0]
+	}
+	for _, arg := range args {
+		size += len(arg) + 1
+	}
+	var b bytes.Buffer
+	b.Grow(size + len(first))
+	b.WriteString(`{"data":`)
+	b.Write(first)
+	b.WriteString(`,"args":[`)
+	for i, arg := range args {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(arg)
+	}
+	b.WriteString(`]}`)
+	return b.Bytes()
+}
+
+// Decode takes a payload apart.
+func Decode(payload []byte) (Payload, error) {
+	var p Payload
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return Payload{}, fmt.Errorf("parse an event's payload: %w", err)
+	}
+	if p.Data == nil {
+		p.Data = json.RawMessage("null")
+	}
+	if p.Args == nil {
+		p.Args = json.RawMessage("[]")
+	}
+	return p, nil
+}
