@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/process"
 )
 
 const (
@@ -50,7 +52,7 @@ type Cluster struct {
 	place   place
 	socket  string // directory
 	owner   login
-	proc    *process
+	proc    *process.Process
 	adopted bool
 	log     zerolog.Logger
 }
@@ -100,7 +102,7 @@ func ensure(ctx context.Context, cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	if err := c.secure(ctx, cfg); err != nil {
-		return nil, errors.Join(err, c.abandon(err))
+		return nil, errors.Join(err, c.abandon(ctx, err))
 	}
 	cfg.Log.Info().Int("pid", c.PID()).Bool("adopted", c.adopted).Str("directory", p.home).Msg("private postgres is ready")
 	return c, nil
@@ -173,35 +175,22 @@ func (c *Cluster) URL() string { return socketURL(c.socket, database, c.owner) }
 func (c *Cluster) Adopted() bool { return c.adopted }
 
 // PID returns the process id of the postmaster.
-func (c *Cluster) PID() int { return c.proc.pid }
+func (c *Cluster) PID() int { return c.proc.PID() }
 
 // Exited is closed when the postmaster has ended, whoever ended it.
-func (c *Cluster) Exited() <-chan struct{} { return c.proc.exited }
+func (c *Cluster) Exited() <-chan struct{} { return c.proc.Done() }
 
 // Stop shuts the cluster down: sessions are ended, everything is written, and
 // the postmaster is gone when Stop returns nil. When ctx ends first the
 // shutdown goes on by itself. Stopping a stopped cluster does nothing.
 func (c *Cluster) Stop(ctx context.Context) error {
-	if err := c.proc.stop(ctx, fast); err != nil {
+	if err := stopPostmaster(ctx, c.proc, fast); err != nil {
 		return fmt.Errorf("stop private postgres: %w", err)
 	}
 	c.removeSocketDir()
 	c.log.Info().Int("pid", c.PID()).Msg("private postgres has stopped")
 	return nil
 }
-
-// Kill ends the cluster at once, as a crash would: the next start recovers
-// from the write-ahead log and nothing committed is lost.
-func (c *Cluster) Kill(ctx context.Context) error {
-	if err := c.proc.stop(ctx, immediate); err != nil {
-		return fmt.Errorf("kill private postgres: %w", err)
-	}
-	return nil
-}
-
-// Release ends the watching of the postmaster, which lives on: for a manager
-// that leaves. Exited is not closed after it, and Stop fails.
-func (c *Cluster) Release() { c.proc.release() }
 
 // removeSocketDir tidies up where the directory is not among the cluster's own.
 func (c *Cluster) removeSocketDir() {
@@ -212,14 +201,14 @@ func (c *Cluster) removeSocketDir() {
 
 // abandon ends what a failed Ensure started, except when it only ran out of
 // time: a recovery that is under way goes on, for the next Ensure to find done.
-func (c *Cluster) abandon(cause error) error {
+func (c *Cluster) abandon(ctx context.Context, cause error) error {
 	if c.adopted || errors.Is(cause, context.DeadlineExceeded) {
-		c.proc.release()
+		c.proc.Release()
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
 	defer cancel()
-	return c.proc.stop(ctx, immediate)
+	return stopPostmaster(ctx, c.proc, immediate)
 }
 
 func socketURL(dir, db string, as login) string {

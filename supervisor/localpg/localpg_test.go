@@ -188,7 +188,7 @@ func TestStalePIDFile(t *testing.T) {
 	execute(t, c, "create table kept (v text)")
 	acc, err := chooseAccount(c.place.data(), "")
 	must(t, err)
-	must(t, c.proc.signal(syscall.SIGKILL))
+	must(t, c.proc.Signal(syscall.SIGKILL))
 	<-c.Exited()
 	stranger := exec.Command("sleep", "600")
 	stranger.SysProcAttr = &syscall.SysProcAttr{Credential: acc.credential(), Pdeathsig: syscall.SIGKILL}

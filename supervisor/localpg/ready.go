@@ -42,11 +42,11 @@ func (c *Cluster) ready(ctx context.Context) error {
 		if !soon(err) {
 			return fmt.Errorf("connect: %w", err)
 		}
-		if c.adopted && !c.proc.hasExited() && c.socketGone() {
+		if c.adopted && !hasExited(c.proc) && c.socketGone() {
 			return errNoSocket
 		}
 		select {
-		case <-c.proc.exited:
+		case <-c.proc.Done():
 			return c.ended()
 		case <-ctx.Done():
 			return fmt.Errorf("wait until postgres is ready: %w", errors.Join(ctx.Err(), err))

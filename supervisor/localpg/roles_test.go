@@ -15,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"whatsapp-manager/proto/process"
 )
 
 // code is why a statement failed, "" when it did not.
@@ -212,9 +214,9 @@ func TestAnOlderClusterIsConverted(t *testing.T) {
 			if !running {
 				f, err := readPIDFile(filepath.Join(dir, "data", "postmaster.pid"))
 				must(t, err)
-				proc, err := hold(f.pid)
+				proc, err := process.Watch(f.pid)
 				must(t, err)
-				must(t, proc.stop(t.Context(), fast))
+				must(t, stopPostmaster(t.Context(), proc, fast))
 			}
 			c := ensureCluster(t, config(dir))
 			if c.Adopted() != running {

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"whatsapp-manager/proto/process"
 )
 
 // start runs the postmaster in a session of its own and waits until it takes
@@ -53,14 +55,14 @@ func start(ctx context.Context, p place, bin binaries, acc account, life *os.Fil
 		return nil, fmt.Errorf("start postmaster: %w", err)
 	}
 	// Our unreaped child: the PID cannot have been reused yet.
-	proc, err := hold(cmd.Process.Pid)
+	proc, err := process.Watch(cmd.Process.Pid)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("hold postmaster: %w", err), cmd.Process.Kill(), cmd.Wait())
 	}
 	_ = cmd.Process.Release()
 	c := &Cluster{place: p, socket: socket, proc: proc, log: cfg.Log}
 	if err := c.ready(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start postmaster: %w", err), c.abandon(err))
+		return nil, errors.Join(fmt.Errorf("start postmaster: %w", err), c.abandon(ctx, err))
 	}
 	return c, nil
 }
@@ -80,17 +82,17 @@ func adopt(ctx context.Context, p place, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	proc, err := hold(f.pid)
+	proc, err := process.Watch(f.pid)
 	if err != nil {
 		return nil, nil // gone: the file is stale
 	}
 	// Looked at after the pidfd pinned it.
 	if !isPostmaster(f.pid, p.data()) {
-		proc.release()
+		proc.Release()
 		return nil, nil
 	}
 	if f.socket == "" {
-		proc.release()
+		proc.Release()
 		return nil, nil // just starting; it holds the claim, so we come back
 	}
 	c := &Cluster{place: p, socket: f.socket, proc: proc, adopted: true, log: cfg.Log}
@@ -99,13 +101,13 @@ func adopt(ctx context.Context, p place, cfg Config) (*Cluster, error) {
 	case err == nil:
 		return c, nil
 	case errors.Is(err, errEnded):
-		proc.release()
+		proc.Release()
 		return nil, nil
 	case errors.Is(err, errNoSocket):
 		cfg.Log.Warn().Int("pid", f.pid).Str("directory", f.socket).Msg("the socket of the running postgres is gone; restarting it")
-		return nil, proc.stop(ctx, fast)
+		return nil, stopPostmaster(ctx, proc, fast)
 	default:
-		proc.release()
+		proc.Release()
 		return nil, err
 	}
 }

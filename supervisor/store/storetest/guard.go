@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"whatsapp-manager/proto/process"
 	"whatsapp-manager/supervisor/localpg"
 )
 
@@ -104,7 +105,28 @@ func (s *server) stop(mode string) error {
 	c := s.cluster
 	s.cluster = nil
 	if mode == "immediate" {
-		return c.Kill(ctx)
+		return crash(ctx, c)
 	}
 	return c.Stop(ctx)
+}
+
+// crash ends the cluster at once; the next start recovers from the write-ahead log.
+func crash(ctx context.Context, c *localpg.Cluster) error {
+	p, err := process.Watch(c.PID())
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Release()
+	if err := p.Signal(unix.SIGQUIT); err != nil {
+		return err
+	}
+	select {
+	case <-c.Exited():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for postgres: %w", ctx.Err())
+	}
 }
