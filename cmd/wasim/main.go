@@ -1,13 +1,18 @@
-// Command wasim runs the WhatsApp simulator until it gets SIGINT or SIGTERM. It
-// prints the endpoint, which is also where the control API is, as its first line
-// on standard output.
+// Command wasim runs the WhatsApp simulator, with its control API, until it gets
+// SIGINT or SIGTERM. When it serves, it prints its endpoint as the first line on
+// standard output: a URL, or with -json the object {"endpoint":"URL"}.
+//
+// A program that starts it as a child uses -json and -until-eof (see package
+// worker/wasim/client): it then ends with its parent, whose end of the pipe closes.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,10 +20,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/control"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "wasim:", err)
 		}
@@ -26,7 +35,7 @@ func main() {
 	}
 }
 
-func run(args []string) error {
+func run(ctx context.Context, args []string) error {
 	server := &wasim.Server{}
 	flags := flag.NewFlagSet("wasim", flag.ContinueOnError)
 	flags.StringVar(&server.Listen, "listen", "127.0.0.1:0", "loopback `address` to listen on")
@@ -34,6 +43,8 @@ func run(args []string) error {
 	flags.BoolVar(&server.DirectByPhoneNumber, "direct-by-number", false, "deliver 1:1 messages under phone numbers")
 	flags.BoolVar(&server.GroupsByPhoneNumber, "groups-by-number", false, "address members of new groups by phone number")
 	verbose := flags.Bool("verbose", false, "log connections and refused requests to standard error")
+	asJSON := flags.Bool("json", false, "print the endpoint as a JSON object")
+	untilEOF := flags.Bool("until-eof", false, "end when standard input ends")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -43,15 +54,35 @@ func run(args []string) error {
 	if *verbose {
 		server.Log = zerolog.New(os.Stderr).With().Timestamp().Logger()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	server.Control = control.Handler(server)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if *untilEOF {
+		// Nobody waits for this goroutine: a read of standard input cannot be
+		// interrupted, and the process ends soon after.
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			cancel()
+		}()
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
 	select {
 	case <-server.Started():
-		fmt.Println(server.Endpoint())
 	case err := <-ended:
 		return err
 	}
+	if err := printEndpoint(server.Endpoint(), *asJSON); err != nil {
+		cancel()
+		return errors.Join(err, <-ended)
+	}
 	return <-ended
+}
+
+func printEndpoint(endpoint string, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]string{"endpoint": endpoint})
+	}
+	_, err := fmt.Println(endpoint)
+	return err
 }

@@ -23,6 +23,9 @@ type room struct {
 	without []string // of others, not even through what it imports
 }
 
+// client is what makes a WhatsApp client, which the simulator must not be.
+var client = []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}
+
 // decoders are packages that read images.
 var decoders = []string{"image/...", "golang.org/x/image/...", "github.com/HugoSmits86/..."}
 
@@ -39,7 +42,14 @@ var rooms = []room{
 	{path: "supervisor/egress", ours: []string{"proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "supervisor/workeruser", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "supervisor", ours: []string{"proto/...", "supervisor/egress", "supervisor/workeruser"}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
-	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}},
+	// The control API's other side is linked into programs that must not link the simulator.
+	{path: "worker/wasim/client", ours: nil, without: []string{"go.mau.fi/...", "github.com/jackc/pgx/..."}},
+	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/phone"}, never: client},
+	{path: "worker/wasim/wire", ours: nil, never: client},
+	{path: "worker/wasim/media", ours: nil, never: client},
+	{path: "worker/wasim/phone", ours: []string{"worker/wasim/media"}, never: client,
+		tests: []string{"worker/wasim", "worker/wasim/wire", "supervisor/store/storetest"}},
+	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: client},
 	{path: "worker/decode/...", ours: []string{"proto/fault"}, never: []string{"go.mau.fi/...", "net/http", "github.com/jackc/pgx/..."}},
 	// What strangers send is decoded in a process of its own, and nowhere else.
 	{path: "worker/...", ours: []string{"proto/..."}, never: decoders, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
@@ -66,7 +76,7 @@ func (r room) mayImport(pkg string, test bool) bool {
 		return test || !anyWithin(r.never, pkg)
 	}
 	// The simulator is for tests and programs, although it lies below worker.
-	if within("worker/wasim/...", ours) && r.path != "worker/wasim/..." {
+	if within("worker/wasim/...", ours) && !strings.HasPrefix(r.path, "worker/wasim/") {
 		return anyWithin(r.ours, ours) || test && anyWithin(r.tests, ours)
 	}
 	return within(r.path, ours) || anyWithin(r.ours, ours) || test && anyWithin(r.tests, ours)
@@ -148,6 +158,10 @@ func TestTheRulesBite(t *testing.T) {
 		{"worker/wasim", module + "worker/relay", false, false},
 		{"worker/wasim/wire", "go.mau.fi/whatsmeow/binary", false, true},
 		{"worker/wasim", "go.mau.fi/whatsmeow", false, false},
+		{"worker/wasim", module + "worker/wasim/phone", false, true},
+		{"worker/wasim/phone", module + "worker/wasim", false, false},
+		{"worker/wasim/control", module + "worker/wasim", false, true},
+		{"worker/wasim/client", module + "worker/wasim", false, false},
 		{"worker/relay", "image/png", false, false},
 		{"worker/relay", "golang.org/x/image/webp", false, false},
 		{"worker", module + "worker/decode", false, true},

@@ -74,6 +74,16 @@ func (s *Server) group(jid types.JID) *group {
 	return s.groups[jid.User]
 }
 
+// Groups lists the JIDs of all groups in the order of their creation.
+func (s *Server) Groups() []types.JID {
+	all := s.allGroups()
+	jids := make([]types.JID, len(all))
+	for i, g := range all {
+		jids[i] = g.jid
+	}
+	return jids
+}
+
 // allGroups lists the groups in the order of their creation.
 func (s *Server) allGroups() []*group {
 	s.mu.RLock()

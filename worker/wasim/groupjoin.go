@@ -180,6 +180,7 @@ func (s *Server) decideRequests(g *group, from origin, child waBinary.Node) ([]w
 // GroupState is what the server holds of a group.
 type GroupState struct {
 	Subject, Description string
+	Addressing           string // of the members: lid, pn
 	Announce, Restrict   bool
 	AddMode              string // all_member_add, admin_add
 	Approval             bool
@@ -199,7 +200,7 @@ func (s *Server) Group(jid types.JID) (GroupState, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	state := GroupState{
-		Subject: g.subject, Announce: g.flags["announcement"], Restrict: g.flags["locked"], AddMode: g.addMode, Approval: g.approval,
+		Subject: g.subject, Addressing: g.mode(), Announce: g.flags["announcement"], Restrict: g.flags["locked"], AddMode: g.addMode, Approval: g.approval,
 		Expiry: time.Duration(g.expiry) * time.Second, Code: g.code, Picture: g.image, Members: map[string]string{}, Requests: []string{},
 	}
 	if g.topic != nil {

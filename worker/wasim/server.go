@@ -37,6 +37,9 @@ type Server struct {
 	DirectByPhoneNumber bool
 	// GroupsByPhoneNumber makes new groups address their members by phone number.
 	GroupsByPhoneNumber bool
+	// Control serves requests under /control/; nil means that there is no control
+	// API. Package control has the handler.
+	Control http.Handler
 	// Log gets one line per connection and per refused stanza, never a message
 	// body or a key. Its zero value discards.
 	Log zerolog.Logger
@@ -111,7 +114,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws/chat", s.serveSocket)
-	mux.Handle("/control/", s.controlHandler())
+	if s.Control != nil {
+		mux.Handle("/control/", s.Control)
+	}
 	mux.HandleFunc("GET /pp/{user}", s.servePicture)
 	mux.Handle("/mms/", &s.host)
 	mux.Handle("/newsletter/", &s.host)
@@ -264,9 +269,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	newSession(s, conn).run(ctx)
 }
 
-// goRun runs f until it returns; shutdown ends its context and waits for it. It
-// reports whether the server still runs.
-func (s *Server) goRun(f func(context.Context)) bool {
+// Background runs f in a goroutine. The end of Run ends the context of f and
+// waits for it. Background returns false, and does nothing, while the server does
+// not run.
+func (s *Server) Background(f func(context.Context)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing || s.base == nil {

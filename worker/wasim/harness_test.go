@@ -22,6 +22,7 @@ import (
 
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/control"
 	"whatsapp-manager/worker/wasim/wire"
 )
 
@@ -66,6 +67,7 @@ func newRig(t *testing.T, settings func(*wasim.Server)) *rig {
 	if testing.Verbose() {
 		server.Log = zerolog.New(zerolog.NewTestWriter(t))
 	}
+	server.Control = control.Handler(server)
 	if settings != nil {
 		settings(server)
 	}

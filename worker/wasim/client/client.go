@@ -1,0 +1,97 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// Client makes requests of a simulator's control API. All methods may be called
+// at the same time.
+type Client struct {
+	base string // ends in /control/
+}
+
+// New returns a client of the simulator at an endpoint, the URL that the
+// simulator's program prints.
+func New(endpoint string) (*Client, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("simulator's endpoint: %w", err)
+	}
+	if u.Scheme != "http" || u.Host == "" {
+		return nil, fmt.Errorf("simulator's endpoint %q: not an http URL with a host", endpoint)
+	}
+	return &Client{base: "http://" + u.Host + "/control/"}, nil
+}
+
+// Account describes a new account.
+type Account struct {
+	Number string `json:"number"` // digits, international
+	Name   string `json:"name"`   // the push name
+	// Chats is how many chats the phone hands over as history when it is paired,
+	// each with Messages texts.
+	Chats    int `json:"chats"`
+	Messages int `json:"messages"`
+}
+
+// CreateAccount registers a phone number.
+func (c *Client) CreateAccount(ctx context.Context, account Account) error {
+	return c.post(ctx, "accounts", account)
+}
+
+// ScanQR lets the account's phone scan the text of a QR code. It returns once the
+// device is paired and active.
+func (c *Client) ScanQR(ctx context.Context, number, text string) error {
+	return c.post(ctx, "accounts/"+url.PathEscape(number)+"/scan", map[string]string{"qr": text})
+}
+
+// Automatic is what a phone does by itself with the messages it gets.
+type Automatic struct {
+	// Reply answers every text; %s in it is the text. Empty: no answer.
+	Reply string `json:"reply"`
+	// Read sends a read receipt for every message.
+	Read bool `json:"read"`
+}
+
+// SetAutomatic says what the account's phone does by itself from now on, in place
+// of what was said before.
+func (c *Client) SetAutomatic(ctx context.Context, number string, automatic Automatic) error {
+	return c.post(ctx, "accounts/"+url.PathEscape(number)+"/auto", automatic)
+}
+
+// Send lets the account's phone send a text to a number or a JID. It returns when
+// the simulator's server has the message.
+func (c *Client) Send(ctx context.Context, number, to, text string) error {
+	return c.post(ctx, "accounts/"+url.PathEscape(number)+"/send", map[string]string{"to": to, "text": text})
+}
+
+// post makes a request; an answer other than 2xx is an error.
+func (c *Client) post(ctx context.Context, path string, body any) error {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the simulator: %w", err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("read the simulator's answer: %w", err)
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("the simulator answered %s to %s: %.200s", response.Status, path, answer)
+	}
+	return nil
+}

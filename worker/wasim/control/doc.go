@@ -1,0 +1,101 @@
+// Package control drives a simulator over HTTP: it offers the exported methods of
+// package wasim under /control/, on the simulator's own loopback port. It uses
+// nothing of the simulator but these methods. Package client is the other side.
+//
+// # Rules
+//
+// Bodies and answers are JSON; a body with an unknown field is refused. Errors are
+// {"error":"text"} with 400 (the request is wrong), 404 (no such account, device
+// or group), 409 (taken, or the client rejected a pairing), 504 (a wait ran out).
+// Requests whose Host is not a loopback address are refused with 403.
+//
+// A number is an account's phone number in digits. Where a chat is expected ("to",
+// "chat", "author"), a number or a JID will do. Durations are Go's ("1.5s").
+//
+// # Overview
+//
+//	GET  /control/
+//	     → {endpoint, accounts, connections, unknown}
+//
+// # Accounts and pairing
+//
+//	GET  /control/accounts
+//	     → {accounts:[account]}
+//	POST /control/accounts {number, name, contacts:[{number,name}], chats, messages}
+//	     → 201 account
+//	     The phone holds as many chats as asked for, each with that many messages,
+//	     and hands them over as history when it is paired.
+//	GET  /control/accounts/{number}
+//	     → account: {number, name, pn, lid, devices:[device], online, typing,
+//	       calls:[{id, from, kind}], links}; links are call links it asked for.
+//	GET  /control/accounts/{number}/devices
+//	     → {devices:[device]}; device: {number, jid, lid, connected, connection,
+//	       logins, pending, prekeys}
+//	POST /control/accounts/{number}/scan {qr}
+//	     → device. The phone scans the QR text; the answer comes once the device
+//	       is paired and active.
+//	POST /control/accounts/{number}/code {code}
+//	     → device, in the same way, by a pairing code.
+//	POST /control/accounts/{number}/wait {device, for, logins, timeout}
+//	     → device. "for" is "settled" (nothing is unacknowledged), "connected",
+//	       "disconnected" or "logins". Device 0 is the last one linked. The timeout
+//	       is 30s when left out.
+//
+// # What an account's phone does
+//
+//	POST /control/accounts/{number}/send {to, text, count, rate, background}
+//	     → {sent:[{n,id,text,time}]}. Each %d in text becomes the number of the
+//	       message; without a text it is "message n". count is 1 when left out,
+//	       rate is per second (0: no pause). With background the answer is 202 at
+//	       once, and sending goes on until the server ends; then count 0 means
+//	       "without end".
+//	GET  /control/accounts/{number}/received?after=N&wait=30s
+//	     → {messages:[message], next}: what the phone decrypted, from position N
+//	       on. It waits for the first message for up to "wait". With Accept:
+//	       text/event-stream it streams events (id: N+1, data: message).
+//	       message: {id, chat, sender, pn, name, text, time, own, attempt}
+//	POST /control/accounts/{number}/read {chat, author, ids}
+//	     → {}; the phone sends a read receipt.
+//	POST /control/accounts/{number}/react {chat, author, id, emoji}
+//	     → {id}
+//	POST /control/accounts/{number}/auto {reply, read}
+//	     → {}; from now on the phone answers every text with reply, in which %s is
+//	       the text ("" ends it), and sends read receipts when read is true.
+//	POST /control/accounts/{number}/ring {to, video}
+//	     → {id}; the phone calls another account.
+//	POST /control/accounts/{number}/shop {products, orders}
+//	     → {}; sets the catalogue, adds orders that the account may ask for.
+//
+// # Groups
+//
+//	GET  /control/groups
+//	     → {groups:[group]}; group: {jid, name, members:[number], addressing,
+//	       admins:[number], description, announce, restrict, addMode, approval,
+//	       code (of the invite link), picture, requests:[number]}
+//	POST /control/groups {name, members:[number]}
+//	     → 201 group; the first member creates it.
+//	POST /control/groups/{jid}/members {add:[number], remove:[number]}
+//	     → group
+//	POST /control/groups/{jid} {approval, join:[number]}
+//	     → group; the accounts join by the invite link.
+//	POST /control/groups/{jid} {invite:{from, to}}
+//	     → {code, expiration} of a private invitation.
+//
+// # Faults
+//
+//	POST /control/faults {fault, number, device, code, count, duration, namespace}
+//	     → {devices}: how many devices the fault is meant for.
+//
+// A fault hits every device when number is missing, and every device of the account
+// when device is 0 or missing.
+//
+// On present connections: "drop" (TCP reset), "mid_frame", "close", "black_hole",
+// "resume", "delay" (duration), "repeat", "garbage" (code: bytes), "log_out",
+// "replace", "stream_error" (code), "stream_end".
+//
+// Planned for the next count occasions (1 when left out): "refuse_login" (code),
+// "temporary_ban" (code, duration), "iq_error" (namespace, code), "message_error"
+// (code), "lose_acks", "lose_races" (of app-state writes), "corrupt". For all
+// clients: "refuse_upgrade" (code, an HTTP status), "stall_upgrade" (no answer),
+// "drop_handshake" (a reset after the client's hello). "heal" drops what is planned.
+package control
