@@ -113,7 +113,7 @@ func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Id
 			// would take a hundred turns.
 			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),
 			grpc.WithUnaryInterceptor(intercept(s.cfg.CallTimeout, s.metrics)),
-			grpc.WithStreamInterceptor(a.capture),
+			grpc.WithChainStreamInterceptor(interceptStream, a.capture),
 		},
 	})
 	connected := make(chan error, 1)

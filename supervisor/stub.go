@@ -2,11 +2,14 @@ package supervisor
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
 	"time"
 
 	plugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"whatsapp-manager/proto/fault"
@@ -27,9 +30,10 @@ func (stubPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc
 
 var ours = "/" + workerv1.Worker_ServiceDesc.ServiceName + "/"
 
-// intercept makes the generated stub keep the promises of Supervisor.Worker:
-// a deadline always, errors as fault.Error, every call counted. A failure of a
-// call that was never handed to the worker is marked so.
+// intercept makes the unary calls of the generated stub keep the promises of
+// Supervisor.Worker: they always have a deadline, each error is a fault.Error,
+// and each call is counted. A failure of a call that was never handed to the
+// worker is marked so.
 func intercept(timeout time.Duration, m *metrics) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		name, isOurs := strings.CutPrefix(method, ours)
@@ -50,4 +54,43 @@ func intercept(timeout time.Duration, m *metrics) grpc.UnaryClientInterceptor {
 		m.called(name, fault.KindOf(err), time.Since(began))
 		return err
 	}
+}
+
+// interceptStream makes the streams of the generated stub keep the promise of
+// Supervisor.Worker about errors: each is a fault.Error, or io.EOF.
+func interceptStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	name, isOurs := strings.CutPrefix(method, ours)
+	stream, err := open(ctx, desc, conn, method, opts...)
+	if !isOurs { // go-plugin's own services
+		return stream, err
+	}
+	op := "worker." + name
+	if err != nil {
+		return nil, fault.FromGRPC(op, err)
+	}
+	return faultStream{stream, op}, nil
+}
+
+// faultStream is a stream whose errors are faults.
+type faultStream struct {
+	grpc.ClientStream
+	op string
+}
+
+func (s faultStream) Header() (metadata.MD, error) {
+	md, err := s.ClientStream.Header()
+	return md, s.fault(err)
+}
+
+func (s faultStream) CloseSend() error          { return s.fault(s.ClientStream.CloseSend()) }
+func (s faultStream) SendMsg(message any) error { return s.fault(s.ClientStream.SendMsg(message)) }
+func (s faultStream) RecvMsg(message any) error { return s.fault(s.ClientStream.RecvMsg(message)) }
+
+// fault leaves io.EOF alone: it says that the stream is over, and gRPC's own
+// code compares it.
+func (s faultStream) fault(err error) error {
+	if errors.Is(err, io.EOF) {
+		return err
+	}
+	return fault.FromGRPC(s.op, err)
 }

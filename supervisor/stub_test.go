@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"path/filepath"
 	"testing"
@@ -95,4 +96,84 @@ func TestACallThatWasNeverHandedOverSentNothing(t *testing.T) {
 	told("gone since", <-call(), fault.Unavailable, fault.SentNothing)
 	conn.Close()
 	told("let go of", <-call(), fault.Unavailable, fault.SentNothing)
+}
+
+// breaking is a worker whose streams begin and then fail.
+type breaking struct {
+	workerv1.UnimplementedWorkerServer
+}
+
+func (breaking) Watch(_ *workerv1.WatchRequest, out grpc.ServerStreamingServer[workerv1.WatchResponse]) error {
+	if err := out.Send(&workerv1.WatchResponse{FeedHead: 1}); err != nil {
+		return err
+	}
+	return fault.ToGRPC(fault.New(fault.Offline, "test", "away"))
+}
+
+func (breaking) Upload(grpc.ClientStreamingServer[workerv1.UploadRequest, workerv1.UploadResponse]) error {
+	return fault.ToGRPC(fault.Bad("test", "file", "too odd"))
+}
+
+func (breaking) Download(_ *workerv1.DownloadRequest, out grpc.ServerStreamingServer[workerv1.DownloadResponse]) error {
+	return out.Send(&workerv1.DownloadResponse{})
+}
+
+func TestErrorsOfStreamsAreFaults(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "w")
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStreamInterceptor(interceptStream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := workerv1.NewWorkerClient(conn)
+	isFault := func(err error, kind fault.Kind) {
+		t.Helper()
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != kind {
+			t.Errorf("got %v, want a fault of kind %s", err, kind)
+		}
+	}
+	_, err = client.Watch(t.Context(), &workerv1.WatchRequest{})
+	isFault(err, fault.Unavailable) // nobody listens
+
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	workerv1.RegisterWorkerServer(server, breaking{})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer func() {
+		server.Stop()
+		<-served
+	}()
+	conn.ResetConnectBackoff()
+	watch, err := client.Watch(t.Context(), &workerv1.WatchRequest{}, grpc.WaitForReady(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := watch.Recv(); err != nil || m.GetFeedHead() != 1 {
+		t.Fatalf("got %v %v, want the first message", m, err)
+	}
+	_, err = watch.Recv()
+	isFault(err, fault.Offline)
+
+	upload, err := client.Upload(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = upload.CloseAndRecv()
+	isFault(err, fault.Invalid)
+
+	download, err := client.Download(t.Context(), &workerv1.DownloadRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := download.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := download.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want the end of the stream", err)
+	}
 }

@@ -255,10 +255,12 @@ func (s *Supervisor) StopAll(ctx context.Context) error {
 	}
 }
 
-// Worker returns the live stub of the instance's worker. Its calls return
-// fault.Error and have a deadline even when their context has none. While there
-// is no worker the error says what to expect: Starting with RetryAfter, Stopped,
-// Unavailable, or NotFound. A stub goes stale with its worker; ask for each call.
+// Worker returns the live stub of the instance's worker. Every error of its
+// calls and of its streams is a fault.Error already (or io.EOF, at the end of a
+// stream). Calls have a deadline even when their context has none; streams do
+// not. While there is no worker the error says what to expect: Starting with
+// RetryAfter, Stopped, Unavailable, or NotFound. A stub goes stale with its
+// worker; ask for each call.
 func (s *Supervisor) Worker(ctx context.Context, id ID) (workerv1.WorkerClient, error) {
 	const op = "supervisor.Worker"
 	if err := ctx.Err(); err != nil {
