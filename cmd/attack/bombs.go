@@ -20,7 +20,7 @@ import (
 
 // bombs are what a stranger on WhatsApp can have the victim's worker open: a
 // link that a bot echoes, and files that are not what they claim to be.
-func bombs(ctx context.Context, l *lab) ([]row, error) {
+func bombs(ctx context.Context, l *attackLab) ([]row, error) {
 	t, err := l.enlist(ctx, "bot")
 	if err != nil {
 		return nil, err

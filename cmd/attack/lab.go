@@ -2,24 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"whatsapp-manager/cmd/internal/lab"
 	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 )
 
-// lab is the installation under attack.
-type lab struct {
+// attackLab is the installation under attack.
+type attackLab struct {
+	*lab.Lab
 	o     options
-	bin   string
-	sim   *wasim.Server
 	stack *stack.Stack
 
 	admin            *stack.Client // an administrator, for what tenants cannot do
@@ -40,76 +38,43 @@ type tenant struct {
 const tenantPassword = "seven green kettles sing"
 
 // openLab builds the programs, starts simulator and product, and pairs the two
-// tenants' accounts. The caller ends it with the function returned, also after
-// an error.
-func openLab(ctx context.Context, o options) (l *lab, shut func() error, err error) {
-	l = &lab{o: o}
-	var undo []func() error
-	shut = func() error {
-		var errs []error
-		for i := len(undo) - 1; i >= 0; i-- {
-			errs = append(errs, undo[i]())
-		}
-		return errors.Join(errs...)
+// tenants' accounts. The caller closes the lab, also after an error.
+func openLab(ctx context.Context, o options) (*attackLab, error) {
+	base, err := lab.Start(ctx, "attack")
+	if err != nil {
+		return nil, err
 	}
-	if l.bin, err = os.MkdirTemp("", "wam-attack"); err != nil {
-		return l, shut, fmt.Errorf("make directory: %w", err)
-	}
-	undo = append(undo, func() error { return os.RemoveAll(l.bin) })
-	if err := l.build(ctx); err != nil {
-		return l, shut, err
-	}
-	l.sim = &wasim.Server{}
-	simulating, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- l.sim.Run(simulating) }()
-	undo = append(undo, func() error { stop(); return <-ended })
-	select {
-	case <-l.sim.Started():
-	case err := <-ended:
-		ended <- nil
-		return l, shut, fmt.Errorf("start simulator: %w", err)
+	l := &attackLab{Lab: base, o: o}
+	err = lab.Build(ctx, l.Bin, nil, lab.Program{Package: lab.Manager},
+		lab.Program{Name: hostileWorker, Package: "whatsapp-manager/cmd/attack"})
+	if err != nil {
+		return l, err
 	}
 	starting, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	l.stack, err = stack.Start(starting, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{
+	l.stack, err = stack.Start(starting, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: []string{
 		"WAM_LOG_LEVEL=info", "WAM_SENDS_PER_MINUTE=0", "WAM_REGISTRATION=true",
-		"WAM_WORKER_BINARY=" + filepath.Join(l.bin, hostileWorker),
+		"WAM_WORKER_BINARY=" + filepath.Join(l.Bin, hostileWorker),
 		"WAM_MEDIA_NETWORKS=127.0.0.0/8", // where the pages with the pictures are
 		"WAM_TRUSTED_PROXIES=127.0.0.0/8",
 	}})
 	if err != nil {
-		return l, shut, err
+		return l, err
 	}
-	undo = append(undo, l.stack.Close, l.keepLog)
+	l.Defer(l.stack.Close)
+	l.Defer(l.keepLog)
 	l.admin = l.stack.Client
 	if l.attacker, err = l.enlist(starting, "mallory"); err != nil {
-		return l, shut, err
+		return l, err
 	}
 	if l.victim, err = l.enlist(starting, "victoria"); err != nil {
-		return l, shut, err
+		return l, err
 	}
 	l.customer, err = l.person("Customer")
-	return l, shut, err
+	return l, err
 }
 
-func (l *lab) build(ctx context.Context) error {
-	if err := os.Chmod(l.bin, 0o755); err != nil { // Postgres and the workers may run as other users
-		return fmt.Errorf("open directory: %w", err)
-	}
-	for name, source := range map[string]string{
-		"whatsapp-manager": "whatsapp-manager/cmd/whatsapp-manager", hostileWorker: "whatsapp-manager/cmd/attack",
-	} {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(l.bin, name), source)
-		build.Stdout, build.Stderr = os.Stderr, os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-func (l *lab) keepLog() error {
+func (l *attackLab) keepLog() error {
 	if l.o.logs == "" {
 		return nil
 	}
@@ -121,12 +86,12 @@ func (l *lab) keepLog() error {
 }
 
 // person is somebody on WhatsApp with a phone only.
-func (l *lab) person(name string) (*wasim.Account, error) {
-	return l.sim.CreateAccount(fmt.Sprint(15630000000+l.numbers.Add(1)), name, wasim.AccountOptions{})
+func (l *attackLab) person(name string) (*wasim.Account, error) {
+	return l.Sim.CreateAccount(fmt.Sprint(15630000000+l.numbers.Add(1)), name, wasim.AccountOptions{})
 }
 
 // user makes one without an instance, signed in.
-func (l *lab) user(ctx context.Context, name string) (*tenant, error) {
+func (l *attackLab) user(ctx context.Context, name string) (*tenant, error) {
 	t := &tenant{email: name + "@example.org", password: tenantPassword}
 	if err := l.admin.Want(ctx, http.StatusCreated, http.MethodPost, "/api/users", map[string]any{"email": t.email, "password": t.password}, nil); err != nil {
 		return nil, err
@@ -136,12 +101,12 @@ func (l *lab) user(ctx context.Context, name string) (*tenant, error) {
 }
 
 // client speaks to the API with a credential: a token or a key.
-func (l *lab) client(credential string) *stack.Client {
+func (l *attackLab) client(credential string) *stack.Client {
 	return &stack.Client{Base: l.admin.Base, HTTP: l.admin.HTTP, Token: credential}
 }
 
 // enlist makes a user with a paired instance.
-func (l *lab) enlist(ctx context.Context, name string) (*tenant, error) {
+func (l *attackLab) enlist(ctx context.Context, name string) (*tenant, error) {
 	t, err := l.user(ctx, name)
 	if err != nil {
 		return nil, err
@@ -149,20 +114,7 @@ func (l *lab) enlist(ctx context.Context, name string) (*tenant, error) {
 	if t.account, err = l.person(name); err != nil {
 		return nil, err
 	}
-	if t.id, t.key, err = t.client.Create(ctx, name); err != nil {
-		return nil, err
-	}
-	if err := t.client.Start(ctx, t.id); err != nil {
-		return nil, err
-	}
-	qr, err := t.client.QR(ctx, t.id)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.account.ScanQR(ctx, qr); err != nil {
-		return nil, err
-	}
-	_, err = t.client.Ready(ctx, t.id)
+	t.id, t.key, err = lab.Pair(ctx, t.client, t.account, name)
 	return t, err
 }
 

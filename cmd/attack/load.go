@@ -57,7 +57,7 @@ func peakOf(pid int) (stop func() int64) {
 }
 
 // fillMemory sends large bodies of which nothing can come.
-func fillMemory(ctx context.Context, l *lab) ([]row, error) {
+func fillMemory(ctx context.Context, l *attackLab) ([]row, error) {
 	stopped, err := l.user(ctx, "stopped")
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func fillMemory(ctx context.Context, l *lab) ([]row, error) {
 }
 
 // pour sends a body of n bytes that never becomes JSON.
-func pour(ctx context.Context, l *lab, path, begin string, n int64) (int, error) {
+func pour(ctx context.Context, l *attackLab, path, begin string, n int64) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.admin.Base+path, io.MultiReader(strings.NewReader(begin), io.LimitReader(letters{}, n)))
@@ -143,7 +143,7 @@ func together(ctx context.Context, n int, f func(i int) (int, error)) string {
 }
 
 // stillThere asks for the health on a connection of its own.
-func stillThere(ctx context.Context, l *lab) row {
+func stillThere(ctx context.Context, l *attackLab) row {
 	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	began := time.Now()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.admin.Base+"/api/health/live", nil)
@@ -159,7 +159,7 @@ func stillThere(ctx context.Context, l *lab) row {
 }
 
 // holdConnections opens connections on which nothing comes, or nothing is read.
-func holdConnections(ctx context.Context, l *lab) ([]row, error) {
+func holdConnections(ctx context.Context, l *attackLab) ([]row, error) {
 	n := 1000
 	if l.o.short {
 		n = 300

@@ -56,7 +56,7 @@ func main() {
 // an error means that it could not be carried out, which is no success either.
 type attack struct {
 	name, what string
-	run        func(ctx context.Context, l *lab) ([]row, error)
+	run        func(ctx context.Context, l *attackLab) ([]row, error)
 }
 
 // row is one thing that was tried.
@@ -101,12 +101,14 @@ func (o options) wants(name string) bool {
 // run starts an installation and attacks it. The rows are those of all attacks
 // that were begun, also when an error is returned.
 func run(ctx context.Context, o options) (rows []row, err error) {
-	l, shut, err := openLab(ctx, o)
-	defer func() {
-		if end := shut(); end != nil && err == nil {
-			err = fmt.Errorf("end the installation: %w", end)
-		}
-	}()
+	l, err := openLab(ctx, o)
+	if l != nil {
+		defer func() {
+			if end := l.Close(); end != nil && err == nil {
+				err = fmt.Errorf("end the installation: %w", end)
+			}
+		}()
+	}
 	if err != nil {
 		return nil, err
 	}

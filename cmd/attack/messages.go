@@ -21,7 +21,7 @@ import (
 
 // takeMessages gives the attacker's account the customer's number, in every way
 // that a tenant has, and looks where the victim's message arrives.
-func takeMessages(ctx context.Context, l *lab) ([]row, error) {
+func takeMessages(ctx context.Context, l *attackLab) ([]row, error) {
 	call := func(key, method string, params ...any) (stack.Answer, error) {
 		return l.client("").Do(ctx, http.MethodPost, "/api/proxy/"+key+"/"+method, map[string]any{"params": params})
 	}
@@ -105,7 +105,7 @@ func waitForText(ctx context.Context, p *phone.Phone, text string) bool {
 }
 
 // lowMethods are whatsmeow's that go below what the product keeps books of.
-func lowMethods(ctx context.Context, l *lab) ([]row, error) {
+func lowMethods(ctx context.Context, l *attackLab) ([]row, error) {
 	var rows []row
 	for _, m := range []struct {
 		name   string

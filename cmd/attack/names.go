@@ -14,7 +14,7 @@ import (
 
 // guess tries one wrong password after the other on one account, each from the
 // next of 40 addresses, and counts how often the password was looked at.
-func guess(ctx context.Context, l *lab) ([]row, error) {
+func guess(ctx context.Context, l *attackLab) ([]row, error) {
 	u, err := l.user(ctx, "guessed")
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func guess(ctx context.Context, l *lab) ([]row, error) {
 }
 
 // from asks as if through the declared proxy from another address.
-func from(ctx context.Context, l *lab, address, method, path, body string, header ...string) (stack.Answer, error) {
+func from(ctx context.Context, l *attackLab, address, method, path, body string, header ...string) (stack.Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, l.admin.Base+path, strings.NewReader(body))
 	if err != nil {
 		return stack.Answer{}, err
@@ -83,7 +83,7 @@ func from(ctx context.Context, l *lab, address, method, path, body string, heade
 }
 
 // smaller are the lesser things.
-func smaller(ctx context.Context, l *lab) ([]row, error) {
+func smaller(ctx context.Context, l *attackLab) ([]row, error) {
 	var rows []row
 	a, err := from(ctx, l, "", http.MethodGet, "/api/health", "", "Host", "rebound.example.org")
 	rows = append(rows, held("a page of another name asks (DNS rebinding)", "refused", err == nil && a.Status/100 == 4, "%d %s", a.Status, code(a)))

@@ -16,7 +16,7 @@ import (
 // readDump looks for secrets in what a thief of the database or of the logs
 // has: every file of both, with Postgres' write-ahead log, in which everything
 // written is.
-func readDump(ctx context.Context, l *lab) ([]row, error) {
+func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 	var hook struct {
 		Secret string `json:"secret"`
 	}

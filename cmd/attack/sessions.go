@@ -22,14 +22,14 @@ type session struct {
 	} `json:"tokens"`
 }
 
-func (l *lab) login(ctx context.Context, email, password string) (session, *stack.Client, error) {
+func (l *attackLab) login(ctx context.Context, email, password string) (session, *stack.Client, error) {
 	var s session
 	err := l.client("").Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login", map[string]string{"email": email, "password": password}, &s)
 	return s, l.client(s.Tokens.AccessToken), err
 }
 
 // outlive uses access tokens after what ends their session.
-func outlive(ctx context.Context, l *lab) ([]row, error) {
+func outlive(ctx context.Context, l *attackLab) ([]row, error) {
 	u, err := l.user(ctx, "session")
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func outlive(ctx context.Context, l *lab) ([]row, error) {
 }
 
 // overhear keeps streams open beyond the permission for them.
-func overhear(ctx context.Context, l *lab) ([]row, error) {
+func overhear(ctx context.Context, l *attackLab) ([]row, error) {
 	t, err := l.enlist(ctx, "stream")
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func overhear(ctx context.Context, l *lab) ([]row, error) {
 		}},
 	} {
 		var open []*stream
-		for _, kind := range []func(context.Context, *lab, *tenant, string) (*stream, error){openSSE, openWebSocket} {
+		for _, kind := range []func(context.Context, *attackLab, *tenant, string) (*stream, error){openSSE, openWebSocket} {
 			s, err := kind(ctx, l, t, end.credential)
 			if err != nil {
 				return rows, err
@@ -144,7 +144,7 @@ func (s *stream) mustEnd(tried string) row {
 	}
 }
 
-func openSSE(ctx context.Context, l *lab, t *tenant, credential string) (*stream, error) {
+func openSSE(ctx context.Context, l *attackLab, t *tenant, credential string) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.admin.Base+"/api/instances/"+t.id+"/events", nil)
 	if err != nil {
@@ -169,7 +169,7 @@ func openSSE(ctx context.Context, l *lab, t *tenant, credential string) (*stream
 	return s, nil
 }
 
-func openWebSocket(ctx context.Context, l *lab, t *tenant, credential string) (*stream, error) {
+func openWebSocket(ctx context.Context, l *attackLab, t *tenant, credential string) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(l.admin.Base, "http")+"/api/instances/"+t.id+"/events",
 		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + credential}}})

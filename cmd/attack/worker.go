@@ -14,7 +14,7 @@ import (
 
 // takenOver has the attacker's worker reach for everything that is not its
 // account's, and looks afterwards whether the victim noticed.
-func takenOver(ctx context.Context, l *lab) ([]row, error) {
+func takenOver(ctx context.Context, l *attackLab) ([]row, error) {
 	runDir := filepath.Join(l.stack.DataDir(), "run")
 	own := filepath.Join(runDir, l.attacker.id)
 	workers := l.stack.Workers()

@@ -27,7 +27,7 @@ type bare struct {
 }
 
 // withBare pairs n accounts with clients in this process and runs f.
-func withBare(ctx context.Context, l *lab, n int, onMessage func(*events.Message), f func([]*bare) error) error {
+func withBare(ctx context.Context, l *benchLab, n int, onMessage func(*events.Message), f func([]*bare) error) error {
 	return l.withDatabase(ctx, func(url string) (err error) {
 		db, err := sql.Open("pgx", url)
 		if err != nil {
@@ -55,7 +55,7 @@ func withBare(ctx context.Context, l *lab, n int, onMessage func(*events.Message
 	})
 }
 
-func (l *lab) pairBare(ctx context.Context, container *sqlstore.Container, onMessage func(*events.Message)) (*bare, error) {
+func (l *benchLab) pairBare(ctx context.Context, container *sqlstore.Container, onMessage func(*events.Message)) (*bare, error) {
 	account, err := l.person()
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (l *lab) pairBare(ctx context.Context, container *sqlstore.Container, onMes
 	client := whatsmeow.NewClient(container.NewDevice(), waLog.Noop)
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, network, l.sim.Address())
+		return d.DialContext(ctx, network, l.Sim.Address())
 	}
 	transport := &http.Transport{DialContext: dial, DialTLSContext: dial}
 	web := &http.Client{Transport: transport}

@@ -16,7 +16,7 @@ import (
 // durability measures the price of the rule that a message is received when
 // Postgres has it on disk: the same bursts with commits that wait for the disk
 // and with commits that do not, and the bare inserts behind them.
-func durability(ctx context.Context, l *lab) error {
+func durability(ctx context.Context, l *benchLab) error {
 	many := l.of(20, 3)
 	burst := []int{l.of(1500, 60), l.of(100, 10)} // of one instance, of each of many
 	return l.withDatabase(ctx, func(base string) error {
@@ -29,7 +29,7 @@ func durability(ctx context.Context, l *lab) error {
 			if err := execute(ctx, base, "alter database bench_durability set synchronous_commit = "+wait); err != nil {
 				return err
 			}
-			s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database}})
+			s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database}})
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func durability(ctx context.Context, l *lab) error {
 }
 
 // inserts measures Postgres alone with rows of an event's size.
-func (l *lab) inserts(ctx context.Context, base string) error {
+func (l *benchLab) inserts(ctx context.Context, base string) error {
 	database, err := fresh(ctx, base, "bench_durability")
 	if err != nil {
 		return err

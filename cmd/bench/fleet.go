@@ -18,7 +18,7 @@ import (
 )
 
 // start measures how long instances that are paired take from the request to ready.
-func start(ctx context.Context, l *lab) error {
+func start(ctx context.Context, l *benchLab) error {
 	many := l.of(50, 5)
 	return l.with(ctx, func(s *stack.Stack) error {
 		all, err := l.link(ctx, s, many)
@@ -101,7 +101,7 @@ func allAre(ctx context.Context, s *stack.Stack, all []*linked, ok func(stack.In
 }
 
 // memory measures the proportional set size of workers that have nothing to do.
-func memory(ctx context.Context, l *lab) error {
+func memory(ctx context.Context, l *benchLab) error {
 	return l.with(ctx, func(s *stack.Stack) error {
 		id, _, err := s.Client.Create(ctx, "never paired")
 		if err != nil {
@@ -149,7 +149,7 @@ func memory(ctx context.Context, l *lab) error {
 // idlePSS waits until the workers have settled, that is until two looks five
 // seconds apart agree within two percent, and returns the mean in bytes. A quick
 // run does not wait: its figure is that of workers that have just begun.
-func (l *lab) idlePSS(ctx context.Context, s *stack.Stack, all []*linked, want int) (float64, error) {
+func (l *benchLab) idlePSS(ctx context.Context, s *stack.Stack, all []*linked, want int) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	if err := allAre(ctx, s, all, func(in stack.Instance) bool { return in.Status == "ready" }); err != nil {
@@ -201,9 +201,9 @@ func pss(pid int) (float64, error) {
 
 // adopt measures how long a new manager takes until it serves the workers that
 // the killed one left, which must be the same processes.
-func adopt(ctx context.Context, l *lab) error {
+func adopt(ctx context.Context, l *benchLab) error {
 	many := l.of(100, 8)
-	s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=info"}})
+	s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=info"}})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const (
 // messages for an instance that is stopped. Those come to it in the end, all at
 // once. Elsewhere it is WhatsApp and the senders' phones that encrypt a flood, so
 // it is also measured with messages that the simulator has encrypted before.
-func flood(ctx context.Context, l *lab) error {
+func flood(ctx context.Context, l *benchLab) error {
 	span := l.span(30*time.Second, 2*time.Second)
 	return l.limited(ctx, func(s *stack.Stack) error { // the limits are what protects the others
 		all, err := l.link(ctx, s, 4)
@@ -132,7 +132,7 @@ func (n *noticed) against(calm *noticed) string {
 }
 
 // notice sends messages to the quiet one and calls it, both at a slow pace, while load runs.
-func (l *lab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *ledger, d time.Duration, load func(context.Context) (int, error)) (*noticed, error) {
+func (l *benchLab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *ledger, d time.Duration, load func(context.Context) (int, error)) (*noticed, error) {
 	loading, end := context.WithTimeout(ctx, d)
 	defer end()
 	result := &noticed{}
@@ -168,7 +168,7 @@ func (l *lab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *
 }
 
 // pour returns a load of messages to one account from several people.
-func (l *lab) pour(to *wasim.Account) func(context.Context) (int, error) {
+func (l *benchLab) pour(to *wasim.Account) func(context.Context) (int, error) {
 	return func(ctx context.Context) (int, error) {
 		sends, err := l.crowd(to, 0, func(t wasim.Traffic) (sending, error) { return t.Run, nil })
 		if err != nil {
@@ -179,7 +179,7 @@ func (l *lab) pour(to *wasim.Account) func(context.Context) (int, error) {
 }
 
 // pourAhead is pour of messages that are encrypted now, as many as are sent in d.
-func (l *lab) pourAhead(ctx context.Context, to *wasim.Account, d time.Duration) (func(context.Context) (int, error), error) {
+func (l *benchLab) pourAhead(ctx context.Context, to *wasim.Account, d time.Duration) (func(context.Context) (int, error), error) {
 	sends, err := l.crowd(to, d, func(t wasim.Traffic) (sending, error) { return t.Ahead(ctx) })
 	if err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (l *lab) pourAhead(ctx context.Context, to *wasim.Account, d time.Duration)
 type sending func(context.Context) ([]wasim.Sent, error)
 
 // crowd makes the senders of a flood that lasts d, or has no end when d is 0.
-func (l *lab) crowd(to *wasim.Account, d time.Duration, begin func(wasim.Traffic) (sending, error)) (all []sending, err error) {
+func (l *benchLab) crowd(to *wasim.Account, d time.Duration, begin func(wasim.Traffic) (sending, error)) (all []sending, err error) {
 	const rate = floodRate / floodPeople
 	for range floodPeople {
 		from, err := l.person()

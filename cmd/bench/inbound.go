@@ -20,7 +20,7 @@ const steadyRate = 100
 
 // inbound measures how fast messages are committed to the feed in a burst, and
 // how long one takes from a contact's phone to the webhook under a steady load.
-func inbound(ctx context.Context, l *lab) error {
+func inbound(ctx context.Context, l *benchLab) error {
 	many := l.of(50, 5)
 	burst := []int{l.of(1500, 100), l.of(60, 20)} // messages per instance: of one, of each of many
 	steady := l.span(20*time.Second, 3*time.Second)
@@ -86,7 +86,7 @@ func inbound(ctx context.Context, l *lab) error {
 
 // burst lets a contact of each account send n messages as fast as it can, and
 // returns when every one is acknowledged, which our workers do after the commit.
-func (l *lab) burst(ctx context.Context, to []*wasim.Account, n int) (load, error) {
+func (l *benchLab) burst(ctx context.Context, to []*wasim.Account, n int) (load, error) {
 	senders, err := l.contacts(ctx, to)
 	if err != nil {
 		return load{}, err
@@ -113,7 +113,7 @@ func (l *lab) burst(ctx context.Context, to []*wasim.Account, n int) (load, erro
 
 // contacts makes a sender for each account and lets it say hello, so that the
 // Signal session exists.
-func (l *lab) contacts(ctx context.Context, to []*wasim.Account) ([]*wasim.Account, error) {
+func (l *benchLab) contacts(ctx context.Context, to []*wasim.Account) ([]*wasim.Account, error) {
 	senders := make([]*wasim.Account, len(to))
 	for i, a := range to {
 		var err error
@@ -175,7 +175,7 @@ func received(ctx context.Context, client *stack.Client, id string) (texts []str
 
 // steady sends so many messages a second over all accounts and returns how
 // long each took from just before its encryption until the ledger heard of it.
-func (l *lab) steady(ctx context.Context, to []*wasim.Account, perSecond float64, d time.Duration, heard *ledger) ([]time.Duration, error) {
+func (l *benchLab) steady(ctx context.Context, to []*wasim.Account, perSecond float64, d time.Duration, heard *ledger) ([]time.Duration, error) {
 	senders, err := l.contacts(ctx, to)
 	if err != nil {
 		return nil, err

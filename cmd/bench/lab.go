@@ -10,25 +10,51 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/libsignal/logger"
+	"go.mau.fi/whatsmeow"
 	"golang.org/x/sync/errgroup"
 
+	"whatsapp-manager/cmd/internal/lab"
 	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/supervisor/localpg"
 	"whatsapp-manager/worker/wasim"
 )
 
-// lab is what all measurements share.
-type lab struct {
-	sim     *wasim.Server
-	bin     string
+// benchLab is what all measurements share.
+type benchLab struct {
+	*lab.Lab
 	quick   bool
 	table   *table
 	numbers atomic.Uint64
 	cluster *localpg.Cluster // of the baselines; nil until one needs it
 }
 
+// openLab builds the programs and starts the simulator. The caller closes the
+// lab that is returned without an error.
+func openLab(ctx context.Context, quick bool) (*benchLab, error) {
+	base, err := lab.Start(ctx, "bench")
+	if err != nil {
+		return nil, err
+	}
+	l := &benchLab{Lab: base, quick: quick}
+	err = lab.Build(ctx, l.Bin, []string{"-ldflags", "-s -w"}, lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	l.Defer(func() error {
+		if l.cluster == nil {
+			return nil
+		}
+		return l.cluster.Stop(context.WithoutCancel(ctx))
+	})
+	whatsmeow.WACertPubKey = l.Sim.Root().Public() // for the baselines in this process
+	var quiet logger.Loggable = quietSignal{}
+	logger.Setup(&quiet)
+	return l, nil
+}
+
 // of is n, or fewer when the run shall be quick.
-func (l *lab) of(n, quick int) int {
+func (l *benchLab) of(n, quick int) int {
 	if l.quick {
 		return quick
 	}
@@ -36,7 +62,7 @@ func (l *lab) of(n, quick int) int {
 }
 
 // span is d, or less when the run shall be quick.
-func (l *lab) span(d, quick time.Duration) time.Duration {
+func (l *benchLab) span(d, quick time.Duration) time.Duration {
 	if l.quick {
 		return quick
 	}
@@ -44,9 +70,9 @@ func (l *lab) span(d, quick time.Duration) time.Duration {
 }
 
 // withDatabase runs f with the database of the baselines, which the lab keeps.
-func (l *lab) withDatabase(ctx context.Context, f func(url string) error) error {
+func (l *benchLab) withDatabase(ctx context.Context, f func(url string) error) error {
 	if l.cluster == nil {
-		data := filepath.Join(l.bin, "baseline")
+		data := filepath.Join(l.Bin, "baseline")
 		if err := os.Mkdir(data, 0o755); err != nil {
 			return fmt.Errorf("make directory: %w", err)
 		}
@@ -60,18 +86,18 @@ func (l *lab) withDatabase(ctx context.Context, f func(url string) error) error 
 }
 
 // person creates somebody with a phone.
-func (l *lab) person() (*wasim.Account, error) {
-	return l.sim.CreateAccount(fmt.Sprint(15600000000+l.numbers.Add(1)), "Bench", wasim.AccountOptions{})
+func (l *benchLab) person() (*wasim.Account, error) {
+	return l.Sim.CreateAccount(fmt.Sprint(15600000000+l.numbers.Add(1)), "Bench", wasim.AccountOptions{})
 }
 
 // with runs a measurement on an installation of its own, without limits.
-func (l *lab) with(ctx context.Context, measure func(*stack.Stack) error) error {
+func (l *benchLab) with(ctx context.Context, measure func(*stack.Stack) error) error {
 	return l.limited(ctx, measure, "WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0", "WAM_INBOUND_PER_SECOND=0")
 }
 
 // limited is with under the limits of the settings.
-func (l *lab) limited(ctx context.Context, measure func(*stack.Stack) error, settings ...string) (err error) {
-	s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: append(settings, "WAM_LOG_LEVEL=warn")})
+func (l *benchLab) limited(ctx context.Context, measure func(*stack.Stack) error, settings ...string) (err error) {
+	s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: append(settings, "WAM_LOG_LEVEL=warn")})
 	if err != nil {
 		return err
 	}
@@ -86,7 +112,7 @@ type linked struct {
 }
 
 // link pairs n new accounts with new instances, a few at a time.
-func (l *lab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, error) {
+func (l *benchLab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute+time.Duration(n)*time.Second)
 	defer cancel()
 	all := make([]*linked, n)
@@ -98,21 +124,8 @@ func (l *lab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, error
 			if err != nil {
 				return err
 			}
-			id, key, err := s.Client.Create(ctx, "instance of "+account.Number())
+			id, key, err := lab.Pair(ctx, s.Client, account, "instance of "+account.Number())
 			if err != nil {
-				return err
-			}
-			if err := s.Client.Start(ctx, id); err != nil {
-				return err
-			}
-			qr, err := s.Client.QR(ctx, id)
-			if err != nil {
-				return err
-			}
-			if err := account.ScanQR(ctx, qr); err != nil {
-				return fmt.Errorf("scan QR: %w", err)
-			}
-			if _, err := s.Client.Ready(ctx, id); err != nil {
 				return err
 			}
 			all[i] = &linked{Account: account, id: id, key: key}
@@ -149,3 +162,12 @@ func until(ctx context.Context, what string, gap time.Duration, ok func() (bool,
 		}
 	}
 }
+
+// quietSignal keeps libsignal from printing.
+type quietSignal struct{}
+
+func (quietSignal) Debug(string, string)   {}
+func (quietSignal) Info(string, string)    {}
+func (quietSignal) Warning(string, string) {}
+func (quietSignal) Error(string, string)   {}
+func (quietSignal) Configure(string)       {}

@@ -20,14 +20,14 @@ import (
 // mirror measures reading what an account has collected: all of 5,000 chats, and
 // the newest messages of a chat of 100,000. The baseline reads the same rows
 // from Postgres in this process and does nothing with them.
-func mirror(ctx context.Context, l *lab) error {
+func mirror(ctx context.Context, l *benchLab) error {
 	chats, messages := l.of(5000, 500), l.of(100_000, 5000)
 	return l.withDatabase(ctx, func(base string) error {
 		database, err := fresh(ctx, base, "bench_mirror")
 		if err != nil {
 			return err
 		}
-		s, err := stack.Start(ctx, stack.Options{Bin: l.bin, Endpoint: l.sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database}})
+		s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database}})
 		if err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func mirror(ctx context.Context, l *lab) error {
 	})
 }
 
-func (l *lab) readMirror(ctx context.Context, s *stack.Stack, database string, chats, messages int) error {
+func (l *benchLab) readMirror(ctx context.Context, s *stack.Stack, database string, chats, messages int) error {
 	all, err := l.link(ctx, s, 1)
 	if err != nil {
 		return err

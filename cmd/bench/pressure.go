@@ -17,7 +17,7 @@ import (
 
 // pressure measures how much memory the manager takes at most while many large
 // requests come at once, beside what the requests weigh.
-func pressure(ctx context.Context, l *lab) error {
+func pressure(ctx context.Context, l *benchLab) error {
 	return l.with(ctx, func(s *stack.Stack) error {
 		id, key, err := s.Client.Create(ctx, "stopped")
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 // recovery measures what a fault costs one account: the time until it can be
 // used again, and until a message that was sent at the moment of the fault is
 // at the webhook. The baseline is a message without a fault.
-func recovery(ctx context.Context, l *lab) error {
+func recovery(ctx context.Context, l *benchLab) error {
 	// Two ends of one worker are far from the circuit breaker's five.
 	rounds := l.of(10, 1)
 	many := (rounds + 1) / 2
@@ -109,7 +109,7 @@ func restart(sig syscall.Signal) fault {
 }
 
 // suffer inflicts one fault and returns both times, counted from it.
-func (l *lab) suffer(ctx context.Context, s *stack.Stack, a *linked, talker *talker, inflict fault) (ready, message time.Duration, err error) {
+func (l *benchLab) suffer(ctx context.Context, s *stack.Stack, a *linked, talker *talker, inflict fault) (ready, message time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	began := time.Now()

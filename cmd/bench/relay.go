@@ -24,7 +24,7 @@ import (
 )
 
 // relay measures a call that costs the worker nothing (getState), over HTTP.
-func relay(ctx context.Context, l *lab) error {
+func relay(ctx context.Context, l *benchLab) error {
 	return l.with(ctx, func(s *stack.Stack) error {
 		all, err := l.link(ctx, s, 1)
 		if err != nil {

@@ -20,7 +20,7 @@ const sendClients = 16
 
 // send measures sendMessage over HTTP; each message is encrypted for a phone,
 // which must have received it.
-func send(ctx context.Context, l *lab) error {
+func send(ctx context.Context, l *benchLab) error {
 	duration := l.span(8*time.Second, time.Second)
 	many := l.of(16, 4)
 	var ours, direct [2]load
@@ -68,7 +68,7 @@ func send(ctx context.Context, l *lab) error {
 
 // sends lets clients send through n senders to a phone each, and proves that
 // the phones have every message once.
-func (l *lab) sends(n int, d time.Duration, one func(from int, to *wasim.Account, text string) error) (load, error) {
+func (l *benchLab) sends(n int, d time.Duration, one func(from int, to *wasim.Account, text string) error) (load, error) {
 	contacts := make([]*wasim.Account, sendClients)
 	var arrived sync.Map
 	var received, sent, next atomic.Int64

@@ -48,7 +48,7 @@ type soakMessage struct {
 
 // soaking is one run.
 type soaking struct {
-	l      *lab
+	l      *benchLab
 	plan   soakPlan
 	stack  *stack.Stack
 	client *stack.Client // without the administrator's token, which ends before a long run does
@@ -64,7 +64,7 @@ type soaking struct {
 // soak keeps many paired instances under a steady load in all directions, and
 // proves at the end that every message arrived once. The figures of the three
 // thirds of the time show what grows.
-func (l *lab) soak(ctx context.Context, plan soakPlan, out io.Writer) error {
+func (l *benchLab) soak(ctx context.Context, plan soakPlan, out io.Writer) error {
 	return l.with(ctx, func(s *stack.Stack) error {
 		r := &soaking{l: l, plan: plan, stack: s, client: &stack.Client{Base: s.Client.Base, HTTP: s.Client.HTTP}, messages: map[string]*soakMessage{}}
 		fmt.Fprintf(out, "pairing %d instances\n", plan.instances)

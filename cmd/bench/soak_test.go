@@ -14,12 +14,12 @@ import (
 func TestShortSoak(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	l, closeLab, err := openLab(ctx, true)
+	l, err := openLab(ctx, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := closeLab(); err != nil {
+		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	}()

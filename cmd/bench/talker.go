@@ -17,7 +17,7 @@ type talker struct {
 }
 
 // newTalker makes one and lets it say hello, so that the Signal sessions exist.
-func (l *lab) newTalker(ctx context.Context, to []*linked, heard *ledger) (*talker, error) {
+func (l *benchLab) newTalker(ctx context.Context, to []*linked, heard *ledger) (*talker, error) {
 	account, err := l.person()
 	if err != nil {
 		return nil, err

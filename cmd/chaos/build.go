@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+
+	"whatsapp-manager/cmd/internal/lab"
 )
 
 // Build is this program's, set by the linker when it is built to be the worker.
@@ -16,25 +17,23 @@ var Build = chaosWorker
 var builds = []string{"chaos-1", "chaos-2"}
 
 // programs are what an installation has, by name. The worker is this program.
-var programs = []struct{ name, source string }{
-	{chaosWorker, "whatsapp-manager/cmd/chaos"},
-	{"whatsapp-manager", "whatsapp-manager/cmd/whatsapp-manager"},
+var programs = []lab.Program{
+	{Name: chaosWorker, Package: "whatsapp-manager/cmd/chaos"},
+	{Name: "whatsapp-manager", Package: lab.Manager},
 }
 
-// build makes the programs and installs them in l.bin; twice when the schedule
+// build makes the programs and installs them in l.Bin; twice when the schedule
 // has upgrades, which differ by their stamp.
-func (l *lab) build(ctx context.Context) error {
-	if err := os.Chmod(l.bin, 0o755); err != nil { // the private Postgres may run as another user
-		return fmt.Errorf("open directory: %w", err)
-	}
+func (l *chaosLab) build(ctx context.Context) error {
 	plan := schedule(l.o)
-	args, flags := []string{"build", "-trimpath"}, "-s -w"
+	var args []string
+	flags := "-s -w"
 	if plan.has(clockForward, clockBack) {
-		path, err := overlay(ctx, l.bin)
+		path, err := overlay(ctx, l.Bin)
 		if err != nil {
 			return err
 		}
-		file := filepath.Join(l.bin, "clock")
+		file := filepath.Join(l.Bin, "clock")
 		if l.clock, err = openClock(file); err != nil {
 			return err
 		}
@@ -46,26 +45,26 @@ func (l *lab) build(ctx context.Context) error {
 		stamps = builds
 	}
 	for _, stamp := range stamps {
-		for _, p := range programs {
-			build := exec.CommandContext(ctx, "go", append(args, "-ldflags", flags+" -X main.Build="+stamp, "-o", l.program(stamp, p.name), p.source)...)
-			build.Stdout, build.Stderr = os.Stderr, os.Stderr
-			if err := build.Run(); err != nil {
-				return fmt.Errorf("build the programs: %w", err)
-			}
+		dir := filepath.Join(l.Bin, stamp)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+		if err := lab.Build(ctx, dir, append(args, "-ldflags", flags+" -X main.Build="+stamp), programs...); err != nil {
+			return err
 		}
 	}
 	return l.install(builds[0])
 }
 
-func (l *lab) program(stamp, name string) string { return filepath.Join(l.bin, stamp, name) }
+func (l *chaosLab) program(stamp, name string) string { return filepath.Join(l.Bin, stamp, name) }
 
 // install puts a build where the product is started from, each program by
 // rename, as a package manager does.
-func (l *lab) install(stamp string) error {
+func (l *chaosLab) install(stamp string) error {
 	for _, p := range programs {
-		place := filepath.Join(l.bin, p.name)
-		if err := errors.Join(os.Link(l.program(stamp, p.name), place+".new"), os.Rename(place+".new", place)); err != nil {
-			return fmt.Errorf("install %s: %w", p.name, err)
+		place := filepath.Join(l.Bin, p.Name)
+		if err := errors.Join(os.Link(l.program(stamp, p.Name), place+".new"), os.Rename(place+".new", place)); err != nil {
+			return fmt.Errorf("install %s: %w", p.Name, err)
 		}
 	}
 	l.installed = stamp

@@ -98,7 +98,7 @@ func (c *clock) set(wrong time.Duration) { atomic.StoreInt64(c.step, int64(wrong
 
 // stepClock lets manager and workers have a wrong clock for a while, and then
 // the true one. It is a hit when both were seen to have it.
-func (l *lab) stepClock(ctx context.Context, f fault) (hit bool, err error) {
+func (l *chaosLab) stepClock(ctx context.Context, f fault) (hit bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.length)
 	defer cancel()
 	began := time.Now()
@@ -128,7 +128,7 @@ func wrongBy(told, now time.Time, step time.Duration) bool {
 	return (told.Sub(now) - step).Abs() < time.Minute
 }
 
-func (l *lab) managerHas(ctx context.Context, step time.Duration) bool {
+func (l *chaosLab) managerHas(ctx context.Context, step time.Duration) bool {
 	answer, err := l.stack.Client.Do(ctx, http.MethodGet, "/api/health", nil)
 	if err != nil {
 		return false // it is being restarted

@@ -16,7 +16,7 @@ const volumeSize = 1 << 30
 // volume puts a small file system under the data directory, so that it can be
 // filled without harm to anybody else. Where mounting is not allowed there is
 // none, and no full disk either.
-func (l *lab) volume(dataDir string) (release func() error, err error) {
+func (l *chaosLab) volume(dataDir string) (release func() error, err error) {
 	if err := os.Mkdir(dataDir, 0o711); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
@@ -33,7 +33,7 @@ func (l *lab) volume(dataDir string) (release func() error, err error) {
 }
 
 // fillDisk leaves no room in the data directory for a while.
-func (l *lab) fillDisk(d time.Duration) (hit bool, err error) {
+func (l *chaosLab) fillDisk(d time.Duration) (hit bool, err error) {
 	if !l.ownVolume {
 		return false, nil
 	}

@@ -57,7 +57,7 @@ func (h *history) ahead(from, to time.Time) bool {
 
 // play injects a lane's faults at their times, one after the other, until ctx
 // ends. A fault that has begun is brought to its end.
-func (l *lab) play(ctx context.Context, began time.Time, faults []fault, h *history) error {
+func (l *chaosLab) play(ctx context.Context, began time.Time, faults []fault, h *history) error {
 	for _, f := range faults {
 		select {
 		case <-ctx.Done():
@@ -93,7 +93,7 @@ func (l *lab) play(ctx context.Context, began time.Time, faults []fault, h *hist
 
 // inject makes the fault happen and returns when its cause is gone. hit is false
 // when there was nothing to hit, such as no connection to break.
-func (l *lab) inject(ctx context.Context, f fault) (hit bool, err error) {
+func (l *chaosLab) inject(ctx context.Context, f fault) (hit bool, err error) {
 	switch f.kind {
 	case upgradeReload, upgradeRestart:
 		return l.upgrade(ctx, f)
@@ -142,7 +142,7 @@ func signalTo(pid int, sig syscall.Signal) error {
 	return nil
 }
 
-func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
+func (l *chaosLab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
 	pids := l.stack.Workers()[l.subjects[f.victim].id]
 	if len(pids) == 0 {
 		return false, nil
@@ -158,7 +158,7 @@ func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
 		time.Sleep(f.length)
 		return true, signalTo(pid, syscall.SIGCONT)
 	}
-	trigger := leakOf(l.bin, pid)
+	trigger := leakOf(l.Bin, pid)
 	if err := os.WriteFile(trigger, nil, 0o600); err != nil {
 		return false, err
 	}
@@ -175,7 +175,7 @@ func (l *lab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
 	return true, nil
 }
 
-func (l *lab) hurtHook(f fault) error {
+func (l *chaosLab) hurtHook(f fault) error {
 	switch f.kind {
 	case hookSlow:
 		l.hook.slow(700 * ms)
@@ -198,7 +198,7 @@ func (l *lab) hurtHook(f fault) error {
 }
 
 // load asks for chats and states as fast as the product answers.
-func (l *lab) load(ctx context.Context, d time.Duration) {
+func (l *chaosLab) load(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	var all sync.WaitGroup
@@ -217,7 +217,7 @@ func (l *lab) load(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (l *lab) hurtLink(f fault) (hit bool, err error) {
+func (l *chaosLab) hurtLink(f fault) (hit bool, err error) {
 	s := l.subjects[f.victim]
 	d := s.device()
 	if d == nil {
@@ -253,7 +253,7 @@ func (l *lab) hurtLink(f fault) (hit bool, err error) {
 		d.RefuseLogin(503, f.count)
 		d.Drop()
 	case noWebsocket:
-		l.sim.RefuseUpgrade(502, f.count)
+		l.Sim.RefuseUpgrade(502, f.count)
 		d.Drop()
 	case ackLost:
 		d.LoseAcks(f.count)
@@ -264,8 +264,8 @@ func (l *lab) hurtLink(f fault) (hit bool, err error) {
 }
 
 // heal takes back whatever faults are planned and not used up.
-func (l *lab) heal() {
-	l.sim.Heal()
+func (l *chaosLab) heal() {
+	l.Sim.Heal()
 	for _, s := range l.subjects {
 		s.account.Heal()
 		if d := s.device(); d != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // judge holds every ledger against what was sent.
-func (l *lab) judge(ctx context.Context, v *verdict) {
+func (l *chaosLab) judge(ctx context.Context, v *verdict) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	l.hook.mu.Lock()

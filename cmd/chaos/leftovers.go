@@ -15,7 +15,7 @@ import (
 
 // leftovers ends the product as a person does and looks for what is left of it:
 // processes, connections, open ports, sockets, locks, temporary files.
-func (l *lab) leftovers(ctx context.Context, v *verdict) {
+func (l *chaosLab) leftovers(ctx context.Context, v *verdict) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := l.stack.Stop(ctx); err != nil {
@@ -24,10 +24,10 @@ func (l *lab) leftovers(ctx context.Context, v *verdict) {
 	for _, p := range l.stack.Processes() {
 		v.fail("a process is left: %d %s", p.PID, p.Command)
 	}
-	for l.sim.Connections() > 0 && ctx.Err() == nil {
+	for l.Sim.Connections() > 0 && ctx.Err() == nil {
 		time.Sleep(20 * ms) // the simulator hears of the end of a connection a moment later
 	}
-	if n := l.sim.Connections(); n > 0 {
+	if n := l.Sim.Connections(); n > 0 {
 		v.fail("%d connections to WhatsApp are left", n)
 	}
 	if conn, err := net.Dial("tcp", strings.TrimPrefix(l.stack.Client.Base, "http://")); err == nil {
@@ -75,7 +75,7 @@ func locked(path string) (bool, error) {
 
 // keepLogs copies what manager, workers and Postgres logged to where the options
 // want it.
-func (l *lab) keepLogs() error {
+func (l *chaosLab) keepLogs() error {
 	if l.o.logs == "" {
 		return nil
 	}

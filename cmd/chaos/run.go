@@ -20,8 +20,10 @@ const (
 // run injects faults into an installation under load and judges what became of
 // every message. An error means that the run itself did not get to its end.
 func run(ctx context.Context, o options) (v *verdict, err error) {
-	l, shut, err := openLab(ctx, o)
-	defer func() { err = errors.Join(err, shut()) }()
+	l, err := openLab(ctx, o)
+	if l != nil {
+		defer func() { err = errors.Join(err, l.Close()) }()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +41,7 @@ func run(ctx context.Context, o options) (v *verdict, err error) {
 }
 
 // storm is the load with the faults, and the calm after it.
-func (l *lab) storm(ctx context.Context, v *verdict) error {
+func (l *chaosLab) storm(ctx context.Context, v *verdict) error {
 	patience, giveUp := context.WithCancel(ctx) // of clients that repeat what failed
 	defer giveUp()
 	reading, endReading := context.WithCancel(ctx)
@@ -96,7 +98,7 @@ func (l *lab) storm(ctx context.Context, v *verdict) error {
 }
 
 // rage plays all lanes of the schedule at the same time.
-func (l *lab) rage(ctx context.Context, h *history) error {
+func (l *chaosLab) rage(ctx context.Context, h *history) error {
 	ctx, cancel := context.WithTimeout(ctx, l.o.length)
 	defer cancel()
 	p := schedule(l.o)
@@ -115,7 +117,7 @@ func (l *lab) rage(ctx context.Context, h *history) error {
 }
 
 // ready waits until every instance can be used.
-func (l *lab) ready(ctx context.Context) error {
+func (l *chaosLab) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	if err := l.stack.Ready(ctx); err != nil {
@@ -130,7 +132,7 @@ func (l *lab) ready(ctx context.Context) error {
 }
 
 // drain waits until every message is where it belongs, and every queue is empty.
-func (l *lab) drain(ctx context.Context, v *verdict) time.Duration {
+func (l *chaosLab) drain(ctx context.Context, v *verdict) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
 	began := time.Now()

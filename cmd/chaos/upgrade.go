@@ -18,7 +18,7 @@ const rollWithin = 180 * sec
 // upgrade installs the other build and lets the manager go over to it. It is
 // over when the new manager answers; the workers follow one by one, whatever
 // happens meanwhile.
-func (l *lab) upgrade(ctx context.Context, f fault) (hit bool, err error) {
+func (l *chaosLab) upgrade(ctx context.Context, f fault) (hit bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*sec)
 	defer cancel()
 	next := builds[0]
@@ -55,7 +55,7 @@ func (l *lab) upgrade(ctx context.Context, f fault) (hit bool, err error) {
 }
 
 // until asks again and again.
-func (l *lab) until(ctx context.Context, what string, ask func() error) error {
+func (l *chaosLab) until(ctx context.Context, what string, ask func() error) error {
 	tick := time.NewTicker(50 * ms)
 	defer tick.Stop()
 	var last error // before the end of ctx, which says nothing
@@ -84,7 +84,7 @@ type health struct {
 }
 
 // health asks as the administrator, who has to log in again when a token is over.
-func (l *lab) health(ctx context.Context) (h health, err error) {
+func (l *chaosLab) health(ctx context.Context) (h health, err error) {
 	answer, err := l.admin.Do(ctx, http.MethodGet, "/api/health/detailed", nil)
 	if err != nil {
 		return h, err
@@ -100,7 +100,7 @@ func (l *lab) health(ctx context.Context) (h health, err error) {
 
 // rolled waits until every worker is of the installed build. An upgrade that
 // faults had stopped is asked for once more, as an operator would, and told.
-func (l *lab) rolled(ctx context.Context, v *verdict) error {
+func (l *chaosLab) rolled(ctx context.Context, v *verdict) error {
 	ctx, cancel := context.WithTimeout(ctx, rollWithin)
 	defer cancel()
 	return l.until(ctx, "every worker is of "+l.installed, func() error {

@@ -21,9 +21,9 @@ const (
 // witness watches the kernel's list of processes for instances with two workers
 // until ctx ends. Two of them that speak to WhatsApp at one moment are wrong
 // however short it was; two that merely exist are when they stay.
-func (l *lab) witness(ctx context.Context) (looks int, wrong []string) {
+func (l *chaosLab) witness(ctx context.Context) (looks int, wrong []string) {
 	port := ""
-	if u, err := url.Parse(l.sim.Endpoint()); err == nil {
+	if u, err := url.Parse(l.Sim.Endpoint()); err == nil {
 		port = u.Port()
 	}
 	since := map[string]time.Time{} // of pairs of processes

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"whatsapp-manager/cmd/internal/lab"
 	"whatsapp-manager/proto/catalog"
 )
 
@@ -22,12 +22,12 @@ func TestReportIsCurrent(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-o", dir+"/", "whatsapp-manager/cmd/whatsapp-manager", "whatsapp-manager/cmd/whatsapp-worker", "whatsapp-manager/cmd/wasim")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
+	if err := lab.Build(ctx, dir, nil, lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker},
+		lab.Program{Package: lab.Simulator}); err != nil {
+		t.Fatal(err)
+	}
 	results, err := runAll(ctx, dir, "", "")
 	if err != nil {
 		t.Fatal(err)

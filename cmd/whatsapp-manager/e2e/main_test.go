@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"whatsapp-manager/cmd/internal/lab"
 	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 )
@@ -31,26 +33,30 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "wam-bin")
+	ctx := context.Background()
+	l, err := lab.Start(ctx, "e2e")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
+	code := runIn(ctx, m, l)
+	if err := l.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "end the lab:", err)
+		code = 1
+	}
+	return code
+}
+
+func runIn(ctx context.Context, m *testing.M, l *lab.Lab) int {
+	bin, sim = l.Bin, l.Sim
+	err := lab.Build(ctx, bin, nil, lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	build := exec.Command("go", "build", "-o", dir+"/", "whatsapp-manager/cmd/whatsapp-manager", "whatsapp-manager/cmd/whatsapp-worker")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build the programs:", err)
-		return 1
-	}
-	bin = dir
 	if player, err = os.Executable(); err == nil && raceDetector {
-		player = dir + "/player"
-		build = exec.Command("go", "test", "-c", "-o", player, ".")
+		player = filepath.Join(bin, "player")
+		build := exec.Command("go", "test", "-c", "-o", player, ".")
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
 		err = build.Run()
 	}
@@ -58,18 +64,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "program that plays workers:", err)
 		return 1
 	}
-	sim = &wasim.Server{}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- sim.Run(ctx) }()
-	<-sim.Started()
-	code := m.Run()
-	cancel()
-	if err := <-ended; err != nil {
-		fmt.Fprintln(os.Stderr, "simulator:", err)
-		code = 1
-	}
-	return code
+	return m.Run()
 }
 
 // start runs a stack for the test and ends it, with everything it started.
