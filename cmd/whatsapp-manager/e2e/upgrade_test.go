@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"whatsapp-manager/cmd/internal/lab"
 	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/phone"
@@ -27,9 +27,13 @@ var versions = sync.OnceValues(func() (dirs map[string]string, err error) {
 	dirs = map[string]string{}
 	for _, v := range []string{"v1", "v2"} {
 		dir := filepath.Join(bin, v)
-		build := exec.Command("go", "build", "-ldflags", "-s -w -X main.Build="+v, "-o", dir+"/", "whatsapp-manager/cmd/whatsapp-manager", "whatsapp-manager/cmd/whatsapp-worker")
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build %s: %w: %s", v, err, out)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return nil, err
+		}
+		err := lab.Build(context.Background(), dir, []string{"-ldflags", "-s -w -X main.Build=" + v},
+			lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker})
+		if err != nil {
+			return nil, err
 		}
 		dirs[v] = dir
 	}
