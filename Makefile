@@ -78,9 +78,7 @@ attack: postgres ## attack a fresh installation as a tenant, a taken-over worker
 
 .PHONY: generate
 generate: ## write generated code anew (protobuf, SQL, method list)
-	GOBIN=$(CURDIR)/$(BIN)/tools $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
-	GOBIN=$(CURDIR)/$(BIN)/tools $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
-	cd proto && PATH=$(CURDIR)/$(BIN)/tools:$$PATH $(GO) run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate
+	cd proto && $(GO) tool -modfile=../.ci/tools/buf.mod buf generate
 	$(GO) generate ./...
 
 .PHONY: verify

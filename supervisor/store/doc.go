@@ -20,4 +20,4 @@
 // instance as a whole to another database.
 package store
 
-//go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
+//go:generate go tool -modfile=../../.ci/tools/sqlc.mod sqlc generate

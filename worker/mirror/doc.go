@@ -17,4 +17,4 @@
 // It must not know whatsmeow's client, the RPC, or the method table.
 package mirror
 
-//go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
+//go:generate go tool -modfile=../../.ci/tools/sqlc.mod sqlc generate
