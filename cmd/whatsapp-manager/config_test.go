@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -26,7 +30,7 @@ func TestNothingConfiguredIsEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:5000" || c.memoryLimit != 512<<20 || c.SendsPerMinute != 20 || !strings.HasSuffix(c.DataDir, "/data") || c.UserInstances != 20 {
+	if c.API.Listen != "127.0.0.1:5000" || c.Workers.WorkerMemory != 512<<20 || c.WhatsApp.SendsPerMinute != 20 || !strings.HasSuffix(c.Data.DataDir, "/data") || c.Access.UserInstances != 20 {
 		t.Errorf("defaults: %+v", c)
 	}
 }
@@ -36,42 +40,136 @@ func TestFlagsWinOverTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:7000" || c.LogLevel != "warn" {
-		t.Errorf("got listen %s, level %s", c.Listen, c.LogLevel)
+	if c.API.Listen != "127.0.0.1:7000" || c.Log.Level != zerolog.WarnLevel {
+		t.Errorf("got listen %s, level %s", c.API.Listen, c.Log.Level)
 	}
 }
 
 func TestAWrongValueStopsTheStartWithTheNameOfTheSetting(t *testing.T) {
 	noise := strings.Repeat("ab", 32)
 	for _, setting := range []string{
-		"WAM_LISTEN=5000", "WAM_WORKER_MEMORY_LIMIT=much", "WAM_WORKER_MEMORY_LIMIT=1MiB", "WAM_HEALTH_INTERVAL=soon", "WAM_HEALTH_INTERVAL=1ms",
-		"WAM_MAX_INSTANCES=-1", "WAM_MAX_INSTANCES=many", "WAM_SENDS_PER_MINUTE=-2", "WAM_CALLS_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=some", "WAM_LOG_LEVEL=loud", "WAM_WORKER_USER=there is no such user", "WAM_LOG_FORMAT=xml",
-		"WAM_MANAGER_MEMORY_LIMIT=little", "WAM_MANAGER_MEMORY_LIMIT=100MiB", "WAM_MAX_CONNECTIONS=-1", "WAM_MAX_CONNECTIONS=all", "WAM_MAX_CONNECTIONS_PER_ADDRESS=-1",
-		"WAM_PUBLIC_URL=here", "WAM_TRUSTED_PROXIES=localhost", "WAM_ADMIN_PASSWORD=short", "WAM_ADMIN_PASSWORD=elevenchars", "WAM_ADMIN_PASSWORD=password1234", "WAM_ADMIN_PASSWORD=admin@localhost", "WAM_MAX_INSTANCES_PER_USER=-1", "WAM_ALLOWED_HOSTS=https://wa.example.org", "WAM_ALLOWED_HOSTS=a.*.org", "WAM_ADMIN_EMAIL=me", "WAM_JWT_SECRET=abc",
-		"WAM_MEDIA_NETWORKS=10.0.0.0/33", "WAM_WHATSMEOW_METHODS=SendAppState,SendNothing", "WAM_WHATSMEOW_METHODS=StoreLIDPNMapping", "WAM_WHATSMEOW_METHODS=" + strings.Repeat("SendAppState,", 24) + "MarkNotDirty", "WAM_WEBHOOK_NETWORKS=localhost", "WAM_DATABASE_URL=mysql://x", "WAM_RUN_DIR=/" + strings.Repeat("x", 90),
+		"WAM_LISTEN=5000",
+		"WAM_WORKER_MEMORY_LIMIT=much", "WAM_WORKER_MEMORY_LIMIT=1MiB",
+		"WAM_HEALTH_INTERVAL=soon", "WAM_HEALTH_INTERVAL=1ms",
+		"WAM_MAX_INSTANCES=-1", "WAM_MAX_INSTANCES=many", "WAM_MAX_INSTANCES_PER_USER=-1",
+		"WAM_SENDS_PER_MINUTE=-2", "WAM_CALLS_PER_SECOND=-1",
+		"WAM_INBOUND_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=some",
+		"WAM_LOG_LEVEL=loud", "WAM_LOG_FORMAT=xml",
+		"WAM_WORKER_USER=there is no such user",
+		"WAM_MANAGER_MEMORY_LIMIT=little", "WAM_MANAGER_MEMORY_LIMIT=100MiB",
+		"WAM_MEDIA_BODY_LIMIT=0", "WAM_MEDIA_BODY_LIMIT=much", "WAM_MEDIA_BODY_LIMIT=1KiB", "WAM_MEDIA_BODY_LIMIT=65MiB",
+		"WAM_MAX_CONNECTIONS=-1", "WAM_MAX_CONNECTIONS=all", "WAM_MAX_CONNECTIONS_PER_ADDRESS=-1",
+		"WAM_PUBLIC_URL=here", "WAM_TRUSTED_PROXIES=localhost", "WAM_TRUSTED_PROXIES=10.0.0.1",
+		"WAM_ADMIN_PASSWORD=short", "WAM_ADMIN_PASSWORD=elevenchars", "WAM_ADMIN_PASSWORD=password1234",
+		"WAM_ADMIN_PASSWORD=admin@localhost", "WAM_ADMIN_EMAIL=me", "WAM_JWT_SECRET=abc", "WAM_REGISTRATION=perhaps",
+		"WAM_ALLOWED_HOSTS=https://wa.example.org", "WAM_ALLOWED_HOSTS=a.*.org",
+		"WAM_MEDIA_NETWORKS=10.0.0.0/33", "WAM_WEBHOOK_NETWORKS=localhost",
+		"WAM_WHATSMEOW_METHODS=SendAppState,SendNothing", "WAM_WHATSMEOW_METHODS=StoreLIDPNMapping",
+		"WAM_WHATSMEOW_METHODS=" + strings.Repeat("SendAppState,", 24) + "MarkNotDirty",
+		"WAM_KEEP_MESSAGES=5m", "WAM_KEEP_EVENTS=-1h",
+		"WAM_DATABASE_URL=mysql://x", "WAM_WORKER_DATABASE_URL=mysql://x", "WAM_WORKER_DATABASE_URL=postgres://x/y",
+		"WAM_RUN_DIR=/" + strings.Repeat("x", 90),
 		"WAM_WHATSAPP_ENDPOINT=ws://127.0.0.1/", "WAM_WHATSAPP_ENDPOINT=http://10.0.0.1:1/?noise=" + noise,
 		"WAM_WHATSAPP_ENDPOINT=http://127.0.0.1:1/?noise=abcd", "WAM_WHATSAPP_ENDPOINT=https://127.0.0.1:1/?noise=" + noise,
 	} {
-		name, _, _ := strings.Cut(strings.TrimPrefix(setting, envPrefix), "=")
-		_, err := load(t, nil, setting)
-		if err == nil {
-			t.Errorf("%s was accepted", setting)
-			continue
-		}
-		if text := err.Error(); !strings.Contains(text, name) && !strings.Contains(text, strings.ReplaceAll(fieldOf(name), "_", "")) {
-			t.Errorf("%s: the error does not name the setting: %v", setting, err)
+		t.Run(setting, func(t *testing.T) {
+			name, _, _ := strings.Cut(setting, "=")
+			_, err := load(t, nil, setting)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if text := err.Error(); !strings.HasPrefix(text, "setting "+name+": ") || strings.Contains(text, "strconv") {
+				t.Errorf("the error does not name the setting: %v", err)
+			}
+		})
+	}
+}
+
+// A value that may hold a secret stays out of the error, which goes to logs.
+func TestAWrongSecretIsNotRepeated(t *testing.T) {
+	for _, setting := range []string{
+		"WAM_DATABASE_URL=mysql://me:abcdef@x", "WAM_WORKER_DATABASE_URL=mysql://me:abcdef@x",
+		"WAM_ADMIN_PASSWORD=abcdef", "WAM_JWT_SECRET=abcdef",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			if _, err := load(t, nil, setting); err == nil || strings.Contains(err.Error(), "abcdef") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
+	_, err := load(t, nil, "WAM_LISTEN=5000", "WAM_LOG_LEVEL=loud", "WAM_LISTN=127.0.0.1:1")
+	if err == nil {
+		t.Fatal("they were accepted")
+	}
+	for _, part := range []string{"setting WAM_LISTEN: ", "setting WAM_LOG_LEVEL: ", "there is no setting WAM_LISTN"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %v", part, err)
 		}
 	}
 }
 
-// fieldOf gives the name by which the env library reports a value it could not parse.
-func fieldOf(setting string) string {
-	for field := range settings() {
-		if field.Tag.Get("env") == setting {
-			return field.Name
-		}
+func TestASettingThatDoesNotExistIsRefused(t *testing.T) {
+	for _, tc := range []struct{ name, setting, want string }{
+		{"a slip of the finger", "WAM_LISTN=127.0.0.1:1", "there is no setting WAM_LISTN; did you mean WAM_LISTEN?"},
+		{"nothing like it", "WAM_SOMETHING_ELSE_ALTOGETHER=1", "there is no setting WAM_SOMETHING_ELSE_ALTOGETHER"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := load(t, nil, tc.setting); err == nil || err.Error() != tc.want {
+				t.Errorf("error %v, want %s", err, tc.want)
+			}
+		})
 	}
-	return "?"
+	if _, err := load(t, nil, "PATH=/bin", "WAMPUM=1", listenerEnv+"=3 127.0.0.1:5000"); err != nil {
+		t.Errorf("what is no setting of ours was refused: %v", err)
+	}
+}
+
+// An error names a setting by the field that holds it.
+func TestNoTwoSettingsShareANameOrAField(t *testing.T) {
+	names, fields := map[string]bool{}, map[string]bool{}
+	for field := range settings() {
+		name := field.Tag.Get("env")
+		if name == "" || names[name] || fields[field.Name] {
+			t.Errorf("field %s, setting %q", field.Name, name)
+		}
+		if field.Tag.Get("help") == "" {
+			t.Errorf("%s has no help", name)
+		}
+		names[name], fields[field.Name] = true, true
+	}
+}
+
+// The page of the settings is held against the fields: every name, once, with
+// its default.
+func TestThePageOfTheSettingsIsCurrent(t *testing.T) {
+	page, err := os.ReadFile("../../deploy/docs/settings.md")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the settings have no page of their own yet")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(WAM_[A-Z_]+)` \\| (?:`([^`]*)` )?\\| [^|]+ \\|$").FindAllStringSubmatch(string(page), -1) {
+		if _, twice := told[row[1]]; twice {
+			t.Errorf("%s has two rows", row[1])
+		}
+		told[row[1]] = row[2]
+	}
+	for field := range settings() {
+		name := envPrefix + field.Tag.Get("env")
+		got, ok := told[name]
+		if want := field.Tag.Get("envDefault"); !ok || got != want {
+			t.Errorf("%s: default on the page %q (row %t), want %q", name, got, ok, want)
+		}
+		delete(told, name)
+	}
+	for name := range told {
+		t.Errorf("%s is on the page and no setting", name)
+	}
 }
 
 func TestALongDataDirectoryGetsAShortRunDirectory(t *testing.T) {
@@ -79,12 +177,12 @@ func TestALongDataDirectoryGetsAShortRunDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.RunDir) > longestRunDir {
-		t.Errorf("run directory %q is too long for sockets", c.RunDir)
+	if len(c.Node.RunDir) > longestRunDir {
+		t.Errorf("run directory %q is too long for sockets", c.Node.RunDir)
 	}
 	again, err := load(t, []string{"--data-dir", "/srv/" + strings.Repeat("d", 100)})
-	if err != nil || again.RunDir != c.RunDir {
-		t.Errorf("the run directory changed from %q to %q (%v): live workers would be lost", c.RunDir, again.RunDir, err)
+	if err != nil || again.Node.RunDir != c.Node.RunDir {
+		t.Errorf("the run directory changed from %q to %q (%v): live workers would be lost", c.Node.RunDir, again.Node.RunDir, err)
 	}
 }
 
@@ -123,12 +221,12 @@ func TestTheRunDirectoryIsWhereTheWorkersUserGets(t *testing.T) {
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			c, err := load(t, nil, "WAM_DATA_DIR="+tc.data, "WAM_WORKER_USER="+tc.user)
-			if err != nil || !strings.HasPrefix(c.RunDir, tc.want) {
-				t.Errorf("run directory %s, %v", c.RunDir, err)
+			if err != nil || !strings.HasPrefix(c.Node.RunDir, tc.want) {
+				t.Errorf("run directory %s, %v", c.Node.RunDir, err)
 			}
 			again, err := load(t, nil, "WAM_DATA_DIR="+tc.data, "WAM_WORKER_USER="+tc.user)
-			if err != nil || again.RunDir != c.RunDir {
-				t.Errorf("the next time it is %s, %v", again.RunDir, err)
+			if err != nil || again.Node.RunDir != c.Node.RunDir {
+				t.Errorf("the next time it is %s, %v", again.Node.RunDir, err)
 			}
 		})
 	}

@@ -29,9 +29,9 @@ type database struct {
 
 // openDatabase returns a database that answers and has this version's schema.
 func openDatabase(ctx context.Context, c config, log zerolog.Logger) (*database, error) {
-	db := &database{url: c.DatabaseURL, log: log}
+	db := &database{url: string(c.Data.DatabaseURL), log: log}
 	if db.url == "" {
-		db.cfg = localpg.Config{DataDir: filepath.Join(c.DataDir, "postgres"), Log: log}
+		db.cfg = localpg.Config{DataDir: filepath.Join(c.Data.DataDir, "postgres"), Log: log}
 		cluster, err := localpg.Ensure(ctx, db.cfg)
 		if err != nil {
 			return nil, err
@@ -53,7 +53,7 @@ func (db *database) prepare(ctx context.Context, c config) (err error) {
 	if err := keystore.Create(ctx, db.url); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
-	if db.roles, err = roles.Arrange(ctx, db.url, c.WorkerDatabaseURL); err != nil {
+	if db.roles, err = roles.Arrange(ctx, db.url, string(c.Data.WorkerDatabaseURL)); err != nil {
 		return fmt.Errorf("open database to workers: %w", err)
 	}
 	state := db.roles.State()

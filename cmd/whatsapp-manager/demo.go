@@ -81,7 +81,7 @@ func demo(ctx context.Context, flags *pflag.FlagSet) error {
 	})
 	err = d.run(ctx, ends, func(string) {
 		playing.Go(func() error {
-			stage := &stage{base: "http://" + d.listener.Addr().String(), email: c.AdminEmail, password: c.AdminPassword, sim: sim}
+			stage := &stage{base: "http://" + d.listener.Addr().String(), email: string(c.Access.AdminEmail), password: c.Access.AdminPassword, sim: sim}
 			if err := stage.play(play); err != nil && play.Err() == nil {
 				fmt.Fprintln(stderr, "demo:", err)
 			}
@@ -94,19 +94,19 @@ func demo(ctx context.Context, flags *pflag.FlagSet) error {
 
 // forget ends what an earlier demo left and deletes its data.
 func forget(ctx context.Context, c config) error {
-	marker := filepath.Join(c.DataDir, "demo")
-	if entries, err := os.ReadDir(c.DataDir); err == nil && len(entries) > 0 {
+	marker := filepath.Join(c.Data.DataDir, "demo")
+	if entries, err := os.ReadDir(c.Data.DataDir); err == nil && len(entries) > 0 {
 		if _, err := os.Stat(marker); err != nil {
-			return fmt.Errorf("%s holds data that is not a demo's: it is left alone; choose another --data-dir", c.DataDir)
+			return fmt.Errorf("%s holds data that is not a demo's: it is left alone; choose another --data-dir", c.Data.DataDir)
 		}
 		if err := stop(ctx, c); err != nil {
 			return fmt.Errorf("end the last demo: %w", err)
 		}
-		if err := os.RemoveAll(c.DataDir); err != nil {
+		if err := os.RemoveAll(c.Data.DataDir); err != nil {
 			return fmt.Errorf("delete the last demo's data: %w", err)
 		}
 	}
-	if err := os.MkdirAll(c.DataDir, 0o711); err != nil {
+	if err := os.MkdirAll(c.Data.DataDir, 0o711); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	return os.WriteFile(marker, []byte("Deleted and made anew by every demo.\n"), 0o600)

@@ -54,9 +54,9 @@ func tell(out io.Writer, findings []finding) error {
 }
 
 func examineDatabase(ctx context.Context, c config) []finding {
-	url := c.DatabaseURL
+	url := string(c.Data.DatabaseURL)
 	if url == "" {
-		found, err := localpg.Look(filepath.Join(c.DataDir, "postgres"))
+		found, err := localpg.Look(filepath.Join(c.Data.DataDir, "postgres"))
 		if errors.Is(err, localpg.ErrNotRunning) {
 			return []finding{{better, "database", "the private Postgres is not running; start the manager and ask again"}}
 		}
@@ -87,7 +87,7 @@ func examineDatabase(ctx context.Context, c config) []finding {
 	} else {
 		report = append(report, finding{well, "whatsmeow's schema", "is current"})
 	}
-	access, err := roles.Look(ctx, url, c.WorkerDatabaseURL)
+	access, err := roles.Look(ctx, url, string(c.Data.WorkerDatabaseURL))
 	if err != nil {
 		return append(report, finding{wrong, "isolation", "cannot be told: " + withoutURL(err, url)})
 	}

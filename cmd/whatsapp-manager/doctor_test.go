@@ -48,7 +48,7 @@ func TestDoctor(t *testing.T) {
 	if text, err = said(); !errors.Is(err, errWrong) || !strings.Contains(text, "9999") {
 		t.Errorf("with a schema from the future: %v\n%s", err, text)
 	}
-	c.DatabaseURL = strings.Replace(url, "password=", "password=x", 1)
+	c.Data.DatabaseURL = postgresURL(strings.Replace(url, "password=", "password=x", 1))
 	if text, err = said(); !errors.Is(err, errWrong) || strings.Contains(text, "password=") {
 		t.Errorf("with a wrong password: %v\n%s", err, text)
 	}

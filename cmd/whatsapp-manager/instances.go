@@ -97,8 +97,8 @@ func operateOn(use func(context.Context, config, *store.Store, zerolog.Logger) (
 		}
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
-		if c.DatabaseURL == "" {
-			if _, err := os.Stat(c.DataDir); err != nil { // a new empty one would only confuse
+		if c.Data.DatabaseURL == "" {
+			if _, err := os.Stat(c.Data.DataDir); err != nil { // a new empty one would only confuse
 				return fmt.Errorf("setting %sDATA_DIR: %w", envPrefix, err)
 			}
 		}

@@ -14,6 +14,13 @@ const (
 	// bodiesInMemory is how many of the largest bodies the manager's limit has
 	// room for, at the least: one is there three times while it is handed on.
 	bodiesInMemory = 8
+
+	leastWorkerMemory = 64 << 20
+	usualMediaBody    = 32 << 20
+	mostMediaBody     = 64 << 20
+	// bodiesInWorker: a worker holds a file several times while it is decoded and
+	// encrypted.
+	bodiesInWorker = 8
 )
 
 // derivedMemory is the manager's share of a machine or container of that size:

@@ -70,7 +70,7 @@ func (e exporting) run(ctx context.Context, o *operation, p passphrase, id super
 // leave stops an instance here for good, and returns what was wanted of it.
 // After an error it is as before, but stopped.
 func (o *operation) leave(ctx context.Context, in store.Instance) (supervisor.Desired, error) {
-	if w := in.Worker; w != nil && w.Exit == nil && w.Node != o.config.NodeID && w.SampledAt != nil && time.Since(*w.SampledAt) < recently {
+	if w := in.Worker; w != nil && w.Exit == nil && w.Node != o.config.Node.NodeID && w.SampledAt != nil && time.Since(*w.SampledAt) < recently {
 		return "", fmt.Errorf("instance %s runs on node %s; export it there", in.ID, w.Node)
 	}
 	desired, err := o.store.MoveAway(ctx, in.ID, time.Now())
@@ -91,7 +91,7 @@ func (o *operation) leave(ctx context.Context, in store.Instance) (supervisor.De
 func (o *operation) evict(ctx context.Context, id supervisor.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, evictTime)
 	defer cancel()
-	if err := supervisor.Evict(ctx, o.config.RunDir, o.config.NodeID, id); err != nil {
+	if err := supervisor.Evict(ctx, o.config.Node.RunDir, o.config.Node.NodeID, id); err != nil {
 		return err
 	}
 	in, err := o.store.Instance(ctx, id)
@@ -99,7 +99,7 @@ func (o *operation) evict(ctx context.Context, id supervisor.ID) error {
 		return err
 	}
 	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Remains(ctx) {
-		return fmt.Errorf("process %d is its worker and not in %s: give this command the settings of the manager", w.Proc.PID, o.config.RunDir)
+		return fmt.Errorf("process %d is its worker and not in %s: give this command the settings of the manager", w.Proc.PID, o.config.Node.RunDir)
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (o *operation) stay(ctx context.Context, id supervisor.ID) error {
 // awaitDelivery gives the running manager time to deliver what it would
 // otherwise deliver while the new server does.
 func (o *operation) awaitDelivery(ctx context.Context, id supervisor.ID) error {
-	if pid, err := supervisor.ManagerPID(o.config.RunDir); err != nil || pid == 0 {
+	if pid, err := supervisor.ManagerPID(o.config.Node.RunDir); err != nil || pid == 0 {
 		return nil
 	}
 	limit := time.NewTimer(catchUp)
@@ -161,7 +161,7 @@ func (i importing) run(ctx context.Context, o *operation, p passphrase, path str
 		return err
 	}
 	defer file.Close()
-	if limit := o.config.MaxInstances; limit > 0 {
+	if limit := int(o.config.Access.MaxInstances); limit > 0 {
 		_, n, err := o.store.Instances(ctx, "", 0, 1)
 		if err != nil {
 			return fmt.Errorf("count instances: %w", err)
@@ -183,7 +183,7 @@ func (i importing) run(ctx context.Context, o *operation, p passphrase, path str
 	fmt.Fprintf(o.out, "Instance %s (%s) is here: %d messages, %d events.\n", sum.Instance, sum.Name, sum.Rows["messages"], sum.Rows["events"])
 	switch {
 	case sum.Desired == supervisor.Run:
-		fmt.Fprintf(o.out, "It starts with the manager; one that runs finds it within %s.\n", o.config.HealthInterval)
+		fmt.Fprintf(o.out, "It starts with the manager; one that runs finds it within %s.\n", o.config.Workers.HealthInterval)
 	case sum.Kind == archive.Copy:
 		fmt.Fprintf(o.out, "It is a copy of %s, and stopped. Start it only when the original does not run any more.\n", sum.Made.Format(time.RFC3339))
 	default:

@@ -39,7 +39,7 @@ func TestInterruptedMoveIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	o := &operation{config: config{RunDir: filepath.Join(dir, "run"), NodeID: "node1"}, store: st, out: &out}
+	o := &operation{config: config{Node: nodeSettings{RunDir: filepath.Join(dir, "run"), NodeID: "node1"}}, store: st, out: &out}
 
 	// Somebody holds a table, so that the export waits in its midst.
 	holder, err := pgx.Connect(t.Context(), url)

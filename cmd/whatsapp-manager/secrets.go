@@ -20,7 +20,7 @@ import (
 // is made only for a database in which nothing is sealed: another one could not
 // open what is there, and would hide that the right one is missing.
 func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger) (*keyfile.File, error) {
-	file, err := keyfile.Open(c.SecretKeyFile)
+	file, err := keyfile.Open(c.Data.SecretKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		with, sealErr := st.SealedWith(ctx)
 		switch {
@@ -28,12 +28,12 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 			return nil, sealErr
 		case len(with) > 0:
 			return nil, fmt.Errorf("setting %sSECRET_KEY_FILE: there is no %s, and the secrets in the database are sealed with key %s: "+
-				"put that file back from your copy; if it is lost for good, see: whatsapp-manager secrets abandon", envPrefix, c.SecretKeyFile, strings.Join(with, ", "))
+				"put that file back from your copy; if it is lost for good, see: whatsapp-manager secrets abandon", envPrefix, c.Data.SecretKeyFile, strings.Join(with, ", "))
 		}
-		if file, err = keyfile.Create(c.SecretKeyFile); errors.Is(err, fs.ErrExist) {
-			file, err = keyfile.Open(c.SecretKeyFile)
+		if file, err = keyfile.Create(c.Data.SecretKeyFile); errors.Is(err, fs.ErrExist) {
+			file, err = keyfile.Open(c.Data.SecretKeyFile)
 		} else if err == nil {
-			log.Info().Str("file", c.SecretKeyFile).Msg("made the key that seals the secrets in the database: keep a copy of this file, apart from the backups of the database, which are worthless without it")
+			log.Info().Str("file", c.Data.SecretKeyFile).Msg("made the key that seals the secrets in the database: keep a copy of this file, apart from the backups of the database, which are worthless without it")
 		}
 	}
 	if err != nil {
@@ -45,7 +45,7 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 	sealed, err := st.UseKeys(ctx, file)
 	if errors.Is(err, store.ErrWrongKeys) {
 		return nil, fmt.Errorf("setting %sSECRET_KEY_FILE: %w, and %s holds %s: put the right file there; if it is lost for good, see: whatsapp-manager secrets abandon",
-			envPrefix, err, c.SecretKeyFile, ids(file))
+			envPrefix, err, c.Data.SecretKeyFile, ids(file))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("seal the secrets in the database: %w", err)
@@ -177,9 +177,9 @@ func pruneSecrets(ctx context.Context, o *operation, _ []string) error {
 
 // abandonSecrets goes on with the file that is there, or a new one.
 func abandonSecrets(ctx context.Context, o *operation) error {
-	file, err := keyfile.Open(o.config.SecretKeyFile)
+	file, err := keyfile.Open(o.config.Data.SecretKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		file, err = keyfile.Create(o.config.SecretKeyFile)
+		file, err = keyfile.Create(o.config.Data.SecretKeyFile)
 	}
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func keyFile(dataDir string) string { return filepath.Join(dataDir, "secret.key"
 
 // presentKeys returns the key file where there is one, for who starts nothing new.
 func presentKeys(c config) *keyfile.File {
-	file, err := keyfile.Open(c.SecretKeyFile)
+	file, err := keyfile.Open(c.Data.SecretKeyFile)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			fmt.Fprintln(stderr, "whatsapp-manager:", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -47,7 +46,7 @@ func serve(ctx context.Context, c config) error {
 	err = d.run(ctx, signals, func(password string) {
 		fmt.Fprintf(stdout, "\n  API    http://%s\n", d.listener.Addr())
 		if password != "" {
-			fmt.Fprintf(stdout, "  Login  %s with the password %s (shown this once)\n", c.AdminEmail, password)
+			fmt.Fprintf(stdout, "  Login  %s with the password %s (shown this once)\n", c.Access.AdminEmail, password)
 		}
 		fmt.Fprintln(stdout)
 	})
@@ -76,14 +75,14 @@ type daemon struct {
 // assemble builds the daemon. The database answers when it returns; nothing
 // else runs yet.
 func assemble(ctx context.Context, c config, log zerolog.Logger) (*daemon, error) {
-	if err := os.MkdirAll(c.DataDir, 0o711); err != nil {
+	if err := os.MkdirAll(c.Data.DataDir, 0o711); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	listener, err := listen(c.Listen)
+	listener, err := listen(string(c.API.Listen))
 	if err != nil {
 		return nil, fmt.Errorf("setting %sLISTEN: %w", envPrefix, err)
 	}
-	d := &daemon{log: log, listener: listener, address: c.Listen}
+	d := &daemon{log: log, listener: listener, address: string(c.API.Listen)}
 	if err := d.build(ctx, c); err != nil {
 		return nil, errors.Join(err, listener.Close(), d.abort(ctx))
 	}
@@ -121,45 +120,45 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.supervisor, err = newSupervisor(c, keys, d.store, d.log, registry); err != nil {
 		return err
 	}
-	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.webhookNetworks})
+	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.Networks.WebhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
-	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.NodeID, d.log); err != nil {
+	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.Node.NodeID, d.log); err != nil {
 		return err
 	}
-	d.retention = retention{store: d.store, log: d.log, messages: c.KeepMessages, events: c.KeepEvents, clock: wallclock.New()}
-	proxies := make([]netip.Prefix, 0, len(c.TrustedProxies))
-	for _, network := range c.TrustedProxies {
-		prefix, err := netip.ParsePrefix(network)
-		if err != nil {
-			return fmt.Errorf("setting %sTRUSTED_PROXIES: %w", envPrefix, err)
-		}
-		proxies = append(proxies, prefix)
+	d.retention = retention{
+		store: d.store, log: d.log,
+		messages: time.Duration(c.Data.KeepMessages), events: time.Duration(c.Data.KeepEvents), clock: wallclock.New(),
 	}
+	mediaBody := uint64(c.API.MediaBodyLimit)
 	d.server, err = api.New(api.Config{
-		Listener: d.listener, Listen: c.Listen, Node: c.NodeID, Build: version(), PublicURL: c.PublicURL, Simulated: c.WhatsAppEndpoint != "",
-		LogDir: c.logDir(), AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword, JWTSecret: []byte(c.JWTSecret),
-		MediaBodyLimit: int64(c.mediaBody), MemoryBudget: requestMemory(limitMemory(c.managerMemory), c.mediaBody),
-		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
-		OpenRegister: c.Registration, MaxInstances: c.MaxInstances, UserInstances: c.UserInstances, AllowedHosts: c.AllowedHosts,
-		CallsPerSecond: c.CallsPerSecond, SendsPerMinute: orUnlimited(c.SendsPerMinute), TrustedProxies: proxies,
-		Opened: catalog.NewOpened(c.WhatsmeowMethods),
+		Listener: d.listener, Listen: string(c.API.Listen), Node: c.Node.NodeID, Build: version(),
+		PublicURL: string(c.API.PublicURL), AllowedHosts: c.API.AllowedHosts, TrustedProxies: c.API.TrustedProxies,
+		Simulated: c.WhatsApp.WhatsAppEndpoint != "", LogDir: c.logDir(),
+		AdminEmail: string(c.Access.AdminEmail), AdminPassword: c.Access.AdminPassword,
+		JWTSecret: c.Access.JWTSecret, OpenRegister: c.Access.Registration,
+		MaxInstances: int(c.Access.MaxInstances), UserInstances: int(c.Access.UserInstances),
+		MediaBodyLimit: int64(mediaBody), MemoryBudget: requestMemory(limitMemory(uint64(c.API.ManagerMemory.size)), mediaBody),
+		MaxConnections: int(c.API.MaxConnections), MaxConnectionsPerAddress: int(c.API.MaxPerAddress),
+		CallsPerSecond: int(c.WhatsApp.CallsPerSecond), SendsPerMinute: orUnlimited(c.WhatsApp.SendsPerMinute),
+		Opened: catalog.NewOpened(c.WhatsApp.WhatsmeowMethods),
 	}, api.Deps{
-		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Isolation: d.store.Isolation(), Log: d.log, Registerer: registry, Gatherer: registry,
+		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Isolation: d.store.Isolation(),
+		Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
 	})
 	return err
 }
 
 // orUnlimited says "no limit" the way the API wants to hear it.
-func orUnlimited(sends int) int {
+func orUnlimited(sends count) int {
 	if sends == 0 {
 		return -1
 	}
-	return sends
+	return int(sends)
 }
 
 func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
-	if err := os.MkdirAll(filepath.Dir(c.RunDir), 0o711); err != nil {
+	if err := os.MkdirAll(filepath.Dir(c.Node.RunDir), 0o711); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
 	var ring func() *seal.Ring
@@ -167,13 +166,16 @@ func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Lo
 		ring = keys.Ring
 	}
 	return supervisor.New(supervisor.Config{
-		Node: c.NodeID, Build: version(), RunDir: c.RunDir, LogDir: c.logDir(), WorkerPath: c.WorkerBinary, ProgramDir: filepath.Join(c.DataDir, "programs"),
-		Keys: ring, WhatsAppEndpoint: c.WhatsAppEndpoint, DeviceName: c.DeviceName, LogLevel: c.LogLevel,
-		MediaNetworks: c.MediaNetworks, WhatsmeowMethods: c.WhatsmeowMethods, WorkerUser: c.workerUser, InboundPerSecond: c.inbound, MemoryLimit: c.memoryLimit, HealthInterval: c.HealthInterval,
+		Node: c.Node.NodeID, Build: version(), RunDir: c.Node.RunDir, LogDir: c.logDir(), LogLevel: c.Log.Level.String(),
+		WorkerPath: c.Workers.WorkerBinary, ProgramDir: filepath.Join(c.Data.DataDir, "programs"), WorkerUser: c.workerUser,
+		MemoryLimit: uint64(c.Workers.WorkerMemory), HealthInterval: c.Workers.HealthInterval, Keys: ring,
+		WhatsAppEndpoint: string(c.WhatsApp.WhatsAppEndpoint), DeviceName: c.WhatsApp.DeviceName,
+		WhatsmeowMethods: c.WhatsApp.WhatsmeowMethods, InboundPerSecond: int(c.WhatsApp.InboundPerSecond),
+		MediaNetworks: c.Networks.MediaNetworks.texts(),
 	}, st.Supervision(), log, registry)
 }
 
-func (c config) logDir() string { return filepath.Join(c.DataDir, "logs") }
+func (c config) logDir() string { return filepath.Join(c.Data.DataDir, "logs") }
 
 // run serves until a signal or a failure. SIGINT ends the workers and the
 // private Postgres, too; any other signal, and any failure, lets them live on

@@ -16,10 +16,10 @@ import (
 // stop ends a running manager with everything below it. Without a running
 // manager it ends what an earlier one left: workers first, Postgres last.
 func stop(ctx context.Context, c config) error {
-	if _, err := os.Stat(c.DataDir); err != nil {
+	if _, err := os.Stat(c.Data.DataDir); err != nil {
 		return fmt.Errorf("nothing to stop: %w", err)
 	}
-	pid, err := supervisor.ManagerPID(c.RunDir)
+	pid, err := supervisor.ManagerPID(c.Node.RunDir)
 	if err != nil {
 		return fmt.Errorf("look for the manager: %w", err)
 	}
