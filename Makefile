@@ -7,6 +7,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.Build=$(VERSION)
 GO       ?= go
 BIN      := bin
+BUILDFLAGS := -trimpath
 DATA     ?= data
 
 STATIC   := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -22,7 +23,7 @@ postgres: ## install PostgreSQL with the system's package manager when it is mis
 .PHONY: build
 build: postgres ## build the three programs into bin/
 	@mkdir -p $(BIN)
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/whatsapp-manager ./cmd/whatsapp-worker ./cmd/wasim
+	$(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/whatsapp-manager ./cmd/whatsapp-worker ./cmd/wasim
 
 .PHONY: run
 run: build ## run the manager against the real WhatsApp, data in ./data
