@@ -42,7 +42,7 @@ test: postgres ## everything that must hold, with real processes (under fifteen 
 # A short run counts its inputs: at the end of a short time `go test` now and
 # then reports the deadline itself as a failure.
 FUZZ_TARGETS := ./worker/shape:FuzzIDs:50000x ./worker/shape:FuzzRender:20000x ./worker/inbound:FuzzTranslate:25000x \
-	./worker/relay/value:FuzzInto:25000x ./worker/relay:FuzzParams:2000x ./api/jsontext:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
+	./worker/relay/value:FuzzInto:25000x ./worker/relay:FuzzParams:2000x ./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
 
 .PHONY: fuzz
 fuzz: ## look for input that breaks decoding, ids, translation or rendering: FUZZ_SECONDS=60 for each

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/loginguard"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -87,7 +88,7 @@ func (s *Server) audit(ctx context.Context, action, target string, detail map[st
 		detail["apiKey"] = p.keyID
 	}
 	if err := s.store.Audit(ctx, now(), userID, action, target, detail); err != nil {
-		traceOf(ctx).logger(s.log).Warn().Err(err).Str("action", action).Msg("audit record is missing")
+		trace.Of(ctx).Logger(s.log).Warn().Err(err).Str("action", action).Msg("audit record is missing")
 	}
 }
 

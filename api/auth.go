@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
@@ -89,7 +90,7 @@ func (s *Server) login(ctx context.Context, in *credentialsInput) (*signedIn, er
 	}
 	out, err := s.openSession(ctx, u, http.StatusOK)
 	if err == nil {
-		s.audit(withPrincipal(ctx, principal{user: &u}), "login", u.ID, map[string]any{"ip": traceOf(ctx).ip})
+		s.audit(withPrincipal(ctx, principal{user: &u}), "login", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
 	}
 	return out, err
 }
@@ -107,17 +108,17 @@ func (s *Server) register(ctx context.Context, in *credentialsInput) (*registere
 	if !s.cfg.OpenRegister {
 		return nil, &fault.Error{Kind: fault.Forbidden, Op: "api.register", Code: "registration_closed", Msg: "registration is closed; an administrator can create an account"}
 	}
-	if err := s.logins.Register(traceOf(ctx).ip, time.Now()); err != nil {
+	if err := s.logins.Register(trace.Of(ctx).IP, time.Now()); err != nil {
 		return nil, err
 	}
 	u, err := s.createUser(ctx, s.passwords.ForStrangers(), in.Body.Email, in.Body.Password, roleUser)
 	switch {
 	case err == nil:
-		s.audit(withPrincipal(ctx, principal{user: &u}), "user.register", u.ID, map[string]any{"ip": traceOf(ctx).ip})
+		s.audit(withPrincipal(ctx, principal{user: &u}), "user.register", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
 	case fault.Is(err, fault.Conflict):
 		// For the account's owner; and so that both ways write as much.
 		if u, err = s.store.UserByEmail(ctx, strings.TrimSpace(in.Body.Email)); err == nil {
-			s.audit(ctx, "user.register_refused", u.ID, map[string]any{"ip": traceOf(ctx).ip})
+			s.audit(ctx, "user.register_refused", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
 		}
 	default:
 		return nil, err

@@ -18,8 +18,10 @@ import (
 	"whatsapp-manager/api/budget"
 	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/jsoncheck"
 	"whatsapp-manager/api/jsonfile"
-	"whatsapp-manager/api/jsontext"
+	"whatsapp-manager/api/sends"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
@@ -50,9 +52,9 @@ func (s *Server) recognised(ctx context.Context, p principal) error {
 	default:
 		return nil
 	}
-	t := traceOf(ctx)
-	t.account.Close()
-	t.account = s.memory.Account(owner)
+	t := trace.Of(ctx)
+	t.Account.Close()
+	t.Account = s.memory.Account(owner)
 	if !connlimit.Of(ctx).Known(owner.Name) {
 		return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "connection_share", Msg: "this caller has as many requests under way as it may", RetryAfter: time.Second}
 	}
@@ -62,11 +64,11 @@ func (s *Server) recognised(ctx context.Context, p principal) error {
 // account is where the request's memory is counted. Whoever is not recognised
 // is a stranger by their address.
 func (s *Server) account(ctx context.Context) *budget.Account {
-	t := traceOf(ctx)
-	if t.account == nil {
-		t.account = s.memory.Account(budget.Owner{Name: "address " + networkOf(t.ip), Stranger: true})
+	t := trace.Of(ctx)
+	if t.Account == nil {
+		t.Account = s.memory.Account(budget.Owner{Name: "address " + networkOf(t.IP), Stranger: true})
 	}
-	return t.account
+	return t.Account
 }
 
 // counting returns what counts bytes of a body.
@@ -96,7 +98,7 @@ func (s *Server) takeBodyTimes(c echo.Context, limit, copies int64) error {
 // inspect refuses what no handler should have to think of, and leaves the body
 // where handlers look for it.
 func (s *Server) inspect(c echo.Context, data []byte) error {
-	if d := jsontext.Check(data, maxDepth); d != nil {
+	if d := jsoncheck.Check(data, maxDepth); d != nil {
 		field := d.Path
 		if field == "" {
 			field = "body"
@@ -104,7 +106,7 @@ func (s *Server) inspect(c echo.Context, data []byte) error {
 		return fault.Bad("api", field, "%s: %s", field, d.Reason)
 	}
 	req := c.Request()
-	traceOf(req.Context()).body = data
+	trace.Of(req.Context()).Body = data
 	req.Body = io.NopCloser(bytes.NewReader(data))
 	takeAsJSON(req.Header, data)
 	return nil
@@ -123,7 +125,7 @@ func (s *Server) callBody(c echo.Context, in store.Instance, m catalog.Method) (
 	}
 	switch {
 	case isForm(req):
-		traceOf(req.Context()).body, err = s.takeForm(c, in, m)
+		trace.Of(req.Context()).Body, err = s.takeForm(c, in, m)
 		return err
 	case m.TakesMedia() && (body.Announced() < 0 || body.Announced() > s.cfg.BodyLimit):
 		return s.takeFiles(c, in)
@@ -162,7 +164,7 @@ func (s *Server) sendBody(c echo.Context) error {
 	if err := s.pace.wait(ctx, in.ID); err != nil {
 		return err
 	}
-	traceOf(ctx).paced = true
+	trace.Of(ctx).Paced = true
 	method, ok := catalog.Lookup("sendMessage")
 	if !ok {
 		return fault.New(fault.Unimplemented, "api.send", "this build does not know sendMessage")
@@ -177,7 +179,7 @@ func (s *Server) awaited(ctx context.Context, in store.Instance, m catalog.Metho
 		return nil
 	}
 	_, err := s.worker(ctx, in.ID)
-	if err == nil || !m.Sends || idempotency == "" || len(idempotency) > maxSendKey {
+	if err == nil || !m.Sends || idempotency == "" || len(idempotency) > sends.MaxKey {
 		return err
 	}
 	if _, unknown := s.store.Send(ctx, in.ID, idempotency); unknown != nil {

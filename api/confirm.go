@@ -9,6 +9,7 @@ import (
 	"whatsapp-manager/api/credential"
 	"whatsapp-manager/api/loginguard"
 	"whatsapp-manager/api/session"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
@@ -33,7 +34,7 @@ type Confirmation struct {
 // says so after the same time.
 func (s *Server) checkPassword(ctx context.Context, email, password string) (u store.User, ok bool, err error) {
 	email = strings.ToLower(strings.TrimSpace(email))
-	ip, at := traceOf(ctx).ip, time.Now()
+	ip, at := trace.Of(ctx).IP, time.Now()
 	if err := s.logins.From(ip, email, at); err != nil {
 		return u, false, err
 	}
@@ -73,10 +74,10 @@ func (s *Server) checkPassword(ctx context.Context, email, password string) (u s
 func (s *Server) remember(ctx context.Context, userID string) {
 	secret, err := s.jwtSecret(ctx)
 	if err == nil {
-		err = s.store.RememberAddress(ctx, userID, loginguard.Hash(secret, traceOf(ctx).ip), now(), knownAddresses)
+		err = s.store.RememberAddress(ctx, userID, loginguard.Hash(secret, trace.Of(ctx).IP), now(), knownAddresses)
 	}
 	if err != nil {
-		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("the address of a login is not remembered")
+		trace.Of(ctx).Logger(s.log).Warn().Err(err).Msg("the address of a login is not remembered")
 	}
 }
 

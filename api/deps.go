@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/api/sends"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
@@ -17,6 +18,9 @@ import (
 type Deps struct {
 	Store      Store
 	Supervisor Supervisor
+	// Sender sends messages. Who sends elsewhere too, as the queue does, gives the same
+	// one here, because it counts the sends of an instance; nil: the server has its own.
+	Sender     *sends.Sender
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
 	Gatherer   prometheus.Gatherer
@@ -54,7 +58,7 @@ type Store interface {
 	sessions
 	instances
 	keys
-	sends
+	sendRecords
 	Ping(ctx context.Context) error
 	// SettingOrCreate returns the kept value of key; the first caller's make wins.
 	SettingOrCreate(ctx context.Context, key string, make func() ([]byte, error)) ([]byte, error)
@@ -113,12 +117,9 @@ type keys interface {
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 }
 
-type sends interface {
-	BeginSend(ctx context.Context, send store.Send) (known store.Send, fresh bool, err error)
-	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
-	ForgetSend(ctx context.Context, instance supervisor.ID, key string) error
+type sendRecords interface {
+	sends.Store
 	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 	Sends(ctx context.Context, instance supervisor.ID, state store.SendState, offset, limit int) ([]store.Send, int, error)
-	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
 	PruneSends(ctx context.Context, before time.Time) (int, error)
 }

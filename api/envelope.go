@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/supervisor"
 )
 
@@ -40,7 +41,7 @@ func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.R
 	if len(result) == 0 {
 		result = json.RawMessage("null")
 	}
-	if traceOf(c.Request().Context()).replayed {
+	if trace.Of(c.Request().Context()).Replayed {
 		c.Response().Header().Set(headerReplayed, "true")
 	}
 	if len(result) > largeResult {
@@ -80,14 +81,14 @@ func writeParts(c echo.Context, id supervisor.ID, method string, result json.Raw
 }
 
 func (s *Server) writeFailure(c echo.Context, p *Problem) {
-	t := traceOf(c.Request().Context())
-	t.code = p.Code
-	details := map[string]any{"requestId": t.id}
+	t := trace.Of(c.Request().Context())
+	t.Code = p.Code
+	details := map[string]any{"requestId": t.ID}
 	if p.Field != "" {
 		details["field"] = p.Field
 	}
-	if t.sendKey != "" {
-		details["idempotencyKey"] = t.sendKey
+	if t.SendKey != "" {
+		details["idempotencyKey"] = t.SendKey
 	}
 	if len(p.suggestions) > 0 {
 		details["suggestions"] = p.suggestions
@@ -99,7 +100,7 @@ func (s *Server) writeFailure(c echo.Context, p *Problem) {
 	if after := headers.Get("Retry-After"); after != "" {
 		details["retryAfter"] = json.Number(after)
 	}
-	method := t.method
+	method := t.Method
 	if method == "" {
 		method = strings.ToValidUTF8(c.Param("method"), "\uFFFD")
 	}

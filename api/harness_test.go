@@ -263,7 +263,8 @@ func serve(t *testing.T, w workerv1.WorkerServer) workerv1.WorkerClient {
 	workerv1.RegisterWorkerServer(server, w)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
-	conn, err := grpc.NewClient("unix:"+filepath.Join(dir, "w"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix:"+filepath.Join(dir, "w"), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(faults))
 	must(t, err)
 	t.Cleanup(func() {
 		conn.Close()
@@ -273,6 +274,12 @@ func serve(t *testing.T, w workerv1.WorkerServer) workerv1.WorkerClient {
 		}
 	})
 	return workerv1.NewWorkerClient(conn)
+}
+
+// faults keeps a promise of the supervisor: errors of a worker's unary calls are
+// fault errors.
+func faults(ctx context.Context, method string, in, out any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return fault.FromGRPC(method, call(ctx, method, in, out, conn, opts...))
 }
 
 // answer is what came back, its body decoded when it is JSON.

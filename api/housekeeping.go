@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
@@ -46,7 +47,7 @@ func (s *Server) prune(ctx context.Context) {
 	if _, err := s.store.PruneAudit(ctx, loginFailed, now().Add(-failuresKept)); err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Msg("old records of failed logins are not removed")
 	}
-	if _, err := s.store.PruneSends(ctx, now().Add(-sendsKept)); err != nil && ctx.Err() == nil {
+	if _, err := s.store.PruneSends(ctx, now().Add(-sends.Kept)); err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Msg("old sends are not removed")
 	}
 }
@@ -78,7 +79,7 @@ func (s *Server) remove(ctx context.Context, row store.Instance) error {
 	if err := s.store.DeleteInstance(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	s.sends.forget(row.ID)
+	s.sender.Forget(row.ID)
 	s.pace.forget(row.ID)
 	return nil
 }

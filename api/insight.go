@@ -106,7 +106,7 @@ func (s *Server) stats(ctx context.Context, in *InstancePath) (*statsOutput, err
 	ctx, cancel := context.WithTimeout(ctx, statsTime)
 	defer cancel()
 	answer, err := worker.Stats(ctx, &workerv1.StatsRequest{})
-	if err = fault.FromGRPC("worker.Stats", err); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	b := &out.Body

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -131,10 +132,10 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	traceOf(ctx).instance = row.ID
+	trace.Of(ctx).Instance = row.ID
 	if err := s.supervisor.Add(ctx, row.ID); err != nil {
 		// It exists and its key is shown this once; the next manager finds it.
-		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("new instance is not supervised yet")
+		trace.Of(ctx).Logger(s.log).Warn().Err(err).Msg("new instance is not supervised yet")
 	}
 	s.audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
 	out := &createdOutput{}
@@ -239,7 +240,7 @@ func (s *Server) sayFarewell(ctx context.Context, id supervisor.ID) {
 		_, err = worker.Logout(ctx, &workerv1.LogoutRequest{})
 	}
 	if err != nil {
-		traceOf(ctx).logger(s.log).Info().Err(err).Msg("deleted without a logout")
+		trace.Of(ctx).Logger(s.log).Info().Err(err).Msg("deleted without a logout")
 	}
 }
 

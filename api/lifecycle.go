@@ -78,7 +78,7 @@ func (s *Server) logoutInstance(ctx context.Context, in *InstancePath) (*instanc
 		return nil, err
 	}
 	_, err = worker.Logout(ctx, &workerv1.LogoutRequest{})
-	if err = fault.FromGRPC("worker.Logout", err); fault.Is(err, fault.Unpaired) {
+	if fault.Is(err, fault.Unpaired) {
 		return s.show(row, http.StatusOK), nil
 	}
 	if err != nil {

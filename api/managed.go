@@ -119,7 +119,7 @@ func (s *Server) pair(ctx context.Context, id supervisor.ID, request *workerv1.P
 			return err
 		}
 		answer, err = worker.Pair(ctx, request)
-		return fault.FromGRPC("worker.Pair", err)
+		return err
 	})
 	return answer, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -34,7 +35,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			err = fault.Wrap(fault.Internal, "api", fmt.Errorf("panic: %v\n%s", v, debug.Stack()), "internal error")
 			if c.Response().Committed && c.Request().Context().Err() == nil {
 				// Too late for an answer; writeError will not come to see it.
-				traceOf(c.Request().Context()).logger(s.log).Error().Err(err).Msg("request failed after its answer began")
+				trace.Of(c.Request().Context()).Logger(s.log).Error().Err(err).Msg("request failed after its answer began")
 			}
 		}()
 		return next(c)
@@ -134,9 +135,9 @@ func (s *Server) writeError(err error, c echo.Context) {
 }
 
 func (s *Server) writeProblem(c echo.Context, p *Problem) {
-	traceOf(c.Request().Context()).code = p.Code
+	trace.Of(c.Request().Context()).Code = p.Code
 	if p.RequestID == "" {
-		p.RequestID = traceOf(c.Request().Context()).id
+		p.RequestID = trace.Of(c.Request().Context()).ID
 	}
 	for name, values := range p.GetHeaders() {
 		c.Response().Header()[name] = values

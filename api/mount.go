@@ -8,9 +8,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 
-	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
-	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -129,32 +128,9 @@ func (m *Mount) CheckSend(method string, params json.RawMessage) (json.RawMessag
 	return readParams(known, params)
 }
 
-// Attempt makes one attempt at a send that waited, under its message id and in
-// the instance's rate. began is false when no worker got to see it; a full
-// minute is fault.RateLimited with the code send_rate then. When it is true, an error
-// before which nothing was sent for certain is marked so (fault.SentNothing).
-func (m *Mount) Attempt(ctx context.Context, in store.Instance, send store.Send) (result json.RawMessage, began bool, err error) {
-	method, ok := catalog.Lookup(send.Method)
-	if !ok {
-		return nil, false, fault.New(fault.Unimplemented, "api.Attempt", "this build does not know %s", send.Method)
-	}
-	ctx, cancel := context.WithTimeout(ctx, m.s.cfg.CallTimeout)
-	defer cancel()
-	result, began, err = m.s.attempt(ctx, in, method, send.Params, send.MessageID, send.Attempts == 0)
-	if began && err != nil && fateOf(err, began) == store.SendRunning {
-		err = fault.Unsent(err)
-	}
-	return result, began, err
-}
-
-// NewSend fixes key and message id of a send.
-func (m *Mount) NewSend(instance supervisor.ID, method string, params json.RawMessage, key string) store.Send {
-	return newSend(instance, method, params, key)
-}
-
 // SendView tells what is known of a send.
-func (m *Mount) SendView(ctx context.Context, send store.Send) (SendView, error) {
-	return m.s.sendView(ctx, send)
+func (m *Mount) SendView(ctx context.Context, send store.Send) (sends.SendView, error) {
+	return m.s.sender.View(ctx, send)
 }
 
 // AddRoute declares a documented route of a mount; see route.

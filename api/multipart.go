@@ -16,7 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"whatsapp-manager/api/intake"
-	"whatsapp-manager/api/jsontext"
+	"whatsapp-manager/api/jsoncheck"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -102,7 +102,7 @@ func (s *Server) formParams(ctx context.Context, part *multipart.Part) ([]byte, 
 	case int64(len(data)) > s.cfg.BodyLimit:
 		return nil, &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: "params", Msg: fmt.Sprintf("params: is larger than %d bytes", s.cfg.BodyLimit)}
 	}
-	if d := jsontext.Check(data, maxDepth); d != nil {
+	if d := jsoncheck.Check(data, maxDepth); d != nil {
 		return nil, fault.Bad(opUpload, "params", "params: %s", d.Reason)
 	}
 	return data, nil

@@ -145,7 +145,7 @@ func (s *Server) beginPairing(ctx context.Context, id supervisor.ID) error {
 		return err
 	}
 	_, err = worker.Pair(ctx, &workerv1.PairRequest{})
-	return fault.FromGRPC("worker.Pair", err)
+	return err
 }
 
 func showsQR(st supervisor.Status) bool {

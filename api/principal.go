@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/sends"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
@@ -13,7 +15,7 @@ import (
 
 const (
 	headerKey         = "X-API-Key"
-	headerIdempotency = "Idempotency-Key"
+	headerIdempotency = sends.HeaderKey
 	headerReplayed    = "Idempotency-Replayed" // "true": the answer of an earlier request
 
 	roleUser       = "user"
@@ -44,12 +46,12 @@ type principal struct {
 type principalKey struct{}
 
 func withPrincipal(ctx context.Context, p principal) context.Context {
-	t := traceOf(ctx)
+	t := trace.Of(ctx)
 	if p.user != nil {
-		t.user = p.user.ID
+		t.User = p.user.ID
 	}
 	if p.instance != "" {
-		t.instance = p.instance
+		t.Instance = p.instance
 	}
 	return context.WithValue(ctx, principalKey{}, p)
 }
@@ -149,7 +151,7 @@ func (s *Server) instance(ctx context.Context, id string) (store.Instance, error
 	case in.DeletedAt != nil, p.user != nil && !p.isAdmin() && in.OwnerID != p.user.ID:
 		return store.Instance{}, errNoInstance
 	}
-	traceOf(ctx).instance = in.ID
+	trace.Of(ctx).Instance = in.ID
 	return in, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"whatsapp-manager/api/budget"
 	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -94,7 +95,7 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 		return ready
 	}
 	if errors.Is(err, intake.ErrTimeout) {
-		return &Problem{Type: "about:blank", Status: http.StatusRequestTimeout, Title: "Request Timeout", Code: "request_timeout", Field: "body", Detail: "the body did not arrive in time", RequestID: traceOf(ctx).id}
+		return &Problem{Type: "about:blank", Status: http.StatusRequestTimeout, Title: "Request Timeout", Code: "request_timeout", Field: "body", Detail: "the body did not arrive in time", RequestID: trace.Of(ctx).ID}
 	}
 	var he *echo.HTTPError
 	if errors.As(err, &he) {
@@ -105,14 +106,14 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 		case he.Code != http.StatusNotFound:
 			p.Detail, p.Code = strings.ToLower(http.StatusText(he.Code)), strings.ReplaceAll(strings.ToLower(http.StatusText(he.Code)), " ", "_")
 		}
-		p.RequestID = traceOf(ctx).id
+		p.RequestID = trace.Of(ctx).ID
 		return p
 	}
 	f, ok := faultOf(err)
 	if !ok {
 		switch {
 		case errors.Is(err, context.Canceled):
-			return &Problem{Type: "about:blank", Status: statusClientGone, Title: "Client Closed Request", Detail: "the request was cancelled", Code: "cancelled", RequestID: traceOf(ctx).id}
+			return &Problem{Type: "about:blank", Status: statusClientGone, Title: "Client Closed Request", Detail: "the request was cancelled", Code: "cancelled", RequestID: trace.Of(ctx).ID}
 		case errors.Is(err, context.DeadlineExceeded):
 			f = &fault.Error{Kind: fault.Deadline, Msg: "no answer in time", Err: err}
 		default:
@@ -123,7 +124,7 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: f.Msg, Code: f.Code, Field: f.Field, SendKey: traceOf(ctx).sendKey, RequestID: traceOf(ctx).id, retryAfter: f.RetryAfter}
+	p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: f.Msg, Code: f.Code, Field: f.Field, SendKey: trace.Of(ctx).SendKey, RequestID: trace.Of(ctx).ID, retryAfter: f.RetryAfter}
 	if p.Code == "" {
 		p.Code = string(f.Kind)
 	}
@@ -141,12 +142,12 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	}
 	switch f.Kind {
 	case fault.Internal:
-		traceOf(ctx).logger(s.log).Error().Err(err).Msg("request failed")
+		trace.Of(ctx).Logger(s.log).Error().Err(err).Msg("request failed")
 	case fault.Unavailable:
 		if f.Code == budget.CodeFull {
 			break // counted in the metrics; a line for each would make it worse
 		}
-		traceOf(ctx).logger(s.log).Warn().Err(err).Msg("request needs what is away")
+		trace.Of(ctx).Logger(s.log).Warn().Err(err).Msg("request needs what is away")
 	}
 	return p
 }
@@ -168,7 +169,7 @@ func useProblems() {
 				// 422 is kept for what WhatsApp refuses.
 				status = http.StatusBadRequest
 			}
-			p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: msg, Code: codeOf(status), RequestID: traceOf(ctx).id}
+			p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: msg, Code: codeOf(status), RequestID: trace.Of(ctx).ID}
 			for _, err := range errs {
 				var d huma.ErrorDetailer
 				if !errors.As(err, &d) {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 )
@@ -35,7 +36,7 @@ func (s *Server) proxyRoutes() error {
 func (s *Server) relayed(c echo.Context) error {
 	req := c.Request()
 	ctx := req.Context()
-	t := traceOf(ctx)
+	t := trace.Of(ctx)
 	key := apiKeyOf(c)
 	if key == "" {
 		return &fault.Error{Kind: fault.Unauthorized, Op: "api.proxy", Field: "apiKey", Code: "key_missing", Msg: "an API key is needed: in the path, as X-API-Key, or as a Bearer token"}
@@ -44,7 +45,7 @@ func (s *Server) relayed(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t.instance = in.ID
+	t.Instance = in.ID
 	who := principal{instance: in.ID, keyID: keyID}
 	ctx = withPrincipal(ctx, who)
 	if err := s.recognised(ctx, who); err != nil {
@@ -58,13 +59,13 @@ func (s *Server) relayed(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t.method = method.Name
+	t.Method = method.Name
 	if err := s.callBody(c, in, method); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout+ownTime)
 	defer cancel()
-	params, err := readParams(method, t.body)
+	params, err := readParams(method, t.Body)
 	if err != nil {
 		return err
 	}

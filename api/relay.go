@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"google.golang.org/grpc"
 
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -24,7 +25,10 @@ func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method,
 		return s.manage(ctx, in, m, params)
 	}
 	if m.Sends {
-		return s.sendOnce(ctx, in, m, params, idempotency)
+		answer, err := s.sender.Once(ctx, in, m.Name, params, idempotency)
+		t := trace.Of(ctx)
+		t.Replayed, t.SendKey = answer.Replayed, answer.Key
+		return answer.Result, err
 	}
 	worker, err := s.worker(ctx, in.ID)
 	if err != nil {
@@ -39,7 +43,7 @@ func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method,
 	}
 	left := account.Left()
 	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params}, grpc.MaxCallRecvMsgSize(int(min(max(left, leastAnswer), math.MaxInt32))))
-	if err = fault.FromGRPC("worker.Call", err); err != nil {
+	if err != nil {
 		if f, ok := faultOf(err); ok && f.Kind == fault.TooLarge && f.Err != nil {
 			// gRPC says so, and not the worker: the answer is larger than what is left.
 			if full := account.Take(left + 1); full != nil {
@@ -74,9 +78,9 @@ func (s *Server) call(ctx context.Context, in store.Instance, name string, idemp
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
 	}
-	t := traceOf(ctx)
-	t.method = name
-	if !t.paced {
+	t := trace.Of(ctx)
+	t.Method = name
+	if !t.Paced {
 		if err := s.pace.wait(ctx, in.ID); err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -86,7 +87,7 @@ func route[I, O any](s *Server, who Access, op huma.Operation, handle func(conte
 		out, err := handle(ctx, in)
 		if err != nil {
 			p := s.problem(ctx, err)
-			traceOf(ctx).code = p.Code
+			trace.Of(ctx).Code = p.Code
 			return nil, p
 		}
 		return out, nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"whatsapp-manager/api"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
@@ -39,7 +39,7 @@ func TestSameKeySameAnswer(t *testing.T) {
 	if a := send(anyText, "order-2"); a.status != 200 || a.str("result") != "another" {
 		t.Errorf("another key: %d %s", a.status, a.raw)
 	}
-	var out struct{ Send api.SendView }
+	var out struct{ Send sends.SendView }
 	a := o.want(http.StatusOK, "GET", "/api/instances/"+id+"/sends/order-1", key, nil)
 	must(t, json.Unmarshal(a.raw, &out))
 	if out.Send.State != "sent" || out.Send.MessageID != o.worker.seen()[0].GetMessageId() || string(out.Send.Result) != `{"ack":1,"n":12345678901234567890}` || out.Send.Attempts != 1 || out.Send.EndedAt == nil {
@@ -225,7 +225,7 @@ func TestSendsAreListedAndOthersSeeNone(t *testing.T) {
 		o.want(http.StatusOK, "POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", k)
 	}
 	var out struct {
-		Sends      []api.SendView
+		Sends      []sends.SendView
 		Pagination struct{ Total int }
 	}
 	must(t, json.Unmarshal(o.want(http.StatusOK, "GET", "/api/instances/"+id+"/sends?state=sent&limit=2", key, nil).raw, &out))

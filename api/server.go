@@ -24,6 +24,7 @@ import (
 	"whatsapp-manager/api/edge"
 	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/loginguard"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/session"
 	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor/store"
@@ -53,12 +54,11 @@ type Server struct {
 	forwarded *edge.Forwarded
 	hooks     hooks
 	keyring   *keyring
-	sends     *sendLimits
+	sender    *sends.Sender
 	pace      *callPace
 	memory    *budget.Budget
 	house     *connlimit.House
 	creating  sync.Mutex // held while instances are counted and one is made, when there is a limit
-	underway  underway
 	managed   map[string]Managed
 	metrics   *metrics
 	began     time.Time
@@ -88,10 +88,13 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, isolation: deps.Isolation, log: deps.Log,
-		passwords: passwords, logins: loginguard.New(), keyring: newKeyring(deps.Store), sends: newSendLimits(), pace: newCallPace(cfg.CallsPerSecond),
+		passwords: passwords, logins: loginguard.New(), keyring: newKeyring(deps.Store), sender: deps.Sender, pace: newCallPace(cfg.CallsPerSecond),
 		sessions: session.NewBook(deps.Store), watch: session.NewWatch(deps.Store, deps.Log),
 		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts), forwarded: edge.NewForwarded(cfg.TrustedProxies),
 		metrics: m, began: time.Now(), clock: wallclock.New(), closing: make(chan struct{}),
+	}
+	if s.sender == nil {
+		s.sender = sends.New(deps.Store, deps.Supervisor, cfg.CallTimeout, deps.Log)
 	}
 	s.memory = budget.New(cfg.MemoryBudget, cfg.share())
 	s.house, err = connlimit.New(connlimit.Limits{All: cfg.MaxConnections, PerAddress: cfg.MaxConnectionsPerAddress, Trusted: cfg.TrustedProxies, PartTime: cfg.ReaderTimeout})

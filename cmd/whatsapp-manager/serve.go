@@ -18,7 +18,8 @@ import (
 
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
-	"whatsapp-manager/api/outbox"
+	"whatsapp-manager/api/sends"
+	"whatsapp-manager/api/sends/outbox"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/seal"
 	"whatsapp-manager/proto/wallclock"
@@ -122,7 +123,8 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	}
 	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.Networks.WebhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
-	if d.outbox, err = outbox.New(d.store, d.supervisor.Wake, c.Node.NodeID, d.log); err != nil {
+	sender := sends.New(d.store, d.supervisor, 0, d.log)
+	if d.outbox, err = outbox.New(d.store, sender, d.supervisor.Wake, c.Node.NodeID, d.log); err != nil {
 		return err
 	}
 	d.retention = retention{
@@ -142,7 +144,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		CallsPerSecond: int(c.WhatsApp.CallsPerSecond), SendsPerMinute: orUnlimited(c.WhatsApp.SendsPerMinute),
 		Opened: catalog.NewOpened(c.WhatsApp.WhatsmeowMethods),
 	}, api.Deps{
-		Store: d.store, Supervisor: d.supervisor, Upgrades: d.supervisor, Isolation: d.store.Isolation(),
+		Store: d.store, Supervisor: d.supervisor, Sender: sender, Upgrades: d.supervisor, Isolation: d.store.Isolation(),
 		Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
 	})

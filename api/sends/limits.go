@@ -1,4 +1,4 @@
-package api
+package sends
 
 import (
 	"slices"
@@ -8,19 +8,19 @@ import (
 	"whatsapp-manager/supervisor"
 )
 
-// sendLimits keeps each instance at its number of sends in any 60 seconds: a
-// sliding window and not a bucket, because "20 a minute" should never mean 40
-// in the first one. Kept in memory; a new manager begins with empty windows.
-type sendLimits struct {
+// limits keeps each instance at its number of sends in any 60 seconds. It is a
+// sliding window and not a bucket, because "20 a minute" should never mean 40 in
+// the first minute. The windows are in memory; a new manager begins with empty ones.
+type limits struct {
 	mu      sync.Mutex
 	windows map[supervisor.ID][]time.Time // guarded by mu; ascending
 }
 
-func newSendLimits() *sendLimits { return &sendLimits{windows: map[supervisor.ID][]time.Time{}} }
+func newLimits() *limits { return &limits{windows: map[supervisor.ID][]time.Time{}} }
 
-// take books one send at now. It returns how to give it back, or how long to
-// wait when the minute is full. perMinute 0 means no limit.
-func (l *sendLimits) take(id supervisor.ID, perMinute int, now time.Time) (undo func(), wait time.Duration) {
+// take books one send at now. It returns how to give its place back, or how long
+// to wait when the minute is full. A perMinute of 0 means no limit.
+func (l *limits) take(id supervisor.ID, perMinute int, now time.Time) (giveBack func(), wait time.Duration) {
 	if perMinute <= 0 {
 		return func() {}, 0
 	}
@@ -41,7 +41,7 @@ func (l *sendLimits) take(id supervisor.ID, perMinute int, now time.Time) (undo 
 	return func() { l.giveBack(id, now) }, 0
 }
 
-func (l *sendLimits) giveBack(id supervisor.ID, at time.Time) {
+func (l *limits) giveBack(id supervisor.ID, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i := slices.Index(l.windows[id], at); i >= 0 {
@@ -50,7 +50,7 @@ func (l *sendLimits) giveBack(id supervisor.ID, at time.Time) {
 }
 
 // forget drops the window of an instance that is gone.
-func (l *sendLimits) forget(id supervisor.ID) {
+func (l *limits) forget(id supervisor.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.windows, id)

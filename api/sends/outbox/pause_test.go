@@ -8,15 +8,15 @@ import (
 	"whatsapp-manager/supervisor"
 )
 
-// A rest that began while the clock was a day ahead is over when it was meant to be.
-func TestARestEndsByTheClockThatNobodySets(t *testing.T) {
+// A pause that began while the clock was a day ahead is over when it was meant to be.
+func TestAPauseEndsByTheClockThatNobodySets(t *testing.T) {
 	const id = supervisor.ID("a")
 	until := time.Now().Add(24 * time.Hour)
-	q := &Queue{rests: map[supervisor.ID]rested{id: {until: until.UTC().Round(0), over: time.Now().Add(time.Second)}}}
-	if left := q.restLeft(id, until.Round(0)); left > time.Second {
+	q := &Queue{pauses: map[supervisor.ID]begun{id: {until: until.UTC().Round(0), over: time.Now().Add(time.Second)}}}
+	if left := q.pauseLeft(id, until.Round(0)); left > time.Second {
 		t.Errorf("%s are left", left)
 	}
-	if left := q.restLeft(id, until.Add(time.Hour)); left < 24*time.Hour {
+	if left := q.pauseLeft(id, until.Add(time.Hour)); left < 24*time.Hour {
 		t.Errorf("of one that began elsewhere only %s are left", left)
 	}
 }
@@ -25,7 +25,7 @@ func TestARestEndsByTheClockThatNobodySets(t *testing.T) {
 func TestWhoIsAwayIsTriedSoonAndThenLessOften(t *testing.T) {
 	away := fault.New(fault.Offline, "test", "away")
 	for attempts, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 5: awayWait, 1000: awayWait} {
-		if wait, final := verdict(away, true, attempts); wait != want || final {
+		if wait, final := waitAfter(away, attempts); wait != want || final {
 			t.Errorf("after %d attempts: wait %s, final %t", attempts, wait, final)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
@@ -46,8 +46,10 @@ type Store interface {
 	Pool() *store.Conns
 }
 
-// attempt is api.Mount's Attempt.
-type attempt func(ctx context.Context, in store.Instance, send store.Send) (result json.RawMessage, began bool, err error)
+// Sender tries a send once; *sends.Sender is one.
+type Sender interface {
+	Try(ctx context.Context, in store.Instance, call sends.Call) sends.Report
+}
 
 // Queue sends what waits. Its methods may be called from any goroutine.
 type Queue struct {
@@ -57,33 +59,32 @@ type Queue struct {
 	queue string
 	river *river.Client[store.Tx]
 
-	attempt attempt // set by Routes, before Run
+	sender Sender
 
-	mu    sync.Mutex
-	lanes map[supervisor.ID]*lane  // guarded by mu
-	rests map[supervisor.ID]rested // guarded by mu; those that began in this process
+	mu         sync.Mutex
+	attendants map[supervisor.ID]*attendant // guarded by mu
+	pauses     map[supervisor.ID]begun      // guarded by mu; those that began in this process
 }
 
-// rested is a rest with its end by the monotonic clock: the wall clock may be
+// begun is a pause with its end by the monotonic clock: the wall clock may be
 // set in between.
-type rested struct {
+type begun struct {
 	until time.Time // as the store has it
 	over  time.Time
 }
 
-// lane is who looks after an instance's queue.
-type lane struct {
+// attendant is the job that looks after an instance's queue.
+type attendant struct {
 	busy   bool      // a job drains it
 	again  bool      // another one came meanwhile, so look once more
 	holder int64     // the job that comes back
 	until  time.Time // and when
 }
 
-// New returns a queue for the instances of one node. Wake is told of instances
-// whose feed grew. It starts nothing; a server that mounts its Routes must exist
-// before Run.
-func New(st Store, wake func(supervisor.ID), node string, log zerolog.Logger) (*Queue, error) {
-	q := &Queue{store: st, wake: wake, log: log, queue: queueName(node), lanes: map[supervisor.ID]*lane{}, rests: map[supervisor.ID]rested{}}
+// New returns a queue for the instances of one node, which sends through sender.
+// Wake is told of instances whose feed grew. New starts nothing.
+func New(st Store, sender Sender, wake func(supervisor.ID), node string, log zerolog.Logger) (*Queue, error) {
+	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &drainer{q: q}); err != nil {
 		return nil, fmt.Errorf("make send queue: %w", err)
@@ -211,10 +212,10 @@ func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
 func (q *Queue) enter(id supervisor.ID, job int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lanes[id]
+	l := q.attendants[id]
 	if l == nil {
-		l = &lane{}
-		q.lanes[id] = l
+		l = &attendant{}
+		q.attendants[id] = l
 	}
 	if l.busy {
 		l.again = true
@@ -232,7 +233,7 @@ func (q *Queue) enter(id supervisor.ID, job int64) bool {
 func (q *Queue) leave(id supervisor.ID, job int64, wait time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lanes[id]
+	l := q.attendants[id]
 	switch {
 	case wait > 0:
 		l.holder, l.until = job, time.Now().Add(wait)
@@ -240,7 +241,7 @@ func (q *Queue) leave(id supervisor.ID, job int64, wait time.Duration) bool {
 		l.again = false
 		return false
 	default:
-		delete(q.lanes, id)
+		delete(q.attendants, id)
 		return true
 	}
 	l.busy = false
@@ -251,6 +252,6 @@ func (q *Queue) leave(id supervisor.ID, job int64, wait time.Duration) bool {
 func (q *Queue) attended(id supervisor.ID) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lanes[id]
+	l := q.attendants[id]
 	return l != nil && (l.busy || time.Now().Before(l.until.Add(lateBy)))
 }

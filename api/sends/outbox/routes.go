@@ -2,15 +2,14 @@ package outbox
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
@@ -27,14 +26,13 @@ type enqueueInput struct {
 
 type sendOutput struct {
 	Body struct {
-		Send api.SendView `json:"send"`
+		Send sends.SendView `json:"send"`
 	}
 }
 
-// Routes adds the queue to the API. It also gives the queue the way to send.
+// Routes adds the queue to the API.
 func Routes(q *Queue) func(*api.Mount) {
 	return func(m *api.Mount) {
-		q.attempt = m.Attempt
 		op := func(id, method, path, summary, description string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: "/api/instances/{id}/sends" + path, Summary: summary, Description: description, Tags: []string{"Messages"}, DefaultStatus: status}
 		}
@@ -59,9 +57,9 @@ func (q *Queue) enqueue(ctx context.Context, m *api.Mount, in *enqueueInput) (*s
 	}
 	key := in.Key
 	if key == "" {
-		key = "auto-" + strings.ToLower(rand.Text())
+		key = sends.NewKey()
 	}
-	send := m.NewSend(row.ID, in.Body.Method, params, key)
+	send := sends.NewSend(row.ID, in.Body.Method, params, key)
 	at := send.CreatedAt
 	if in.Body.SendAt != nil && in.Body.SendAt.After(at) {
 		at = in.Body.SendAt.UTC()

@@ -9,18 +9,22 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"whatsapp-manager/api/sends"
+	"whatsapp-manager/proto/event"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
 const (
-	awayWait    = 10 * time.Second // at most, until an account that is away is tried again
-	stoppedWait = 30 * time.Second // until one is that nobody runs
-	restAtLeast = time.Second
-	rest        = time.Minute // when WhatsApp says "too much" and no time
-	maxOddities = 5           // attempts that end with an error of ours before the send fails
-	bookTime    = 10 * time.Second
+	awayWait     = 10 * time.Second // at most, until an account that is away is tried again
+	stoppedWait  = 30 * time.Second // until an account is tried again that nobody runs
+	pauseAtLeast = time.Second
+	pauseDefault = time.Minute // when WhatsApp says "too much" and names no time
+	maxInternal  = 5           // tries that end with an error of ours before the send fails
+	recordTime   = 10 * time.Second
+
+	codeBan = "temporary_ban" // WhatsApp's, of an account that may not connect for a while
 )
 
 // drain is the job: send what is due in the instance's queue.
@@ -70,7 +74,7 @@ func (q *Queue) drain(ctx context.Context, id supervisor.ID) (wait time.Duration
 		if err != nil {
 			return 0, err
 		}
-		if wait, err := q.resting(ctx, id); wait > 0 || err != nil {
+		if wait, err := q.pausing(ctx, id); wait > 0 || err != nil {
 			return wait, err
 		}
 		in, err := q.store.Instance(ctx, id)
@@ -84,8 +88,8 @@ func (q *Queue) drain(ctx context.Context, id supervisor.ID) (wait time.Duration
 	return 0, ctx.Err()
 }
 
-// resting returns how long the queue still rests, and ends a rest that is over.
-func (q *Queue) resting(ctx context.Context, id supervisor.ID) (time.Duration, error) {
+// pausing returns how long the queue still pauses, and ends a pause that is over.
+func (q *Queue) pausing(ctx context.Context, id supervisor.ID) (time.Duration, error) {
 	pause, err := q.store.Pause(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return 0, nil
@@ -93,10 +97,10 @@ func (q *Queue) resting(ctx context.Context, id supervisor.ID) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	if left := q.restLeft(id, pause.Until); left > 0 {
+	if left := q.pauseLeft(id, pause.Until); left > 0 {
 		return left, nil
 	}
-	ev, err := event(id, "sends_resumed", fmt.Sprintf("sends_resumed:%d", pause.Until.UnixNano()), struct{}{})
+	ev, err := newEvent(id, "sends_resumed", fmt.Sprintf("sends_resumed:%d", pause.Until.UnixNano()), struct{}{})
 	if err != nil {
 		return 0, err
 	}
@@ -105,13 +109,13 @@ func (q *Queue) resting(ctx context.Context, id supervisor.ID) (time.Duration, e
 		return 0, err
 	}
 	q.mu.Lock()
-	delete(q.rests, id)
+	delete(q.pauses, id)
 	q.mu.Unlock()
 	return 0, nil
 }
 
-// send makes one attempt and writes down what became of it. Wait is how long
-// the queue has to stand still.
+// send tries the send once and writes down what became of it. It returns how long
+// the queue has to wait before it goes on.
 func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (wait time.Duration, err error) {
 	// First that it is with a worker: from here on nobody can cancel it.
 	running := send
@@ -122,78 +126,73 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 		}
 		return 0, err
 	}
-	interrupted := send.State == store.SendRunning // before this attempt, and may be out since
-	result, began, cause := q.attempt(ctx, in, send)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookTime)
+	report := q.sender.Try(ctx, in, sends.Call{
+		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0,
+	})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	send.Code, send.Reason = "", ""
-	if cause == nil {
-		send.State, send.Result = store.SendSent, result
-		if len(result) == 0 {
-			send.Result = json.RawMessage("null")
-		}
+	send.Code, send.Reason = sends.Cause(report.Err)
+	if report.Outcome == sends.Sent {
+		send.State, send.Result = store.SendSent, sends.OrNull(report.Result)
 		return 0, q.end(ctx, send)
 	}
 	var f *fault.Error
-	if !errors.As(cause, &f) {
-		f = &fault.Error{Kind: fault.Internal, Err: cause}
+	if !errors.As(report.Err, &f) {
+		f = &fault.Error{Kind: fault.Internal, Err: report.Err}
 	}
-	if send.Code = f.Code; send.Code == "" {
-		send.Code = string(f.Kind)
+	if f.Kind == fault.Internal {
+		q.log.Error().Err(report.Err).Str("instance", string(in.ID)).Str("send", send.MessageID).Msg("a queued send failed")
 	}
-	if send.Reason = f.Msg; f.Kind == fault.Internal {
-		send.Reason = "an error on our side"
-		q.log.Error().Err(cause).Str("instance", string(in.ID)).Str("send", send.MessageID).Msg("a queued send failed")
-	}
-	out := interrupted || began && f.Sent != fault.SentNothing
-	wait, final := verdict(f, began, send.Attempts+1)
+	// An earlier try that was interrupted may have sent it, whatever became of this one.
+	maybeSent := send.State == store.SendRunning || report.Outcome == sends.Unknown
+	wait, final := waitAfter(f, send.Attempts+1)
 	if final {
 		send.State = store.SendFailed
-		if out && f.Kind != fault.Refused {
+		if maybeSent && report.Outcome != sends.Refused {
 			send.State = store.SendUnknown
 		}
 		return 0, q.end(ctx, send)
 	}
-	// One that may be out cannot be cancelled any more.
-	if send.State = store.SendQueued; out {
+	// What may have been sent cannot be cancelled any more.
+	if send.State = store.SendQueued; maybeSent {
 		send.State = store.SendRunning
 	}
-	if began && (f.Kind == fault.RateLimited || f.Code == "temporary_ban") {
+	if report.Asked && (f.Kind == fault.RateLimited || f.Code == codeBan) {
 		return wait, errors.Join(q.store.MarkSend(ctx, send, false), q.pause(ctx, in.ID, wait, send.Code))
 	}
 	return wait, q.store.MarkSend(ctx, send, false)
 }
 
-// verdict says whether a failure is the end of the send, or how long to wait.
-func verdict(f *fault.Error, began bool, attempts int) (wait time.Duration, final bool) {
+// waitAfter says how long to wait after a failed try, or that it was the last one.
+func waitAfter(f *fault.Error, tries int) (wait time.Duration, final bool) {
 	switch f.Kind {
 	case fault.RateLimited:
 		if f.RetryAfter == 0 {
-			return rest, false
+			return pauseDefault, false
 		}
-		return max(f.RetryAfter, restAtLeast), false
+		return max(f.RetryAfter, pauseAtLeast), false
 	case fault.Stopped, fault.Unpaired:
 		return stoppedWait, false
 	case fault.Offline:
-		if f.Code == "temporary_ban" {
-			return max(f.RetryAfter, rest), false
+		if f.Code == codeBan {
+			return max(f.RetryAfter, pauseDefault), false
 		}
 		// Most are back at once: the worker was replaced, or its connection was.
-		return min(awayWait, restAtLeast<<min(attempts-1, 10)), false
+		return min(awayWait, pauseAtLeast<<min(tries-1, 10)), false
 	case fault.Starting, fault.Unavailable, fault.Deadline:
-		return max(f.RetryAfter, restAtLeast), false
+		return max(f.RetryAfter, pauseAtLeast), false
 	case fault.Internal:
-		return awayWait, attempts >= maxOddities
+		return awayWait, tries >= maxInternal
 	}
 	return 0, true
 }
 
-// restLeft is how much of a rest is left, by the clock that nobody sets where
-// this process saw it begin.
-func (q *Queue) restLeft(id supervisor.ID, until time.Time) time.Duration {
+// pauseLeft is how much of a pause is left. A pause that began in this process is
+// measured by the monotonic clock, which nobody sets.
+func (q *Queue) pauseLeft(id supervisor.ID, until time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r, ok := q.rests[id]; ok && r.until.Equal(until) {
+	if r, ok := q.pauses[id]; ok && r.until.Equal(until) {
 		return time.Until(r.over)
 	}
 	return time.Until(until)
@@ -203,9 +202,9 @@ func (q *Queue) pause(ctx context.Context, id supervisor.ID, wait time.Duration,
 	over := time.Now().Add(wait)
 	p := store.Pause{Until: over.UTC().Truncate(time.Microsecond), Reason: reason} // as the store will have it
 	q.mu.Lock()
-	q.rests[id] = rested{until: p.Until, over: over}
+	q.pauses[id] = begun{until: p.Until, over: over}
 	q.mu.Unlock()
-	ev, err := event(id, "sends_paused", fmt.Sprintf("sends_paused:%d", p.Until.UnixNano()), map[string]any{"until": p.Until, "reason": p.Reason})
+	ev, err := newEvent(id, "sends_paused", fmt.Sprintf("sends_paused:%d", p.Until.UnixNano()), map[string]any{"until": p.Until, "reason": p.Reason})
 	if err != nil {
 		return err
 	}
@@ -231,14 +230,14 @@ func update(send store.Send) (store.Event, error) {
 	if send.Code != "" {
 		told["code"], told["error"] = send.Code, send.Reason
 	}
-	return event(send.Instance, "send_update", "send_update:"+send.MessageID+":"+string(send.State), told)
+	return newEvent(send.Instance, "send_update", "send_update:"+send.MessageID+":"+string(send.State), told)
 }
 
-// event is one of the manager's own, in the form that the feed has.
-func event(id supervisor.ID, kind, key string, data any) (store.Event, error) {
-	payload, err := json.Marshal(map[string]any{"data": data, "args": []any{data}})
+// newEvent makes an event of the manager's own, as the feed holds events.
+func newEvent(id supervisor.ID, kind, key string, data any) (store.Event, error) {
+	encoded, err := json.Marshal(data)
 	if err != nil {
 		return store.Event{}, fmt.Errorf("write event: %w", err)
 	}
-	return store.Event{Instance: id, Key: key, Type: kind, Payload: payload, At: time.Now().UTC()}, nil
+	return store.Event{Instance: id, Key: key, Type: kind, Payload: event.Encode(encoded), At: time.Now().UTC()}, nil
 }

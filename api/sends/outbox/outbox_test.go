@@ -17,7 +17,8 @@ import (
 	"google.golang.org/grpc"
 
 	"whatsapp-manager/api"
-	"whatsapp-manager/api/outbox"
+	"whatsapp-manager/api/sends"
+	"whatsapp-manager/api/sends/outbox"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -76,7 +77,7 @@ func (w worker) Call(_ context.Context, in *workerv1.CallRequest, _ ...grpc.Call
 	answer := w.r.answer
 	w.r.mu.Unlock()
 	result, err := answer(in)
-	return &workerv1.CallResponse{Result: []byte(result)}, fault.ToGRPC(err)
+	return &workerv1.CallResponse{Result: []byte(result)}, fault.FromGRPC("worker.Call", fault.ToGRPC(err)) // as the supervisor's client does
 }
 
 func (r *rig) says(result string, err error) {
@@ -117,10 +118,11 @@ func newRig(t *testing.T, perMinute int) (r *rig, run func() (end func())) {
 	var queue *outbox.Queue
 	build := func() {
 		var err error
-		queue, err = outbox.New(r.store, wake, "Node 1", log)
+		sender := sends.New(r.store, r, 0, log)
+		queue, err = outbox.New(r.store, sender, wake, "Node 1", log)
 		must(t, err)
 		server, err := api.New(api.Config{AdminPassword: "correct horse battery", SendsPerMinute: perMinute},
-			api.Deps{Store: r.store, Supervisor: r, Log: zerolog.Nop(), Mounts: []func(*api.Mount){outbox.Routes(queue)}})
+			api.Deps{Store: r.store, Supervisor: r, Sender: sender, Log: zerolog.Nop(), Mounts: []func(*api.Mount){outbox.Routes(queue)}})
 		must(t, err)
 		_, err = server.EnsureAdmin(t.Context())
 		must(t, err)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
 	"regexp"
@@ -9,47 +8,10 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/rs/zerolog"
 
-	"whatsapp-manager/api/budget"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
-	"whatsapp-manager/supervisor"
 )
-
-// trace is what is learnt about a request on its way, for the log and for
-// problems. One goroutine handles a request, so it needs no lock.
-type trace struct {
-	id       string
-	ip       string // of the client, behind trusted proxies
-	instance supervisor.ID
-	user     string
-	method   string          // of the proxy
-	code     string          // of a failure
-	sendKey  string          // under which a failed send can be asked for and repeated
-	replayed bool            // the answer is that of an earlier request with the same key
-	body     []byte          // read and looked at, nil when there was none
-	paced    bool            // the call has had its turn already
-	account  *budget.Account // what the request holds of the memory; nil as long as nothing
-}
-
-type traceKey struct{}
-
-// traceOf returns the request's trace; outside of requests an empty one.
-func traceOf(ctx context.Context) *trace {
-	if t, ok := ctx.Value(traceKey{}).(*trace); ok {
-		return t
-	}
-	return &trace{}
-}
-
-func (t *trace) logger(log zerolog.Logger) *zerolog.Logger {
-	with := log.With().Str("request", t.id)
-	if t.instance != "" {
-		with = with.Str("instance", string(t.instance))
-	}
-	l := with.Logger()
-	return &l
-}
 
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
@@ -59,18 +21,18 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begin := time.Now()
 		req := c.Request()
-		t := &trace{ip: c.RealIP(), id: req.Header.Get(echo.HeaderXRequestID)}
-		if !requestID.MatchString(t.id) || strings.Contains(t.id, "wam_") {
-			t.id = strings.ToLower(rand.Text()[:16])
+		t := &trace.Trace{IP: c.RealIP(), ID: req.Header.Get(echo.HeaderXRequestID)}
+		if !requestID.MatchString(t.ID) || strings.Contains(t.ID, "wam_") {
+			t.ID = strings.ToLower(rand.Text()[:16])
 		}
-		c.Response().Header().Set(echo.HeaderXRequestID, t.id)
-		c.SetRequest(req.WithContext(context.WithValue(req.Context(), traceKey{}, t)))
+		c.Response().Header().Set(echo.HeaderXRequestID, t.ID)
+		c.SetRequest(req.WithContext(trace.With(req.Context(), t)))
 		if peer, warn := s.forwarded.Look(req, begin); warn {
 			s.log.Warn().Str("peer", peer).Msg("requests come through a proxy that is not declared (WAM_TRUSTED_PROXIES): all its clients count as one address")
 		}
 		s.metrics.inFlight(1)
 		defer s.metrics.inFlight(-1)
-		defer func() { t.account.Close() }()
+		defer func() { t.Account.Close() }()
 
 		if err := next(c); err != nil {
 			c.Error(err)
@@ -85,9 +47,9 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			line = s.log.Warn()
 		}
-		line.Str("request", t.id).Str("method", req.Method).Str("path", shownPath(c.Path(), c.Param)).Int("status", status).
-			Dur("took", took).Int64("bytes", c.Response().Size).Str("ip", t.ip)
-		for _, f := range [...]struct{ name, value string }{{"instance", string(t.instance)}, {"user", t.user}, {"call", t.method}, {"code", t.code}} {
+		line.Str("request", t.ID).Str("method", req.Method).Str("path", shownPath(c.Path(), c.Param)).Int("status", status).
+			Dur("took", took).Int64("bytes", c.Response().Size).Str("ip", t.IP)
+		for _, f := range [...]struct{ name, value string }{{"instance", string(t.Instance)}, {"user", t.User}, {"call", t.Method}, {"code", t.Code}} {
 			if f.value != "" {
 				line.Str(f.name, f.value)
 			}

@@ -1,0 +1,135 @@
+package sends
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
+)
+
+// CodeRate is the code of a send that the instance's own rate refuses. WhatsApp's
+// refusals have other codes.
+const CodeRate = "send_rate"
+
+// defaultTimeout bounds one try when the caller of New names no time.
+const defaultTimeout = time.Minute
+
+// Workers gives the live worker of an instance, or the fault that says why there
+// is none. *supervisor.Supervisor is one. Errors of the worker's unary calls are
+// fault errors.
+type Workers interface {
+	Worker(ctx context.Context, id supervisor.ID) (workerv1.WorkerClient, error)
+}
+
+// Store keeps what became of sends; *store.Store is one.
+type Store interface {
+	BeginSend(ctx context.Context, send store.Send) (known store.Send, fresh bool, err error)
+	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
+	ForgetSend(ctx context.Context, instance supervisor.ID, key string) error
+	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
+}
+
+// Sender sends messages in the rate of their instances. Its methods may be called
+// from any goroutine.
+type Sender struct {
+	store    Store
+	workers  Workers
+	timeout  time.Duration
+	log      zerolog.Logger
+	limits   *limits
+	underway inProgress
+}
+
+// New returns a sender that gives each try the timeout; 0 means one minute. One
+// sender serves all routes and the queue, because it counts the sends of each
+// instance.
+func New(st Store, workers Workers, timeout time.Duration, log zerolog.Logger) *Sender {
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	return &Sender{store: st, workers: workers, timeout: timeout, log: log, limits: newLimits()}
+}
+
+// Report is the end of one try.
+type Report struct {
+	Outcome Outcome
+	Asked   bool            // a worker was asked
+	Result  json.RawMessage // what the worker answered, when the outcome is Sent
+	Err     error           // nil when the outcome is Sent
+}
+
+// Call is a send as the worker gets it.
+type Call struct {
+	Method    string
+	Params    json.RawMessage
+	MessageID string // fixed before the first try
+	First     bool   // no earlier try can have sent it, so the worker need not look
+}
+
+// Try makes one try at a send. It takes its place in the instance's rate first;
+// a full minute is fault.RateLimited with CodeRate. A try after which WhatsApp
+// was not asked gives its place in the rate back.
+func (s *Sender) Try(ctx context.Context, in store.Instance, call Call) Report {
+	const op = "sends.Try"
+	if _, ok := catalog.Lookup(call.Method); !ok {
+		return Report{Outcome: NotSent, Err: fault.New(fault.Unimplemented, op, "this build does not know %s", call.Method)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	giveBack, wait := s.limits.take(in.ID, in.SendsPerMinute, time.Now())
+	if wait > 0 {
+		return Report{Outcome: NotSent, Err: &fault.Error{
+			Kind: fault.RateLimited, Op: op, Code: CodeRate, RetryAfter: wait,
+			Msg: "the instance has sent as many messages as it may send in a minute",
+		}}
+	}
+	worker, err := s.workers.Worker(ctx, in.ID)
+	if err != nil {
+		giveBack()
+		return Report{Outcome: NotSent, Err: err}
+	}
+	answer, err := worker.Call(ctx, &workerv1.CallRequest{
+		Method: call.Method, Params: call.Params, MessageId: call.MessageID, First: call.First,
+	})
+	report := Report{Outcome: outcomeOf(err), Asked: true, Result: answer.GetResult(), Err: err}
+	// A RateLimited of WhatsApp counts as a send, so that nobody asks without end.
+	if report.Outcome == NotSent && !fault.Is(err, fault.RateLimited) {
+		giveBack()
+	}
+	return report
+}
+
+// Forget drops what is remembered of an instance that is gone.
+func (s *Sender) Forget(id supervisor.ID) { s.limits.forget(id) }
+
+// Cause is what a reader of a send is told about its last failure. It is empty for
+// no error, and hides what only the operator may know.
+func Cause(err error) (code, reason string) {
+	if err == nil {
+		return "", ""
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind == fault.Internal {
+		return string(fault.Internal), "an error on our side"
+	}
+	if code = f.Code; code == "" {
+		code = string(f.Kind)
+	}
+	return code, f.Msg
+}
+
+// OrNull tells a call that answered nothing from one that was not answered.
+func OrNull(result json.RawMessage) json.RawMessage {
+	if len(result) == 0 {
+		return json.RawMessage("null")
+	}
+	return result
+}

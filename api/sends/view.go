@@ -1,0 +1,46 @@
+package sends
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"whatsapp-manager/supervisor/store"
+)
+
+// SendView is what the API tells of a send with a key.
+type SendView struct {
+	Key       string          `json:"key" doc:"The Idempotency-Key; repeating the request with it never sends twice"`
+	Method    string          `json:"method" example:"sendMessage"`
+	State     store.SendState `json:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"unknown: the worker was lost underway and the message has not shown up; it becomes sent by itself when the account's data shows the message as acknowledged by WhatsApp or a receipt for it comes, and a repetition with the same key is safe"`
+	MessageID string          `json:"messageId" doc:"WhatsApp's id of the message, fixed before the first attempt"`
+	Attempts  int             `json:"attempts"`
+	SendAt    *time.Time      `json:"sendAt,omitempty" doc:"Of a queued one: not before"`
+	CreatedAt time.Time       `json:"createdAt"`
+	EndedAt   *time.Time      `json:"endedAt,omitempty"`
+	Code      string          `json:"code,omitempty" doc:"Of the last failure"`
+	Error     string          `json:"error,omitempty" doc:"Of the last failure, in words"`
+	Result    json.RawMessage `json:"result,omitempty" doc:"What the method answered, when it was seen"`
+}
+
+// View tells what is known of a send now. One whose end nobody saw was sent
+// when the account's mirror holds its message with WhatsApp's ack, or a receipt
+// for it; the worker need not run for that, and nobody has to repeat it.
+func (s *Sender) View(ctx context.Context, send store.Send) (SendView, error) {
+	v := SendView{
+		Key: send.Key, Method: send.Method, State: send.State, MessageID: send.MessageID, Attempts: send.Attempts, SendAt: send.SendAt,
+		CreatedAt: send.CreatedAt, EndedAt: send.EndedAt, Code: send.Code, Error: send.Reason, Result: send.Result,
+	}
+	lost := v.State == store.SendUnknown || v.State == store.SendRunning && v.SendAt == nil && !s.underway.has(send.Instance, send.Key)
+	if !lost {
+		return v, nil
+	}
+	sent, err := s.store.WasSent(ctx, send.Instance, send.MessageID)
+	if err != nil {
+		return v, err
+	}
+	if v.State = store.SendUnknown; sent {
+		v.State, v.Code, v.Error = store.SendSent, "", ""
+	}
+	return v, nil
+}
