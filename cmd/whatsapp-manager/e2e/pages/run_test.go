@@ -28,7 +28,10 @@ var notRun = map[string]map[string]string{
 	"deploy/docs/backup.md":    {"whatsapp-manager instances reclaim $ID": "undoes a move whose file is lost; e2e: TestMoveToAnotherServer"},
 	"deploy/docs/database.md":  {"WAM_DATABASE_URL=postgres://wam:secret@db.example.org/wam whatsapp-manager serve": "needs a Postgres of one's own"},
 	"deploy/docs/simulator.md": {"wasim": "runs until it is ended; the demo starts it"},
-	"deploy/docs/security.md":  {"make attack                        # everything, about five minutes": "takes five minutes; make test has a short version"},
+	"deploy/docs/security.md": {
+		"make attack                        # everything, about five minutes": "takes five minutes; make test has a short version",
+		"whatsapp-manager secrets abandon --yes":                              "gives up the demo's accounts",
+	},
 }
 
 // TestCommandsOfPages runs every command block of every page. The blocks of a
