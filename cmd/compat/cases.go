@@ -13,9 +13,9 @@ var cases = func() map[string]check {
 
 // Where an effect was seen.
 const (
-	otherSide = "the other side"
-	readBack  = "what is answered afterwards"
-	standIn   = "the stand-in"
+	otherSide = "another phone"
+	readBack  = "a later answer"
+	standIn   = "the simulator"
 	answered  = "the answer"
 	feed      = "the event feed"
 )

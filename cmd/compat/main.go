@@ -87,10 +87,14 @@ func render(results []result) (text string, good int) {
 	}
 	return fmt.Sprintf(`# Compatibility with whatsapp-web.js
 
-Written by `+"`make compat`"+`, which calls every method over HTTP against a running installation and looks for its effect.
-%d of %d methods of whatsapp-web.js 1.34.7 answer as they should: what needs a browser or the caller's own files is refused with 501 and the reason, all others do what they say.
+`+"`make compat`"+` writes this page. It calls every method over HTTP against a running installation, and looks for the
+method's effect. %d of %d methods of whatsapp-web.js 1.34.7 answer as they should: a method that needs a browser or the
+caller's own files answers 501 with the reason, and all others do what they say.
 
-| method | how it was seen |
+An effect is seen in the answer itself, in a later answer, in the event feed, on another account's phone, or in what the
+simulator of WhatsApp holds.
+
+| Method | Where the effect was seen |
 |---|---|
 %s`, good, len(results), rows.String()), good
 }

@@ -61,7 +61,7 @@ func (w *world) one(m method) result {
 		if !errors.As(err, &refused) || refused.status != http.StatusNotImplemented || refused.message == "" {
 			return result{m.name, "", fmt.Sprintf("answered %v, not 501 with a reason", err)}
 		}
-		return result{m.name, "501: needs a browser", ""}
+		return result{m.name, "501 with the reason", ""}
 	}
 	c, ok := cases[m.name]
 	if !ok {

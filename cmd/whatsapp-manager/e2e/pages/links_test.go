@@ -112,7 +112,7 @@ var (
 
 // shortNames are packages that the pages on security call by a shorter name.
 var shortNames = map[string]string{
-	"manager": "cmd/whatsapp-manager", "e2e": "cmd/whatsapp-manager/e2e", "takeover": "cmd/takeover", "attack": "cmd/attack",
+	"manager": "cmd/whatsapp-manager", "e2e": "cmd/whatsapp-manager/e2e", "e2e/pages": "cmd/whatsapp-manager/e2e/pages", "takeover": "cmd/takeover", "attack": "cmd/attack",
 }
 
 // TestTestsThatPagesName looks for each `package: TestName`, and for each file
