@@ -14,28 +14,59 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
-	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/client"
 )
 
 const demoDir = "demo-data"
 
-// demo runs the daemon against a simulator in the same process. Its accounts
-// live in the simulator's memory, so every demo begins anew.
+// demo runs the daemon against the simulator's program, which stands beside this
+// one and which this process does not link: the simulator's library for Signal is
+// under the GPL. Its accounts live in that program's memory, so every demo begins
+// anew.
 func demo(ctx context.Context, flags *pflag.FlagSet) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	sim := &wasim.Server{}
-	var simulator errgroup.Group
-	simulator.Go(func() error { return sim.Run(ctx) })
-	defer func() {
-		cancel()
-		_ = simulator.Wait() // the daemon's own end is what the person wants to hear of
-	}()
-	select {
-	case <-sim.Started():
-	case <-time.After(10 * time.Second):
-		return errors.New("the simulator does not start")
+	path, err := besideThisProgram("wasim")
+	if err != nil {
+		return err
 	}
+	sim, endSimulator, err := startSimulator(ctx, path)
+	if err != nil {
+		return err
+	}
+	err = demonstrate(ctx, flags, sim)
+	return errors.Join(err, endSimulator())
+}
+
+// simulator is the program that plays WhatsApp.
+type simulator struct {
+	*client.Program
+	ended chan struct{} // closed when the program has ended
+}
+
+// startSimulator returns when the simulator serves. The function that it returns
+// ends the program and tells what it ended with, when it was not by itself.
+func startSimulator(ctx context.Context, path string) (*simulator, func() error, error) {
+	s := &simulator{Program: client.NewProgram(path), ended: make(chan struct{})}
+	s.Stderr = stderr
+	ctx, cancel := context.WithCancel(ctx)
+	var failed error
+	go func() {
+		defer close(s.ended)
+		failed = s.Run(ctx)
+	}()
+	end := func() error { cancel(); <-s.ended; return failed }
+	select {
+	case <-s.Started():
+		return s, end, nil
+	case <-s.ended:
+		return nil, nil, end()
+	case <-time.After(10 * time.Second):
+		return nil, nil, errors.Join(errors.New("the simulator does not start"), end())
+	}
+}
+
+// demonstrate runs the daemon and its people until a signal, or until the
+// simulator has gone.
+func demonstrate(ctx context.Context, flags *pflag.FlagSet, sim *simulator) error {
 	dir := os.Getenv("WAM_DATA_DIR")
 	if f := flags.Lookup("data-dir"); f != nil && f.Changed {
 		dir = f.Value.String()
@@ -75,14 +106,19 @@ func demo(ctx context.Context, flags *pflag.FlagSet) error {
 		select {
 		case <-signals:
 			ends <- syscall.SIGINT
+		case <-sim.ended:
+			ends <- syscall.SIGINT
 		case <-play.Done():
 		}
 		return nil
 	})
 	err = d.run(ctx, ends, func(string) {
 		playing.Go(func() error {
-			stage := &stage{base: "http://" + d.listener.Addr().String(), email: string(c.Access.AdminEmail), password: c.Access.AdminPassword, sim: sim}
-			if err := stage.play(play); err != nil && play.Err() == nil {
+			world := &demoWorld{
+				base: "http://" + d.listener.Addr().String(), sim: sim.Client,
+				email: string(c.Access.AdminEmail), password: c.Access.AdminPassword,
+			}
+			if err := world.run(play); err != nil && play.Err() == nil {
 				fmt.Fprintln(stderr, "demo:", err)
 			}
 			return nil

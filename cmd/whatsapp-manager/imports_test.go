@@ -23,13 +23,19 @@ type room struct {
 	without []string // of others, not even through what it imports
 }
 
-// client is what makes a WhatsApp client, which the simulator must not be.
-var client = []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}
+// clientParts make a WhatsApp client, which the simulator must not be.
+var clientParts = []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "github.com/jackc/pgx/..."}
 
 // decoders are packages that read images.
 var decoders = []string{"image/...", "golang.org/x/image/...", "github.com/HugoSmits86/..."}
 
 var rooms = []room{
+	// The daemon is under the licence of our sources only, so it links neither the
+	// simulator nor a library for Signal. Of whatsmeow it has the SQL of its tables.
+	{path: "cmd/whatsapp-manager", ours: []string{"api/...", "proto/...", "supervisor/...", "worker/keystore", "worker/wasim/client"},
+		tests:   []string{"supervisor/store/storetest", "worker/wasim/..."},
+		never:   []string{"go.mau.fi/..."},
+		without: []string{"go.mau.fi/libsignal/...", "go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/proto/...", "go.mau.fi/whatsmeow/store", "go.mau.fi/whatsmeow/store/sqlstore", "go.mau.fi/whatsmeow/types/..."}},
 	{path: "cmd/...", ours: []string{"..."}},
 	{path: "proto/process", ours: nil, never: []string{"net/...", "os/exec", "database/sql"}, without: []string{"google.golang.org/grpc/...", "github.com/jackc/pgx/...", "go.mau.fi/..."}},
 	{path: "proto/...", never: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
@@ -44,12 +50,12 @@ var rooms = []room{
 	{path: "supervisor", ours: []string{"proto/...", "supervisor/egress", "supervisor/workeruser"}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	// The control API's other side is linked into programs that must not link the simulator.
 	{path: "worker/wasim/client", ours: nil, without: []string{"go.mau.fi/...", "github.com/jackc/pgx/..."}},
-	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/phone"}, never: client},
-	{path: "worker/wasim/wire", ours: nil, never: client},
-	{path: "worker/wasim/media", ours: nil, never: client},
-	{path: "worker/wasim/phone", ours: []string{"worker/wasim/media"}, never: client,
+	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/phone"}, never: clientParts},
+	{path: "worker/wasim/wire", ours: nil, never: clientParts},
+	{path: "worker/wasim/media", ours: nil, never: clientParts},
+	{path: "worker/wasim/phone", ours: []string{"worker/wasim/media"}, never: clientParts,
 		tests: []string{"worker/wasim", "worker/wasim/wire", "supervisor/store/storetest"}},
-	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: client},
+	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: clientParts},
 	{path: "worker/decode/...", ours: []string{"proto/fault"}, never: []string{"go.mau.fi/...", "net/http", "github.com/jackc/pgx/..."}},
 	// What strangers send is decoded in a process of its own, and nowhere else.
 	{path: "worker/...", ours: []string{"proto/..."}, never: decoders, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
@@ -174,6 +180,10 @@ func TestTheRulesBite(t *testing.T) {
 		{"supervisor/keyfile", module + "supervisor/store", false, false},
 		{"supervisor/store", module + "supervisor/keyfile", false, false},
 		{"cmd/wasim", module + "worker/wasim", false, true},
+		{"cmd/whatsapp-manager", module + "worker/wasim", false, false},
+		{"cmd/whatsapp-manager", module + "worker/wasim/client", false, true},
+		{"cmd/whatsapp-manager", module + "worker", false, false},
+		{"cmd/whatsapp-manager/e2e", module + "worker/wasim", true, true},
 	} {
 		if got := find(tc.from).mayImport(tc.to, tc.test); got != tc.want {
 			t.Errorf("%s -> %s (test %v): allowed %v, want %v", tc.from, tc.to, tc.test, got, tc.want)

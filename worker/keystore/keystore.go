@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 )
 
@@ -54,7 +54,14 @@ func Create(ctx context.Context, url string) error {
 	}
 	lib := stdlib.OpenDBFromPool(pool)
 	defer lib.Close()
-	return upgrade(ctx, pool, sqlstore.NewWithDB(lib, "postgres", nil))
+	// As whatsmeow's own store does it, but without linking the store: it needs
+	// a library for Signal under the GPL, and the manager links this package.
+	db, err := dbutil.NewWithDB(lib, "postgres")
+	if err != nil {
+		return fmt.Errorf("open whatsmeow's schema: %w", err)
+	}
+	db.UpgradeTable, db.VersionTable = upgrades.Table, "whatsmeow_version"
+	return upgrade(ctx, pool, db)
 }
 
 // Check returns nil when the tables are current, and ErrTooOld when they are
@@ -72,7 +79,7 @@ func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	return ErrTooOld
 }
 
-func upgrade(ctx context.Context, pool *pgxpool.Pool, container *sqlstore.Container) error {
+func upgrade(ctx context.Context, pool *pgxpool.Pool, db *dbutil.Database) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
@@ -87,7 +94,7 @@ func upgrade(ctx context.Context, pool *pgxpool.Pool, container *sqlstore.Contai
 	if _, err = conn.Exec(ctx, "create schema if not exists "+Schema); err != nil {
 		return fmt.Errorf("create whatsmeow's schema: %w", err)
 	}
-	if err = container.Upgrade(ctx); err != nil {
+	if err = db.Upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade whatsmeow's schema: %w", err)
 	}
 	return nil
