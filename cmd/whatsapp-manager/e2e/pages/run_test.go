@@ -27,7 +27,7 @@ var notRun = map[string]map[string]string{
 	},
 	"deploy/docs/backup.md":    {"whatsapp-manager instances reclaim $ID": "undoes a move whose file is lost; e2e: TestMoveToAnotherServer"},
 	"deploy/docs/database.md":  {"WAM_DATABASE_URL=postgres://wam:secret@db.example.org/wam whatsapp-manager serve": "needs a Postgres of one's own"},
-	"deploy/docs/simulator.md": {"wasim": "runs until it is ended; the demo starts it"},
+	"deploy/docs/simulator.md": {"WAM_WHATSAPP_ENDPOINT=$(head -1 endpoint) whatsapp-manager serve": "the demo is this, with a simulator of its own"},
 	"deploy/docs/security.md": {
 		"make attack                        # everything, about five minutes": "takes five minutes; make test has a short version",
 		"whatsapp-manager secrets abandon --yes":                              "gives up the demo's accounts",
@@ -92,6 +92,7 @@ var placeholder = regexp.MustCompile(`(?m)^([A-Z]+)=\S*….*$`)
 // prelude comes before the blocks of a page. An answer of 4xx or 5xx fails, and a
 // stream ends after a while.
 const prelude = `set -euo pipefail
+trap 'jobs -p | xargs -r kill' EXIT
 curl() {
 	case " $* " in
 	*" -sN "*) command curl --max-time 3 "$@" || [ $? = 28 ] ;;
