@@ -10,6 +10,10 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store"
 	"google.golang.org/protobuf/proto"
+
+	"whatsapp-manager/proto/backoff"
+	"whatsapp-manager/worker/client"
+	"whatsapp-manager/worker/redact"
 )
 
 const (
@@ -17,16 +21,16 @@ const (
 	repairPause   = 2 * time.Second // doubles with each round
 )
 
-// keepKeys stores the keys that the phone shares before it hears that we have
-// them. whatsmeow stores them too, but in the background: a process that dies in
-// between would never get them again.
-func (c *core) keepKeys(ctx context.Context, s *session, share *waE2E.AppStateSyncKeyShare) error {
+// keepKeys stores the keys that the phone shares, before the phone hears that we have
+// them. whatsmeow stores them too, but in the background: a process that dies in between
+// would never get them again.
+func (h *handler) keepKeys(ctx context.Context, cl *client.Client, share *waE2E.AppStateSyncKeyShare) error {
 	for _, key := range share.GetKeys() {
 		fingerprint, err := proto.Marshal(key.GetKeyData().GetFingerprint())
 		if err != nil {
 			return fmt.Errorf("encode fingerprint of app state key: %w", err)
 		}
-		err = s.cli.Store.AppStateKeys.PutAppStateSyncKey(ctx, key.GetKeyID().GetKeyID(), store.AppStateSyncKey{
+		err = cl.WA.Store.AppStateKeys.PutAppStateSyncKey(ctx, key.GetKeyID().GetKeyID(), store.AppStateSyncKey{
 			Data: key.GetKeyData().GetKeyData(), Fingerprint: fingerprint, Timestamp: key.GetKeyData().GetTimestamp(),
 		})
 		if err != nil {
@@ -36,39 +40,25 @@ func (c *core) keepKeys(ctx context.Context, s *session, share *waE2E.AppStateSy
 	return nil
 }
 
-// repair makes up for a bootstrap that was interrupted: by now WhatsApp has
-// delivered what it still had for us.
-func (c *core) repair() {
-	s := c.current.Load()
-	if s == nil {
-		return
-	}
-	before := c.openedAt
-	c.background(func() {
-		c.replay(s, before)
-		c.repairAppState(s)
-	})
-}
-
-// repairAppState fetches the collections that are still at version 0. The
-// first fetch follows the phone's key share and is never repeated by whatsmeow
-// when the connection dies in the middle of it. Without a key whatsmeow asks the
-// phone for one, and fetches again when it comes. What WhatsApp refuses for the
-// moment is asked for again.
-func (c *core) repairAppState(s *session) {
-	ctx, cancel := context.WithTimeout(s.ctx, repairTimeout)
+// repairAppState fetches the collections that are still at version 0. The first fetch
+// follows the phone's key share, and whatsmeow never repeats it when the connection dies
+// in the middle of it. Without a key whatsmeow asks the phone for one, and fetches again
+// when the key comes. Collections that WhatsApp refuses for the moment are asked for
+// again.
+func (h *handler) repairAppState(cl *client.Client) {
+	ctx, cancel := context.WithTimeout(cl.Context(), repairTimeout)
 	defer cancel()
 	left := appstate.AllPatchNames[:]
-	for pause := repairPause; len(left) > 0; pause *= 2 {
+	for pause := backoff.New(repairPause, repairTimeout); len(left) > 0; {
 		var failed []appstate.WAPatchName
 		for _, name := range left {
-			err := s.cli.FetchAppState(ctx, name, false, true)
+			err := cl.WA.FetchAppState(ctx, name, false, true)
 			if err != nil && ctx.Err() == nil && !errors.Is(err, appstate.ErrKeyNotFound) {
-				c.log.Warn().Err(errors.New(withoutStanzas(err.Error()))).Str("collection", string(name)).Msg("app state not fetched")
+				h.log.Warn().Err(errors.New(redact.Text(err.Error()))).Str("collection", string(name)).Msg("app state not fetched")
 				failed = append(failed, name)
 			}
 		}
-		if left = failed; len(left) > 0 && !sleep(ctx, pause) {
+		if left = failed; len(left) > 0 && pause.Wait(ctx) != nil {
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -11,83 +12,94 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/proto/backoff"
+	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/bounds"
+	"whatsapp-manager/worker/client"
+	"whatsapp-manager/worker/host"
 )
 
 const (
 	historyTries   = 4
 	historyTimeout = 90 * time.Second
+	historyPause   = time.Second // doubles with each try
+
+	// maxHistory bounds a part of the history as it travels, in bytes. Phones make parts
+	// of some megabytes.
+	maxHistory = 32 << 20
 )
 
-// historyStored tells the main loop that a part of the history is in Postgres.
-type historyStored struct{ progress uint32 }
-
-// receiveHistory downloads a part of the history and records it before the
-// phone hears that we have it. whatsmeow's own way would acknowledge first and
-// lose the part when the process or the connection dies in between.
-func (c *core) receiveHistory(ctx context.Context, s *session, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
-	history, err := c.downloadHistory(ctx, s, notice)
+// receiveHistory downloads a part of the history and records it before the phone hears
+// that we have it. whatsmeow's own way would acknowledge first, and lose the part when
+// the process or the connection dies in between.
+func (h *handler) receiveHistory(ctx context.Context, cl *client.Client, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
+	history, err := h.downloadHistory(ctx, cl, notice)
 	if errors.Is(err, bounds.ErrTooMuch) {
-		// The phone would send the same again, so there is an end of it.
-		c.log.Error().Stringer("type", notice.GetSyncType()).Msg("history left out: it unfolds to more than the worker may take")
-		c.tell(fromSession{s, historyStored{notice.GetProgress()}})
+		// The phone would send the same again, so the event ends here.
+		h.log.Error().Stringer("type", notice.GetSyncType()).Msg("history left out: it unfolds to more than the worker may take")
+		h.report(cl, historyStored{notice.GetProgress()})
 		return true
 	}
 	if err != nil {
-		if s.ctx.Err() != nil {
+		if cl.Context().Err() != nil {
 			return false
 		}
-		c.log.Warn().Err(err).Stringer("type", notice.GetSyncType()).Msg("history not downloaded")
-		if !gone(err) {
-			// It is left over, and handled after the next login.
-			c.tell(giveBack{})
-			c.counts.failures.Add(1)
+		h.log.Warn().Err(err).Stringer("type", notice.GetSyncType()).Msg("history not downloaded")
+		if !isFinal(err) {
+			// The message stays in the buffer and is handled after the next login.
+			h.tell(notRecorded{})
+			h.counters.HandlerFailures.Add(1)
 			return false
 		}
-		if id == "" { // replayed: nothing to name in the request
+		if id == "" { // replayed: the request would name no message
 			return true
 		}
-		if err = s.cli.SendHistorySyncServerErrorReceipt(ctx, id, notice.GetMediaKey()); err != nil {
-			c.log.Warn().Err(err).Msg("history not asked for again")
+		if err = cl.WA.SendHistorySyncServerErrorReceipt(ctx, id, notice.GetMediaKey()); err != nil {
+			h.log.Warn().Err(err).Msg("history not asked for again")
 		}
 		return true
 	}
-	if !c.record(ctx, s, &events.HistorySync{Data: history, Notification: notice}) {
+	if !h.record(ctx, cl, &events.HistorySync{Data: history, Notification: notice}) {
 		return false
 	}
-	c.tell(fromSession{s, historyStored{history.GetProgress()}})
-	// Politeness to the phone and the server: neither may fail the event.
-	if err = s.cli.SendProtocolMessageReceipt(ctx, id, types.ReceiptTypeHistorySync); err != nil {
-		c.log.Debug().Err(err).Msg("history receipt not sent")
+	h.report(cl, historyStored{history.GetProgress()})
+	// The receipt and the deletion only help the phone and the server: neither may fail the
+	// event.
+	if err = cl.WA.SendProtocolMessageReceipt(ctx, id, types.ReceiptTypeHistorySync); err != nil {
+		h.log.Debug().Err(err).Msg("history receipt not sent")
 	}
 	if notice.GetDirectPath() != "" {
-		c.background(func() {
-			ctx, cancel := context.WithTimeout(s.ctx, historyTimeout)
+		h.tasks.Go(func(context.Context) {
+			ctx, cancel := context.WithTimeout(cl.Context(), historyTimeout)
 			defer cancel()
-			if err := s.cli.DeleteMedia(ctx, whatsmeow.MediaHistory, notice.GetDirectPath(), notice.GetFileEncSHA256(), notice.GetEncHandle()); err != nil {
-				c.log.Debug().Err(err).Msg("history media not deleted")
+			err := cl.WA.DeleteMedia(ctx, whatsmeow.MediaHistory, notice.GetDirectPath(), notice.GetFileEncSHA256(), notice.GetEncHandle())
+			if err != nil {
+				h.log.Debug().Err(err).Msg("history media not deleted")
 			}
 		})
 	}
 	return true
 }
 
-func (c *core) downloadHistory(ctx context.Context, s *session, notice *waE2E.HistorySyncNotification) (history *waHistorySync.HistorySync, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.tuning.HandlerLimit)
+func (h *handler) downloadHistory(
+	ctx context.Context, cl *client.Client, notice *waE2E.HistorySyncNotification,
+) (history *waHistorySync.HistorySync, err error) {
+	ctx, cancel := context.WithTimeout(ctx, h.tuning.HandlerLimit)
 	defer cancel()
-	for try := range historyTries {
+	pause := backoff.New(historyPause, h.tuning.HandlerLimit)
+	for range historyTries {
 		once, cancel := context.WithTimeout(ctx, historyTimeout)
-		history, err = c.openHistory(once, s, notice)
+		history, err = h.openHistory(once, cl, notice)
 		cancel()
-		if err == nil || gone(err) || !sleep(ctx, time.Second<<try) {
+		if err == nil || isFinal(err) || pause.Wait(ctx) != nil {
 			return history, err
 		}
 	}
 	return history, err
 }
 
-// gone reports whether downloading again cannot help.
-func gone(err error) bool {
+// isFinal reports whether another download would fail in the same way.
+func isFinal(err error) bool {
 	for _, final := range []error{
 		bounds.ErrTooMuch,
 		whatsmeow.ErrMediaDownloadFailedWith403, whatsmeow.ErrMediaDownloadFailedWith404, whatsmeow.ErrMediaDownloadFailedWith410,
@@ -98,4 +110,38 @@ func gone(err error) bool {
 		}
 	}
 	return false
+}
+
+// openHistory downloads a part of the history and has whatsmeow read it and keep its
+// secrets. Before that it computes the size of the unpacked part: whatsmeow would unpack
+// some hundred KiB into gigabytes, and bytes into structs a hundred times larger. A part
+// that is too large is bounds.ErrTooMuch.
+func (h *handler) openHistory(
+	ctx context.Context, cl *client.Client, notice *waE2E.HistorySyncNotification,
+) (*waHistorySync.HistorySync, error) {
+	packed := notice.GetInitialHistBootstrapInlinePayload()
+	if packed == nil {
+		var err error
+		packed, err = cl.WA.Download(bounds.With(ctx, &bounds.Limit{Most: maxHistory}), notice)
+		if fault.Is(err, fault.TooLarge) {
+			return nil, bounds.ErrTooMuch
+		}
+		if err != nil {
+			return nil, fmt.Errorf("download history: %w", err)
+		}
+	}
+	unpacked, read := host.HistoryMemory(h.memory)
+	raw, err := bounds.Inflate(packed, unpacked)
+	if err != nil {
+		return nil, err
+	}
+	form := (&waHistorySync.HistorySync{}).ProtoReflect().Descriptor()
+	if _, err = bounds.Cost(raw, form, read); errors.Is(err, bounds.ErrTooMuch) {
+		return nil, err
+	}
+	// Whether the part is a document at all is for whatsmeow to say.
+	return cl.WA.DownloadHistorySync(ctx, &waE2E.HistorySyncNotification{
+		SyncType: notice.SyncType, ChunkOrder: notice.ChunkOrder, Progress: notice.Progress,
+		InitialHistBootstrapInlinePayload: packed,
+	}, true)
 }

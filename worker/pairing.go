@@ -10,7 +10,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/phone"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/link"
 )
 
 const (
@@ -20,29 +22,32 @@ const (
 	codeUseful      = 60 * time.Second // a round older than this is renewed for a pairing code
 )
 
-// codes are what can be scanned or typed now. They belong to the main loop.
+// codes are those that can be scanned or typed now. They belong to the main loop.
 type codes struct {
 	list     []string
-	at       int
+	at       int // the code that is shown
 	expires  time.Time
 	opened   time.Time // of this round
-	timer    *time.Timer
 	round    int
 	phone    string // the code to type on the phone
 	phoneEnd time.Time
 }
 
-// codeTimer says that a shown code has expired.
-type codeTimer struct{ round, at int }
+// codeExpired says that a shown code has expired.
+type codeExpired struct{ round, at int }
+
+func (m codeExpired) handle(c *core) {
+	shown := &c.loop.codes
+	if m.round == shown.round && m.at == shown.at && len(shown.list) > 0 {
+		c.showCode(m.at + 1)
+	}
+}
 
 // pairCall is one call of Pair on its way through the main loop.
 type pairCall struct {
 	ctx    context.Context
-	phone  string
-	notify bool
-	cancel bool
-	device string
-	shown  string          // browser
+	req    *workerv1.PairRequest
+	phone  string          // digits, empty for codes to scan
 	answer chan pairAnswer // capacity 1
 }
 
@@ -52,11 +57,37 @@ type pairAnswer struct {
 	err     error
 }
 
-// codeDrawn is what WhatsApp answered to the wish for a pairing code.
+// codeDrawn is what WhatsApp answered to the request for a pairing code.
 type codeDrawn struct {
 	call *pairCall
 	code string
 	err  error
+}
+
+// Pair shows codes to scan, or returns a code to type on the phone whose number the
+// request has. Errors are *fault.Error.
+func (c *core) Pair(ctx context.Context, req *workerv1.PairRequest) (*workerv1.PairResponse, error) {
+	call := &pairCall{ctx: ctx, req: req, answer: make(chan pairAnswer, 1)}
+	if number := req.GetPhoneNumber(); number != "" {
+		var err error
+		if call.phone, err = phone.Digits(number); err != nil {
+			return nil, fault.Bad("worker.Pair", "phone_number", "phone_number %s", err)
+		}
+	}
+	c.tell(call)
+	select {
+	case a := <-call.answer:
+		if a.err != nil {
+			return nil, a.err
+		}
+		resp := &workerv1.PairResponse{Code: a.code}
+		if !a.expires.IsZero() {
+			resp.ExpiresAt = timestamppb.New(a.expires)
+		}
+		return resp, nil
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, "worker.Pair", ctx.Err(), "WhatsApp cannot be reached")
+	}
 }
 
 func (p *codes) fill(link *workerv1.Link) {
@@ -68,7 +99,7 @@ func (p *codes) fill(link *workerv1.Link) {
 	}
 }
 
-// end is when the last code of the round expires and its connection with it.
+// end is when the last code of the round expires, and its connection with it.
 func (p *codes) end(life time.Duration) time.Time {
 	n := len(p.list)
 	if n == fullRound {
@@ -79,33 +110,34 @@ func (p *codes) end(life time.Duration) time.Time {
 
 func (c *core) showCodes(list []string) {
 	c.stopCodes()
-	c.codes = codes{list: list, round: c.codes.round + 1, opened: time.Now()}
+	c.loop.codes = codes{list: list, round: c.loop.codes.round + 1, opened: time.Now()}
 	c.showCode(0)
-	waiting := c.waiting
-	c.waiting = nil
+	waiting := c.loop.waiting
+	c.loop.waiting = nil
 	for _, call := range waiting {
 		c.drawCode(call)
 	}
 }
 
 func (c *core) showCode(at int) {
-	if at >= len(c.codes.list) {
+	shown := &c.loop.codes
+	if at >= len(shown.list) {
 		c.stopCodes()
-		c.step(codesSpent{})
+		c.step(link.CodesSpent{})
 		return
 	}
 	life := c.tuning.CodeLife
-	if at == 0 && len(c.codes.list) == fullRound {
+	if at == 0 && len(shown.list) == fullRound {
 		life *= firstCodeFactor
 	}
-	c.codes.at, c.codes.expires = at, time.Now().Add(life)
-	expired := codeTimer{c.codes.round, at}
-	c.codes.timer = time.AfterFunc(life, func() { c.tell(expired) })
-	c.announce("qr", bareCode(c.codes.list[at]))
+	shown.at, shown.expires = at, time.Now().Add(life)
+	expired := codeExpired{shown.round, at}
+	c.loop.timers.set(timerCode, life, func() { c.tell(expired) })
+	c.announcer.announce("qr", bareCode(shown.list[at]))
 }
 
-// bareCode is the code as whatsapp-web.js gives it: without the link that
-// WhatsApp puts in front, so that a phone's camera finds the app.
+// bareCode is the code as whatsapp-web.js gives it: without the link that WhatsApp puts
+// in front, so that a phone's camera finds the app.
 func bareCode(text string) string {
 	if _, bare, ok := strings.Cut(text, "#"); ok {
 		return bare
@@ -114,87 +146,75 @@ func bareCode(text string) string {
 }
 
 func (c *core) stopCodes() {
-	if c.codes.timer != nil {
-		c.codes.timer.Stop()
-	}
-	c.codes = codes{round: c.codes.round}
+	c.loop.timers.stop(timerCode)
+	c.loop.codes = codes{round: c.loop.codes.round}
 }
 
-func (c *core) pairing(msg any) {
-	switch m := msg.(type) {
-	case codeTimer:
-		if m.round == c.codes.round && m.at == c.codes.at && len(c.codes.list) > 0 {
-			c.showCode(m.at + 1)
-		}
-	case *pairCall:
-		c.pairCalled(m)
-	case codeDrawn:
-		c.codeDrawn(m)
-	}
-}
-
-func (c *core) pairCalled(call *pairCall) {
-	if c.link.wa == "" {
-		call.answer <- pairAnswer{err: &fault.Error{Kind: fault.Starting, Op: "worker.Pair", Msg: "the worker is still starting", RetryAfter: time.Second}}
-		return
-	}
-	if c.link.paired {
-		call.answer <- pairAnswer{err: fault.New(fault.Conflict, "worker.Pair", "this instance is paired already")}
-		return
-	}
-	if c.outage {
-		call.answer <- pairAnswer{err: fault.New(fault.Unavailable, "worker.Pair", "the database cannot be reached")}
-		return
-	}
-	if call.device != "" || call.shown != "" {
-		nameDevice(call.device, call.shown)
-		c.step(pairAsked{renew: true}) // the name is part of the registration
-		call.answer <- pairAnswer{}
-		return
-	}
-	if call.cancel {
-		if c.codes.phone != "" {
-			c.step(pairAsked{renew: true})
-		}
-		call.answer <- pairAnswer{}
-		return
-	}
-	fresh := len(c.codes.list) > 0 && time.Since(c.codes.opened) < codeUseful
-	c.step(pairAsked{renew: call.phone != "" && !fresh})
+func (call *pairCall) handle(c *core) {
+	const op = "worker.Pair"
+	l := &c.loop
 	switch {
-	case call.phone == "":
+	case l.link.WAState() == "":
+		call.answer <- pairAnswer{err: errStarting(op)}
+	case l.link.Paired():
+		call.answer <- pairAnswer{err: fault.New(fault.Conflict, op, "this instance is paired already")}
+	case l.outage:
+		call.answer <- pairAnswer{err: fault.New(fault.Unavailable, op, "the database cannot be reached")}
+	case call.req.GetDeviceName() != "" || call.req.GetBrowser() != "":
+		nameDevice(call.req.GetDeviceName(), call.req.GetBrowser())
+		c.step(link.PairAsked{Renew: true}) // the name is part of the registration
 		call.answer <- pairAnswer{}
-	case fresh:
-		c.drawCode(call)
+	case call.req.GetCancel():
+		if l.codes.phone != "" {
+			c.step(link.PairAsked{Renew: true})
+		}
+		call.answer <- pairAnswer{}
+	case call.phone == "":
+		c.step(link.PairAsked{})
+		call.answer <- pairAnswer{}
 	default:
-		c.waiting = append(c.waiting, call)
+		c.codeAsked(call)
 	}
+}
+
+// codeAsked gets a code to type on the phone, from the present round of codes or from the
+// next one.
+func (c *core) codeAsked(call *pairCall) {
+	fresh := len(c.loop.codes.list) > 0 && time.Since(c.loop.codes.opened) < codeUseful
+	c.step(link.PairAsked{Renew: !fresh})
+	if fresh {
+		c.drawCode(call)
+		return
+	}
+	c.loop.waiting = append(c.loop.waiting, call)
 }
 
 // drawCode asks WhatsApp for a code to type; its answer comes as codeDrawn.
 func (c *core) drawCode(call *pairCall) {
-	s := c.current.Load()
-	if call.ctx.Err() != nil || s == nil {
+	cl := c.current.Load()
+	if call.ctx.Err() != nil || cl == nil {
 		return
 	}
-	c.background(func() {
-		code, err := s.cli.PairPhone(call.ctx, call.phone, call.notify, whatsmeow.PairClientChrome, pairClientName)
+	c.tasks.Go(func(context.Context) {
+		notify := call.req.GetShowNotification()
+		code, err := cl.WA.PairPhone(call.ctx, call.phone, notify, whatsmeow.PairClientChrome, pairClientName)
 		c.tell(codeDrawn{call, code, err})
 	})
 }
 
-func (c *core) codeDrawn(m codeDrawn) {
+func (m codeDrawn) handle(c *core) {
 	if m.err != nil {
 		m.call.answer <- pairAnswer{err: pairFault(m.err)}
 		return
 	}
-	if c.link.state != workerv1.LinkState_LINK_STATE_PAIRING {
+	if c.loop.link.State() != workerv1.LinkState_LINK_STATE_PAIRING {
 		m.call.answer <- pairAnswer{err: fault.New(fault.Unavailable, "worker.Pair", "the connection for pairing ended")}
 		return
 	}
-	c.codes.phone, c.codes.phoneEnd = m.code, c.codes.end(c.tuning.CodeLife)
-	c.announce("code", strings.ReplaceAll(m.code, "-", ""))
-	m.call.answer <- pairAnswer{code: m.code, expires: c.codes.phoneEnd}
+	shown := &c.loop.codes
+	shown.phone, shown.phoneEnd = m.code, shown.end(c.tuning.CodeLife)
+	c.announcer.announce("code", strings.ReplaceAll(m.code, "-", ""))
+	m.call.answer <- pairAnswer{code: m.code, expires: shown.phoneEnd}
 }
 
 func pairFault(err error) error {
@@ -211,23 +231,4 @@ func pairFault(err error) error {
 		return fault.Wrap(fault.Deadline, op, err, "WhatsApp did not answer in time")
 	}
 	return fault.Wrap(fault.Unavailable, op, err, "WhatsApp cannot be reached")
-}
-
-// phoneDigits returns the digits of an international phone number.
-func phoneDigits(text string) (string, error) {
-	var digits strings.Builder
-	for i, r := range strings.TrimSpace(text) {
-		switch {
-		case r >= '0' && r <= '9':
-			digits.WriteRune(r)
-		case r == '+' && i == 0, r == ' ', r == '-', r == '(', r == ')':
-		default:
-			return "", fault.Bad("worker.Pair", "phone_number", "expected digits, got %q", r)
-		}
-	}
-	d := digits.String()
-	if len(d) < 7 || len(d) > 15 || d[0] == '0' {
-		return "", fault.Bad("worker.Pair", "phone_number", "expected 7 to 15 digits with the country code, without leading zeros")
-	}
-	return d, nil
 }

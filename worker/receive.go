@@ -8,93 +8,156 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/proto/backoff"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/client"
+	"whatsapp-manager/worker/host"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/pgretry"
+	"whatsapp-manager/worker/rpc"
 	"whatsapp-manager/worker/shape"
 )
 
-const translateTries = 5
+const (
+	recordTries = 5
+	recordPause = 50 * time.Millisecond // doubles with each try
+)
 
-// counters are what Stats reports.
-type counters struct {
-	in, out, events, failures, dials atomic.Uint64
-	lastEvent                        atomic.Int64 // unix nanoseconds
+// handler is whatsmeow's handler of events, and the work that follows from them. It
+// records what comes and tells the main loop what that needs to know.
+type handler struct {
+	tuning    Tuning
+	memory    uint64 // limit of the process, in bytes
+	onEvent   func(any)
+	log       zerolog.Logger
+	db        *pgretry.DB
+	mirror    *mirror.Mirror
+	devices   *devices
+	announcer *announcer
+	tasks     *tasks
+	counters  *rpc.Counters
+	pace      *pace
+	idle      *host.IdleFreer
+	account   atomic.Pointer[inbound.Account]
+	// readBlocklist is the method table's, which is made after the handler.
+	readBlocklist func(context.Context, *whatsmeow.Client) error
+	// tell and report hand the main loop a message; end ends the process.
+	tell   func(message)
+	report func(*client.Client, message)
+	end    func(reason string, cause error)
 }
 
-// receive is whatsmeow's handler. True means that the event is in Postgres, or
-// that there is nothing to write; only then does WhatsApp hear our receipt. It
-// runs on the receive loop, one event at a time, and holds it up while it waits
-// for the database. A panic is a failure like any other: the message stays
-// with WhatsApp and comes again with the next login.
-func (c *core) receive(s *session, evt any) (stored bool) {
+// newHandler has to come before the confinement.
+func newHandler(boot *workerv1.Bootstrap, onEvent func(any), c *core) *handler {
+	return &handler{
+		tuning: c.tuning, memory: boot.GetMemoryLimitBytes(), onEvent: onEvent, log: c.log, db: c.db, mirror: c.mirror,
+		devices: c.devices, announcer: c.announcer, tasks: c.tasks, counters: c.counters,
+		pace: newPace(boot.GetInboundPerSecond()), idle: &host.IdleFreer{}, tell: c.tell, report: c.report, end: c.end,
+	}
+}
+
+// receive is whatsmeow's handler. True means that the event is in Postgres, or that there
+// is nothing to write; only then does WhatsApp get our receipt. It runs on the receive
+// loop, one event at a time, and holds that up while it waits for the database. A panic
+// is a failure like any other: the message stays with WhatsApp and comes again with the
+// next login.
+func (h *handler) receive(cl *client.Client, evt any) (recorded bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.counts.failures.Add(1)
+			h.counters.HandlerFailures.Add(1)
 			// The value of a panic may quote a message; its type and stack do not.
-			c.log.Error().Str("event", fmt.Sprintf("%T", evt)).Str("panic", fmt.Sprintf("%T", p)).
+			h.log.Error().Str("event", fmt.Sprintf("%T", evt)).Str("panic", fmt.Sprintf("%T", p)).
 				Bytes("stack", debug.Stack()).Msg("handler panicked")
-			stored = false
+			recorded = false
 		}
 	}()
-	if s.ctx.Err() != nil {
+	if cl.Context().Err() != nil {
 		return false
 	}
-	defer s.handled(evt)
-	c.wait(s, evt)
-	ctx, done := c.limited(s, evt)
+	defer cl.Handled(evt)
+	h.pace.wait(cl.Context(), evt)
+	ctx, done := h.withDeadline(cl, evt)
 	defer done()
-	c.idle.touch()
-	c.counts.events.Add(1)
-	c.counts.lastEvent.Store(time.Now().UnixNano())
-	if c.onEvent != nil {
-		c.onEvent(evt)
+	h.idle.Touch()
+	h.counters.Events.Add(1)
+	h.counters.LastEvent.Store(time.Now().UnixNano())
+	if h.onEvent != nil {
+		h.onEvent(evt)
 	}
 	switch e := evt.(type) {
 	case *events.PairSuccess:
-		c.guardStores(s.cli.Store)
-		c.learn(ctx, s)
-		c.tell(fromSession{s, evt})
-		return true
-	case *events.Connected, *events.PushNameSetting:
-		c.learn(ctx, s)
-		if _, ok := e.(*events.Connected); ok {
-			c.background(func() { c.restorePresence(s); c.refreshBlocklist(s) })
-		}
-		c.tell(fromSession{s, evt})
-	case *events.QR, *events.PairError, *events.PairPasskeyRequest, *events.QRScannedWithoutMultidevice,
-		*events.ManualLoginReconnect, *events.Disconnected, *events.LoggedOut, *events.StreamReplaced,
-		*events.TemporaryBan, *events.ClientOutdated, *events.ConnectFailure, *events.StreamError,
-		*events.KeepAliveTimeout, *events.KeepAliveRestored, *events.OfflineSyncCompleted:
-		c.tell(fromSession{s, evt})
-		return true
+		h.devices.guard(cl.WA.Store)
+		h.learnProfile(ctx, cl)
+	case *events.Connected:
+		h.learnProfile(ctx, cl)
+		h.tasks.Go(func(context.Context) { h.restorePresence(cl); h.refreshBlocklist(cl) })
+	case *events.PushNameSetting, *events.AppStateSyncComplete:
+		h.learnProfile(ctx, cl)
 	case *events.Blocklist:
-		c.background(func() { c.refreshBlocklist(s) })
-	case *events.AppStateSyncComplete:
-		c.learn(ctx, s)
-		c.tell(fromSession{s, evt})
+		h.tasks.Go(func(context.Context) { h.refreshBlocklist(cl) })
 	case *events.Message:
 		if !e.Info.IsFromMe {
-			c.counts.in.Add(1)
+			h.counters.MessagesIn.Add(1)
 		}
 		if notice := e.Message.GetProtocolMessage().GetHistorySyncNotification(); notice != nil && e.Info.IsFromMe {
-			return c.receiveHistory(ctx, s, e.Info.ID, notice)
+			return h.receiveHistory(ctx, cl, e.Info.ID, notice)
 		}
 		if share := e.Message.GetProtocolMessage().GetAppStateSyncKeyShare(); share != nil && e.Info.IsFromMe {
-			return c.judge(ctx, s, "app state keys", c.repeat(ctx, func() error { return c.keepKeys(ctx, s, share) }))
+			return h.judge(ctx, cl, "app state keys", h.retryRecord(ctx, func() error { return h.keepKeys(ctx, cl, share) }))
 		}
 	}
-	return c.record(ctx, s, evt)
+	if m := connectionMessage(evt); m != nil {
+		h.report(cl, m)
+		switch evt.(type) {
+		case *events.Connected, *events.AppStateSyncComplete:
+		default:
+			return true
+		}
+	}
+	return h.record(ctx, cl, evt)
 }
 
-// learn reads who we are from the store, in the goroutine that has just changed it.
-func (c *core) learn(ctx context.Context, s *session) {
-	c.tell(fromSession{s, profileOf(s.cli.Store)})
-	err := c.db.insist(ctx, func() error { return c.setAccount(ctx, s.cli.Store) })
-	c.judge(ctx, s, "account", err)
+// beforePairing records the device that is about to exist. False cancels the pairing.
+func (h *handler) beforePairing(cl *client.Client, jid types.JID) bool {
+	err := h.devices.claim(cl.Context(), jid)
+	if err == nil {
+		return true
+	}
+	h.log.Error().Err(err).Msg("pairing cancelled: device not recorded")
+	if errors.Is(err, mirror.ErrFenced) {
+		h.end("fenced", err)
+	}
+	return false
+}
+
+// learnProfile reads whose account this is from the store, in the goroutine that has just
+// changed it.
+func (h *handler) learnProfile(ctx context.Context, cl *client.Client) {
+	h.report(cl, profileOf(cl.WA.Store))
+	err := h.db.RetryUntilAvailable(ctx, func() error { return h.setAccount(ctx, cl.WA.Store) })
+	h.judge(ctx, cl, "account", err)
+}
+
+// setAccount tells the mirror whose account this is. An unpaired device changes nothing.
+func (h *handler) setAccount(ctx context.Context, device *store.Device) error {
+	acct := inbound.Account{
+		JID: device.GetJID(), LID: device.GetLID(), PushName: device.PushName, Platform: device.Platform,
+	}
+	if acct.JID.IsEmpty() {
+		return nil
+	}
+	if err := h.mirror.SetAccount(ctx, acct); err != nil {
+		return err
+	}
+	h.account.Store(&acct)
+	return nil
 }
 
 // directory answers inbound's questions from whatsmeow's store.
@@ -104,65 +167,87 @@ type directory struct {
 }
 
 // record translates an event and writes it.
-func (c *core) record(ctx context.Context, s *session, evt any) bool {
-	if id, known := s.cli.Store.GetJID(), c.account.Load(); !id.IsEmpty() && (known == nil || known.JID != id) {
-		// whatsmeow raises PairSuccess and Connected in goroutines of their own, so
-		// that what WhatsApp sends next may come first.
-		c.learn(ctx, s)
+func (h *handler) record(ctx context.Context, cl *client.Client, evt any) bool {
+	if id, known := cl.WA.Store.GetJID(), h.account.Load(); !id.IsEmpty() && (known == nil || known.JID != id) {
+		// whatsmeow raises PairSuccess and Connected in goroutines of their own, so a
+		// later event may come first.
+		h.learnProfile(ctx, cl)
 	}
 	acct := inbound.Account{}
-	if known := c.account.Load(); known != nil {
+	if known := h.account.Load(); known != nil {
 		acct = *known
 	}
 	var change inbound.Change
-	var any bool
-	err := c.repeat(ctx, func() (err error) {
-		change, any, err = inbound.Translate(ctx, acct, directory{s.cli.Store.LIDs, s.cli}, evt)
+	var says bool
+	err := h.retryRecord(ctx, func() (err error) {
+		change, says, err = inbound.Translate(ctx, acct, directory{cl.WA.Store.LIDs, cl.WA}, evt)
 		return err
 	})
-	if err == nil && !any {
+	if err == nil && !says {
 		return true
 	}
 	if err == nil {
-		err = c.repeat(ctx, func() error { return c.mirror.Apply(ctx, change) })
+		err = h.retryRecord(ctx, func() error { return h.mirror.Apply(ctx, change) })
 	}
 	if m, ok := change.Op.(*inbound.Message); ok && err == nil && m.Type == shape.TypeCiphertext {
 		if e, ok := evt.(*events.UndecryptableMessage); ok && !e.IsUnavailable {
-			c.expectContent(m)
+			h.expectContent(m)
 		}
 	}
-	return c.judge(ctx, s, fmt.Sprintf("%T", evt), err)
+	return h.judge(ctx, cl, fmt.Sprintf("%T", evt), err)
 }
 
-// repeat is insist for what Postgres may also refuse for a moment without an outage.
-func (c *core) repeat(ctx context.Context, fn func() error) error {
+// expectContent announces after a while that a message has not become readable:
+// whatsapp-web.js waits 15 s for the copy that its sender is asked for. A worker that
+// ends meanwhile announces nothing; the message stays of type ciphertext.
+func (h *handler) expectContent(m *inbound.Message) {
+	id := m.ID
+	h.tasks.Go(func(ctx context.Context) {
+		if backoff.Sleep(ctx, h.tuning.CiphertextWait) != nil {
+			return
+		}
+		record, err := h.mirror.Message(ctx, id)
+		if err != nil || record.Shape.Type != shape.TypeCiphertext {
+			return // readable, deleted, or the database is away
+		}
+		h.announcer.put(mirror.FeedEvent{
+			Key: "ciphertext_failed:" + record.Shape.ID.Serialized, Type: "message_ciphertext_failed",
+			Lane: record.Shape.ID.Remote, Args: []any{record.Shape}, At: time.Now(),
+		})
+	})
+}
+
+// retryRecord repeats fn during an outage, and a few times when Postgres refuses for a
+// moment.
+func (h *handler) retryRecord(ctx context.Context, fn func() error) error {
+	pause := backoff.New(recordPause, time.Second)
 	var err error
-	for try := range translateTries {
-		if err = c.db.insist(ctx, fn); err == nil || !passing(err) {
+	for range recordTries {
+		if err = h.db.RetryUntilAvailable(ctx, fn); err == nil || !pgretry.IsTransient(err) {
 			return err
 		}
-		if !sleep(ctx, outageFirstWait<<try) {
+		if pause.Wait(ctx) != nil {
 			return err
 		}
 	}
 	return err
 }
 
-// judge turns the outcome of a write into what whatsmeow is told.
-func (c *core) judge(ctx context.Context, s *session, what string, err error) bool {
+// judge makes of the result of a write what whatsmeow is told.
+func (h *handler) judge(ctx context.Context, cl *client.Client, what string, err error) bool {
 	switch {
 	case err == nil:
 		return true
 	case errors.Is(err, mirror.ErrFenced):
-		c.end("fenced", err)
-	case s.ctx.Err() != nil:
-		// Taken down: the next client gets it again.
+		h.end("fenced", err)
+	case cl.Context().Err() != nil:
+		// The client was ended: the next one gets the event again.
 	default:
-		if passing(err) || ctx.Err() != nil {
-			c.tell(giveBack{})
+		if pgretry.IsTransient(err) || ctx.Err() != nil {
+			h.tell(notRecorded{})
 		}
-		c.counts.failures.Add(1)
-		c.log.Error().Err(err).Str("event", what).Msg("event not recorded")
+		h.counters.HandlerFailures.Add(1)
+		h.log.Error().Err(err).Str("event", what).Msg("event not recorded")
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func playWorker() bool {
 	if filepath.Base(os.Args[0]) != hostileWorker {
 		return false
 	}
-	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: hostileWorker, Hook: obey}))
+	os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: hostileWorker, Hook: obey}))
 	return true
 }
 

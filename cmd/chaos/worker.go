@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ func playWorker() bool {
 		return false
 	}
 	trigger := leakOf(filepath.Dir(os.Args[0]), os.Getpid())
-	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: Build, Hook: func(w *worker.Running) { leak(trigger, w.Done) }}))
+	os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: Build, Hook: func(w *worker.Running) { leak(trigger, w.Done) }}))
 	return true
 }
 

@@ -34,7 +34,7 @@ const asChild = "WAM_TEST_CHILD"
 func TestMain(m *testing.M) {
 	switch socket := os.Getenv(asChild); {
 	case os.Getenv(workerv1.CookieKey) == workerv1.CookieValue:
-		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: "test", Hook: attack}))
+		os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: "test", Hook: attack}))
 	case socket == "nothing":
 		os.Exit(0)
 	case socket != "":

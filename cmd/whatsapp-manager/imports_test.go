@@ -29,6 +29,14 @@ var clientParts = []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...
 // decoders are packages that read images.
 var decoders = []string{"image/...", "golang.org/x/image/...", "github.com/HugoSmits86/..."}
 
+// Groups of other people's packages that most rooms of the worker do without.
+var (
+	postgres  = []string{"github.com/jackc/pgx/...", "database/sql"}
+	web       = []string{"net/http"}
+	anyMau    = []string{"go.mau.fi/..."}
+	pureNever = slices.Concat(decoders, postgres, web, anyMau)
+)
+
 var rooms = []room{
 	// The daemon is under the licence of our sources only, so it links neither the
 	// simulator nor a library for Signal. Of whatsmeow it has the SQL of its tables.
@@ -57,6 +65,30 @@ var rooms = []room{
 		tests: []string{"worker/wasim", "worker/wasim/wire", "supervisor/store/storetest"}},
 	{path: "worker/wasim/...", tests: []string{"supervisor/store/storetest"}, never: clientParts},
 	{path: "worker/decode/...", ours: []string{"proto/fault"}, never: []string{"go.mau.fi/...", "net/http", "github.com/jackc/pgx/..."}},
+	{path: "worker/link", ours: []string{"proto/worker/v1"}, never: pureNever},
+	{path: "worker/mailbox", ours: nil, never: pureNever},
+	{path: "worker/wording", ours: nil, never: pureNever},
+	{path: "worker/together", ours: nil, never: pureNever},
+	{path: "worker/redact", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/spool", ours: []string{"proto/fault"}, never: pureNever},
+	{path: "worker/confine", ours: nil, never: pureNever},
+	{path: "worker/bounds", ours: []string{"proto/fault"}, never: slices.Concat(decoders, postgres, anyMau)},
+	{path: "worker/signalstore", ours: []string{"proto/fault"}, never: slices.Concat(decoders, postgres, web, []string{"go.mau.fi/whatsmeow"})},
+	{path: "worker/keystore", ours: nil, never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"})},
+	{path: "worker/pgretry", ours: []string{"proto/backoff", "worker/keystore", "worker/signalstore"},
+		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"})},
+	{path: "worker/lidstore", ours: nil, never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"}),
+		tests: []string{"worker/keystore", "worker/sealedstore", "supervisor/store/storetest"}},
+	{path: "worker/sealedstore", ours: []string{"proto/seal"}, never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"}),
+		tests: []string{"worker/keystore", "supervisor/store/storetest"}},
+	{path: "worker/host", ours: []string{"proto/netguard", "proto/process", "proto/seal", "proto/worker/v1", "worker/confine", "worker/redact"}, never: pureNever},
+	{path: "worker/rpc", ours: []string{"proto/catalog", "proto/fault", "proto/peercred", "proto/worker/v1", "worker/redact", "worker/relay/..."}, never: pureNever},
+	{path: "worker/client", ours: []string{"worker/bounds", "worker/confine", "worker/mailbox", "worker/redact", "worker/wording"},
+		never: slices.Concat(decoders, postgres)},
+	{path: "worker/shape", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/inbound", ours: []string{"worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/mirror/...", ours: []string{"proto/event", "worker/inbound", "worker/shape", "worker/together"},
+		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"}},
 	// What strangers send is decoded in a process of its own, and nowhere else.
 	{path: "worker/...", ours: []string{"proto/..."}, never: decoders, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
 }
@@ -168,6 +200,14 @@ func TestTheRulesBite(t *testing.T) {
 		{"worker/wasim/phone", module + "worker/wasim", false, false},
 		{"worker/wasim/control", module + "worker/wasim", false, true},
 		{"worker/wasim/client", module + "worker/wasim", false, false},
+		{"worker/link", "go.mau.fi/whatsmeow/types/events", false, false},
+		{"worker/link", module + "worker/client", false, false},
+		{"worker/host", module + "worker/relay", false, false},
+		{"worker/rpc", module + "worker/mirror", false, false},
+		{"worker/rpc", module + "worker/relay", false, true},
+		{"worker/pgretry", module + "worker/mirror", false, false},
+		{"worker/client", "github.com/jackc/pgx/v5", false, false},
+		{"worker/mirror", module + "worker/keystore", true, true},
 		{"worker/relay", "image/png", false, false},
 		{"worker/relay", "golang.org/x/image/webp", false, false},
 		{"worker", module + "worker/decode", false, true},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"whatsapp-manager/worker"
@@ -12,5 +13,5 @@ import (
 var Build string
 
 func main() {
-	os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: Build}))
+	os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: Build}))
 }

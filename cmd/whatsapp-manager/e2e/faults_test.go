@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -25,9 +26,9 @@ func playWorker() bool {
 	switch name := filepath.Base(os.Args[0]); name {
 	case leakyWorker:
 		trigger := filepath.Join(filepath.Dir(os.Args[0]), "leak")
-		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: func(*worker.Running) { go leak(trigger) }}))
+		os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: func(*worker.Running) { go leak(trigger) }}))
 	case hangWorker:
-		os.Exit(worker.Main(os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: hang}))
+		os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: hang}))
 	case crashWorker:
 		os.Exit(3)
 	}

@@ -1,0 +1,12 @@
+// Package pgretry is a worker's way to Postgres: one small pool, and statements that
+// wait while the database is away instead of failing.
+//
+// whatsmeow answers a database error while it decrypts with a retry receipt and an
+// acknowledgement. After five of them, or when the sender is gone, the message is
+// lost. So the statements of whatsmeow must not fail because of an outage. Those
+// outside a transaction are repeated in driver.go (they are reads, upserts and
+// deletes); the one transaction that matters is repeated in eventbuffer.go; outage.go
+// says which errors are worth waiting for.
+//
+// The package must not know what the tables mean, whatsmeow's client, or the link.
+package pgretry

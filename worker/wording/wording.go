@@ -1,0 +1,41 @@
+// Package wording holds what a worker recognises only by whatsmeow's words: log lines
+// and errors that have no value or type of their own. Its test reads the source of the
+// pinned whatsmeow and fails when that says something else, so that an upgrade cannot
+// change the meaning of a text unnoticed.
+package wording
+
+import "strings"
+
+// Formats of whatsmeow's log lines.
+const (
+	// Stanza is the debug line with a stanza that was read or sent, as its argument.
+	Stanza = "%s"
+	// DecryptFailed is the warning about a frame that does not decrypt. No later frame
+	// of that connection will.
+	DecryptFailed = "Failed to decrypt frame: %v"
+)
+
+// Texts of whatsmeow's errors.
+const (
+	keysNotDeleted = "error deleting data from store"
+	noLID          = "no LID found for "
+	noSecret       = "failed to get original message secret key"
+	conflict       = `code="409"`
+)
+
+// KeysNotDeleted reports whether a logout failed only in that our own keys could not be
+// deleted afterwards: WhatsApp has ended the pairing.
+func KeysNotDeleted(err error) bool {
+	return err != nil && strings.HasPrefix(err.Error(), keysNotDeleted)
+}
+
+// UnknownNumber reports whether WhatsApp does not know a number.
+func UnknownNumber(err error) bool { return err != nil && strings.HasPrefix(err.Error(), noLID) }
+
+// SecretNotRead reports whether the store failed to read the secret that opens a part of
+// a message. The store may have been away, so the same may succeed later.
+func SecretNotRead(err error) bool { return err != nil && strings.Contains(err.Error(), noSecret) }
+
+// AppStateConflict reports whether a whatsmeow.ErrAppStateUpdate came because the write
+// built on an old version. The code stands in the quoted answer only.
+func AppStateConflict(err error) bool { return err != nil && strings.Contains(err.Error(), conflict) }
