@@ -16,6 +16,9 @@ import (
 
 	"whatsapp-manager/proto/peercred"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 const (
@@ -32,7 +35,7 @@ var (
 // attachment is our side of one connection to one worker. drop lets go of it;
 // nothing here ever ends the worker.
 type attachment struct {
-	proc     *process
+	proc     *process.Process
 	identity *workerv1.Identity
 	socket   string
 	hello    *workerv1.HelloResponse
@@ -50,21 +53,21 @@ type attachment struct {
 // awaitAttachPoint waits until the pinned process has written its attach file.
 // The file is written by another program into a directory; reading it again
 // every few milliseconds costs less than watching it would.
-func awaitAttachPoint(ctx context.Context, dir rundir, p *process) (*workerv1.Identity, string, error) {
+func awaitAttachPoint(ctx context.Context, dir workerproc.Dir, p *process.Process) (*workerv1.Identity, string, error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		identity, socket, err := dir.attachPoint()
+		identity, socket, err := dir.AttachPoint()
 		if err != nil {
 			return nil, "", err
 		}
-		if identity != nil && identity.PID == p.pid && socket != "" {
+		if identity != nil && identity.PID == p.PID() && socket != "" {
 			return identity, socket, nil
 		}
 		select {
 		case <-ctx.Done():
 			return nil, "", fmt.Errorf("wait for attach file: %w", ctx.Err())
-		case <-p.done:
+		case <-p.Done():
 			return nil, "", errEnded
 		case <-tick.C:
 		}
@@ -73,8 +76,8 @@ func awaitAttachPoint(ctx context.Context, dir rundir, p *process) (*workerv1.Id
 
 // verify compares what the worker wrote about itself with what the kernel and
 // the store say. The process is pinned, so the kernel speaks of the same one.
-func verify(id ID, atLeast uint64, p *process, identity *workerv1.Identity) error {
-	now, err := identify(p.pid)
+func verify(id ID, atLeast uint64, p *process.Process, identity *workerv1.Identity) error {
+	now, err := process.Identify(p.PID())
 	if err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func verify(id ID, atLeast uint64, p *process, identity *workerv1.Identity) erro
 // dial connects through go-plugin, says Hello and opens Watch, all before ctx
 // ends: the library itself has no deadline anywhere and would wait for ever on
 // a stopped process.
-func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Identity, socket string) (*attachment, error) {
+func (s *Supervisor) dial(ctx context.Context, p *process.Process, identity *workerv1.Identity, socket string) (*attachment, error) {
 	a := &attachment{proc: p, identity: identity, socket: socket, let: make(chan struct{})}
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
@@ -103,12 +106,12 @@ func (s *Supervisor) dial(ctx context.Context, p *process, identity *workerv1.Id
 		Logger:           hclog.NewNullLogger(),
 		Reattach: &plugin.ReattachConfig{
 			Protocol: plugin.ProtocolGRPC, ProtocolVersion: workerv1.Protocol,
-			Addr: &net.UnixAddr{Name: socket, Net: "unix"}, Pid: p.pid,
+			Addr: &net.UnixAddr{Name: socket, Net: "unix"}, Pid: p.PID(),
 			ReattachFunc: func() (runner.AttachedRunner, error) { return attachedRunner{a}, nil },
 		},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
-			grpc.WithTransportCredentials(peercred.Manager(p.pid, s.cfg.workerUID())),
+			grpc.WithTransportCredentials(peercred.Manager(p.PID(), s.cfg.workerUID())),
 			// A list of all chats is some megabytes; with the usual window of 64 KiB it
 			// would take a hundred turns.
 			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),
@@ -216,7 +219,7 @@ type attachedRunner struct{ a *attachment }
 
 func (r attachedRunner) Wait(ctx context.Context) error {
 	select {
-	case <-r.a.proc.done:
+	case <-r.a.proc.Done():
 		return nil
 	case <-r.a.let:
 		return nil
@@ -230,7 +233,7 @@ func (attachedRunner) Kill(context.Context) error {
 	return errors.New("workers are ended by their instance, not by go-plugin")
 }
 
-func (r attachedRunner) ID() string { return strconv.Itoa(r.a.proc.pid) }
+func (r attachedRunner) ID() string { return strconv.Itoa(r.a.proc.PID()) }
 
 func (attachedRunner) PluginToHost(network, addr string) (string, string, error) {
 	return network, addr, nil

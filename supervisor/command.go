@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"whatsapp-manager/proto/fault"
+
+	"whatsapp-manager/proto/process"
 )
 
 // command is what others ask of the loop.
@@ -17,9 +19,9 @@ type command struct {
 	halt    bool
 	remove  bool
 	kill    bool
-	program programID     // assigned to the starts from now on; empty: as before
-	proc    *process      // the command concerns this process only; nil: whichever
-	done    chan struct{} // closed by the loop when it acted; nil for suggestions
+	program programID        // assigned to the starts from now on; empty: as before
+	proc    *process.Process // the command concerns this process only; nil: whichever
+	done    chan struct{}    // closed by the loop when it acted; nil for suggestions
 }
 
 // admits takes over the wishes of a command and reports whether the state has to change for it.

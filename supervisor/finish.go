@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // finish ends the instance's process, and whoever else takes the lock meanwhile.
@@ -41,7 +44,7 @@ func (i *instance) finish(ctx context.Context) outcome {
 }
 
 // shutDown asks, then tells, then kills, and names what worked; "" when ctx ended before.
-func (i *instance) shutDown(ctx context.Context, p *process) (by string) {
+func (i *instance) shutDown(ctx context.Context, p *process.Process) (by string) {
 	cfg := i.s.cfg
 	if !i.end.kill {
 		asking, cancel := context.WithTimeout(ctx, cfg.StopGrace)
@@ -57,21 +60,22 @@ func (i *instance) shutDown(ctx context.Context, p *process) (by string) {
 		}
 		if a != nil {
 			if _, err := a.worker.Stop(asking, &workerv1.StopRequest{Reason: i.end.why}); err == nil {
-				if awaitEnd(asking, p, cfg.StopGrace) {
+				if p.AwaitEnd(asking, cfg.StopGrace) {
 					return "stop"
 				}
-			} else if !p.ended() {
-				i.log.Warn().Err(err).Int("pid", p.pid).Msg("stop call failed")
+			} else if !p.Ended() {
+				i.log.Warn().Err(err).Int("pid", p.PID()).Msg("stop call failed")
 			}
 		}
 		if ctx.Err() != nil {
 			return ""
 		}
-		if err := p.signal(unix.SIGTERM); err != nil {
-			i.log.Warn().Err(err).Msg("worker not terminated")
-		}
-		if awaitEnd(ctx, p, cfg.TermGrace) {
+		killed, err := p.Terminate(ctx, cfg.TermGrace)
+		if err == nil && !killed {
 			return "stop"
+		}
+		if err != nil && ctx.Err() == nil {
+			i.log.Warn().Err(err).Msg("worker not terminated")
 		}
 	}
 	if !i.killed(ctx, p) {
@@ -81,55 +85,45 @@ func (i *instance) shutDown(ctx context.Context, p *process) (by string) {
 }
 
 // killed ends a process at once, and reports false when ctx ended before it did.
-func (i *instance) killed(ctx context.Context, p *process) bool {
+func (i *instance) killed(ctx context.Context, p *process.Process) bool {
+	err := p.Kill(ctx)
+	if err == nil {
+		return true
+	}
 	if ctx.Err() != nil {
 		return false
 	}
-	if err := p.signal(unix.SIGKILL); err != nil {
-		i.log.Error().Err(err).Msg("worker not killed")
-	}
-	select {
-	case <-p.done:
+	i.log.Error().Err(err).Msg("worker not killed")
+	select { // somebody else may
+	case <-p.Done():
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-func awaitEnd(ctx context.Context, p *process, grace time.Duration) bool {
-	t := time.NewTimer(grace)
-	defer t.Stop()
-	select {
-	case <-p.done:
-		return true
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
 // epitaph is the outcome of a process that has ended, with the best account of why.
-func (i *instance) epitaph(p *process) outcome {
+func (i *instance) epitaph(p *process.Process) outcome {
 	st := i.snapshot()
 	exit := Exit{At: time.Now(), Reason: "killed or crashed", Code: -1}
 	cause := "crash"
-	if p.child {
+	if status, known := p.ExitStatus(); known {
 		switch {
-		case p.status.Exited():
-			exit.Code = p.status.ExitStatus()
+		case status.Exited():
+			exit.Code = status.ExitStatus()
 			exit.Reason = fmt.Sprintf("exit code %d", exit.Code)
-		case p.status.Signaled():
-			exit.Code = 128 + int(p.status.Signal())
-			exit.Reason = "killed by " + unix.SignalName(p.status.Signal())
+		case status.Signaled():
+			exit.Code = 128 + int(status.Signal())
+			exit.Reason = "killed by " + unix.SignalName(status.Signal())
 		}
 	}
-	if w := i.s.dir(i.id).lastWords(st.Generation); w != nil {
+	if w := i.s.dir(i.id).LastWords(st.Generation); w != nil {
 		exit.Code, exit.Reason, cause = w.Code, w.Reason, "left"
 		if w.Detail != "" {
 			exit.Reason += ": " + w.Detail
 		}
 	} else if i.logFrom >= 0 {
-		if tail := logTail(logPath(i.s.cfg, i.id), i.logFrom); tail != "" {
+		if tail := workerproc.LogTail(i.s.cfg.logPath(i.id), i.logFrom); tail != "" {
 			exit.Reason += ", last line of its log: " + tail
 		}
 	}

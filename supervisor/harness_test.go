@@ -296,10 +296,11 @@ func stacks() string {
 func strays() []string {
 	var out []string
 	for _, g := range strings.Split(stacks(), "\n\n") {
-		if strings.Contains(g, "whatsapp-manager/supervisor.") || strings.Contains(g, "go-plugin") || strings.Contains(g, "google.golang.org/grpc") {
-			if !strings.Contains(g, "supervisor_test.stacks") {
-				out = append(out, g)
-			}
+		ofManager := slices.ContainsFunc([]string{
+			"whatsapp-manager/supervisor.", "whatsapp-manager/supervisor/egress.", "whatsapp-manager/proto/process.", "go-plugin", "google.golang.org/grpc",
+		}, func(name string) bool { return strings.Contains(g, name) })
+		if ofManager && !strings.Contains(g, "supervisor_test.stacks") {
+			out = append(out, g)
 		}
 	}
 	return out

@@ -10,6 +10,9 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // A worker is killed for silence only after this many Pings went unanswered,
@@ -19,10 +22,10 @@ const missesToHang = 3
 // patient is what health remembers of one worker process from look to look.
 type patient struct {
 	i          *instance
-	proc       *process
+	proc       *process.Process
 	at         *gops.Process
-	guard      guard
-	memory     memory
+	guard      workerproc.MemoryGuard
+	memory     workerproc.Memory
 	cpu        float64
 	misses     int
 	answered   time.Time
@@ -74,20 +77,20 @@ func (s *Supervisor) visit(patients map[ID]*patient) {
 			pt = &patient{i: i, proc: p, answered: time.Now(), responsive: true}
 			patients[i.id] = pt
 		}
-		m, err := readMemory(p.pid)
-		if err != nil || p.ended() { // the second look makes sure the first was at this process
+		m, err := workerproc.ReadMemory(p.PID())
+		if err != nil || p.Ended() { // the second look makes sure the first was at this process
 			continue
 		}
 		pt.memory = m
-		i.figure(func(st *Status) { st.RSSBytes = m.resident })
-		evict, warn := pt.guard.look(m.own, s.cfg.MemoryLimit)
+		i.figure(func(st *Status) { st.RSSBytes = m.Resident })
+		evict, warn := pt.guard.Judge(m.Own, s.cfg.MemoryLimit)
 		if warn {
 			s.metrics.nearLimit.Inc()
-			i.log.Warn().Uint64("bytes", m.own).Uint64("limit", s.cfg.MemoryLimit).Msg("worker is near its memory limit")
+			i.log.Warn().Uint64("bytes", m.Own).Uint64("limit", s.cfg.MemoryLimit).Msg("worker is near its memory limit")
 		}
 		if evict {
 			i.suggest(command{event: recycle, proc: p, cause: "memory",
-				why: fmt.Sprintf("memory limit: %d MiB of %d MiB", m.own>>20, s.cfg.MemoryLimit>>20)})
+				why: fmt.Sprintf("memory limit: %d MiB of %d MiB", m.Own>>20, s.cfg.MemoryLimit>>20)})
 		}
 	}
 	for id := range patients {
@@ -146,9 +149,9 @@ func (s *Supervisor) sample(patients map[ID]*patient) {
 	samples := make([]Sample, 0, len(patients))
 	for id, pt := range patients {
 		if pt.at == nil {
-			pt.at, _ = gops.NewProcess(int32(pt.proc.pid))
+			pt.at, _ = gops.NewProcess(int32(pt.proc.PID()))
 		}
-		rss := pt.memory.resident
+		rss := pt.memory.Resident
 		if pt.at != nil {
 			if cpu, err := pt.at.Percent(0); err == nil { // since the look before
 				pt.cpu = cpu
@@ -157,7 +160,7 @@ func (s *Supervisor) sample(patients map[ID]*patient) {
 				rss = m.RSS
 			}
 		}
-		if pt.proc.ended() {
+		if pt.proc.Ended() {
 			continue
 		}
 		pt.i.figure(func(st *Status) { st.RSSBytes, st.CPUPercent = rss, pt.cpu })
@@ -187,7 +190,7 @@ func (s *Supervisor) findStrays(ctx context.Context) {
 	for _, i := range list {
 		switch i.snapshot().State {
 		case Stopped, Backoff, Failed:
-			if _, held, err := lockHolder(s.dir(i.id).lock()); err == nil && held {
+			if _, held, err := s.dir(i.id).LockHolder(); err == nil && held {
 				i.suggest(command{event: found, why: "a worker was found that nobody had started"})
 			}
 		}

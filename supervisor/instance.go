@@ -5,6 +5,8 @@ import (
 	"time"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
 )
 
 // ID names an instance: twelve characters of [a-z0-9], safe in paths and short
@@ -32,13 +34,8 @@ const (
 	Failed   State = "failed"   // the circuit breaker is open
 )
 
-// Proc identifies a process beyond PID reuse: a PID is believed only together
-// with its start ticks (field 22 of /proc/PID/stat) and the boot id.
-type Proc struct {
-	PID        int
-	StartTicks uint64
-	BootID     string
-}
+// Proc identifies a process beyond the reuse of its PID.
+type Proc = process.Identity
 
 // Record is what the store knows of an instance when the manager starts.
 type Record struct {

@@ -2,76 +2,38 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
-var errUnnamed = errors.New("the instance is held by a process that cannot be named: of another container, or without a listening guard socket")
-
 // look collects the facts. The process it returns, pinned, is the facts' holder.
-func (i *instance) look() (facts, *process, error) {
+func (i *instance) look() (facts, *process.Process, error) {
 	st := i.snapshot()
 	f := facts{id: i.id, known: !i.remove.Load(), desired: i.wanted(), generation: st.Generation, barred: i.barred.Load()}
 	var err error
-	if f.bootID, err = bootID(); err != nil {
+	if f.bootID, err = process.BootID(); err != nil {
 		return f, nil, err
 	}
 	dir := i.s.dir(i.id)
-	p, held, hidden, err := holderOf(dir, workerv1.GuardName(i.s.cfg.Node, string(i.id)))
+	h, err := workerproc.FindHolder(dir, workerv1.GuardName(i.s.cfg.Node, string(i.id)))
 	if err != nil {
 		return f, nil, err
 	}
-	f.held, f.hidden = held, hidden
+	f.held, f.hidden = h.Held, h.Hidden
+	p := h.Process
 	if p == nil {
 		return f, nil, nil
 	}
-	f.holder = p.pid
-	if !hidden {
-		if identity, _, err := dir.attachPoint(); err == nil && identity != nil && identity.PID == p.pid {
+	f.holder = p.PID()
+	if !h.Hidden {
+		if identity, _, err := dir.AttachPoint(); err == nil && identity != nil && identity.PID == p.PID() {
 			f.identity = identity
 		}
 	}
 	return f, p, nil
-}
-
-// holderOf asks the kernel who holds an instance, by its lock file or else, and
-// then hidden, by its guard socket alone. Held without a process means that it
-// cannot be named.
-func holderOf(dir rundir, guard string) (p *process, held, hidden bool, err error) {
-	for {
-		pid, held, err := lockHolder(dir.lock())
-		if err != nil {
-			return nil, false, false, err
-		}
-		if !held {
-			break
-		}
-		if pid == 0 {
-			return nil, true, false, nil
-		}
-		p, err := pin(pid)
-		if err != nil { // it ended in between
-			continue
-		}
-		if again, _, err := lockHolder(dir.lock()); err != nil || again != pid {
-			p.release()
-			continue
-		}
-		return p, true, false, nil
-	}
-	pid, held := guardHolder(guard)
-	if !held || pid == 0 {
-		return nil, held, held, nil
-	}
-	if p, err = pin(pid); err != nil {
-		return nil, false, false, nil
-	}
-	if again, _ := guardHolder(guard); again != pid {
-		p.release()
-		return nil, false, false, nil
-	}
-	return p, true, true, nil
 }
 
 // survey is recovery for this instance: look, decide, take the first step.
@@ -86,17 +48,17 @@ func (i *instance) survey(ctx context.Context) {
 
 // embrace takes the first step that the facts ask for. Nothing runs for the
 // instance that the loop knows of.
-func (i *instance) embrace(f facts, p *process) {
+func (i *instance) embrace(f facts, p *process.Process) {
 	i.hold(p)
 	act := decide(f)
 	if act != forget {
 		i.log.Info().Str("action", string(act)).Int("pid", f.holder).Msg("facts found")
 	}
 	if p != nil {
-		if proc, err := identify(p.pid); err == nil {
+		if proc, err := process.Identify(p.PID()); err == nil {
 			i.note(func(st *Status) { st.Proc = proc })
 		}
-		i.logFrom = logSize(logPath(i.s.cfg, i.id))
+		i.logFrom = workerproc.LogSize(i.s.cfg.logPath(i.id))
 	}
 	switch act {
 	case adopt:
@@ -119,14 +81,14 @@ func (i *instance) embrace(f facts, p *process) {
 		}
 		i.step(recycle, "it is of an earlier build, or its role in the database is gone")
 	case start:
-		if w := i.s.dir(i.id).lastWords(i.snapshot().Generation); w != nil && w.Code != 0 {
+		if w := i.s.dir(i.id).LastWords(i.snapshot().Generation); w != nil && w.Code != 0 {
 			i.note(func(st *Status) { st.LastError = w.Reason })
 		}
 		i.step(wantRun, "wanted, and not alive")
 	case quarantine:
 		i.retryIn(i.s.cfg.Policy.CoolDown)
-		i.note(func(st *Status) { st.LastError = errUnnamed.Error() })
-		if _, ok := i.step(tripped, errUnnamed.Error()); !ok {
+		i.note(func(st *Status) { st.LastError = workerproc.ErrUnnamed.Error() })
+		if _, ok := i.step(tripped, workerproc.ErrUnnamed.Error()); !ok {
 			i.settle()
 		}
 	case forget:

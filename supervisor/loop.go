@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"whatsapp-manager/proto/process"
 )
 
 // instance is one instance's goroutine and what others may see of it.
@@ -43,10 +45,10 @@ type instance struct {
 	answer   chan struct{} // closed when recovery has an answer for this instance
 
 	mu     sync.Mutex
-	status Status      // guarded by mu
-	given  programID   // guarded by mu; the build an upgrade gave it, empty: the trusted one
-	proc   *process    // guarded by mu
-	att    *attachment // guarded by mu
+	status Status           // guarded by mu
+	given  programID        // guarded by mu; the build an upgrade gave it, empty: the trusted one
+	proc   *process.Process // guarded by mu
+	att    *attachment      // guarded by mu
 }
 
 // end says how a process is to be ended.
@@ -278,7 +280,7 @@ func (i *instance) sweep() {
 		i.finished = true
 		return
 	}
-	if err := i.s.dir(i.id).sweep(); err != nil {
+	if err := i.s.dir(i.id).Sweep(); err != nil {
 		i.log.Warn().Err(err).Msg("run directory not swept")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/storetest"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // An instance goes to another server beside a manager that runs: its worker
@@ -26,15 +27,15 @@ func TestMovedInstanceStaysStopped(t *testing.T) {
 	if _, err := h.pg.MoveAway(t.Context(), one, time.Now()); !fault.Is(err, fault.Conflict) {
 		t.Errorf("moved twice: %v, want conflict", err)
 	}
-	if err := supervisor.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, one); err != nil {
+	if err := workerproc.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, string(one)); err != nil {
 		t.Fatal(err)
 	}
-	if first.Proc.Remains(t.Context()) {
+	if first.Proc.Remains(t.Context(), workerproc.EvictGrace) {
 		t.Error("the moved worker lives after the eviction")
 	}
 	now, cancel := context.WithCancel(t.Context())
 	cancel()
-	if !other.Proc.Remains(now) {
+	if !other.Proc.Remains(now, workerproc.EvictGrace) {
 		t.Error("another worker ended, too")
 	}
 	h.await(one, "stopped for good", func(s supervisor.Status) bool {
@@ -65,10 +66,10 @@ func TestMovedInstanceStaysStopped(t *testing.T) {
 
 func TestEvictOfNobody(t *testing.T) {
 	h := newHost(t)
-	if err := supervisor.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, id(1)); err != nil {
+	if err := workerproc.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, string(id(1))); err != nil {
 		t.Error(err)
 	}
-	if err := supervisor.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, "../../etc"); !fault.Is(err, fault.Invalid) {
+	if err := workerproc.Evict(t.Context(), h.cfg.RunDir, h.cfg.Node, "../../etc"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("eviction from a path: %v, want invalid", err)
 	}
 }

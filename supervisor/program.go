@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // programID names a build of the worker's program by its content: two builds
@@ -273,7 +275,7 @@ func nameOf(sum []byte) programID { return programID(hex.EncodeToString(sum)[:pr
 // names is executed when an upgrade is taken back.
 const programNote = ".program"
 
-func (d rundir) noteProgram(proc Proc, id programID) error {
+func noteProgram(d workerproc.Dir, proc Proc, id programID) error {
 	text := fmt.Sprintf("%d %d %s\n", proc.PID, proc.StartTicks, id)
 	if err := os.WriteFile(string(d)+programNote, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("note program: %w", err)
@@ -282,8 +284,8 @@ func (d rundir) noteProgram(proc Proc, id programID) error {
 }
 
 // programOf returns the build that a live worker is of; empty when nobody can tell.
-func (d rundir) programOf(proc Proc) programID {
-	if b, err := readNote(string(d) + programNote); err == nil {
+func programOfWorker(d workerproc.Dir, proc Proc) programID {
+	if b, err := workerproc.ReadNote(string(d) + programNote); err == nil {
 		f := strings.Fields(string(b))
 		if len(f) == 3 && f[0] == strconv.Itoa(proc.PID) && f[1] == strconv.FormatUint(proc.StartTicks, 10) {
 			return programID(f[2])

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"whatsapp-manager/proto/process"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // recover makes every instance known, each in a goroutine of its own that looks
@@ -88,7 +91,7 @@ func (s *Supervisor) directories() ([]ID, error) {
 	}
 	var ids []ID
 	for _, e := range entries {
-		if e.IsDir() && idPattern.MatchString(e.Name()) {
+		if e.IsDir() && workerproc.IsInstance(e.Name()) {
 			ids = append(ids, ID(e.Name()))
 		}
 	}
@@ -169,7 +172,7 @@ func (s *Supervisor) reapZombies(last map[int]bool) map[int]bool {
 	s.mu.Lock()
 	for _, i := range s.instances {
 		if p := i.process(); p != nil {
-			held[p.pid] = true
+			held[p.PID()] = true
 		}
 	}
 	s.mu.Unlock()
@@ -185,8 +188,8 @@ func (s *Supervisor) reapZombies(last map[int]bool) map[int]bool {
 		if err != nil || held[pid] {
 			continue
 		}
-		st, err := readStat(pid)
-		if err != nil || st.state != 'Z' || st.ppid != os.Getpid() || st.comm != name {
+		st, err := process.ReadStat(pid)
+		if err != nil || st.State != 'Z' || st.Parent != os.Getpid() || st.Name != name {
 			continue
 		}
 		if last != nil && !last[pid] {

@@ -18,7 +18,7 @@ func (s *Supervisor) prepareUpgrade() {
 	var alive []int
 	dirs, err := s.directories()
 	for _, id := range dirs {
-		if pid, held, lerr := lockHolder(s.dir(id).lock()); lerr == nil && held && pid != 0 {
+		if pid, held, lerr := s.dir(id).LockHolder(); lerr == nil && held && pid != 0 {
 			alive = append(alive, pid)
 		}
 	}

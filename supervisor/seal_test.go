@@ -3,7 +3,6 @@ package supervisor
 import (
 	"bytes"
 	"encoding/base64"
-	"io"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 
 	"whatsapp-manager/proto/seal"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // A worker is given what is derived for its instance, never the installation's
@@ -24,15 +24,11 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 		}
 	}
 	cfg := Config{
-		Node: strings.Repeat("n", 60), DeviceName: strings.Repeat("d", 100),
+		RunDir: strings.Repeat("r", 100),
+		Node:   strings.Repeat("n", 60), DeviceName: strings.Repeat("d", 100),
 		MediaNetworks: []string{"10.0.0.0/8", "192.168.0.0/16"}, Keys: func() *seal.Ring { return ring },
 	}
-	in, err := bootstrap(cfg, "aaaaaaaaaaaa", 1, "postgres://"+strings.Repeat("u", 300), strings.Repeat("r", 100))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	doc, err := io.ReadAll(in)
+	doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "postgres://"+strings.Repeat("u", 300)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +49,7 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 		}
 	}
 	cfg.Keys = nil
-	none, err := bootstrap(cfg, "aaaaaaaaaaaa", 1, "d", "r")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer none.Close()
-	if doc, err := io.ReadAll(none); err != nil || strings.Contains(string(doc), "sealKeys") {
+	if doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "d")); err != nil || strings.Contains(string(doc), "sealKeys") {
 		t.Errorf("without keys: %s, %v", doc, err)
 	}
 }

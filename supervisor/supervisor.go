@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,8 @@ import (
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/egress"
+
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // Supervisor keeps the workers of one node. See the package's story.
@@ -90,14 +91,11 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 // ends. Then it lets go of the workers, which live on, and returns when all its
 // goroutines have. An error means that it could not begin. Call it once.
 func (s *Supervisor) Run(ctx context.Context) error {
-	lock, err := lockManager(ctx, filepath.Join(s.cfg.RunDir, workerv1.ManagerLock), s.cfg.LockWait)
+	lock, err := workerproc.LockManager(ctx, s.cfg.RunDir, s.cfg.WorkerUser, s.cfg.LockWait)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if err := s.cfg.showLock(lock); err != nil {
-		return err
-	}
 
 	var own sync.WaitGroup
 	// The recorder outlives the instances, whose last words it may still have to write.
@@ -131,7 +129,7 @@ func (s *Supervisor) Recovered() <-chan struct{} { return s.recovered }
 // Add makes an instance known that was just created in the store: stopped, and
 // wanted so. Adding a known instance does nothing.
 func (s *Supervisor) Add(ctx context.Context, id ID) error {
-	if !idPattern.MatchString(string(id)) {
+	if !workerproc.IsInstance(string(id)) {
 		return fault.Bad("supervisor.Add", "id", "an instance id has twelve characters of a-z and 0-9")
 	}
 	select {
@@ -383,12 +381,12 @@ func slot(ctx context.Context, places chan struct{}, longest time.Duration) (lea
 	return func() { expiry.Stop(); free() }, true
 }
 
-func (s *Supervisor) dir(id ID) rundir { return rundir(s.cfg.RunDir + "/" + string(id)) }
+func (s *Supervisor) dir(id ID) workerproc.Dir { return s.cfg.dir(id) }
 
 // forgetFiles deletes what is left of an instance that is gone for good.
 func (s *Supervisor) forgetFiles(id ID) error {
-	err := s.dir(id).remove()
-	for _, name := range []string{logPath(s.cfg, id), logPath(s.cfg, id) + ".1", string(s.dir(id)) + programNote} {
+	err := s.dir(id).Remove()
+	for _, name := range []string{s.cfg.logPath(id), s.cfg.logPath(id) + ".1", string(s.dir(id)) + programNote} {
 		if rerr := os.Remove(name); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
 			err = errors.Join(err, rerr)
 		}

@@ -82,7 +82,7 @@ func (s *Supervisor) programOf(id ID, proc Proc) programID {
 	if s.cfg.ProgramDir == "" {
 		return ""
 	}
-	return s.dir(id).programOf(proc)
+	return programOfWorker(s.dir(id), proc)
 }
 
 // upgradeIs publishes a change.

@@ -6,6 +6,8 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
 )
 
 // note changes the status and wakes whoever watches it.
@@ -51,7 +53,7 @@ func (i *instance) program() programID {
 	return book.Trusted
 }
 
-func (i *instance) process() *process {
+func (i *instance) process() *process.Process {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.proc
@@ -64,13 +66,13 @@ func (i *instance) attachment() *attachment {
 }
 
 // hold makes p the instance's process, and lets go of the one before.
-func (i *instance) hold(p *process) {
+func (i *instance) hold(p *process.Process) {
 	i.mu.Lock()
 	old := i.proc
 	i.proc = p
 	i.mu.Unlock()
 	if old != nil && old != p {
-		old.release()
+		old.Release()
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+
+	"whatsapp-manager/proto/process"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // work returns what there is to do in the present state, and when it is over at
@@ -56,12 +59,12 @@ func (i *instance) start(ctx context.Context) outcome {
 		case adopt:
 			return i.reach(ctx, i.s.cfg.StartTimeout)
 		case replace, relieve, reap:
-			i.log.Warn().Int("pid", p.pid).Bool("hidden", f.hidden).Msg("killing a worker that stands in the way")
+			i.log.Warn().Int("pid", p.PID()).Bool("hidden", f.hidden).Msg("killing a worker that stands in the way")
 			if !i.killed(ctx, p) {
 				return outcome{}
 			}
 		case quarantine:
-			return outcome{event: exited, why: errUnnamed.Error(), cause: "start"}
+			return outcome{event: exited, why: workerproc.ErrUnnamed.Error(), cause: "start"}
 		case start, forget:
 			if out, again := i.launch(ctx); !again {
 				return out
@@ -94,15 +97,15 @@ func (i *instance) launch(ctx context.Context) (out outcome, again bool) {
 	i.note(func(st *Status) { st.Generation = generation })
 	i.barred.Store(false)
 	program := i.program()
-	child, from, err := spawn(i.s.cfg, i.s.programs.file(program), i.id, generation, databaseURL)
+	child, from, err := workerproc.Spawn(i.s.cfg.spec(i.s.programs.file(program), i.id, generation, databaseURL))
 	if err != nil {
 		return outcome{event: exited, why: err.Error(), cause: "start"}, false
 	}
 	i.hold(child)
 	i.logFrom = from
-	if proc, err := identify(child.pid); err == nil {
+	if proc, err := process.Identify(child.PID()); err == nil {
 		i.note(func(st *Status) { st.Proc, st.StartedAt, st.program = proc, time.Now(), program })
-		if err := i.s.dir(i.id).noteProgram(proc, program); err != nil && program != "" {
+		if err := noteProgram(i.s.dir(i.id), proc, program); err != nil && program != "" {
 			i.log.Warn().Err(err).Msg("the next manager has to look at the process itself")
 		}
 	}
@@ -112,15 +115,15 @@ func (i *instance) launch(ctx context.Context) (out outcome, again bool) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-child.done:
-			if child.status.Exited() && child.status.ExitStatus() == workerv1.ExitTaken {
+		case <-child.Done():
+			if status, _ := child.ExitStatus(); status.Exited() && status.ExitStatus() == workerv1.ExitTaken {
 				return outcome{}, true
 			}
 			return i.epitaph(child), false
 		case <-limit.Done():
 			return i.late(ctx, "the worker did not take its lock in time"), false
 		case <-tick.C:
-			if pid, held, err := lockHolder(i.s.dir(i.id).lock()); err == nil && held && pid == child.pid {
+			if pid, held, err := i.s.dir(i.id).LockHolder(); err == nil && held && pid == child.PID() {
 				return i.attachWithin(ctx, limit), false
 			}
 			// Somebody else holds it: the child will exit and say so.
@@ -140,7 +143,7 @@ func (i *instance) late(ctx context.Context, why string) outcome {
 func (i *instance) reattach(ctx context.Context) outcome {
 	i.hang(nil)
 	if i.flapping > 0 {
-		if !wait(ctx, min(100*time.Millisecond<<min(i.flapping, 10), 5*time.Second), i.process().done) {
+		if !wait(ctx, min(100*time.Millisecond<<min(i.flapping, 10), 5*time.Second), i.process().Done()) {
 			return outcome{}
 		}
 	}
@@ -167,20 +170,20 @@ func (i *instance) attachWithin(ctx, limit context.Context) outcome {
 		case err == nil:
 			i.welcome(a)
 			return outcome{event: attached, why: "attached"}
-		case p.ended():
-			<-p.done
+		case p.Ended():
+			<-p.Done()
 			return i.epitaph(p)
 		case errors.Is(err, errImpostor):
 			return outcome{event: deadline, why: err.Error()}
 		case limit.Err() != nil:
 			return i.late(ctx, "the worker could not be attached to in time: "+err.Error())
 		}
-		i.log.Debug().Err(err).Int("pid", p.pid).Msg("attach failed, trying again")
-		wait(limit, 50*time.Millisecond, p.done)
+		i.log.Debug().Err(err).Int("pid", p.PID()).Msg("attach failed, trying again")
+		wait(limit, 50*time.Millisecond, p.Done())
 	}
 }
 
-func (i *instance) tryAttach(limit context.Context, p *process) (*attachment, error) {
+func (i *instance) tryAttach(limit context.Context, p *process.Process) (*attachment, error) {
 	identity, socket, err := awaitAttachPoint(limit, i.s.dir(i.id), p)
 	if err != nil {
 		return nil, err
@@ -198,7 +201,7 @@ func (i *instance) welcome(a *attachment) {
 	i.hang(a)
 	h := a.hello
 	// Verified against the kernel, and not every version says it again in Hello.
-	proc := Proc{PID: a.proc.pid, StartTicks: a.identity.StartTicks, BootID: a.identity.BootID}
+	proc := Proc{PID: a.proc.PID(), StartTicks: a.identity.StartTicks, BootID: a.identity.BootID}
 	w := Worker{
 		Instance: i.id, Generation: h.GetGeneration(), Node: i.s.cfg.Node, Proc: proc, Socket: a.socket,
 		Build: cmp.Or(h.GetBuild(), a.identity.Build), Protocol: h.GetProtocol(), StartedAt: startedAt(a), AttachedAt: time.Now(),
@@ -216,7 +219,7 @@ func startedAt(a *attachment) time.Time {
 	if at := a.hello.GetStartedAt(); at != nil {
 		return at.AsTime()
 	}
-	if p, err := gops.NewProcess(int32(a.proc.pid)); err == nil {
+	if p, err := gops.NewProcess(int32(a.proc.PID())); err == nil {
 		if ms, err := p.CreateTime(); err == nil {
 			return time.UnixMilli(ms)
 		}
@@ -261,14 +264,14 @@ func (i *instance) follow(ctx context.Context) outcome {
 		a.stop()
 		<-broken
 		return outcome{}
-	case <-a.proc.done:
+	case <-a.proc.Done():
 		i.hang(nil)
 		<-broken
 		return i.epitaph(a.proc)
 	case err = <-broken:
 	}
-	if a.proc.ended() {
-		<-a.proc.done
+	if a.proc.Ended() {
+		<-a.proc.Done()
 		i.hang(nil)
 		return i.epitaph(a.proc)
 	}

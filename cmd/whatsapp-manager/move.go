@@ -11,6 +11,7 @@ import (
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 	"whatsapp-manager/supervisor/store/archive"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 const (
@@ -91,14 +92,14 @@ func (o *operation) leave(ctx context.Context, in store.Instance) (supervisor.De
 func (o *operation) evict(ctx context.Context, id supervisor.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, evictTime)
 	defer cancel()
-	if err := supervisor.Evict(ctx, o.config.Node.RunDir, o.config.Node.NodeID, id); err != nil {
+	if err := workerproc.Evict(ctx, o.config.Node.RunDir, o.config.Node.NodeID, string(id)); err != nil {
 		return err
 	}
 	in, err := o.store.Instance(ctx, id)
 	if err != nil {
 		return err
 	}
-	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Remains(ctx) {
+	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Remains(ctx, workerproc.EvictGrace) {
 		return fmt.Errorf("process %d is its worker and not in %s: give this command the settings of the manager", w.Proc.PID, o.config.Node.RunDir)
 	}
 	return nil
@@ -121,7 +122,7 @@ func (o *operation) stay(ctx context.Context, id supervisor.ID) error {
 // awaitDelivery gives the running manager time to deliver what it would
 // otherwise deliver while the new server does.
 func (o *operation) awaitDelivery(ctx context.Context, id supervisor.ID) error {
-	if pid, err := supervisor.ManagerPID(o.config.Node.RunDir); err != nil || pid == 0 {
+	if pid, err := workerproc.ManagerPID(o.config.Node.RunDir); err != nil || pid == 0 {
 		return nil
 	}
 	limit := time.NewTimer(catchUp)

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/workerproc"
 )
 
 // stop ends a running manager with everything below it. Without a running
@@ -19,7 +19,7 @@ func stop(ctx context.Context, c config) error {
 	if _, err := os.Stat(c.Data.DataDir); err != nil {
 		return fmt.Errorf("nothing to stop: %w", err)
 	}
-	pid, err := supervisor.ManagerPID(c.Node.RunDir)
+	pid, err := workerproc.ManagerPID(c.Node.RunDir)
 	if err != nil {
 		return fmt.Errorf("look for the manager: %w", err)
 	}

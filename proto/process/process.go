@@ -148,7 +148,7 @@ func (p *Process) Signal(sig unix.Signal) error {
 // Kill ends the process at once and waits until it is gone. An error means that
 // it may live: the signal could not be sent, or ctx ended.
 func (p *Process) Kill(ctx context.Context) error {
-	if p.Ended() {
+	if p.seenOut() {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -169,14 +169,23 @@ func (p *Process) Kill(ctx context.Context) error {
 // it could not be asked, and waits until it is gone. An error means the same as
 // that of Kill.
 func (p *Process) Terminate(ctx context.Context, grace time.Duration) (killed bool, err error) {
-	if err := ctx.Err(); err != nil && !p.Ended() {
+	if err := ctx.Err(); err != nil && !p.seenOut() {
 		return false, fmt.Errorf("terminate %d: %w", p.pid, err)
 	}
-	if p.Signal(unix.SIGTERM) == nil && p.AwaitEnd(ctx, grace) || p.Ended() {
+	if p.Signal(unix.SIGTERM) == nil && p.AwaitEnd(ctx, grace) || p.seenOut() {
 		return false, nil
 	}
 	err = p.Kill(ctx)
 	return err == nil, err
+}
+
+// seenOut is Ended, and returns true only when Done is closed as well.
+func (p *Process) seenOut() bool {
+	if !p.Ended() {
+		return false
+	}
+	<-p.watched
+	return true
 }
 
 // Release ends the watching without touching the process, and returns when

@@ -1,4 +1,4 @@
-package supervisor
+package workerproc
 
 import (
 	"os"
@@ -21,21 +21,23 @@ func TestGuard(t *testing.T) {
 		{"a peak is forgiven", []look{{1001, false, true}, {900, false, false}, {1001, false, false}, {1002, true, false}}},
 		{"far over at once", []look{{1251, true, true}}},
 	} {
-		var g guard
-		for n, l := range tc.looks {
-			if evict, warn := g.look(l.own, limit); evict != l.evict || warn != l.warn {
-				t.Errorf("%s, look %d: got evict=%v warn=%v, want %v %v", tc.name, n+1, evict, warn, l.evict, l.warn)
+		t.Run(tc.name, func(t *testing.T) {
+			var g MemoryGuard
+			for n, l := range tc.looks {
+				if evict, warn := g.Judge(l.own, limit); evict != l.evict || warn != l.warn {
+					t.Errorf("look %d: got evict=%v warn=%v, want %v %v", n+1, evict, warn, l.evict, l.warn)
+				}
 			}
-		}
+		})
 	}
 }
 
 func TestReadMemoryOfOurselves(t *testing.T) {
-	m, err := readMemory(os.Getpid())
+	m, err := ReadMemory(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.own == 0 || m.resident < m.own || m.resident > 4<<30 {
+	if m.Own == 0 || m.Resident < m.Own || m.Resident > 4<<30 {
 		t.Errorf("implausible memory %+v", m)
 	}
 }

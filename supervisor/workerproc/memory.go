@@ -1,4 +1,4 @@
-package supervisor
+package workerproc
 
 import (
 	"bytes"
@@ -7,18 +7,19 @@ import (
 	"strconv"
 )
 
-// memory is what a worker occupies, in bytes.
-type memory struct {
-	resident uint64 // VmRSS: what people and tools call RSS
-	own      uint64 // without the file pages that all workers share: what is judged
+// Memory is what a worker occupies, in bytes.
+type Memory struct {
+	Resident uint64 // VmRSS: what people and tools call RSS
+	Own      uint64 // without the file pages that all workers share: what is judged
 }
 
-func readMemory(pid int) (memory, error) {
+// ReadMemory reads what the kernel says of a live process.
+func ReadMemory(pid int) (Memory, error) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
-		return memory{}, fmt.Errorf("read memory of %d: %w", pid, err)
+		return Memory{}, fmt.Errorf("read memory of %d: %w", pid, err)
 	}
-	var m memory
+	var m Memory
 	var anon, shmem uint64
 	split := false
 	for line := range bytes.Lines(b) {
@@ -26,7 +27,7 @@ func readMemory(pid int) (memory, error) {
 		var to *uint64
 		switch string(key) {
 		case "VmRSS":
-			to = &m.resident
+			to = &m.Resident
 		case "RssAnon":
 			to, split = &anon, true
 		case "RssShmem":
@@ -40,26 +41,27 @@ func readMemory(pid int) (memory, error) {
 		}
 		kb, err := strconv.ParseUint(string(f[0]), 10, 64)
 		if err != nil {
-			return memory{}, fmt.Errorf("read memory of %d: %w", pid, err)
+			return Memory{}, fmt.Errorf("read memory of %d: %w", pid, err)
 		}
 		*to = kb << 10
 	}
-	m.own = anon + shmem
+	m.Own = anon + shmem
 	if !split { // a kernel that does not tell them apart
-		m.own = m.resident
+		m.Own = m.Resident
 	}
 	return m, nil
 }
 
-// guard judges one worker's memory from look to look. Its zero value is ready.
-type guard struct {
+// MemoryGuard judges one worker's memory from look to look. Its zero value is
+// ready. It is not safe for concurrent use.
+type MemoryGuard struct {
 	over   int  // looks in a row above the limit
 	warned bool // above 85 % at the last look
 }
 
-// look reports whether the worker has to go (above the limit on two looks in a
+// Judge reports whether the worker has to go (above the limit on two looks in a
 // row, or once above 1.25 of it) and whether it has just passed 85 % of it.
-func (g *guard) look(own, limit uint64) (evict, warn bool) {
+func (g *MemoryGuard) Judge(own, limit uint64) (evict, warn bool) {
 	near := own > limit/100*85
 	warn = near && !g.warned
 	g.warned = near

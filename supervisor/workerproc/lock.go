@@ -1,21 +1,20 @@
-package supervisor
+package workerproc
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"whatsapp-manager/proto/peercred"
+	"whatsapp-manager/proto/process"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/workeruser"
 )
 
 // lockHolder asks the kernel who holds the write lock on the file. A missing file is
@@ -32,14 +31,7 @@ func lockHolder(path string) (pid int, held bool, err error) {
 		return 0, false, fmt.Errorf("open lock: %w", err)
 	}
 	defer f.Close()
-	lk := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk); err != nil {
-		return 0, false, fmt.Errorf("ask for lock holder: %w", err)
-	}
-	if lk.Type == unix.F_UNLCK {
-		return 0, false, nil
-	}
-	return max(int(lk.Pid), 0), true, nil
+	return process.LockHolder(f)
 }
 
 // guardHolder asks who listens on an abstract socket ("@name"): the kernel
@@ -73,32 +65,51 @@ func bound(name string) bool {
 	return err == nil && bytes.Contains(b, []byte(" "+name+"\n"))
 }
 
-// lockManager makes this process the only manager of a run directory, waiting
-// up to patience for a predecessor to end. The lock ends with the process or
-// with the file's Close.
-func lockManager(ctx context.Context, path string, patience time.Duration) (*os.File, error) {
+// LockManager makes this process the only manager of a run directory, and waits
+// at most for patience until a predecessor has ended. The lock ends with the
+// process or with the file's Close. user is who runs the workers, if it is not
+// who runs the manager.
+func LockManager(ctx context.Context, runDir string, user *workeruser.User, patience time.Duration) (*os.File, error) {
+	path := filepath.Join(runDir, workerv1.ManagerLock)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open manager lock: %w", err)
 	}
+	if err := awaitLock(ctx, f, patience); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := showLock(f, user); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func awaitLock(ctx context.Context, f *os.File, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart})
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
+		taken, err := process.TryLock(f)
+		if !taken {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
-			return nil, fmt.Errorf("lock %s: another manager runs on this run directory: %w", path, ctx.Err())
+			return fmt.Errorf("lock %s: another manager runs on this run directory: %w", f.Name(), ctx.Err())
 		case <-tick.C:
 		}
 	}
+}
+
+// showLock lets workers of earlier builds ask who holds the manager's lock, when
+// they are run as the workers' user: those of this build know us by our user.
+func showLock(lock *os.File, user *workeruser.User) error {
+	if user == nil {
+		return nil
+	}
+	if err := errors.Join(lock.Chown(-1, user.GID), lock.Chmod(0o640)); err != nil {
+		return fmt.Errorf("show manager lock to workers: %w", err)
+	}
+	return nil
 }
