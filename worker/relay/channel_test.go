@@ -179,7 +179,7 @@ func TestOthersChannels(t *testing.T) {
 	ask[any](r, "Message.react", posts[0].ID.Serialized, "🍞")
 	r.eventually("the reaction at the server", func() bool {
 		for _, p := range r.channel(id).Posts {
-			if p.ServerID == number && p.Reactions[r.me] == "🍞" {
+			if p.ServerID == number && p.Reactions[r.me.Number()] == "🍞" {
 				return true
 			}
 		}

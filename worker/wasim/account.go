@@ -3,43 +3,18 @@ package wasim
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/wasim/appstate"
+	"whatsapp-manager/worker/wasim/faults"
 	"whatsapp-manager/worker/wasim/phone"
+	"whatsapp-manager/worker/wasim/shop"
+	"whatsapp-manager/worker/wasim/user"
 )
-
-// Errors of the registry.
-var (
-	ErrPhoneNumber = errors.New("not a phone number")
-	ErrTaken       = errors.New("phone number is taken")
-	ErrNoAccount   = errors.New("no such account")
-)
-
-// Contact is somebody in an account's address book.
-type Contact struct {
-	Number string // digits, international
-	Name   string
-}
-
-// AccountOptions says what an account's phone already holds.
-type AccountOptions struct {
-	// Contacts are the address book; each number nobody has yet becomes an
-	// account of its own, so that it can be written to.
-	Contacts []Contact
-	// Chats is how many chats the phone hands over as history, each with
-	// Messages texts. The first are with the contacts, the rest with people made up for
-	// it, who are accounts too.
-	Chats, Messages int
-	// History is handed over in addition to Chats.
-	History phone.History
-}
 
 // Account is one registered phone number: its phone, its linked companions and
 // what the server keeps for it.
@@ -47,91 +22,42 @@ type Account struct {
 	// Faults that apply to every device of this account.
 	Faults
 
-	server  *Server
-	pn, lid types.JID
-	phone   *phone.Phone
+	server *Server
+	user   user.User
+	phone  *phone.Phone
+	state  appstate.Store
+	shop   shop.Shop
 
-	mu       sync.Mutex
-	devices  []*Device // companions, by number
-	last     uint16
-	keyIndex []byte
-	seeded   bool
-	state    map[string]*collection
-	peers    map[*Account]struct{}
-	blocked  []types.JID
-	privacy  map[string]string
-	about    string
-	picture  string // id, empty without one
-	image    []byte // JPEG
-	online   int
-	seen     time.Time
-	watchers map[*Device]types.JID
-	typing   []Typing
-	calls    []CallSignal
-	links    []CallLink
-	products []Product
-	orders   map[string]Order
+	mu         sync.Mutex
+	devices    []*Device // companions, by number
+	lastNumber uint16    // given to a device
+	keyIndex   []byte    // signed list of the devices' keys; nil when it must be made anew
+	peers      map[*Account]struct{}
+	blocked    []types.JID
+	privacy    map[string]string
+	about      string
+	picture    picture
+	online     int // connections that show themselves as available
+	lastSeen   time.Time
+	watchers   map[*Device]types.JID // who follows the presence, and the JID they asked for
+	typing     []Typing
+	calls      []CallSignal
+	callLinks  []CallLink
 }
 
-// CreateAccount registers a phone number (digits, an optional + in front) under
-// a push name. It fails with ErrPhoneNumber or ErrTaken.
-func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Account, error) {
-	if err := s.init(); err != nil {
-		return nil, fmt.Errorf("create account: %w", err)
-	}
-	number = strings.TrimPrefix(number, "+")
-	if _, err := strconv.ParseUint(number, 10, 63); err != nil || len(number) < 7 || number[0] == '0' {
-		return nil, fmt.Errorf("create account %q: %w", number, ErrPhoneNumber)
-	}
-	history, err := s.buildHistory(number, o)
-	if err != nil {
-		return nil, fmt.Errorf("create account %s: %w", number, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.register(number, pushName, history)
-}
-
-// register adds an account. The caller holds s.mu.
-func (s *Server) register(number, pushName string, history phone.History) (*Account, error) {
-	if s.byPN[number] != nil {
-		return nil, fmt.Errorf("create account %s: %w", number, ErrTaken)
-	}
-	// Hidden identities are opaque; spread ones show mistakes that neighbours hide.
-	lid := strconv.FormatUint(100000000000000+uint64(len(s.accounts)+1)*7919, 10)
-	a := &Account{
-		server: s,
-		pn:     types.NewJID(number, types.DefaultUserServer),
-		lid:    types.NewJID(lid, types.HiddenUserServer),
-		seen:   time.Now(),
-		about:  "Hey there! I am using WhatsApp.", // what the apps set for a new account
-	}
-	a.phone = phone.New(phone.Config{PN: a.pn, LID: a.lid, PushName: pushName, Network: s, History: history})
-	s.byPN[number], s.byLID[lid] = a, a
-	s.accounts = append(s.accounts, a)
-	return a, nil
-}
-
-// Account finds an account by its number; nil when nobody has it.
-func (s *Server) Account(number string) *Account {
-	return s.account(types.NewJID(strings.TrimPrefix(number, "+"), types.DefaultUserServer))
-}
-
-// Accounts returns all accounts in the order of their creation.
-func (s *Server) Accounts() []*Account {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Clone(s.accounts)
-}
+// Faults are failures planned for the next few occasions. A Server, an Account
+// and a Device have one each; the device's are used up first, then the
+// account's, then the server's.
+type Faults = faults.Faults
 
 // PN is the account's phone number JID, without device.
-func (a *Account) PN() types.JID { return a.pn }
+func (a *Account) PN() types.JID { return a.user.PN }
 
 // LID is the account's hidden identity, without device.
-func (a *Account) LID() types.JID { return a.lid }
+func (a *Account) LID() types.JID { return a.user.LID }
 
 // Number is the account's phone number in digits.
-func (a *Account) Number() string { return a.pn.User }
+func (a *Account) Number() string { return a.user.PN.User }
 
 // Phone is the account's device 0, with which tests write and read as a person would.
 func (a *Account) Phone() *phone.Phone { return a.phone }
@@ -158,25 +84,15 @@ func (a *Account) device(number uint16) *Device {
 	return a.devices[i]
 }
 
-// jid is the account in the form of a server: phone number or hidden identity.
-func (a *Account) jid(server string, device uint16) types.JID {
-	jid := a.lid
-	if server == types.DefaultUserServer {
-		jid = a.pn
-	}
-	jid.Device = device
-	return jid
-}
-
 // reserve takes the next free device number. Numbers grow, as WhatsApp's do,
 // and start over where the wire's one byte would end.
 func (a *Account) reserve() (uint16, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for range 255 {
-		a.last = a.last%255 + 1
-		if a.device(a.last) == nil {
-			return a.last, nil
+		a.lastNumber = a.lastNumber%255 + 1
+		if a.device(a.lastNumber) == nil {
+			return a.lastNumber, nil
 		}
 	}
 	return 0, errors.New("no device number left")
@@ -233,3 +149,17 @@ func (a *Account) meet(b *Account) {
 		one.mu.Unlock()
 	}
 }
+
+type (
+	// Product is one of an account's catalogue or of an order.
+	Product = shop.Product
+	// Order is what somebody put into a cart.
+	Order = shop.Order
+)
+
+// SetCatalogue gives a business account its products.
+func (a *Account) SetCatalogue(products ...Product) { a.shop.SetCatalogue(products...) }
+
+// AddOrder keeps an order that was sent to or by the account, for those who
+// know its token.
+func (a *Account) AddOrder(o Order) { a.shop.AddOrder(o) }

@@ -2,12 +2,15 @@ package wasim
 
 import (
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
 // CallSignal is one signal of a call that an account got: offer, reject, terminate.
@@ -27,17 +30,33 @@ type CallLink struct {
 // returns the id of the call.
 func (a *Account) Ring(to *Account, video bool) string {
 	id := strings.ToUpper(rand.Text()[:16])
-	creator := a.jid(types.HiddenUserServer, 0)
+	creator := a.user.JID(types.HiddenUserServer, 0)
 	var content []waBinary.Node
 	if video {
 		content = append(content, waBinary.Node{Tag: "video", Attrs: waBinary.Attrs{"enc": "h.264"}})
 	}
 	offer := waBinary.Node{Tag: "offer", Content: append(content, waBinary.Node{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}),
-		Attrs: waBinary.Attrs{"call-id": id, "call-creator": creator, "caller_pn": a.pn}}
+		Attrs: waBinary.Attrs{"call-id": id, "call-creator": creator, "caller_pn": a.user.PN}}
 	to.noteCall(a, offer)
 	to.broadcast(waBinary.Node{Tag: "call", Content: []waBinary.Node{offer},
 		Attrs: waBinary.Attrs{"from": creator, "id": rand.Text()[:16], "t": time.Now().Unix(), "platform": "android", "version": "2.26"}}, -1)
 	return id
+}
+
+// handleCall passes a call's signalling on to the devices of whom it is meant for.
+func (s *Server) handleCall(from origin, node waBinary.Node) {
+	to, _ := node.Attrs["to"].(types.JID)
+	child := stanza.First(&node)
+	if to.User == "" && to.Server == "call" && child.Tag == "link_create" {
+		s.makeCallLink(from, node, child)
+		return
+	}
+	if peer := s.account(to); peer != nil {
+		peer.noteCall(from.account, child)
+		attrs := waBinary.Attrs{"from": from.JID(to.Server), "id": node.Attrs["id"], "t": time.Now().Unix(), "platform": "android", "version": "2.26"}
+		peer.broadcast(waBinary.Node{Tag: "call", Attrs: attrs, Content: []waBinary.Node{child}}, -1)
+	}
+	from.reply(stanza.Ack("call", node, nil))
 }
 
 func (a *Account) noteCall(from *Account, signal waBinary.Node) {
@@ -51,14 +70,14 @@ func (a *Account) noteCall(from *Account, signal waBinary.Node) {
 func (a *Account) Calls() []CallSignal {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]CallSignal(nil), a.calls...)
+	return slices.Clone(a.calls)
 }
 
 // CallLinks lists the links that the account asked for, oldest first.
 func (a *Account) CallLinks() []CallLink {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]CallLink(nil), a.links...)
+	return slices.Clone(a.callLinks)
 }
 
 // makeCallLink answers a request for a link by the stanza's ack, as other open
@@ -70,9 +89,9 @@ func (s *Server) makeCallLink(from origin, node, child waBinary.Node) {
 	seconds, _ := strconv.ParseInt(start, 10, 64)
 	link := CallLink{Token: rand.Text()[:22], Media: media, Start: time.Unix(seconds, 0)}
 	from.account.mu.Lock()
-	from.account.links = append(from.account.links, link)
+	from.account.callLinks = append(from.account.callLinks, link)
 	from.account.mu.Unlock()
-	answer := ack("call", node, nil)
+	answer := stanza.Ack("call", node, nil)
 	answer.Content = []waBinary.Node{{Tag: "link_create", Attrs: waBinary.Attrs{"token": link.Token, "media": media}}}
 	from.reply(answer)
 }

@@ -11,12 +11,12 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"whatsapp-manager/worker/wasim/prekeys"
 	"whatsapp-manager/worker/wasim/wire"
 )
 
 // Device is one linked companion, connected or not.
 type Device struct {
-	name, platform string // guarded by mu; as it registered
 	// Faults that apply to this device only.
 	Faults
 
@@ -25,29 +25,28 @@ type Device struct {
 	noise    [32]byte
 	identity []byte
 	linked   time.Time
-
-	keysMu sync.Mutex
-	keys   prekeys
+	prekeys  prekeys.Store
 
 	// mu also orders delivery: a stanza is appended to pending and pushed to the
 	// connection under it, so nothing overtakes the flush of the offline queue.
-	mu      sync.Mutex
-	session *session
-	active  bool
-	booted  bool
-	logins  int
-	delay   time.Duration
-	pending list.List // of *waiting, in the order of sending
-	changed chan struct{}
-	removed bool
-	last    *waBinary.Node
+	mu             sync.Mutex
+	connection     *connection
+	active         bool
+	booted         bool
+	logins         int
+	delay          time.Duration
+	pending        list.List // of *waiting, in the order of sending
+	changed        chan struct{}
+	removed        bool
+	last           *waBinary.Node // the last message
+	name, platform string         // as it registered
 }
 
 // JID is the device's phone number JID with its device number.
-func (d *Device) JID() types.JID { return d.account.jid(types.DefaultUserServer, d.number) }
+func (d *Device) JID() types.JID { return d.account.user.JID(types.DefaultUserServer, d.number) }
 
 // LID is the device's hidden identity with its device number.
-func (d *Device) LID() types.JID { return d.account.jid(types.HiddenUserServer, d.number) }
+func (d *Device) LID() types.JID { return d.account.user.JID(types.HiddenUserServer, d.number) }
 
 // props keeps how the companion wants to be listed. What cannot be read is no name.
 func (d *Device) props(raw []byte) {
@@ -87,10 +86,10 @@ func (d *Device) Connected() bool {
 func (d *Device) ConnectionID() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.session == nil {
+	if d.connection == nil {
 		return 0
 	}
-	return d.session.conn.ID
+	return d.connection.conn.ID
 }
 
 // Logins counts the successful logins since pairing.
@@ -122,7 +121,7 @@ func (d *Device) WaitConnected(ctx context.Context) error {
 
 // WaitDisconnected returns when the device has no connection.
 func (d *Device) WaitDisconnected(ctx context.Context) error {
-	return d.wait(ctx, func() bool { return d.session == nil })
+	return d.wait(ctx, func() bool { return d.connection == nil })
 }
 
 // WaitLogins returns when the device has logged in at least n times and is active.
@@ -175,26 +174,26 @@ func (d *Device) announce() {
 	}
 }
 
-// attach makes a session the device's connection and returns the one it replaces.
-func (d *Device) attach(next *session) (previous *session, ok bool) {
+// attach makes a connection the device's connection and returns the one it replaces.
+func (d *Device) attach(next *connection) (previous *connection, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.removed {
 		return nil, false
 	}
-	previous = d.session
-	d.session, d.active = next, false
+	previous = d.connection
+	d.connection, d.active = next, false
 	d.logins++
 	next.conn.Delay(d.delay)
 	d.announce()
 	return previous, true
 }
 
-func (d *Device) detach(old *session) {
+func (d *Device) detach(old *connection) {
 	d.mu.Lock()
-	was := d.session == old
+	was := d.connection == old
 	if was {
-		d.session, d.active = nil, false
+		d.connection, d.active = nil, false
 		d.announce()
 	}
 	d.mu.Unlock()
@@ -203,15 +202,15 @@ func (d *Device) detach(old *session) {
 	}
 }
 
-// conn is the present connection, nil without one.
-func (d *Device) conn() *wire.Conn {
+// wireConn is the transport of the present connection, nil without one.
+func (d *Device) wireConn() *wire.Conn {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.session == nil {
+	if d.connection == nil {
 		return nil
 	}
-	return d.session.conn
+	return d.connection.conn
 }
 
 // Prekeys is how many one-time keys of the device are left to hand out.
-func (d *Device) Prekeys() int { return d.prekeyCount() }
+func (d *Device) Prekeys() int { return d.prekeys.Count() }

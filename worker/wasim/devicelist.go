@@ -1,25 +1,54 @@
 package wasim
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"slices"
-	"strings"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
-// participantHash is the hash over device JIDs by which client and server
-// compare their lists: "2:" and six bytes of SHA-256 in unpadded base64.
-func participantHash(devices []types.JID) string {
-	names := make([]string, len(devices))
-	for i, device := range devices {
-		names[i] = device.ADString()
+// deviceJIDs lists every device in the form of a JID server, the phone first.
+func (a *Account) deviceJIDs(server string) []types.JID {
+	numbers := a.numbers()
+	jids := make([]types.JID, len(numbers))
+	for i, number := range numbers {
+		jids[i] = a.user.JID(server, number)
 	}
-	slices.Sort(names)
-	sum := sha256.Sum256([]byte(strings.Join(names, "")))
-	return "2:" + base64.RawStdEncoding.EncodeToString(sum[:6])
+	return jids
+}
+
+func (a *Account) deviceList() waBinary.Node {
+	numbers := a.numbers()
+	devices := make([]waBinary.Node, len(numbers))
+	for i, number := range numbers {
+		attrs := waBinary.Attrs{"id": int(number)}
+		if number > 0 {
+			attrs["key-index"] = int(number)
+		}
+		devices[i] = waBinary.Node{Tag: "device", Attrs: attrs}
+	}
+	content := []waBinary.Node{{Tag: "device-list", Content: devices}}
+	if len(numbers) > 1 {
+		content = append(content, a.keyIndexNode())
+	}
+	return waBinary.Node{Tag: "devices", Content: content}
+}
+
+// keyIndexNode is the signed list of key indexes. It costs a signature, so it is
+// kept until the devices change.
+func (a *Account) keyIndexNode() waBinary.Node {
+	a.mu.Lock()
+	signed := a.keyIndex
+	a.mu.Unlock()
+	if signed == nil {
+		signed = a.phone.KeyIndexList()
+		a.mu.Lock()
+		a.keyIndex = signed
+		a.mu.Unlock()
+	}
+	return waBinary.Node{Tag: "key-index-list", Attrs: waBinary.Attrs{"ts": time.Now().Unix()}, Content: signed}
 }
 
 // deviceListChanged tells everyone who may have cached the account's devices
@@ -33,10 +62,8 @@ func (s *Server) deviceListChanged(a *Account, changed *Device, change string) {
 		audience[peer] = struct{}{}
 	}
 	a.mu.Unlock()
-	for _, g := range s.groupsOf(a) {
-		for _, m := range g.snapshot() {
-			audience[m] = struct{}{}
-		}
+	for _, u := range s.groups.Companions(a.user) {
+		audience[s.account(u.LID)] = struct{}{}
 	}
 	audience[a] = struct{}{}
 
@@ -58,21 +85,21 @@ func (s *Server) deviceListChanged(a *Account, changed *Device, change string) {
 	}
 	for _, device := range a.Devices() {
 		if device != changed {
-			device.deliver(s.notification("account_sync", a.pn, nil, waBinary.Node{
-				Tag: "devices", Attrs: waBinary.Attrs{"dhash": participantHash(listed)}, Content: entries,
+			device.deliver(s.notification("account_sync", a.user.PN, nil, waBinary.Node{
+				Tag: "devices", Attrs: waBinary.Attrs{"dhash": stanza.ParticipantHash(listed)}, Content: entries,
 			}))
 		}
 	}
 }
 
 func (s *Server) deviceNotification(a *Account, changed *Device, change, server string) waBinary.Node {
-	attrs := waBinary.Attrs{"jid": a.jid(server, changed.number)}
+	attrs := waBinary.Attrs{"jid": a.user.JID(server, changed.number)}
 	if change == "add" {
 		attrs["key-index"] = int(changed.number)
 	}
-	return s.notification("devices", a.jid(server, 0), nil, waBinary.Node{
+	return s.notification("devices", a.user.JID(server, 0), nil, waBinary.Node{
 		Tag:   change,
-		Attrs: waBinary.Attrs{"device_hash": participantHash(a.deviceJIDs(server))},
+		Attrs: waBinary.Attrs{"device_hash": stanza.ParticipantHash(a.deviceJIDs(server))},
 		Content: []waBinary.Node{
 			{Tag: "device", Attrs: attrs},
 			a.keyIndexNode(),

@@ -3,12 +3,30 @@
 // encrypted messages with simulated phones and other clients. It serves tests,
 // the demonstration and load tests.
 //
-// It owns connections and their life, the registry of accounts, linked devices
-// and groups, prekeys, the routing of stanzas, the offline queue, the app-state
-// store, and the failures it can be told to play. What a phone does (Signal
-// sessions, pairing proofs, history) belongs to package phone, attachments to
-// package media, the transport to package wire. It imports whatsmeow's wire
-// packages and nothing of the product, and knows no product term.
+// # Rooms
+//
+// This package has the server, its accounts and their linked devices, connections
+// and logins, pairing, the routing of stanzas and requests, and the queue of what a
+// device has not acknowledged. The rest lies in packages that know nothing of it:
+//
+//	wire      the transport: Noise, frames, binary XML
+//	phone     what an account's phone does: Signal sessions, pairing proofs, history
+//	media     the media host, and the encryption of attachments
+//	groups    group chats
+//	channels  channels (newsletters)
+//	appstate  an account's app state, as the server keeps it
+//	prekeys   a device's public keys
+//	shop      an account's catalogue and orders
+//	faults    failures planned for the next occasions
+//	stanza    what answers and copies of messages have in common
+//	user      the two identities of a user
+//
+// Package control serves the exported methods over HTTP; package client is the other
+// side, for programs that do not link the simulator. Program cmd/wasim runs all of it.
+//
+// The simulator imports whatsmeow's wire packages and nothing of the product, and it
+// knows no product term. What is known of WhatsApp only by inference is marked in the
+// source with "guess".
 //
 // # Use from Go
 //
@@ -28,7 +46,17 @@
 //
 // Everything lives in memory; nothing survives Run.
 //
-// # Use over HTTP
+// # Use as a program
 //
-// Package control offers the same over HTTP, program cmd/wasim serves it.
+// The first line that cmd/wasim prints is its endpoint. With -json it is an object,
+// {"endpoint":"http://127.0.0.1:PORT/?noise=<hex>"}; with -until-eof the program ends
+// when its standard input does, and thus with its parent. A demonstration, for
+// example, needs these calls of the control API:
+//
+//	POST /control/accounts                {"number":"15550000001","name":"Alice","chats":4,"messages":8}
+//	POST /control/accounts/15550000001/scan  {"qr":"2@…"}, once the client shows a QR code
+//	POST /control/accounts/15550000002/auto  {"reply":"You wrote: %s","read":true}
+//	POST /control/accounts/15550000002/send  {"to":"15550000001","text":"Good morning!"}
+//
+// Package client has them as methods, and runs the program.
 package wasim

@@ -3,21 +3,24 @@ package wasim
 import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
+	"whatsapp-manager/worker/wasim/user"
 )
 
 // origin is who sent a stanza: a companion over its connection, or a phone
-// (number 0, no session).
+// (number 0, no connection).
 type origin struct {
-	account *Account
-	number  uint16
-	session *session
+	account    *Account
+	number     uint16
+	connection *connection
 }
 
 // reply answers the sender; a phone gets it through Receive. Answers are not
 // queued: a client that lost its connection asks again.
 func (o origin) reply(node waBinary.Node) {
-	if o.session != nil {
-		o.session.conn.Send(node)
+	if o.connection != nil {
+		o.connection.conn.Send(node)
 		return
 	}
 	o.account.phone.Receive(node)
@@ -25,67 +28,31 @@ func (o origin) reply(node waBinary.Node) {
 
 // device is the sending companion; nil for a phone.
 func (o origin) device() *Device {
-	if o.session == nil {
+	if o.connection == nil {
 		return nil
 	}
-	return o.session.device
+	return o.connection.device
 }
 
-func (o origin) jid(server string) types.JID { return o.account.jid(server, o.number) }
+// sender names the device.
+func (o origin) sender() user.Device { return user.Device{User: o.account.user, Number: o.number} }
 
-// iqError is an iq's refusal.
-type iqError struct {
-	code int
-	text string
-}
+// JID is the device in the form of a JID server.
+func (o origin) JID(server string) types.JID { return o.account.user.JID(server, o.number) }
 
-var (
-	errBadRequest    = &iqError{400, "bad-request"}
-	errNotAuthorized = &iqError{401, "not-authorized"}
-	errForbidden     = &iqError{403, "forbidden"}
-	errNotFound      = &iqError{404, "item-not-found"}
-	errNotAcceptable = &iqError{406, "not-acceptable"}
-	errConflict      = &iqError{409, "conflict"}
-	errGone          = &iqError{410, "gone"}
-)
-
-// iqErrorText is the text that belongs to a code; clients compare both.
-func iqErrorText(code int) string {
-	switch code {
-	case 400:
-		return "bad-request"
-	case 401:
-		return "not-authorized"
-	case 403:
-		return "forbidden"
-	case 404:
-		return "item-not-found"
-	case 405:
-		return "not-allowed"
-	case 406:
-		return "not-acceptable"
-	case 409:
-		return "conflict"
-	case 410:
-		return "gone"
-	case 419:
-		return "resource-limit"
-	case 423:
-		return "locked"
-	case 429:
-		return "rate-overlimit"
-	case 500:
-		return "internal-server-error"
-	case 503:
-		return "service-unavailable"
-	case 530:
-		return "partial-server-error"
+// takeIQError uses up a planned error of a companion's request; nil when there is none.
+func (o origin) takeIQError(namespace string) *stanza.Error {
+	if o.connection == nil {
+		return nil
 	}
-	return "error"
+	if code := o.faults().TakeIQ(namespace); code != 0 {
+		return stanza.Refuse(code)
+	}
+	return nil
 }
 
 // iqHandler answers one namespace: the children of the result, or an error.
-type iqHandler func(s *Server, from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError)
+type iqHandler func(s *Server, from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error)
 
 var iqHandlers map[string]iqHandler
 
@@ -114,84 +81,75 @@ func init() {
 func (s *Server) handleIQ(from origin, iq *waBinary.Node) {
 	namespace, _ := iq.Attrs["xmlns"].(string)
 	if refused := from.takeIQError(namespace); refused != nil {
-		from.reply(failure(iq, refused))
+		from.reply(stanza.Failure(iq, refused))
 		return
 	}
 	handler := iqHandlers[namespace]
 	if handler == nil {
 		s.unknown.add(namespace)
-		from.reply(result(iq))
+		from.reply(stanza.Result(iq))
 		return
 	}
 	content, refused := handler(s, from, iq)
 	if refused != nil {
-		s.Log.Debug().Str("xmlns", namespace).Int("code", refused.code).Msg("request refused")
-		from.reply(failure(iq, refused))
+		s.Log.Debug().Str("xmlns", namespace).Int("code", refused.Code).Msg("request refused")
+		from.reply(stanza.Failure(iq, refused))
 		return
 	}
-	from.reply(result(iq, content...))
+	from.reply(stanza.Result(iq, content...))
 	if namespace == "passive" {
 		s.activate(from, iq)
 	}
 }
 
-// result is the answer to an iq; without children it has no content at all.
-func result(iq *waBinary.Node, content ...waBinary.Node) waBinary.Node {
-	answer := waBinary.Node{Tag: "iq", Attrs: answerAttrs(iq, "result")}
-	if len(content) > 0 {
-		answer.Content = content
-	}
-	return answer
-}
-
-func failure(iq *waBinary.Node, refused *iqError) waBinary.Node {
-	return waBinary.Node{Tag: "iq", Attrs: answerAttrs(iq, "error"), Content: []waBinary.Node{{
-		Tag: "error", Attrs: waBinary.Attrs{"code": refused.code, "text": refused.text},
-	}}}
-}
-
-func answerAttrs(iq *waBinary.Node, kind string) waBinary.Attrs {
-	from, ok := iq.Attrs["to"].(types.JID)
-	if !ok {
-		from = types.ServerJID
-	}
-	return waBinary.Attrs{"type": kind, "id": iq.Attrs["id"], "from": from}
-}
-
-// first is the iq's first child; its zero value when there is none.
-func first(iq *waBinary.Node) waBinary.Node {
-	if children := iq.GetChildren(); len(children) > 0 {
-		return children[0]
-	}
-	return waBinary.Node{}
-}
-
-func (s *Server) iqPing(origin, *waBinary.Node) ([]waBinary.Node, *iqError) { return nil, nil }
+func (s *Server) iqPing(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
 
 // iqPassive answers active and passive; what active sets off follows its answer.
-func (s *Server) iqPassive(origin, *waBinary.Node) ([]waBinary.Node, *iqError) { return nil, nil }
+func (s *Server) iqPassive(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
 
 func (s *Server) activate(from origin, iq *waBinary.Node) {
 	device := from.device()
-	if device == nil || first(iq).Tag != "active" {
+	if device == nil || stanza.First(iq).Tag != "active" {
 		return
 	}
-	booting := device.activate(from.session)
+	booting := device.activate(from.connection)
 	from.account.phone.CompanionOnline(device.LID(), booting)
 }
 
 // iqProps answers Baileys' query of server-side switches with an empty set.
-func (s *Server) iqProps(origin, *waBinary.Node) ([]waBinary.Node, *iqError) {
+func (s *Server) iqProps(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	return []waBinary.Node{{Tag: "props", Attrs: waBinary.Attrs{"hash": "sim"}}}, nil
 }
 
 // iqMultiDevice lets a companion unlink itself.
-func (s *Server) iqMultiDevice(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+func (s *Server) iqMultiDevice(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	device := from.device()
-	if first(iq).Tag != "remove-companion-device" || device == nil {
+	if stanza.First(iq).Tag != "remove-companion-device" || device == nil {
 		return nil, nil
 	}
 	device.remove()
-	from.session.closeSoon()
+	from.connection.closeSoon()
 	return nil, nil
+}
+
+func (s *Server) iqGroup(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	return s.groups.Answer(from.sender(), iq, s.GroupsByPhoneNumber)
+}
+
+func (s *Server) iqNewsletter(_ origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	return s.channels.Answer(iq)
+}
+
+func (s *Server) iqOrder(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	return from.account.shop.AnswerOrder(stanza.First(iq))
+}
+
+func (s *Server) iqCatalogue(_ origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	asked := stanza.First(iq)
+	jid, _ := asked.Attrs["jid"].(types.JID)
+	a := s.account(jid)
+	if a == nil {
+		return nil, stanza.ErrNotFound
+	}
+	return a.shop.AnswerCatalogue(asked), nil
 }

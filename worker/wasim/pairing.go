@@ -6,10 +6,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
 // Errors of pairing. A wrong code is phone.ErrLinkCode, a bad QR text phone.ErrQR.
@@ -23,35 +27,75 @@ var (
 // refCount is how many QR codes a client gets to show; it hangs up after the last.
 const refCount = 6
 
+// pairings are the unpaired clients that a phone can pair. Its zero value is empty.
+type pairings struct {
+	mu    sync.RWMutex
+	refs  map[string]*connection // by the reference in a QR code
+	codes map[string]*connection // by the number for which a client shows a code
+}
+
+// offer makes a connection known under the references of its QR codes.
+func (p *pairings) offer(c *connection, refs []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refs == nil {
+		p.refs = make(map[string]*connection)
+	}
+	for _, ref := range refs {
+		p.refs[ref] = c
+	}
+}
+
+// offerCode makes a connection known as the one that shows a code for a number.
+func (p *pairings) offerCode(c *connection, number string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.codes == nil {
+		p.codes = make(map[string]*connection)
+	}
+	p.codes[number] = c
+}
+
+// byRef finds the client that shows a QR code; nil when there is none.
+func (p *pairings) byRef(ref string) *connection {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.refs[ref]
+}
+
+// byNumber finds the client that shows a code for a number; nil when there is none.
+func (p *pairings) byNumber(number string) *connection {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.codes[number]
+}
+
+// showingCodes lists the clients that show QR codes.
+func (p *pairings) showingCodes() map[string]*connection {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return maps.Clone(p.refs)
+}
+
+// drop makes the connection unknown to phones: nobody can scan or link it.
+func (p *pairings) drop(c *connection) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := func(_ string, waiting *connection) bool { return waiting == c }
+	maps.DeleteFunc(p.refs, known)
+	maps.DeleteFunc(p.codes, known)
+}
+
 // offerPairing sends an unpaired client its QR references.
-func (c *session) offerPairing() {
+func (c *connection) offerPairing() {
 	refs := make([]waBinary.Node, refCount)
 	for i := range refs {
 		ref := "2@" + randomToken(24)
 		c.refs = append(c.refs, ref)
 		refs[i] = waBinary.Node{Tag: "ref", Content: []byte(ref)}
 	}
-	c.server.mu.Lock()
-	for _, ref := range c.refs {
-		c.server.refs[ref] = c
-	}
-	c.server.mu.Unlock()
+	c.server.pairings.offer(c, c.refs)
 	c.request(waBinary.Attrs{"type": "set", "xmlns": "md"}, waBinary.Node{Tag: "pair-device", Content: refs})
-}
-
-// dropPairing makes the connection unknown to phones: nobody can scan or link it.
-func (c *session) dropPairing() {
-	s := c.server
-	s.mu.Lock()
-	for _, ref := range c.refs {
-		delete(s.refs, ref)
-	}
-	for number, waiting := range s.links {
-		if waiting == c {
-			delete(s.links, number)
-		}
-	}
-	s.mu.Unlock()
 }
 
 // ScanQR scans the text of a QR code with the account's phone and returns once
@@ -63,9 +107,7 @@ func (a *Account) ScanQR(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	a.server.mu.RLock()
-	client := a.server.refs[qr.Ref]
-	a.server.mu.RUnlock()
+	client := a.server.pairings.byRef(qr.Ref)
 	if client == nil {
 		return fmt.Errorf("scan QR: %w", ErrRef)
 	}
@@ -80,9 +122,9 @@ func (a *Account) ScanQR(ctx context.Context, text string) error {
 
 // pair gives a client the proof that an account accepts it and waits until the
 // new device is active.
-func (c *session) pair(ctx context.Context, a *Account, advSecret []byte) error {
+func (c *connection) pair(ctx context.Context, a *Account, advSecret []byte) error {
 	identity := c.conn.Payload.GetDevicePairingData().GetEIdent()
-	if err := a.seed(); err != nil {
+	if err := a.seedState(); err != nil {
 		return fmt.Errorf("pair: %w", err)
 	}
 	number, err := a.reserve()
@@ -98,7 +140,7 @@ func (c *session) pair(ctx context.Context, a *Account, advSecret []byte) error 
 		Tag: "pair-success",
 		Content: []waBinary.Node{
 			{Tag: "device-identity", Content: container},
-			{Tag: "device", Attrs: waBinary.Attrs{"jid": a.jid(types.DefaultUserServer, number), "lid": a.jid(types.HiddenUserServer, number)}},
+			{Tag: "device", Attrs: waBinary.Attrs{"jid": a.user.JID(types.DefaultUserServer, number), "lid": a.user.JID(types.HiddenUserServer, number)}},
 			{Tag: "platform", Attrs: waBinary.Attrs{"name": "android"}},
 		},
 	})
@@ -118,9 +160,9 @@ func (c *session) pair(ctx context.Context, a *Account, advSecret []byte) error 
 		return fmt.Errorf("pair: %w", err)
 	}
 	device := &Device{account: a, number: number, noise: c.conn.Static, identity: identity, linked: time.Now()}
-	device.keys.register(c.conn.Payload.GetDevicePairingData())
+	device.prekeys.Register(c.conn.Payload.GetDevicePairingData())
 	device.props(c.conn.Payload.GetDevicePairingData().GetDeviceProps())
-	c.dropPairing()
+	c.server.pairings.drop(c)
 	a.link(device)
 	c.conn.Send(waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}})
 	c.closeSoon()
@@ -130,7 +172,7 @@ func (c *session) pair(ctx context.Context, a *Account, advSecret []byte) error 
 	return nil
 }
 
-func (c *session) await(ctx context.Context, answer <-chan *waBinary.Node) (*waBinary.Node, error) {
+func (c *connection) await(ctx context.Context, answer <-chan *waBinary.Node) (*waBinary.Node, error) {
 	select {
 	case node := <-answer:
 		return node, nil
@@ -145,4 +187,99 @@ func randomToken(n int) string {
 	raw := make([]byte, n)
 	rand.Read(raw)
 	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// linkRequest is a client's wish to be paired by code.
+type linkRequest struct {
+	number    string
+	ref       []byte
+	ephemeral []byte // wrapped under the code
+}
+
+// handleUnpaired answers the iqs of a client without an account.
+func (c *connection) handleUnpaired(iq *waBinary.Node) {
+	from := origin{connection: c}
+	stage := iq.GetChildByTag("link_code_companion_reg")
+	switch kind, _ := stage.Attrs["stage"].(string); kind {
+	case "companion_hello":
+		c.linkHello(from, iq, stage)
+	case "companion_finish":
+		from.reply(stanza.Result(iq))
+		select {
+		case c.finish <- &stage:
+		default:
+		}
+	default:
+		from.reply(stanza.Result(iq))
+	}
+}
+
+func (c *connection) linkHello(from origin, iq *waBinary.Node, hello waBinary.Node) {
+	jid, _ := hello.Attrs["jid"].(types.JID)
+	wrapped := hello.GetChildByTag("link_code_pairing_wrapped_companion_ephemeral_pub")
+	ephemeral, _ := wrapped.Content.([]byte)
+	if c.server.account(jid) == nil || len(ephemeral) != 80 {
+		from.reply(stanza.Failure(iq, stanza.ErrBadRequest))
+		return
+	}
+	link := &linkRequest{number: jid.User, ref: []byte(randomToken(16)), ephemeral: ephemeral}
+	c.mu.Lock()
+	c.link = link
+	c.mu.Unlock()
+	c.server.pairings.offerCode(c, link.number)
+	from.reply(stanza.Result(iq, waBinary.Node{
+		Tag:     "link_code_companion_reg",
+		Attrs:   waBinary.Attrs{"stage": "companion_hello"},
+		Content: []waBinary.Node{{Tag: "link_code_pairing_ref", Content: link.ref}},
+	}))
+}
+
+// EnterCode types the code that a companion shows (the dash is optional) on the
+// account's phone and returns once the companion is paired and active, like
+// ScanQR. A wrong code gives phone.ErrLinkCode and may be followed by another
+// try; without a client that asked for this number it is ErrNoRequest.
+func (a *Account) EnterCode(ctx context.Context, code string) error {
+	client := a.server.pairings.byNumber(a.Number())
+	if client == nil {
+		return fmt.Errorf("enter code: %w", ErrNoRequest)
+	}
+	client.mu.Lock()
+	link := *client.link
+	client.mu.Unlock()
+	hello, err := a.phone.StartLink(link.ephemeral, code)
+	if err != nil {
+		return fmt.Errorf("enter code: %w", err)
+	}
+	select {
+	case <-client.finish: // left over from an attempt nobody waited for
+	default:
+	}
+	client.conn.Send(waBinary.Node{
+		Tag: "notification",
+		Attrs: waBinary.Attrs{
+			"from": types.ServerJID, "type": "link_code_companion_reg",
+			"id": a.server.nextID(), "t": time.Now().Unix(),
+		},
+		Content: []waBinary.Node{{
+			Tag:   "link_code_companion_reg",
+			Attrs: waBinary.Attrs{"stage": "primary_hello"},
+			Content: []waBinary.Node{
+				{Tag: "link_code_pairing_wrapped_primary_ephemeral_pub", Content: hello.WrappedEphemeral},
+				{Tag: "primary_identity_pub", Content: hello.IdentityPub},
+				{Tag: "link_code_pairing_ref", Content: link.ref},
+			},
+		}},
+	})
+	finish, err := client.await(ctx, client.finish)
+	if err != nil {
+		return fmt.Errorf("enter code: %w", err)
+	}
+	bundleNode, identityNode := finish.GetChildByTag("link_code_pairing_wrapped_key_bundle"), finish.GetChildByTag("companion_identity_public")
+	bundle, _ := bundleNode.Content.([]byte)
+	identity, _ := identityNode.Content.([]byte)
+	secret, err := a.phone.FinishLink(bundle, identity)
+	if err != nil {
+		return fmt.Errorf("enter code: %w", err)
+	}
+	return client.pair(ctx, a, secret)
 }

@@ -9,9 +9,17 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
-func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+// picture is a profile picture; its zero value is none.
+type picture struct {
+	id    string
+	image []byte // JPEG
+}
+
+func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	target, ok := iq.Attrs["target"].(types.JID)
 	if !ok {
 		target, ok = iq.Attrs["to"].(types.JID)
@@ -22,26 +30,24 @@ func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *iq
 	a := from.account
 	if ok && target.User != "" {
 		if a = s.account(target); a == nil {
-			return nil, errNotFound
+			return nil, stanza.ErrNotFound
 		}
 	}
-	child := first(iq)
+	child := stanza.First(iq)
 	if kind, _ := iq.Attrs["type"].(string); kind == "set" {
 		if a != from.account {
-			return nil, errForbidden
+			return nil, stanza.ErrForbidden
 		}
 		return s.setPicture(a, child)
 	}
-	a.mu.Lock()
-	id := a.picture
-	a.mu.Unlock()
+	id, _ := a.Picture()
 	if id == "" {
-		return nil, errNotFound
+		return nil, stanza.ErrNotFound
 	}
 	if known, _ := child.Attrs["id"].(string); known == id {
 		return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"status": 304}}}, nil
 	}
-	return s.pictureAt("/pp/"+a.lid.User, id), nil
+	return s.pictureAt("/pp/"+a.user.LID.User, id), nil
 }
 
 func (s *Server) pictureAt(path, id string) []waBinary.Node {
@@ -51,94 +57,62 @@ func (s *Server) pictureAt(path, id string) []waBinary.Node {
 	}}}
 }
 
-// iqGroupPicture answers about a group's picture; any member may see it, and
-// change it as they may change the subject.
-func (s *Server) iqGroupPicture(from origin, jid types.JID, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
-	g := s.group(jid)
-	if g == nil {
-		return nil, errNotFound
+// iqGroupPicture answers about a group's picture.
+func (s *Server) iqGroupPicture(from origin, jid types.JID, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	if kind, _ := iq.Attrs["type"].(string); kind == "set" {
+		id, refused := s.groups.SetPicture(from.sender(), jid, stanza.First(iq))
+		return pictureSet(id), refused
 	}
-	rank := g.rank(from.account)
-	child := first(iq)
-	g.mu.Lock()
-	id, locked := g.picture, g.flags["locked"]
-	g.mu.Unlock()
-	if kind, _ := iq.Attrs["type"].(string); kind != "set" {
-		switch {
-		case rank == "":
-			return nil, errNotAuthorized
-		case id == "":
-			return nil, errNotFound
-		}
-		return s.pictureAt("/pp/"+g.jid.User, id), nil
+	id, refused := s.groups.PictureID(from.sender(), jid)
+	if refused != nil {
+		return nil, refused
 	}
-	raw, _ := child.Content.([]byte)
-	switch {
-	case rank == "", rank == "member" && locked:
-		return nil, errForbidden
-	case child.Tag == "picture" && !isJPEG(raw):
-		return nil, errNotAcceptable
-	}
-	change := waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": g.jid, "author": from.account.jid(g.server(), 0)}}
-	if id = ""; len(raw) > 0 {
-		id = strconv.FormatInt(time.Now().UnixMicro(), 10)
-		change.Tag, change.Attrs["id"] = "set", id
-	}
-	g.mu.Lock()
-	g.picture, g.image = id, raw
-	g.mu.Unlock()
-	for _, account := range g.snapshot() {
-		account.notify(s.notification("picture", g.jid, nil, change), -1)
-	}
-	if id == "" {
-		return nil, nil
-	}
-	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": id}}}, nil
+	return s.pictureAt("/pp/"+jid.User, id), nil
 }
 
-func isJPEG(raw []byte) bool { return len(raw) > 2 && raw[0] == 0xff && raw[1] == 0xd8 }
-
-func (s *Server) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *iqError) {
-	raw, _ := child.Content.([]byte)
-	if child.Tag == "picture" && !isJPEG(raw) {
-		return nil, errNotAcceptable
+// pictureSet answers a change of a picture.
+func pictureSet(id string) []waBinary.Node {
+	if id == "" {
+		return nil
 	}
-	id, change := "", waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": a.lid}}
+	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": id}}}
+}
+
+func (s *Server) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	raw, _ := child.Content.([]byte)
+	if child.Tag == "picture" && !stanza.IsJPEG(raw) {
+		return nil, stanza.ErrNotAcceptable
+	}
+	id, change := "", waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": a.user.LID}}
 	if len(raw) > 0 {
 		id = strconv.FormatInt(time.Now().UnixMicro(), 10)
-		change = waBinary.Node{Tag: "set", Attrs: waBinary.Attrs{"jid": a.lid, "id": id, "author": a.lid}}
+		change = waBinary.Node{Tag: "set", Attrs: waBinary.Attrs{"jid": a.user.LID, "id": id, "author": a.user.LID}}
 	}
 	a.mu.Lock()
-	a.picture, a.image = id, raw
+	a.picture = picture{id: id, image: raw}
 	peers := slices.Collect(maps.Keys(a.peers))
 	a.mu.Unlock()
 	for _, peer := range append(peers, a) {
-		peer.notify(s.notification("picture", a.lid, nil, change), -1)
+		peer.notify(s.notification("picture", a.user.LID, nil, change), -1)
 	}
-	if id == "" {
-		return nil, nil
-	}
-	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": id}}}, nil
+	return pictureSet(id), nil
 }
 
 // servePicture answers the download of a profile picture, which is not encrypted.
 func (s *Server) servePicture(w http.ResponseWriter, r *http.Request) {
 	var image []byte
-	if g := s.group(types.NewJID(r.PathValue("user"), types.GroupServer)); g != nil {
-		g.mu.Lock()
-		image = g.image
-		g.mu.Unlock()
-	} else if account := s.account(types.NewJID(r.PathValue("user"), types.HiddenUserServer)); account != nil {
-		account.mu.Lock()
-		image = account.image
-		account.mu.Unlock()
+	name := r.PathValue("user")
+	if ofGroup, ok := s.groups.Image(types.NewJID(name, types.GroupServer)); ok {
+		image = ofGroup
+	} else if account := s.account(types.NewJID(name, types.HiddenUserServer)); account != nil {
+		_, image = account.Picture()
 	}
 	if len(image) == 0 {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	w.Write(image)
+	_, _ = w.Write(image) // fails only when the client is gone
 }
 
 // Picture returns the account's picture as the server holds it, JPEG, with its
@@ -146,5 +120,12 @@ func (s *Server) servePicture(w http.ResponseWriter, r *http.Request) {
 func (a *Account) Picture() (id string, jpeg []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.picture, a.image
+	return a.picture.id, a.picture.image
+}
+
+// SetPicture gives the account a profile picture with this id; empty: none.
+func (a *Account) SetPicture(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.picture = picture{id: id, image: a.picture.image}
 }

@@ -2,10 +2,13 @@ package wasim
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
 // handlePresence takes a device's availability or its wish to follow somebody's.
@@ -26,8 +29,8 @@ func (s *Server) handlePresence(from origin, node waBinary.Node) {
 		target.mu.Unlock()
 		device.transient(target.presence(to))
 	case "available", "", "unavailable":
-		if from.session != nil {
-			from.account.setAvailable(from.session, kind != "unavailable")
+		if from.connection != nil {
+			from.account.setAvailable(from.connection, kind != "unavailable")
 		}
 	}
 }
@@ -39,14 +42,14 @@ func (a *Account) presence(asked types.JID) waBinary.Node {
 	attrs := waBinary.Attrs{"from": asked.ToNonAD()}
 	if a.online == 0 {
 		attrs["type"] = "unavailable"
-		attrs["last"] = a.seen.Unix()
+		attrs["last"] = a.lastSeen.Unix()
 	}
 	return waBinary.Node{Tag: "presence", Attrs: attrs}
 }
 
 // setAvailable records one connection's availability and tells the watchers
 // when the account comes or goes by it.
-func (a *Account) setAvailable(c *session, available bool) {
+func (a *Account) setAvailable(c *connection, available bool) {
 	c.mu.Lock()
 	was := c.available
 	c.available = available
@@ -60,7 +63,7 @@ func (a *Account) setAvailable(c *session, available bool) {
 		a.online++
 	} else {
 		a.online--
-		a.seen = time.Now()
+		a.lastSeen = time.Now()
 	}
 	changed := (before == 0) != (a.online == 0)
 	watchers := maps.Clone(a.watchers)
@@ -81,21 +84,63 @@ func (s *Server) handleChatstate(from origin, node waBinary.Node) {
 	}
 	attrs := waBinary.Attrs{}
 	var receivers []*Account
-	if g := s.group(to); to.Server == types.GroupServer && g != nil {
-		attrs["from"], attrs["participant"] = to, from.jid(g.server())
-		receivers = g.snapshot()
+	if members, server, ok := s.groups.Members(to); to.Server == types.GroupServer && ok {
+		attrs["from"], attrs["participant"] = to, from.JID(server)
+		for _, u := range members {
+			receivers = append(receivers, s.account(u.LID))
+		}
 	} else if peer := s.account(to); peer != nil {
-		attrs["from"] = from.jid(to.Server)
+		attrs["from"] = from.JID(to.Server)
 		receivers = []*Account{peer}
 	}
-	relayed := waBinary.Node{Tag: "chatstate", Attrs: attrs, Content: []waBinary.Node{first(&node)}}
+	relayed := waBinary.Node{Tag: "chatstate", Attrs: attrs, Content: []waBinary.Node{stanza.First(&node)}}
 	for _, receiver := range receivers {
 		if receiver == from.account {
 			continue
 		}
-		receiver.shown(relayed)
+		receiver.noteTyping(relayed)
 		for _, device := range receiver.Devices() {
 			device.transient(relayed)
 		}
 	}
+}
+
+// Typing is what an account was shown of somebody in a chat.
+type Typing struct {
+	Chat, From types.JID
+	State      string // composing, paused
+	Media      string // audio while recording
+}
+
+// typingKept bounds what an account remembers.
+const typingKept = 64
+
+// Typing lists the newest states of typing that the account was shown, oldest first.
+func (a *Account) Typing() []Typing {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.typing)
+}
+
+func (a *Account) noteTyping(relayed waBinary.Node) {
+	chat, _ := relayed.Attrs["from"].(types.JID)
+	from, ok := relayed.Attrs["participant"].(types.JID)
+	if !ok {
+		from = chat
+	}
+	state := stanza.First(&relayed)
+	media, _ := state.Attrs["media"].(string)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.typing = append(a.typing, Typing{Chat: chat, From: from, State: state.Tag, Media: media})
+	if len(a.typing) > typingKept {
+		a.typing = a.typing[1:]
+	}
+}
+
+// Online tells whether the account shows itself as online.
+func (a *Account) Online() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.online > 0
 }

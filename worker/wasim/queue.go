@@ -26,7 +26,7 @@ func (d *Device) deliver(node waBinary.Node) {
 		d.last = &node
 	}
 	if d.active {
-		d.session.conn.Send(node)
+		d.connection.conn.Send(node)
 	}
 }
 
@@ -36,17 +36,17 @@ func (d *Device) transient(node waBinary.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.active {
-		d.session.conn.Send(node)
+		d.connection.conn.Send(node)
 	}
 }
 
-// activate starts delivery on a session: the announcement of the offline queue,
+// activate starts delivery on a connection: the announcement of the offline queue,
 // every unacknowledged stanza in order, the end mark. Both ib stanzas are sent
 // for an empty queue too, since clients wait for the last one.
-func (d *Device) activate(on *session) (first bool) {
+func (d *Device) activate(on *connection) (first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.session != on || d.active {
+	if d.connection != on || d.active {
 		return false
 	}
 	counts := map[string]int{}

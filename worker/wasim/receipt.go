@@ -5,6 +5,8 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
 // handleReceipt settles the message that a receipt answers and relays it to
@@ -17,8 +19,8 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 	}
 	kind, _ := node.Attrs["type"].(string)
 	if to.Server == types.NewsletterServer && kind == "view" {
-		s.viewed(to, node)
-		from.reply(ack("receipt", node, nil))
+		s.channels.CountViews(to, node)
+		from.reply(stanza.Ack("receipt", node, nil))
 		return
 	}
 	id, _ := node.Attrs["id"].(string)
@@ -34,7 +36,7 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 	if author == nil {
 		return
 	}
-	relayed := receiptFor(node, from.jid(to.Server), kind)
+	relayed := receiptFor(node, from.JID(to.Server), kind)
 	recipient, hasRecipient := node.Attrs["recipient"].(types.JID)
 	if hasRecipient {
 		relayed.Attrs["recipient"] = recipient
@@ -59,7 +61,7 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 
 // tellOwn lets the reader's other devices know what it has read.
 func (s *Server) tellOwn(from origin, node waBinary.Node, kind string, chat types.JID) {
-	own := receiptFor(node, from.jid(chat.Server), kind)
+	own := receiptFor(node, from.JID(chat.Server), kind)
 	own.Attrs["recipient"] = chat.ToNonAD()
 	from.account.broadcast(own, int(from.number))
 }
@@ -70,7 +72,7 @@ func (s *Server) relayGroupReceipt(from origin, chat, author types.JID, kind str
 		return
 	}
 	relayed := receiptFor(node, chat, kind)
-	relayed.Attrs["participant"] = from.jid(author.Server)
+	relayed.Attrs["participant"] = from.JID(author.Server)
 	if kind == "retry" {
 		account.deliver(author.Device, relayed)
 		return

@@ -39,12 +39,12 @@ func (s *Server) handle(from origin, node waBinary.Node) {
 // answer to a media retry; clients send none.
 func (s *Server) handleNotification(from origin, node waBinary.Node) {
 	to, ok := node.Attrs["to"].(types.JID)
-	if !ok || from.session != nil || s.account(to) != from.account {
+	if !ok || from.connection != nil || s.account(to) != from.account {
 		return
 	}
 	node.Attrs = maps.Clone(node.Attrs)
 	delete(node.Attrs, "to")
-	node.Attrs["from"] = from.account.pn
+	node.Attrs["from"] = from.account.user.PN
 	from.account.deliver(to.Device, node)
 }
 
@@ -96,21 +96,4 @@ func (s *Server) notification(kind string, from types.JID, extra waBinary.Attrs,
 	attrs := waBinary.Attrs{"type": kind, "from": from, "id": s.nextID(), "t": time.Now().Unix()}
 	maps.Copy(attrs, extra)
 	return waBinary.Node{Tag: "notification", Attrs: attrs, Content: content}
-}
-
-// ack acknowledges a client's stanza.
-func ack(class string, node waBinary.Node, extra waBinary.Attrs) waBinary.Node {
-	attrs := waBinary.Attrs{"class": class, "id": node.Attrs["id"], "from": node.Attrs["to"], "t": time.Now().Unix()}
-	maps.Copy(attrs, extra)
-	return waBinary.Node{Tag: "ack", Attrs: attrs}
-}
-
-// counterpart names the other identity of a user beside a JID: the attribute
-// prefix+"_pn" for a hidden identity, prefix+"_lid" for a phone number.
-func (a *Account) counterpart(attrs waBinary.Attrs, prefix, server string) {
-	if server == types.HiddenUserServer {
-		attrs[prefix+"_pn"] = a.pn
-	} else {
-		attrs[prefix+"_lid"] = a.lid
-	}
 }

@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
-	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/wasim/channels"
+	"whatsapp-manager/worker/wasim/faults"
+	"whatsapp-manager/worker/wasim/groups"
 	"whatsapp-manager/worker/wasim/media"
 	"whatsapp-manager/worker/wasim/wire"
 )
@@ -48,36 +52,31 @@ type Server struct {
 	initErr   error
 	root      *wire.Root
 	responder *wire.Responder
+	groups    *groups.Groups
+	channels  *channels.Channels
+	registry  registry
+	pairings  pairings
+	dials     faults.Dials
 	host      media.Host
 	started   chan struct{}
-	address   string
+	address   string // written before started is closed
 	serial    atomic.Uint64
 	dialled   atomic.Int64
 	unknown   counter
 
-	mu       sync.RWMutex
-	closing  bool
-	base     context.Context // ends with Run; nil before
-	byPN     map[string]*Account
-	byLID    map[string]*Account
-	accounts []*Account
-	groups   map[string]*group
-	channels map[string]*channel
-	sessions map[*session]struct{}
-	refs     map[string]*session
-	links    map[string]*session
-	running  sync.WaitGroup
+	mu          sync.Mutex
+	closing     bool
+	base        context.Context // ends with Run; nil before
+	connections map[*connection]struct{}
+	running     sync.WaitGroup
 }
 
 func (s *Server) init() error {
 	s.once.Do(func() {
 		s.started = make(chan struct{})
-		s.byPN = make(map[string]*Account)
-		s.byLID = make(map[string]*Account)
-		s.groups = make(map[string]*group)
-		s.sessions = make(map[*session]struct{})
-		s.refs = make(map[string]*session)
-		s.links = make(map[string]*session)
+		s.connections = make(map[*connection]struct{})
+		s.groups = groups.New(exchange{s}, exchange{s})
+		s.channels = channels.New(exchange{s}, exchange{s})
 		// Server-chosen ids are plain integers: client ids never look like that.
 		s.serial.Store(1000000)
 		s.root = wire.NewRoot()
@@ -155,17 +154,13 @@ type rawConn struct{}
 func (s *Server) shutdown() {
 	s.mu.Lock()
 	s.closing = true
-	open := make([]*session, 0, len(s.sessions))
-	for one := range s.sessions {
-		open = append(open, one)
-	}
-	accounts := s.accounts
+	open := slices.Collect(maps.Keys(s.connections))
 	s.mu.Unlock()
 	for _, one := range open {
 		one.conn.Reset()
 	}
 	s.running.Wait()
-	for _, a := range accounts {
+	for _, a := range s.registry.all() {
 		a.phone.Close()
 	}
 }
@@ -211,9 +206,9 @@ func (s *Server) Unknown() map[string]int { return s.unknown.snapshot() }
 
 // Connections is the number of open client connections, paired or not.
 func (s *Server) Connections() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.sessions)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.connections)
 }
 
 // Dialled is how many connections clients have asked for so far, those that
@@ -238,9 +233,9 @@ func (s *Server) counted(next http.Handler) http.Handler {
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.dialled.Add(1)
-	switch status := s.takeUpgradeRefusal(); status {
+	switch status := s.dials.TakeUpgrade(); status {
 	case 0:
-	case stalled:
+	case faults.Stalled:
 		<-r.Context().Done()
 		return
 	default:
@@ -255,7 +250,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	raw, _ := r.Context().Value(rawConn{}).(net.Conn)
 	ctx := r.Context()
-	if s.takeHandshake() {
+	if s.dials.TakeHandshake() {
 		wire.BreakHandshake(ctx, socket, raw)
 		return
 	}
@@ -266,7 +261,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.Log.Debug().Err(err).Msg("handshake failed")
 		return
 	}
-	newSession(s, conn).run(ctx)
+	newConnection(s, conn).run(ctx)
 }
 
 // Background runs f in a goroutine. The end of Run ends the context of f and
@@ -301,16 +296,25 @@ func checkLoopback(address string) error {
 	return nil
 }
 
-// account finds whom a user JID means, by phone number or hidden identity; nil
-// when nobody has it.
-func (s *Server) account(jid types.JID) *Account {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	switch jid.Server {
-	case types.HiddenUserServer:
-		return s.byLID[jid.User]
-	case types.DefaultUserServer, types.LegacyUserServer:
-		return s.byPN[jid.User]
+// counter counts occurrences by name.
+type counter struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counter) add(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = make(map[string]int)
 	}
-	return nil
+	c.n[name]++
+}
+
+func (c *counter) snapshot() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	snapshot := make(map[string]int, len(c.n))
+	maps.Copy(snapshot, c.n)
+	return snapshot
 }

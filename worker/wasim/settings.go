@@ -9,6 +9,9 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/channels"
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
 // privacyDefaults are the settings a new account has.
@@ -26,11 +29,11 @@ func (a *Account) setPrivacy(name, value string) {
 	a.privacy[name] = value
 	a.mu.Unlock()
 	changed := []waBinary.Node{{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": value}}}
-	a.notify(a.server.notification("account_sync", a.pn, nil, waBinary.Node{Tag: "privacy", Content: changed}), -1)
+	a.notify(a.server.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed}), -1)
 }
 
-func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
-	child := first(iq)
+func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	child := stanza.First(iq)
 	if child.Tag == "tokens" {
 		s.relayTokens(from, child)
 		return nil, nil
@@ -55,7 +58,7 @@ func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *iq
 	}
 	a.mu.Unlock()
 	if len(changed) > 0 {
-		a.notify(s.notification("account_sync", a.pn, nil, waBinary.Node{Tag: "privacy", Content: changed}), int(from.number))
+		a.notify(s.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed}), int(from.number))
 	}
 	return []waBinary.Node{{Tag: "privacy", Content: all}}, nil
 }
@@ -68,8 +71,8 @@ func (s *Server) relayTokens(from origin, tokens waBinary.Node) {
 		if peer == nil || peer == from.account {
 			continue
 		}
-		value := sha256.Sum256([]byte("token " + from.account.lid.User + " " + peer.lid.User))
-		peer.notify(s.notification("privacy_token", from.account.pn, waBinary.Attrs{"sender_lid": from.account.lid}, waBinary.Node{
+		value := sha256.Sum256([]byte("token " + from.account.user.LID.User + " " + peer.user.LID.User))
+		peer.notify(s.notification("privacy_token", from.account.user.PN, waBinary.Attrs{"sender_lid": from.account.user.LID}, waBinary.Node{
 			Tag: "tokens", Content: []waBinary.Node{{
 				Tag: "token", Attrs: waBinary.Attrs{"type": "trusted_contact", "t": token.Attrs["t"]}, Content: value[:16],
 			}},
@@ -77,7 +80,7 @@ func (s *Server) relayTokens(from origin, tokens waBinary.Node) {
 	}
 }
 
-func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	a := from.account
 	item, changes := iq.GetOptionalChildByTag("item")
 	a.mu.Lock()
@@ -91,9 +94,9 @@ func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *
 	blocked := slices.Clone(a.blocked)
 	a.mu.Unlock()
 	// A guess: how the real servers hash the list is not known, clients compare it only.
-	hash := participantHash(blocked)
+	hash := stanza.ParticipantHash(blocked)
 	if changes {
-		a.notify(s.notification("account_sync", a.pn, nil, waBinary.Node{
+		a.notify(s.notification("account_sync", a.user.PN, nil, waBinary.Node{
 			Tag: "blocklist", Attrs: waBinary.Attrs{"action": "modify", "dhash": hash},
 			Content: []waBinary.Node{{Tag: "item", Attrs: waBinary.Attrs{"jid": item.Attrs["jid"], "action": item.Attrs["action"]}}},
 		}), int(from.number))
@@ -106,8 +109,8 @@ func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *
 }
 
 // iqStatus answers who may see status updates and sets the about text.
-func (s *Server) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
-	child := first(iq)
+func (s *Server) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	child := stanza.First(iq)
 	switch child.Tag {
 	case "privacy":
 		return []waBinary.Node{{Tag: "privacy", Content: []waBinary.Node{{Tag: "list", Attrs: waBinary.Attrs{"type": "contacts", "default": "true"}}}}}, nil
@@ -124,7 +127,7 @@ func (s *Server) setAbout(a *Account, text string) {
 	peers := slices.Collect(maps.Keys(a.peers))
 	a.mu.Unlock()
 	for _, peer := range peers {
-		peer.notify(s.notification("status", a.lid, nil, waBinary.Node{Tag: "set", Content: []byte(text)}), -1)
+		peer.notify(s.notification("status", a.user.LID, nil, waBinary.Node{Tag: "set", Content: []byte(text)}), -1)
 	}
 }
 
@@ -132,8 +135,8 @@ func (s *Server) setAbout(a *Account, text string) {
 const mutationTextStatus = "9152604461510864"
 
 // iqMex answers GraphQL queries: it knows the about text; any other gets no data.
-func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
-	query := first(iq)
+func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	query := stanza.First(iq)
 	if id, _ := query.Attrs["query_id"].(string); id == mutationTextStatus {
 		var request struct {
 			Variables struct {
@@ -146,8 +149,8 @@ func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqErro
 		if json.Unmarshal(raw, &request) == nil {
 			s.setAbout(from.account, request.Variables.Input.Text)
 		}
-	} else if raw, _ := query.Content.([]byte); mexHandlers[id] != nil {
-		return []waBinary.Node{{Tag: "result", Content: s.mex(from, id, raw)}}, nil
+	} else if raw, _ := query.Content.([]byte); channels.Answers(id) {
+		return []waBinary.Node{{Tag: "result", Content: s.channels.Query(from.sender(), id, raw)}}, nil
 	} else {
 		s.unknown.add("w:mex " + fmt.Sprint(query.Attrs["query_id"]))
 	}
@@ -156,10 +159,27 @@ func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqErro
 
 // iqMedia names the media host: this server itself, by its literal address, so
 // that no client can leave the machine for media.
-func (s *Server) iqMedia(origin, *waBinary.Node) ([]waBinary.Node, *iqError) {
+func (s *Server) iqMedia(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	return []waBinary.Node{{
 		Tag:     "media_conn",
 		Attrs:   waBinary.Attrs{"auth": "sim", "ttl": 300, "auth_ttl": 21600, "max_buckets": 12},
 		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": s.Address()}}},
 	}}, nil
 }
+
+// About is the account's about text.
+func (a *Account) About() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.about
+}
+
+// Blocked lists whom the account has blocked, in the order and form given.
+func (a *Account) Blocked() []types.JID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.blocked)
+}
+
+// SetAbout changes the about text, as its owner does on the phone.
+func (s *Server) SetAbout(a *Account, text string) { s.setAbout(a, text) }

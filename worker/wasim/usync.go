@@ -6,10 +6,12 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/stanza"
 )
 
 // iqUsync answers a query about users: for each listed user the protocols asked for.
-func (s *Server) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *iqError) {
+func (s *Server) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	query := iq.GetChildByTag("usync", "query")
 	list := iq.GetChildByTag("usync", "list")
 	protocols := query.GetChildren()
@@ -47,19 +49,14 @@ func (s *Server) usyncUser(account *Account, asked types.JID, protocols []waBina
 			// Left out for a user asked for by LID: Baileys takes it for a LID of
 			// the LID and opens new sessions. What the real servers do is unknown.
 			if asked.Server != types.HiddenUserServer {
-				answers = append(answers, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": account.lid}})
+				answers = append(answers, waBinary.Node{Tag: "lid", Attrs: waBinary.Attrs{"val": account.user.LID}})
 			}
 		case "status":
-			account.mu.Lock()
-			about := account.about
-			account.mu.Unlock()
+			about := account.About()
 			answers = append(answers, waBinary.Node{Tag: "status", Attrs: waBinary.Attrs{"t": time.Now().Unix()}, Content: []byte(about)})
 		case "picture":
-			account.mu.Lock()
-			picture := account.picture
-			account.mu.Unlock()
-			if picture != "" {
-				answers = append(answers, waBinary.Node{Tag: "picture", Attrs: waBinary.Attrs{"id": picture}})
+			if id, _ := account.Picture(); id != "" {
+				answers = append(answers, waBinary.Node{Tag: "picture", Attrs: waBinary.Attrs{"id": id}})
 			}
 		case "contact":
 			answers = append(answers, waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "in"}})
@@ -79,7 +76,7 @@ func (s *Server) usyncContact(contact waBinary.Node, protocols []waBinary.Node) 
 	kind, attrs := "out", waBinary.Attrs{"jid": pn, "pn_jid": pn}
 	var answers []waBinary.Node
 	if account != nil {
-		kind, attrs = "in", waBinary.Attrs{"jid": account.lid, "pn_jid": account.pn}
+		kind, attrs = "in", waBinary.Attrs{"jid": account.user.LID, "pn_jid": account.user.PN}
 		for _, answer := range s.usyncUser(account, pn, protocols) {
 			if answer.Tag != "contact" {
 				answers = append(answers, answer)
@@ -88,36 +85,4 @@ func (s *Server) usyncContact(contact waBinary.Node, protocols []waBinary.Node) 
 	}
 	answers = append(answers, waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": kind}, Content: raw})
 	return waBinary.Node{Tag: "user", Attrs: attrs, Content: answers}
-}
-
-func (a *Account) deviceList() waBinary.Node {
-	numbers := a.numbers()
-	devices := make([]waBinary.Node, len(numbers))
-	for i, number := range numbers {
-		attrs := waBinary.Attrs{"id": int(number)}
-		if number > 0 {
-			attrs["key-index"] = int(number)
-		}
-		devices[i] = waBinary.Node{Tag: "device", Attrs: attrs}
-	}
-	content := []waBinary.Node{{Tag: "device-list", Content: devices}}
-	if len(numbers) > 1 {
-		content = append(content, a.keyIndexNode())
-	}
-	return waBinary.Node{Tag: "devices", Content: content}
-}
-
-// keyIndexNode is the signed list of key indexes. It costs a signature, so it is
-// kept until the devices change.
-func (a *Account) keyIndexNode() waBinary.Node {
-	a.mu.Lock()
-	signed := a.keyIndex
-	a.mu.Unlock()
-	if signed == nil {
-		signed = a.phone.KeyIndexList()
-		a.mu.Lock()
-		a.keyIndex = signed
-		a.mu.Unlock()
-	}
-	return waBinary.Node{Tag: "key-index-list", Attrs: waBinary.Attrs{"ts": time.Now().Unix()}, Content: signed}
 }

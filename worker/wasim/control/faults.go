@@ -120,6 +120,9 @@ func (a *api) plannedFault(request faultRequest, length time.Duration) func(*was
 	case "drop_handshake":
 		return func(*wasim.Faults) { a.server.DropHandshakes(count) }
 	case "heal":
+		if request.Number == "" {
+			return func(*wasim.Faults) { a.server.Heal() }
+		}
 		return (*wasim.Faults).Heal
 	}
 	return nil

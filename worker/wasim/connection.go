@@ -9,11 +9,12 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/wasim/faults"
 	"whatsapp-manager/worker/wasim/wire"
 )
 
-// session is the life of one connection: of an unpaired client or of a device.
-type session struct {
+// connection is the life of one connection: of an unpaired client or of a device.
+type connection struct {
 	server *Server
 	conn   *wire.Conn
 	device *Device // after login
@@ -27,24 +28,24 @@ type session struct {
 	available bool
 }
 
-func newSession(s *Server, conn *wire.Conn) *session {
-	return &session{server: s, conn: conn, answers: make(map[string]chan *waBinary.Node), finish: make(chan *waBinary.Node, 1)}
+func newConnection(s *Server, conn *wire.Conn) *connection {
+	return &connection{server: s, conn: conn, answers: make(map[string]chan *waBinary.Node), finish: make(chan *waBinary.Node, 1)}
 }
 
 // run serves the connection until it ends.
-func (c *session) run(ctx context.Context) {
+func (c *connection) run(ctx context.Context) {
 	s := c.server
 	s.mu.Lock()
-	s.sessions[c] = struct{}{}
+	s.connections[c] = struct{}{}
 	closing := s.closing
 	s.mu.Unlock()
 	defer func() {
 		c.conn.Reset()
 		c.conn.Wait()
 		s.mu.Lock()
-		delete(s.sessions, c)
+		delete(s.connections, c)
 		s.mu.Unlock()
-		c.dropPairing()
+		s.pairings.drop(c)
 		c.stopCloser()
 		if c.device != nil {
 			c.device.detach(c)
@@ -77,7 +78,7 @@ func (c *session) run(ctx context.Context) {
 	}
 }
 
-func (c *session) handle(node *waBinary.Node) {
+func (c *connection) handle(node *waBinary.Node) {
 	if node.Tag == "iq" {
 		if kind, _ := node.Attrs["type"].(string); kind == "result" || kind == "error" {
 			c.answer(node)
@@ -90,11 +91,11 @@ func (c *session) handle(node *waBinary.Node) {
 		}
 		return
 	}
-	c.server.handle(origin{account: c.device.account, number: c.device.number, session: c}, *node)
+	c.server.handle(origin{account: c.device.account, number: c.device.number, connection: c}, *node)
 }
 
 // request sends an iq of the server and returns where its answer will come.
-func (c *session) request(attrs waBinary.Attrs, child waBinary.Node) <-chan *waBinary.Node {
+func (c *connection) request(attrs waBinary.Attrs, child waBinary.Node) <-chan *waBinary.Node {
 	id := c.server.nextID()
 	answer := make(chan *waBinary.Node, 1)
 	c.mu.Lock()
@@ -105,7 +106,7 @@ func (c *session) request(attrs waBinary.Attrs, child waBinary.Node) <-chan *waB
 	return answer
 }
 
-func (c *session) answer(node *waBinary.Node) {
+func (c *connection) answer(node *waBinary.Node) {
 	id, _ := node.Attrs["id"].(string)
 	c.mu.Lock()
 	answer := c.answers[id]
@@ -117,7 +118,7 @@ func (c *session) answer(node *waBinary.Node) {
 }
 
 // closeSoon ends the connection after a second if the client has not done so.
-func (c *session) closeSoon() {
+func (c *connection) closeSoon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closer == nil {
@@ -125,7 +126,7 @@ func (c *session) closeSoon() {
 	}
 }
 
-func (c *session) stopCloser() {
+func (c *connection) stopCloser() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closer != nil {
@@ -135,7 +136,7 @@ func (c *session) stopCloser() {
 
 // login checks who a client says it is and greets or refuses it. There is no
 // other credential than the Noise key stored at pairing.
-func (c *session) login() bool {
+func (c *connection) login() bool {
 	s := c.server
 	number := strconv.FormatUint(c.conn.Payload.GetUsername(), 10)
 	account := s.Account(number)
@@ -144,16 +145,16 @@ func (c *session) login() bool {
 		device = account.Device(uint16(c.conn.Payload.GetDevice()))
 	}
 	if device == nil || device.noise != c.conn.Static {
-		c.refuse(refusal{reason: 401})
+		c.refuse(faults.Refusal{Reason: 401})
 		return false
 	}
-	if refusal, ok := device.takeRefusal(); ok {
+	if refusal, planned := device.faults().TakeLogin(); planned {
 		c.refuse(refusal)
 		return false
 	}
 	previous, ok := device.attach(c)
 	if !ok {
-		c.refuse(refusal{reason: 401})
+		c.refuse(faults.Refusal{Reason: 401})
 		return false
 	}
 	c.device = device
@@ -173,19 +174,19 @@ func (c *session) login() bool {
 // replaced tells a connection that another one of the same device took over.
 // The close must not follow at once: whatsmeow handles stanzas in the background
 // and would take it for a lost connection.
-func (c *session) replaced() {
+func (c *connection) replaced() {
 	c.conn.Send(conflict("replaced"))
 	c.closeSoon()
 }
 
-func (c *session) refuse(r refusal) {
-	attrs := waBinary.Attrs{"reason": r.reason, "location": "sim"}
-	if r.ban != 0 {
-		attrs["code"] = r.ban
-		attrs["expire"] = int(r.expire.Seconds())
+func (c *connection) refuse(r faults.Refusal) {
+	attrs := waBinary.Attrs{"reason": r.Reason, "location": "sim"}
+	if r.Ban != 0 {
+		attrs["code"] = r.Ban
+		attrs["expire"] = int(r.Expire.Seconds())
 	}
 	c.conn.Send(waBinary.Node{Tag: "failure", Attrs: attrs})
-	if r.reason >= 500 {
+	if r.Reason >= 500 {
 		// A client only waits for the close; after the other reasons it hangs up.
 		c.conn.Finish()
 	}

@@ -1,4 +1,4 @@
-package wasim
+package channels
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/user"
 )
 
 // mexHandlers answer the GraphQL documents about channels, by their ids: those
@@ -15,24 +17,24 @@ import (
 //
 // guess: the answers of the latter have the form of whatsmeow's own (one field
 // named xwa2_newsletter_…), which is all that clients look at.
-var mexHandlers = map[string]func(*Server, origin, mexVariables) (any, *mexError){
-	"6563316087068696":  (*Server).mexInfo,
-	"6388546374527196":  (*Server).mexSubscribed,
-	"6234210096708695":  (*Server).mexCreate,
+var mexHandlers = map[string]func(*Channels, user.Device, mexVariables) (any, *mexError){
+	"6563316087068696":  (*Channels).mexInfo,
+	"6388546374527196":  (*Channels).mexSubscribed,
+	"6234210096708695":  (*Channels).mexCreate,
 	"6274038279359549":  mexMute(true),
 	"6068417879924485":  mexMute(false),
-	"9926858900719341":  (*Server).mexFollow,
-	"6392786840836363":  (*Server).mexUnfollow,
-	"7150902998257522":  (*Server).mexUpdate,
-	"9800646650009898":  (*Server).mexSubscribers,
-	"26125047313831973": (*Server).mexDirectory,
-	"26301059626252132": (*Server).mexDirectory,
-	"9387141988078609":  (*Server).mexInvite,
-	"9580828702035549":  (*Server).mexAcceptInvite,
-	"9656078347839416":  (*Server).mexRevokeInvite,
-	"7341777602580933":  (*Server).mexChangeOwner,
-	"6551828931592903":  (*Server).mexDemote,
-	"30062808666639665": (*Server).mexDelete,
+	"9926858900719341":  (*Channels).mexFollow,
+	"6392786840836363":  (*Channels).mexUnfollow,
+	"7150902998257522":  (*Channels).mexUpdate,
+	"9800646650009898":  (*Channels).mexSubscribers,
+	"26125047313831973": (*Channels).mexDirectory,
+	"26301059626252132": (*Channels).mexDirectory,
+	"9387141988078609":  (*Channels).mexInvite,
+	"9580828702035549":  (*Channels).mexAcceptInvite,
+	"9656078347839416":  (*Channels).mexRevokeInvite,
+	"7341777602580933":  (*Channels).mexChangeOwner,
+	"6551828931592903":  (*Channels).mexDemote,
+	"30062808666639665": (*Channels).mexDelete,
 }
 
 // mexVariables are the variables of all documents together.
@@ -78,19 +80,18 @@ func mexRefusal(code int, text string) *mexError {
 	return e
 }
 
-// mex answers a document, nil when it is not known here.
-func (s *Server) mex(from origin, id string, raw []byte) []byte {
-	handler := mexHandlers[id]
-	if handler == nil {
-		return nil
-	}
+// Answers tells whether a GraphQL document, by its id, is about channels.
+func Answers(id string) bool { return mexHandlers[id] != nil }
+
+// Query answers a GraphQL document that is about channels.
+func (s *Channels) Query(from user.Device, id string, raw []byte) []byte {
 	var request struct {
 		Variables mexVariables `json:"variables"`
 	}
 	if json.Unmarshal(raw, &request) != nil {
 		return []byte(`{"errors":[{"message":"bad variables","extensions":{"error_code":400}}]}`)
 	}
-	data, refused := handler(s, from, request.Variables)
+	data, refused := mexHandlers[id](s, from, request.Variables)
 	answer := map[string]any{"data": data}
 	if refused != nil {
 		answer = map[string]any{"errors": []*mexError{refused}}
@@ -100,7 +101,7 @@ func (s *Server) mex(from origin, id string, raw []byte) []byte {
 }
 
 // of finds the channel and what the account is in it; wanted roles, if any, are demanded.
-func (s *Server) of(from origin, id string, wanted ...string) (*channel, *mexError) {
+func (s *Channels) of(from user.Device, id string, wanted ...string) (*channel, *mexError) {
 	jid, _ := types.ParseJID(id)
 	c := s.channel(jid)
 	if c == nil {
@@ -109,7 +110,7 @@ func (s *Server) of(from origin, id string, wanted ...string) (*channel, *mexErr
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, role := range wanted {
-		if c.roles[from.account] == role {
+		if c.roles[from.User] == role {
 			return c, nil
 		}
 	}
@@ -119,8 +120,9 @@ func (s *Server) of(from origin, id string, wanted ...string) (*channel, *mexErr
 	return c, nil
 }
 
-// metadata is a channel as types.NewsletterMetadata reads it.
-func (c *channel) metadata(viewer *Account) map[string]any {
+// metadata is a channel as types.NewsletterMetadata reads it, with the role of the
+// viewer unless that is nobody.
+func (c *channel) metadata(viewer user.User) map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	micro := strconv.FormatInt(c.created.UnixMicro(), 10)
@@ -134,7 +136,7 @@ func (c *channel) metadata(viewer *Account) map[string]any {
 		thread["picture"] = map[string]any{"id": "1", "type": "IMAGE", "direct_path": path, "url": "https://" + path}
 	}
 	m := map[string]any{"id": c.jid.String(), "state": map[string]any{"type": "ACTIVE"}, "thread_metadata": thread}
-	if viewer != nil {
+	if viewer != (user.User{}) {
 		role, mute := c.roles[viewer], "OFF"
 		if role == "" {
 			role = "guest"
@@ -147,11 +149,11 @@ func (c *channel) metadata(viewer *Account) map[string]any {
 	return m
 }
 
-func (s *Server) mexInfo(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexInfo(from user.Device, v mexVariables) (any, *mexError) {
 	if v.Input.Type == "INVITE" {
-		for _, c := range s.allChannels() {
+		for _, c := range s.all() {
 			if c.code == v.Input.Key {
-				return map[string]any{"xwa2_newsletter": c.metadata(nil)}, nil
+				return map[string]any{"xwa2_newsletter": c.metadata(user.User{})}, nil
 			}
 		}
 		return nil, mexRefusal(404, "not found")
@@ -160,68 +162,68 @@ func (s *Server) mexInfo(from origin, v mexVariables) (any, *mexError) {
 	if refused != nil {
 		return nil, refused
 	}
-	return map[string]any{"xwa2_newsletter": c.metadata(from.account)}, nil
+	return map[string]any{"xwa2_newsletter": c.metadata(from.User)}, nil
 }
 
-func (s *Server) mexSubscribed(from origin, _ mexVariables) (any, *mexError) {
+func (s *Channels) mexSubscribed(from user.Device, _ mexVariables) (any, *mexError) {
 	list := []any{}
-	for _, c := range s.allChannels() {
+	for _, c := range s.all() {
 		c.mu.Lock()
-		mine := c.roles[from.account] != ""
+		mine := c.roles[from.User] != ""
 		c.mu.Unlock()
 		if mine {
-			list = append(list, c.metadata(from.account))
+			list = append(list, c.metadata(from.User))
 		}
 	}
 	return map[string]any{"xwa2_newsletter_subscribed": list}, nil
 }
 
-func (s *Server) mexCreate(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexCreate(from user.Device, v mexVariables) (any, *mexError) {
 	if v.New.Name == "" || len(v.New.Picture) > 0 && !isPicture(v.New.Picture) {
 		return nil, mexRefusal(400, "bad request")
 	}
-	c := s.makeChannel(from.account, v.New.Name, v.New.Description, v.New.Picture)
-	return map[string]any{"xwa2_newsletter_create": c.metadata(from.account)}, nil
+	c := s.create(from.User, v.New.Name, v.New.Description, v.New.Picture)
+	return map[string]any{"xwa2_newsletter_create": c.metadata(from.User)}, nil
 }
 
-func mexMute(on bool) func(*Server, origin, mexVariables) (any, *mexError) {
-	return func(s *Server, from origin, v mexVariables) (any, *mexError) {
+func mexMute(on bool) func(*Channels, user.Device, mexVariables) (any, *mexError) {
+	return func(s *Channels, from user.Device, v mexVariables) (any, *mexError) {
 		c, refused := s.of(from, v.ID)
 		if refused != nil {
 			return nil, refused
 		}
 		c.mu.Lock()
-		c.muted[from.account] = on
+		c.muted[from.User] = on
 		c.mu.Unlock()
-		return map[string]any{"xwa2_newsletter_update": c.metadata(nil)}, nil
+		return map[string]any{"xwa2_newsletter_update": c.metadata(user.User{})}, nil
 	}
 }
 
-func (s *Server) mexFollow(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexFollow(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID)
 	if refused != nil {
 		return nil, refused
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.roles[from.account] == "" {
-		c.roles[from.account] = "subscriber"
+	if c.roles[from.User] == "" {
+		c.roles[from.User] = "subscriber"
 	}
 	return map[string]any{"xwa2_newsletter_join_v2": map[string]any{"id": v.ID}}, nil
 }
 
-func (s *Server) mexUnfollow(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexUnfollow(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID, "subscriber", "admin")
 	if refused != nil {
 		return nil, refused
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.roles, from.account)
+	delete(c.roles, from.User)
 	return map[string]any{"xwa2_newsletter_leave_v2": map[string]any{"id": v.ID}}, nil
 }
 
-func (s *Server) mexUpdate(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexUpdate(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID, "owner", "admin")
 	if refused != nil {
 		return nil, refused
@@ -246,10 +248,10 @@ func (s *Server) mexUpdate(from origin, v mexVariables) (any, *mexError) {
 		c.reactions = strings.ToLower(v.Updates.Settings.Reactions.Value)
 	}
 	c.mu.Unlock()
-	return map[string]any{"xwa2_newsletter_update": c.metadata(nil)}, nil
+	return map[string]any{"xwa2_newsletter_update": c.metadata(user.User{})}, nil
 }
 
-func (s *Server) mexSubscribers(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexSubscribers(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.Input.ID, "owner", "admin")
 	if refused != nil {
 		return nil, refused
@@ -257,39 +259,46 @@ func (s *Server) mexSubscribers(from origin, v mexVariables) (any, *mexError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	edges := []any{}
-	for a, role := range c.roles {
+	for u, role := range c.roles {
 		if v.Input.Count == 0 || len(edges) < v.Input.Count {
-			edges = append(edges, map[string]any{"node": map[string]any{"id": a.lid.String(), "pn": a.pn.String(), "display_name": a.phone.PushName()}, "role": strings.ToUpper(role)})
+			edges = append(edges, map[string]any{
+				"node": map[string]any{
+					"id": u.LID.String(), "pn": u.PN.String(), "display_name": s.directory.PushName(u),
+				},
+				"role": strings.ToUpper(role),
+			})
 		}
 	}
 	return map[string]any{"xwa2_newsletter_subscribers": map[string]any{"subscribers": map[string]any{"edges": edges}}}, nil
 }
 
-func (s *Server) mexDirectory(_ origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexDirectory(_ user.Device, v mexVariables) (any, *mexError) {
 	found := []any{}
-	for _, c := range s.allChannels() {
+	for _, c := range s.all() {
 		c.mu.Lock()
 		fits := strings.Contains(strings.ToLower(c.name), strings.ToLower(v.Input.Text))
 		c.mu.Unlock()
 		if fits && (v.Input.Limit == 0 || len(found) < v.Input.Limit) {
-			found = append(found, c.metadata(nil))
+			found = append(found, c.metadata(user.User{}))
 		}
 	}
 	return map[string]any{"xwa2_newsletters_directory_search": map[string]any{"result": found}}, nil
 }
 
-func (s *Server) user(id string) *Account {
+// find is the user with a JID; the zero value for nobody, who has no role anywhere.
+func (s *Channels) find(id string) user.User {
 	jid, _ := types.ParseJID(id)
-	return s.account(jid)
+	u, _ := s.directory.Find(jid)
+	return u
 }
 
-func (s *Server) mexInvite(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexInvite(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID, "owner")
 	if refused != nil {
 		return nil, refused
 	}
-	whom := s.user(v.User)
-	if whom == nil {
+	whom := s.find(v.User)
+	if whom == (user.User{}) {
 		return nil, mexRefusal(404, "not found")
 	}
 	until := time.Now().Add(inviteLife)
@@ -299,27 +308,27 @@ func (s *Server) mexInvite(from origin, v mexVariables) (any, *mexError) {
 	return map[string]any{"xwa2_newsletter_admin_invite_create": map[string]any{"id": v.ID, "invite_expiration_time": strconv.FormatInt(until.Unix(), 10)}}, nil
 }
 
-func (s *Server) mexAcceptInvite(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexAcceptInvite(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID)
 	if refused != nil {
 		return nil, refused
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if until, ok := c.invited[from.account]; !ok || time.Now().After(until) {
+	if until, ok := c.invited[from.User]; !ok || time.Now().After(until) {
 		return nil, mexRefusal(403, "forbidden")
 	}
-	delete(c.invited, from.account)
-	c.roles[from.account] = "admin"
+	delete(c.invited, from.User)
+	c.roles[from.User] = "admin"
 	return map[string]any{"xwa2_newsletter_admin_invite_accept": map[string]any{"id": v.ID}}, nil
 }
 
-func (s *Server) mexRevokeInvite(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexRevokeInvite(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID, "owner")
 	if refused != nil {
 		return nil, refused
 	}
-	whom := s.user(v.User)
+	whom := s.find(v.User)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.invited[whom]; !ok {
@@ -329,25 +338,25 @@ func (s *Server) mexRevokeInvite(from origin, v mexVariables) (any, *mexError) {
 	return map[string]any{"xwa2_newsletter_admin_invite_revoke": map[string]any{"id": v.ID}}, nil
 }
 
-func (s *Server) mexChangeOwner(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexChangeOwner(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID, "owner")
 	if refused != nil {
 		return nil, refused
 	}
-	whom := s.user(v.User)
+	whom := s.find(v.User)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.roles[whom] != "admin" {
 		return nil, mexRefusal(403, "forbidden")
 	}
-	c.roles[whom], c.roles[from.account] = "owner", "admin"
+	c.roles[whom], c.roles[from.User] = "owner", "admin"
 	return map[string]any{"xwa2_newsletter_change_owner": map[string]any{"id": v.ID}}, nil
 }
 
-func (s *Server) mexDemote(from origin, v mexVariables) (any, *mexError) {
-	whom := s.user(v.User)
+func (s *Channels) mexDemote(from user.Device, v mexVariables) (any, *mexError) {
+	whom := s.find(v.User)
 	roles := []string{"owner"}
-	if whom == from.account {
+	if whom == from.User {
 		roles = []string{"admin"}
 	}
 	c, refused := s.of(from, v.ID, roles...)
@@ -363,7 +372,7 @@ func (s *Server) mexDemote(from origin, v mexVariables) (any, *mexError) {
 	return map[string]any{"xwa2_newsletter_admin_demote": map[string]any{"id": v.ID}}, nil
 }
 
-func (s *Server) mexDelete(from origin, v mexVariables) (any, *mexError) {
+func (s *Channels) mexDelete(from user.Device, v mexVariables) (any, *mexError) {
 	c, refused := s.of(from, v.ID, "owner")
 	if refused != nil {
 		return nil, refused

@@ -1,0 +1,175 @@
+package wasim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/phone"
+	"whatsapp-manager/worker/wasim/user"
+)
+
+// Errors of the registry.
+var (
+	ErrPhoneNumber = errors.New("not a phone number")
+	ErrTaken       = errors.New("phone number is taken")
+	ErrNoAccount   = errors.New("no such account")
+)
+
+// Contact is somebody in an account's address book.
+type Contact struct {
+	Number string // digits, international
+	Name   string
+}
+
+// AccountOptions says what an account's phone already holds.
+type AccountOptions struct {
+	// Contacts are the address book; each number nobody has yet becomes an
+	// account of its own, so that it can be written to.
+	Contacts []Contact
+	// Chats is how many chats the phone hands over as history, each with
+	// Messages texts. The first are with the contacts, the rest with people made up for
+	// it, who are accounts too.
+	Chats, Messages int
+	// History is handed over in addition to Chats.
+	History phone.History
+}
+
+// registry is all accounts. Its zero value is empty.
+type registry struct {
+	mu       sync.RWMutex
+	byPN     map[string]*Account
+	byLID    map[string]*Account
+	accounts []*Account // in the order of their creation
+}
+
+// find returns the account that a user JID means, by phone number or hidden
+// identity; nil when there is none.
+func (r *registry) find(jid types.JID) *Account {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	switch jid.Server {
+	case types.HiddenUserServer:
+		return r.byLID[jid.User]
+	case types.DefaultUserServer, types.LegacyUserServer:
+		return r.byPN[jid.User]
+	}
+	return nil
+}
+
+func (r *registry) all() []*Account {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.accounts)
+}
+
+// add registers the account that build makes of the next free hidden identity. It
+// fails with ErrTaken.
+func (r *registry) add(number string, build func(user.User) *Account) (*Account, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byPN == nil {
+		r.byPN, r.byLID = make(map[string]*Account), make(map[string]*Account)
+	}
+	if r.byPN[number] != nil {
+		return nil, fmt.Errorf("create account %s: %w", number, ErrTaken)
+	}
+	// Hidden identities are opaque; spread ones show mistakes that neighbours hide.
+	lid := strconv.FormatUint(100000000000000+uint64(len(r.accounts)+1)*7919, 10)
+	account := build(user.User{
+		PN: types.NewJID(number, types.DefaultUserServer), LID: types.NewJID(lid, types.HiddenUserServer),
+	})
+	r.byPN[number], r.byLID[lid] = account, account
+	r.accounts = append(r.accounts, account)
+	return account, nil
+}
+
+// CreateAccount registers a phone number (digits, an optional + in front) under
+// a push name. It fails with ErrPhoneNumber or ErrTaken.
+func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Account, error) {
+	if err := s.init(); err != nil {
+		return nil, fmt.Errorf("create account: %w", err)
+	}
+	number = strings.TrimPrefix(number, "+")
+	if _, err := strconv.ParseUint(number, 10, 63); err != nil || len(number) < 7 || number[0] == '0' {
+		return nil, fmt.Errorf("create account %q: %w", number, ErrPhoneNumber)
+	}
+	history, err := s.buildHistory(number, o)
+	if err != nil {
+		return nil, fmt.Errorf("create account %s: %w", number, err)
+	}
+	return s.register(number, pushName, history)
+}
+
+func (s *Server) register(number, pushName string, history phone.History) (*Account, error) {
+	return s.registry.add(number, func(u user.User) *Account {
+		a := &Account{
+			server: s, user: u,
+			lastSeen: time.Now(),
+			about:    "Hey there! I am using WhatsApp.", // what the apps set for a new account
+		}
+		a.phone = phone.New(phone.Config{PN: u.PN, LID: u.LID, PushName: pushName, Network: exchange{s}, History: history})
+		return a
+	})
+}
+
+// Account finds an account by its number; nil when nobody has it.
+func (s *Server) Account(number string) *Account {
+	return s.account(types.NewJID(strings.TrimPrefix(number, "+"), types.DefaultUserServer))
+}
+
+// account finds the account that a user JID means; nil when there is none.
+func (s *Server) account(jid types.JID) *Account { return s.registry.find(jid) }
+
+// Accounts returns all accounts in the order of their creation.
+func (s *Server) Accounts() []*Account { return s.registry.all() }
+
+// buildHistory makes what a new account's phone hands over, registering the
+// people in it who do not exist yet.
+func (s *Server) buildHistory(number string, o AccountOptions) (phone.History, error) {
+	history := o.History
+	people := o.Contacts
+	for i := len(people); i < o.Chats; i++ {
+		// Numbers derived from the owner's keep two accounts' friends apart.
+		people = append(people[:i:i], Contact{Number: number + fmt.Sprintf("%04d", i+1), Name: fmt.Sprintf("Friend %d", i+1)})
+	}
+	now := time.Now()
+	for i, person := range people {
+		digits := strings.TrimPrefix(person.Number, "+")
+		if _, err := strconv.ParseUint(digits, 10, 63); err != nil {
+			return history, fmt.Errorf("contact %q: %w", person.Number, ErrPhoneNumber)
+		}
+		friend := s.Account(digits)
+		if friend == nil {
+			var err error
+			if friend, err = s.register(digits, person.Name, phone.History{}); err != nil {
+				return history, err
+			}
+		}
+		first, _, _ := strings.Cut(person.Name, " ")
+		history.Contacts = append(history.Contacts, phone.Contact{
+			PN: friend.user.PN, LID: friend.user.LID, FullName: person.Name, FirstName: first, PushName: friend.phone.PushName(),
+		})
+		if i >= o.Chats {
+			continue
+		}
+		chat := phone.Conversation{Chat: friend.user.PN, Name: person.Name}
+		for n := range o.Messages {
+			chat.Messages = append(chat.Messages, phone.HistoryMessage{
+				ID:     fmt.Sprintf("HIST%s%04d%06d", number, i, n),
+				FromMe: n%2 == 1,
+				Name:   person.Name,
+				Text:   fmt.Sprintf("history %d with %s", n+1, person.Name),
+				Time:   now.Add(-time.Duration(o.Messages-n) * time.Minute),
+			})
+		}
+		history.Conversations = append(history.Conversations, chat)
+	}
+	return history, nil
+}
