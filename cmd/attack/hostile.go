@@ -38,8 +38,8 @@ type targets struct {
 	Closed       string // address of a listener on a port that no worker has any business with
 }
 
-// attempt is one thing the code inside tried, and how it ended.
-type attempt struct {
+// probe is one thing the code inside tried, and how it ended.
+type probe struct {
 	Tried string
 	Error string // empty: it worked
 	Got   bool   // the attacker has what it wanted
@@ -77,8 +77,8 @@ func obey(w *worker.Running) {
 }
 
 // reach tries everything that code inside a worker could.
-func reach(boot *workerv1.Bootstrap, t targets) []attempt {
-	var all []attempt
+func reach(boot *workerv1.Bootstrap, t targets) []probe {
+	var all []probe
 	all = append(all, reachFiles(t)...)
 	all = append(all, reachProcesses(t)...)
 	all = append(all, reachKernel()...)
@@ -86,8 +86,8 @@ func reach(boot *workerv1.Bootstrap, t targets) []attempt {
 	return append(all, reachDatabase(boot, t)...)
 }
 
-func tried(what string, err error) attempt {
-	a := attempt{Tried: what, Got: err == nil}
+func tried(what string, err error) probe {
+	a := probe{Tried: what, Got: err == nil}
 	if err != nil {
 		a.Error = err.Error()
 		var errno syscall.Errno

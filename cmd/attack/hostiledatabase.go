@@ -13,12 +13,12 @@ import (
 )
 
 // reachDatabase uses the credentials that the worker was given.
-func reachDatabase(boot *workerv1.Bootstrap, t targets) []attempt {
+func reachDatabase(boot *workerv1.Bootstrap, t targets) []probe {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, boot.GetDatabaseUrl())
 	if err != nil {
-		return []attempt{{Tried: "connect to Postgres", Error: err.Error()}}
+		return []probe{{Tried: "connect to Postgres", Error: err.Error()}}
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	all := reachTables(ctx, conn, boot.GetInstance(), t)
@@ -40,7 +40,7 @@ func reachDatabase(boot *workerv1.Bootstrap, t targets) []attempt {
 	// Of others' backends, which are also those of the manager.
 	var others, ended int
 	err = conn.QueryRow(ctx, "select count(*) from pg_stat_activity where usename <> current_user and query <> '<insufficient privilege>' and query <> ''").Scan(&others)
-	all = append(all, attempt{Tried: "read others' statements", Got: err == nil && others > 0, Error: fmt.Sprintf("%d seen", others)})
+	all = append(all, probe{Tried: "read others' statements", Got: err == nil && others > 0, Error: fmt.Sprintf("%d seen", others)})
 	rows, err := conn.Query(ctx, "select pid from pg_stat_activity where usename <> current_user and backend_type = 'client backend'")
 	if err == nil {
 		pids, _ := pgx.CollectRows(rows, pgx.RowTo[int32])
@@ -50,7 +50,7 @@ func reachDatabase(boot *workerv1.Bootstrap, t targets) []attempt {
 			}
 		}
 	}
-	all = append(all, attempt{Tried: "cancel others' statements", Got: ended > 0, Error: fmt.Sprintf("%d cancelled", ended)})
+	all = append(all, probe{Tried: "cancel others' statements", Got: ended > 0, Error: fmt.Sprintf("%d cancelled", ended)})
 	for _, name := range []string{"postgres", "template1"} {
 		cfg := conn.Config().Copy()
 		cfg.Database = name
@@ -74,18 +74,18 @@ func reachDatabase(boot *workerv1.Bootstrap, t targets) []attempt {
 
 // reachTables counts rows of others in every table that there is, and tries to
 // change them.
-func reachTables(ctx context.Context, conn *pgx.Conn, mine string, t targets) []attempt {
+func reachTables(ctx context.Context, conn *pgx.Conn, mine string, t targets) []probe {
 	rows, err := conn.Query(ctx, `select n.nspname, c.relname, coalesce((select a.attname from pg_attribute a where a.attrelid = c.oid and a.attname in ('instance_id', 'our_jid', 'jid') order by a.attname = 'instance_id' desc limit 1), '')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') order by 1, 2`)
 	if err != nil {
-		return []attempt{tried("list the tables", nil)}
+		return []probe{tried("list the tables", nil)}
 	}
 	type table struct{ Schema, Name, Owner string }
 	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
 	if err != nil {
-		return []attempt{tried("list the tables", nil)}
+		return []probe{tried("list the tables", nil)}
 	}
-	var all []attempt
+	var all []probe
 	for _, table := range tables {
 		name := pgx.Identifier{table.Schema, table.Name}.Sanitize()
 		where := ""
@@ -103,9 +103,9 @@ func reachTables(ctx context.Context, conn *pgx.Conn, mine string, t targets) []
 		}
 		var n int
 		err := conn.QueryRow(ctx, "select count(*) from "+name+where).Scan(&n)
-		all = append(all, attempt{Tried: "read others' rows of " + table.Name, Got: err == nil && n > 0, Error: said(err, n)})
+		all = append(all, probe{Tried: "read others' rows of " + table.Name, Got: err == nil && n > 0, Error: said(err, n)})
 		tag, err := conn.Exec(ctx, "delete from "+name+where)
-		all = append(all, attempt{Tried: "delete others' rows of " + table.Name, Got: err == nil && tag.RowsAffected() > 0, Error: said(err, int(tag.RowsAffected()))})
+		all = append(all, probe{Tried: "delete others' rows of " + table.Name, Got: err == nil && tag.RowsAffected() > 0, Error: said(err, int(tag.RowsAffected()))})
 	}
 	return all
 }

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func reachFiles(t targets) []attempt {
-	var all []attempt
+func reachFiles(t targets) []probe {
+	var all []probe
 	for _, path := range []string{
 		"/etc/shadow", "/etc/passwd-", "/root", "/home", "/var/log", "/var/lib", "/tmp", "/proc/1/environ",
 		t.DataDir, filepath.Join(t.DataDir, "logs"), filepath.Join(t.DataDir, "secret.key"), filepath.Join(t.DataDir, "postgres"),
@@ -51,8 +51,8 @@ func open(path string) error {
 	return err
 }
 
-func reachProcesses(t targets) []attempt {
-	var all []attempt
+func reachProcesses(t targets) []probe {
+	var all []probe
 	for name, pid := range map[string]int{"manager": t.Manager, "victim's worker": t.VictimWorker} {
 		for _, file := range []string{"environ", "mem", "maps", "fd", "root", "cwd"} {
 			path := fmt.Sprintf("/proc/%d/%s", pid, file)
@@ -77,8 +77,8 @@ func reachProcesses(t targets) []attempt {
 }
 
 // reachKernel asks for what no worker needs. Numbers are amd64's and arm64's alike where x/sys has them.
-func reachKernel() []attempt {
-	call := func(what string, nr uintptr, a, b, c uintptr) attempt {
+func reachKernel() []probe {
+	call := func(what string, nr uintptr, a, b, c uintptr) probe {
 		r, _, errno := unix.Syscall(nr, a, b, c)
 		if errno != 0 {
 			return tried(what, errno)
@@ -91,7 +91,7 @@ func reachKernel() []attempt {
 	name := [...]byte{'x', 0}
 	at := uintptr(unsafe.Pointer(&name[0]))
 	var zero [128]byte
-	return []attempt{
+	return []probe{
 		tried("mount a file system", unix.Mount("none", "/tmp", "tmpfs", 0, "")),
 		call("a new user namespace", unix.SYS_UNSHARE, unix.CLONE_NEWUSER, 0, 0),
 		call("add a key to the kernel's keyring", unix.SYS_KEYCTL, unix.KEYCTL_GET_KEYRING_ID, ^uintptr(2), 1),
@@ -137,8 +137,8 @@ func root() error {
 	return nil
 }
 
-func reachNetwork(t targets) []attempt {
-	var all []attempt
+func reachNetwork(t targets) []probe {
+	var all []probe
 	for _, to := range []struct{ what, address string }{
 		{"the API on loopback", t.API}, {"another service on loopback", t.Closed},
 		{"the cloud's metadata address", "169.254.169.254:80"}, {"mail on loopback", "127.0.0.1:25"},
@@ -156,7 +156,7 @@ func reachNetwork(t targets) []attempt {
 	all = append(all, tried("listen on a port", err))
 	// The sockets of others: the victim's worker and what the manager offers it.
 	paths, _ := filepath.Glob(filepath.Join(t.RunDir, t.VictimID, "*"))
-	all = append(all, attempt{Tried: "list the victim's run directory", Got: len(paths) > 0, Error: fmt.Sprint(len(paths), " found")})
+	all = append(all, probe{Tried: "list the victim's run directory", Got: len(paths) > 0, Error: fmt.Sprint(len(paths), " found")})
 	for _, name := range []string{"egress.sock", "plugin"} {
 		c, err := net.DialTimeout("unix", filepath.Join(t.RunDir, t.VictimID, name), time.Second)
 		if err == nil {

@@ -25,11 +25,11 @@ func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 		map[string]any{"url": "http://127.0.0.1:9/", "headers": map[string]string{"Authorization": token}}, &hook); err != nil {
 		return nil, err
 	}
-	var session struct {
+	var login struct {
 		Tokens struct{ AccessToken, RefreshToken string } `json:"tokens"`
 	}
 	if err := l.client("").Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login",
-		map[string]string{"email": l.victim.email, "password": l.victim.password}, &session); err != nil {
+		map[string]string{"email": l.victim.email, "password": l.victim.password}, &login); err != nil {
 		return nil, err
 	}
 	// A wrong call, so that a log has something to say about a key and a number.
@@ -46,7 +46,7 @@ func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 	}{
 		{"a webhook's signing secret", decoded}, {"a webhook's Authorization header", []byte(token)},
 		{"an API key", []byte(l.victim.key)}, {"a password", []byte(l.victim.password)},
-		{"an access token", []byte(session.Tokens.AccessToken)}, {"a refresh token", []byte(session.Tokens.RefreshToken)},
+		{"an access token", []byte(login.Tokens.AccessToken)}, {"a refresh token", []byte(login.Tokens.RefreshToken)},
 	}
 	rows := make([]row, 0, len(secrets)+1)
 	for _, s := range secrets {

@@ -14,16 +14,16 @@ import (
 	"whatsapp-manager/cmd/internal/stack"
 )
 
-// session is what a login answers.
-type session struct {
+// tokens are what a login answers.
+type tokens struct {
 	Tokens struct {
 		AccessToken  string `json:"accessToken"`
 		RefreshToken string `json:"refreshToken"`
 	} `json:"tokens"`
 }
 
-func (l *attackLab) login(ctx context.Context, email, password string) (session, *stack.Client, error) {
-	var s session
+func (l *attackLab) login(ctx context.Context, email, password string) (tokens, *stack.Client, error) {
+	var s tokens
 	err := l.client("").Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login", map[string]string{"email": email, "password": password}, &s)
 	return s, l.client(s.Tokens.AccessToken), err
 }
@@ -41,18 +41,18 @@ func outlive(ctx context.Context, l *attackLab) ([]row, error) {
 	var rows []row
 	for _, end := range []struct {
 		what string
-		do   func(s session, c *stack.Client) error
+		do   func(s tokens, c *stack.Client) error
 	}{
-		{"logout", func(_ session, c *stack.Client) error { return post(c, "/api/auth/logout", nil) }},
-		{"logout-all", func(_ session, c *stack.Client) error { return post(c, "/api/auth/logout-all", nil) }},
-		{"a refresh token was used twice", func(s session, _ *stack.Client) error {
+		{"logout", func(_ tokens, c *stack.Client) error { return post(c, "/api/auth/logout", nil) }},
+		{"logout-all", func(_ tokens, c *stack.Client) error { return post(c, "/api/auth/logout-all", nil) }},
+		{"a refresh token was used twice", func(s tokens, _ *stack.Client) error {
 			body := map[string]string{"refreshToken": s.Tokens.RefreshToken}
 			if err := post(l.client(""), "/api/auth/refresh", body); err != nil {
 				return err
 			}
 			return post(l.client(""), "/api/auth/refresh", body)
 		}},
-		{"a change of password", func(_ session, c *stack.Client) error {
+		{"a change of password", func(_ tokens, c *stack.Client) error {
 			next := "eleven quiet lamps hum"
 			err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/change-password", map[string]string{"currentPassword": u.password, "newPassword": next}, nil)
 			u.password = next

@@ -37,7 +37,7 @@ func takenOver(ctx context.Context, l *attackLab) ([]row, error) {
 	}); err != nil {
 		return nil, err
 	}
-	var report []attempt
+	var report []probe
 	if err := waitForFile(ctx, filepath.Join(own, reportFile), &report); err != nil {
 		return nil, err
 	}

@@ -5,12 +5,12 @@
 //
 //	relay    HTTP → worker → HTTP, against the same API with the worker's answer in process
 //	send     sendMessage through instances, against whatsmeow called directly
-//	inbound  messages into the feed and webhooks, against a bare whatsmeow handler
+//	inbound  messages into the feed and webhooks, against a plain whatsmeow handler
 //	memory   PSS of idle paired workers, against a worker that was never paired
 //	start    50 instances until ready, against one alone
 //	adopt    100 live workers after kill -9 of the manager, against a start with none
 //	recovery    until ready and until a message is at the webhook, by fault, against no fault
-//	durability  bursts with commits on disk, against commits that do not wait; bare inserts
+//	durability  bursts with commits on disk, against commits that do not wait; plain inserts
 //	pressure    the manager's memory while many large requests come at once, against what they weigh
 //	flood       another's webhook and call latency under a flood, against calm and against the same load aside
 //

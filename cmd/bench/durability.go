@@ -15,7 +15,7 @@ import (
 
 // durability measures the price of the rule that a message is received when
 // Postgres has it on disk: the same bursts with commits that wait for the disk
-// and with commits that do not, and the bare inserts behind them.
+// and with commits that do not, and the plain inserts behind them.
 func durability(ctx context.Context, l *benchLab) error {
 	many := l.of(20, 3)
 	burst := []int{l.of(1500, 60), l.of(100, 10)} // of one instance, of each of many
@@ -108,7 +108,7 @@ func (l *benchLab) inserts(ctx context.Context, base string) error {
 	if _, err := conn.Exec(ctx, "rollback"); err != nil {
 		return fmt.Errorf("rollback: %w", err)
 	}
-	for i, what := range []string{"bare inserts, each its own commit on disk", "bare inserts, commits that do not wait"} {
+	for i, what := range []string{"plain inserts, each its own commit on disk", "plain inserts, commits that do not wait"} {
 		l.table.row(what, fmt.Sprintf("%s  (%.2f of baseline)", rate(rates[i].n, rates[i].took), rates[i].perSecond()/rates[2].perSecond()),
 			rate(rates[2].n, rates[2].took)+"  without a transaction of their own", "")
 	}

@@ -58,7 +58,7 @@ func inbound(ctx context.Context, l *benchLab) error {
 		return err
 	}
 	heard := &ledger{arrived: map[string]time.Time{}}
-	err = withBare(ctx, l, many, func(m *events.Message) { heard.note(m.Message.GetConversation(), time.Now()) }, func(all []*bare) error {
+	err = withBaseline(ctx, l, many, func(m *events.Message) { heard.note(m.Message.GetConversation(), time.Now()) }, func(all []*baseline) error {
 		var to []*wasim.Account
 		for _, b := range all {
 			to = append(to, b.account)

@@ -48,7 +48,7 @@ func openLab(ctx context.Context, quick bool) (*benchLab, error) {
 		return l.cluster.Stop(context.WithoutCancel(ctx))
 	})
 	whatsmeow.WACertPubKey = l.Sim.Root().Public() // for the baselines in this process
-	var quiet logger.Loggable = quietSignal{}
+	var quiet logger.Loggable = silentLogger{}
 	logger.Setup(&quiet)
 	return l, nil
 }
@@ -163,11 +163,11 @@ func until(ctx context.Context, what string, gap time.Duration, ok func() (bool,
 	}
 }
 
-// quietSignal keeps libsignal from printing.
-type quietSignal struct{}
+// silentLogger keeps libsignal from printing.
+type silentLogger struct{}
 
-func (quietSignal) Debug(string, string)   {}
-func (quietSignal) Info(string, string)    {}
-func (quietSignal) Warning(string, string) {}
-func (quietSignal) Error(string, string)   {}
-func (quietSignal) Configure(string)       {}
+func (silentLogger) Debug(string, string)   {}
+func (silentLogger) Info(string, string)    {}
+func (silentLogger) Warning(string, string) {}
+func (silentLogger) Error(string, string)   {}
+func (silentLogger) Configure(string)       {}

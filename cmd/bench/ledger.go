@@ -13,29 +13,29 @@ import (
 	"whatsapp-manager/cmd/internal/stack"
 )
 
-// hearer is a webhook receiver that hands on the texts of messages.
-type hearer struct {
+// receiver is a webhook receiver that hands on the texts of messages.
+type receiver struct {
 	hear     func(text string, at time.Time)
 	server   *http.Server
 	listener net.Listener
 }
 
-func newHearer(hear func(text string, at time.Time)) (*hearer, error) {
+func newReceiver(hear func(text string, at time.Time)) (*receiver, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for webhooks: %w", err)
 	}
-	h := &hearer{hear: hear, listener: listener}
+	h := &receiver{hear: hear, listener: listener}
 	h.server = &http.Server{Handler: h}
 	go func() { _ = h.server.Serve(listener) }() // ends with close; its error says only that
 	return h, nil
 }
 
-func (h *hearer) url() string { return "http://" + h.listener.Addr().String() + "/hook" }
-func (h *hearer) close()      { _ = h.server.Close() }
+func (h *receiver) url() string { return "http://" + h.listener.Addr().String() + "/hook" }
+func (h *receiver) close()      { _ = h.server.Close() }
 
 // listen makes the receiver the webhook of all instances.
-func (h *hearer) listen(ctx context.Context, s *stack.Stack, all []*linked) error {
+func (h *receiver) listen(ctx context.Context, s *stack.Stack, all []*linked) error {
 	for _, a := range all {
 		body := map[string]any{"url": h.url(), "events": []string{"message"}}
 		if err := s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+a.id+"/webhooks", body, nil); err != nil {
@@ -45,7 +45,7 @@ func (h *hearer) listen(ctx context.Context, s *stack.Stack, all []*linked) erro
 	return nil
 }
 
-func (h *hearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := time.Now()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -63,14 +63,14 @@ func (h *hearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // ledger knows when each text arrived first.
 type ledger struct {
-	*hearer // nil where nobody posts
-	mu      sync.Mutex
-	arrived map[string]time.Time
+	*receiver // nil where nobody posts
+	mu        sync.Mutex
+	arrived   map[string]time.Time
 }
 
 func newLedger() (l *ledger, err error) {
 	l = &ledger{arrived: map[string]time.Time{}}
-	l.hearer, err = newHearer(l.note)
+	l.receiver, err = newReceiver(l.note)
 	return l, err
 }
 

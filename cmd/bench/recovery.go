@@ -30,13 +30,13 @@ func recovery(ctx context.Context, l *benchLab) error {
 		if err := hook.listen(ctx, s, all); err != nil {
 			return err
 		}
-		talker, err := l.newTalker(ctx, all, hook)
+		sender, err := l.newSender(ctx, all, hook)
 		if err != nil {
 			return err
 		}
 		var calm []time.Duration
 		for range l.of(20, 3) {
-			took, err := talker.message(ctx, all[0], time.Now())
+			took, err := sender.message(ctx, all[0], time.Now())
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ func recovery(ctx context.Context, l *benchLab) error {
 			var ready, message []time.Duration
 			for round := range rounds {
 				a := all[round%many]
-				r, m, err := l.suffer(ctx, s, a, talker, f.inflict)
+				r, m, err := l.suffer(ctx, s, a, sender, f.inflict)
 				if err != nil {
 					return fmt.Errorf("%s: %w", f.name, err)
 				}
@@ -109,7 +109,7 @@ func restart(sig syscall.Signal) fault {
 }
 
 // suffer inflicts one fault and returns both times, counted from it.
-func (l *benchLab) suffer(ctx context.Context, s *stack.Stack, a *linked, talker *talker, inflict fault) (ready, message time.Duration, err error) {
+func (l *benchLab) suffer(ctx context.Context, s *stack.Stack, a *linked, sender *sender, inflict fault) (ready, message time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	began := time.Now()
@@ -120,7 +120,7 @@ func (l *benchLab) suffer(ctx context.Context, s *stack.Stack, a *linked, talker
 	arrived := make(chan error, 1)
 	go func() {
 		var err error
-		message, err = talker.message(ctx, a, began)
+		message, err = sender.message(ctx, a, began)
 		arrived <- err
 	}()
 	err = until(ctx, "the instance is ready again", 5*time.Millisecond, func() (bool, error) {

@@ -141,7 +141,7 @@ func inProcess(ctx context.Context, url string, f func(base, key string) error) 
 	}
 	registry := prometheus.NewRegistry()
 	server, err := api.New(api.Config{Listener: listener, AdminEmail: "admin@example.org", AdminPassword: "correct horse battery"},
-		api.Deps{Store: st, Supervisor: desk{}, Log: zerolog.New(io.Discard).Level(zerolog.WarnLevel), Registerer: registry, Gatherer: registry})
+		api.Deps{Store: st, Supervisor: fakeSupervisor{}, Log: zerolog.New(io.Discard).Level(zerolog.WarnLevel), Registerer: registry, Gatherer: registry})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -163,24 +163,24 @@ func inProcess(ctx context.Context, url string, f func(base, key string) error) 
 	return f(client.Base, key)
 }
 
-// desk stands where the supervisor stands; every instance has the same worker.
-type desk struct{}
+// fakeSupervisor stands where the supervisor stands; every instance has the same worker.
+type fakeSupervisor struct{}
 
-func (desk) Add(context.Context, supervisor.ID) error                      { return nil }
-func (desk) Want(context.Context, supervisor.ID, supervisor.Desired) error { return nil }
-func (desk) Restart(context.Context, supervisor.ID) error                  { return nil }
-func (desk) Remove(context.Context, supervisor.ID) error                   { return nil }
-func (desk) Status(id supervisor.ID) (supervisor.Status, bool) {
+func (fakeSupervisor) Add(context.Context, supervisor.ID) error                      { return nil }
+func (fakeSupervisor) Want(context.Context, supervisor.ID, supervisor.Desired) error { return nil }
+func (fakeSupervisor) Restart(context.Context, supervisor.ID) error                  { return nil }
+func (fakeSupervisor) Remove(context.Context, supervisor.ID) error                   { return nil }
+func (fakeSupervisor) Status(id supervisor.ID) (supervisor.Status, bool) {
 	return supervisor.Status{ID: id}, true
 }
-func (desk) Statuses() []supervisor.Status { return nil }
-func (desk) Worker(context.Context, supervisor.ID) (workerv1.WorkerClient, error) {
+func (fakeSupervisor) Statuses() []supervisor.Status { return nil }
+func (fakeSupervisor) Worker(context.Context, supervisor.ID) (workerv1.WorkerClient, error) {
 	return local{}, nil
 }
-func (desk) Subscribe(id supervisor.ID) *supervisor.Subscription {
+func (fakeSupervisor) Subscribe(id supervisor.ID) *supervisor.Subscription {
 	return new(supervisor.Hub).Subscribe(id)
 }
-func (desk) Recovered() <-chan struct{} {
+func (fakeSupervisor) Recovered() <-chan struct{} {
 	done := make(chan struct{})
 	close(done)
 	return done

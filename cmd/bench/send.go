@@ -42,7 +42,7 @@ func send(ctx context.Context, l *benchLab) error {
 	if err != nil {
 		return err
 	}
-	err = withBare(ctx, l, many, nil, func(all []*bare) error {
+	err = withBaseline(ctx, l, many, nil, func(all []*baseline) error {
 		for i, n := range []int{1, many} {
 			direct[i], err = l.sends(n, duration, func(from int, to *wasim.Account, text string) error {
 				_, err := all[from].SendMessage(ctx, to.PN(), &waE2E.Message{Conversation: proto.String(text)})

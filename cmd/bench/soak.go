@@ -72,7 +72,7 @@ func (l *benchLab) soak(ctx context.Context, plan soakPlan, out io.Writer) error
 		if r.all, err = l.link(ctx, s, plan.instances); err != nil {
 			return err
 		}
-		hook, err := newHearer(r.hear)
+		hook, err := newReceiver(r.hear)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (l *benchLab) soak(ctx context.Context, plan soakPlan, out io.Writer) error
 		if err != nil {
 			return err
 		}
-		if err := r.settle(ctx); err != nil {
+		if err := r.drain(ctx); err != nil {
 			return err
 		}
 		r.report(out, usage)
@@ -190,8 +190,8 @@ func (r *soaking) send(ctx context.Context, n int) error {
 	}
 }
 
-// settle waits until every message arrived.
-func (r *soaking) settle(ctx context.Context) error {
+// drain waits until every message arrived.
+func (r *soaking) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	return until(ctx, "every message arrived", 50*time.Millisecond, func() (bool, error) {

@@ -109,7 +109,7 @@ func (l *chaosLab) stepClock(ctx context.Context, f fault) (hit bool, err error)
 	manager, worker := false, false
 	for {
 		manager = manager || l.managerHas(ctx, f.step)
-		for _, s := range l.subjects {
+		for _, s := range l.instances {
 			worker = worker || s.has(f.step, began)
 		}
 		select {
@@ -141,7 +141,7 @@ func (l *chaosLab) managerHas(ctx context.Context, step time.Duration) bool {
 
 // has tells whether an event that came since was committed by a worker whose
 // clock is wrong by step.
-func (s *subject) has(step time.Duration, since time.Time) bool {
+func (s *instanceUnderTest) has(step time.Duration, since time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stream.cameAt.After(since) && wrongBy(s.stream.committed, s.stream.cameAt, step)

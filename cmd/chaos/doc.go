@@ -16,7 +16,7 @@
 // # What goes wrong
 //
 // The schedule (schedule.go) follows from the seed alone; -plan prints it. Its
-// lanes run side by side, within one the faults follow each other:
+// tracks run side by side, within one the faults follow each other:
 //
 //	host    the manager is killed or gets SIGTERM, and a new one starts; Postgres
 //	        shuts down fast or immediately; the disk with the data is full for a
@@ -44,8 +44,8 @@
 // manager's and a worker's times were seen to show it. It is for runs of a minute
 // or more: the first of them compiles every package anew.
 //
-// A kind of fault comes at least once in a run that is long enough for its lane;
-// what a lane that is behind has not begun at the end does not happen. The moments are as exact as the machine
+// A kind of fault comes at least once in a run that is long enough for its track;
+// what a track that is behind has not begun at the end does not happen. The moments are as exact as the machine
 // is; what a fault meets at its moment is never the same twice, so a seed repeats
 // the schedule and makes an accident likely again, not certain.
 //
@@ -57,8 +57,8 @@
 // told of, asked for again, and must then come to its end; every message of
 // a contact is in the feed and the stream once, under one id and in order, and at
 // the webhook, first arrivals in order; every send that was answered with success
-// is at the contact, under one id; every other send has a fate that GET
-// …/sends/{key} tells and that is what the contact saw; a send whose fate is told
+// is at the contact, under one id; every other send has an outcome that GET
+// …/sends/{key} tells and that is what the contact saw; a send whose outcome is told
 // to be unknown, and of which the contact has seen nothing, can be repeated; every
 // queue is empty within two minutes after everything is ready, what was accepted
 // for it and not taken back is at the contact once and not before its time, what was

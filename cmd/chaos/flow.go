@@ -13,12 +13,12 @@ import (
 
 const (
 	inFlight    = 4                // sends of one instance at a time
-	sendTimeout = 20 * time.Second // a client's patience with one request
+	sendTimeout = 20 * time.Second // how long a client waits for one answer
 )
 
 // write lets the contact write numbered texts until ctx ends, one every gap, and
 // one more whenever it is nudged.
-func (s *subject) write(ctx context.Context, gap time.Duration) error {
+func (s *instanceUnderTest) write(ctx context.Context, gap time.Duration) error {
 	tick := time.NewTicker(gap)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -56,8 +56,8 @@ type send struct {
 // order sends numbered texts through the API until ctx ends, one every gap, every
 // third of them by the queue, and returns when each has its end: success, or for
 // every fourth whatever its only try brought. Those that are repeated are repeated
-// until patience ends.
-func (s *subject) order(ctx, patience context.Context, seed uint64, gap time.Duration, v *verdict) {
+// until retrying ends.
+func (s *instanceUnderTest) order(ctx, retrying context.Context, seed uint64, gap time.Duration, v *verdict) {
 	tick := time.NewTicker(gap)
 	defer tick.Stop()
 	var all sync.WaitGroup
@@ -74,7 +74,7 @@ func (s *subject) order(ctx, patience context.Context, seed uint64, gap time.Dur
 			s.mu.Lock()
 			s.queued = append(s.queued, m)
 			s.mu.Unlock()
-			all.Go(func() { s.entrust(patience, m, v) })
+			all.Go(func() { s.entrust(retrying, m, v) })
 			continue
 		}
 		select {
@@ -88,12 +88,12 @@ func (s *subject) order(ctx, patience context.Context, seed uint64, gap time.Dur
 		s.mu.Unlock()
 		all.Go(func() {
 			defer func() { <-places }()
-			s.insist(patience, m, &v.answers)
+			s.insist(retrying, m, &v.answers)
 		})
 	}
 }
 
-func (s *subject) insist(ctx context.Context, m *send, answers *tally) {
+func (s *instanceUnderTest) insist(ctx context.Context, m *send, answers *tally) {
 	for pause := 100 * ms; ; pause = min(2*pause, 2*sec) {
 		id, failure := s.try(ctx, m)
 		answers.add(failure)
@@ -117,7 +117,7 @@ func (s *subject) insist(ctx context.Context, m *send, answers *tally) {
 
 // try sends the message once and returns its id, or what the failure looked
 // like.
-func (s *subject) try(ctx context.Context, m *send) (id, failure string) {
+func (s *instanceUnderTest) try(ctx context.Context, m *send) (id, failure string) {
 	var answer struct {
 		Success bool   `json:"success"`
 		Code    string `json:"code"`
@@ -139,11 +139,13 @@ func (s *subject) try(ctx context.Context, m *send) (id, failure string) {
 }
 
 // params are those of sendMessage to the contact.
-func (s *subject) params(body string) []string { return []string{s.contact.Number() + "@c.us", body} }
+func (s *instanceUnderTest) params(body string) []string {
+	return []string{s.contact.Number() + "@c.us", body}
+}
 
 // ask makes one request for the send of the key and reads the answer, whatever its
 // status. Failure is what was wrong when there was no whole one.
-func (s *subject) ask(ctx context.Context, method, path, key string, in, out any) (status int, failure string) {
+func (s *instanceUnderTest) ask(ctx context.Context, method, path, key string, in, out any) (status int, failure string) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	body, err := json.Marshal(in)

@@ -25,7 +25,7 @@ type hook struct {
 
 	mu      sync.Mutex
 	server  *http.Server // nil while down
-	of      map[string]*subject
+	of      map[string]*instanceUnderTest
 	secrets map[string]*standardwebhooks.Webhook
 	pause   time.Duration // before every answer
 	status  int           // of every answer
@@ -35,7 +35,7 @@ type hook struct {
 }
 
 func newHook() (*hook, error) {
-	h := &hook{address: "127.0.0.1:0", status: http.StatusOK, of: map[string]*subject{}, secrets: map[string]*standardwebhooks.Webhook{}}
+	h := &hook{address: "127.0.0.1:0", status: http.StatusOK, of: map[string]*instanceUnderTest{}, secrets: map[string]*standardwebhooks.Webhook{}}
 	return h, h.up()
 }
 
@@ -69,9 +69,9 @@ func (h *hook) down() {
 	h.served.Wait()
 }
 
-func (h *hook) url(s *subject) string { return "http://" + h.address + "/" + s.id }
+func (h *hook) url(s *instanceUnderTest) string { return "http://" + h.address + "/" + s.id }
 
-func (h *hook) expect(s *subject, secret string) error {
+func (h *hook) expect(s *instanceUnderTest, secret string) error {
 	verifier, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {
 		return fmt.Errorf("read signing secret: %w", err)
@@ -112,7 +112,7 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id := strings.TrimPrefix(r.URL.Path, "/")
 	h.mu.Lock()
-	subject, verifier := h.of[id], h.secrets[id]
+	instance, verifier := h.of[id], h.secrets[id]
 	pause, status, hang := h.pause, h.status, h.hang
 	if status != http.StatusOK {
 		h.refused++
@@ -136,12 +136,12 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		return
 	}
-	if subject == nil {
+	if instance == nil {
 		h.complain("a post for %q, whom nobody knows", id)
 		return
 	}
 	if err := verifier.VerifyIgnoringTimestamp(body, r.Header); err != nil {
-		h.complain("instance %d: signature: %v", subject.nr, err)
+		h.complain("instance %d: signature: %v", instance.nr, err)
 	}
 	if err := verifier.Verify(body, r.Header); err != nil {
 		// By a clock that is minutes wrong: a receiver must take that for a replay.
@@ -153,11 +153,11 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var ev stack.Event
 	if err := json.Unmarshal(body, &ev); err != nil {
-		h.complain("instance %d: decode event: %v", subject.nr, err)
+		h.complain("instance %d: decode event: %v", instance.nr, err)
 		return
 	}
 	if got := r.Header.Get(standardwebhooks.HeaderWebhookID); got != ev.ID {
-		h.complain("instance %d: webhook-id %q, event id %q", subject.nr, got, ev.ID)
+		h.complain("instance %d: webhook-id %q, event id %q", instance.nr, got, ev.ID)
 	}
-	subject.posted(ev)
+	instance.posted(ev)
 }

@@ -15,7 +15,7 @@ import (
 type injected struct {
 	fault
 	over time.Time // when its cause was gone and recovery could begin
-	who  []*subject
+	who  []*instanceUnderTest
 }
 
 // history is what has happened so far.
@@ -55,7 +55,7 @@ func (h *history) ahead(from, to time.Time) bool {
 	})
 }
 
-// play injects a lane's faults at their times, one after the other, until ctx
+// play injects a track's faults at their times, one after the other, until ctx
 // ends. A fault that has begun is brought to its end.
 func (l *chaosLab) play(ctx context.Context, began time.Time, faults []fault, h *history) error {
 	for _, f := range faults {
@@ -76,9 +76,9 @@ func (l *chaosLab) play(ctx context.Context, began time.Time, faults []fault, h 
 			h.miss(f.kind)
 			continue
 		}
-		i := injected{fault: f, over: time.Now(), who: l.subjects}
+		i := injected{fault: f, over: time.Now(), who: l.instances}
 		if f.victim >= 0 {
-			i.who = l.subjects[f.victim : f.victim+1]
+			i.who = l.instances[f.victim : f.victim+1]
 		}
 		h.add(i)
 		for _, s := range i.who {
@@ -143,7 +143,7 @@ func signalTo(pid int, sig syscall.Signal) error {
 }
 
 func (l *chaosLab) hurtWorker(ctx context.Context, f fault) (hit bool, err error) {
-	pids := l.stack.Workers()[l.subjects[f.victim].id]
+	pids := l.stack.Workers()[l.instances[f.victim].id]
 	if len(pids) == 0 {
 		return false, nil
 	}
@@ -203,7 +203,7 @@ func (l *chaosLab) load(ctx context.Context, d time.Duration) {
 	defer cancel()
 	var all sync.WaitGroup
 	defer all.Wait()
-	for _, s := range l.subjects {
+	for _, s := range l.instances {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				for _, method := range []string{"getChats", "getState", "getContacts"} {
@@ -218,7 +218,7 @@ func (l *chaosLab) load(ctx context.Context, d time.Duration) {
 }
 
 func (l *chaosLab) hurtLink(f fault) (hit bool, err error) {
-	s := l.subjects[f.victim]
+	s := l.instances[f.victim]
 	d := s.device()
 	if d == nil {
 		return false, fmt.Errorf("instance %d is no longer linked", f.victim)
@@ -266,7 +266,7 @@ func (l *chaosLab) hurtLink(f fault) (hit bool, err error) {
 // heal takes back whatever faults are planned and not used up.
 func (l *chaosLab) heal() {
 	l.Sim.Heal()
-	for _, s := range l.subjects {
+	for _, s := range l.instances {
 		s.account.Heal()
 		if d := s.device(); d != nil {
 			d.Heal()

@@ -17,7 +17,7 @@ func (l *chaosLab) judge(ctx context.Context, v *verdict) {
 	l.hook.mu.Lock()
 	v.wrong = append(v.wrong, l.hook.wrong...)
 	l.hook.mu.Unlock()
-	for _, s := range l.subjects {
+	for _, s := range l.instances {
 		feed, err := s.feed(ctx)
 		if err != nil {
 			v.fail("instance %d: %v", s.nr, err)
@@ -30,7 +30,7 @@ func (l *chaosLab) judge(ctx context.Context, v *verdict) {
 }
 
 // feed reads the instance's whole feed, page by page.
-func (s *subject) feed(ctx context.Context) (all []stack.Event, err error) {
+func (s *instanceUnderTest) feed(ctx context.Context) (all []stack.Event, err error) {
 	for after := uint64(0); ; {
 		var page struct {
 			Events []stack.Event `json:"events"`
@@ -48,7 +48,7 @@ func (s *subject) feed(ctx context.Context) (all []stack.Event, err error) {
 
 // judgeIn checks that every message of the contact is in the feed once, in the
 // stream once, at the webhook, and in order.
-func (s *subject) judgeIn(v *verdict, feed []stack.Event) {
+func (s *instanceUnderTest) judgeIn(v *verdict, feed []stack.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v.wrong = append(v.wrong, s.strays...)
@@ -103,7 +103,7 @@ func (s *subject) judgeIn(v *verdict, feed []stack.Event) {
 
 // received is what the contact got: for each body the ids it came under. A phone
 // shows what comes twice under one id once.
-func (s *subject) received() map[string]map[string]bool {
+func (s *instanceUnderTest) received() map[string]map[string]bool {
 	got := map[string]map[string]bool{}
 	for _, r := range s.contact.Phone().Received() {
 		if got[r.Text] == nil {
@@ -115,7 +115,7 @@ func (s *subject) received() map[string]map[string]bool {
 }
 
 // judgeOut checks that what the API said of a send is what the contact saw.
-func (s *subject) judgeOut(ctx context.Context, v *verdict) {
+func (s *instanceUnderTest) judgeOut(ctx context.Context, v *verdict) {
 	got := s.received()
 	for body := range got {
 		if !strings.HasPrefix(body, fmt.Sprintf("out %d ", s.nr)) && !strings.HasPrefix(body, fmt.Sprintf("queued %d ", s.nr)) {
@@ -143,8 +143,8 @@ func answered(m *send) string {
 	return m.last
 }
 
-func (s *subject) judgeSend(ctx context.Context, v *verdict, m *send, ids map[string]bool) error {
-	state, messageID, err := s.fate(ctx, m.key)
+func (s *instanceUnderTest) judgeSend(ctx context.Context, v *verdict, m *send, ids map[string]bool) error {
+	state, messageID, err := s.outcome(ctx, m.key)
 	if err != nil {
 		return err
 	}
@@ -185,16 +185,16 @@ func (s *subject) judgeSend(ctx context.Context, v *verdict, m *send, ids map[st
 
 // resolve repeats a send whose end nobody saw, as its owner may: it must then
 // have happened, once.
-func (s *subject) resolve(ctx context.Context, v *verdict, m *send, state string, ids map[string]bool) error {
+func (s *instanceUnderTest) resolve(ctx context.Context, v *verdict, m *send, state string, ids map[string]bool) error {
 	if state != "unknown" {
 		return fmt.Errorf("long after, it is %q", state)
 	}
 	if len(ids) > 0 {
-		return fmt.Errorf("it came, its receipt too, and its fate is unknown")
+		return fmt.Errorf("it came, its receipt too, and its outcome is unknown")
 	}
 	id, failure := s.try(ctx, m)
 	if failure != "" {
-		return fmt.Errorf("its fate is unknown, and repeating it brought %s", failure)
+		return fmt.Errorf("its outcome is unknown, and repeating it brought %s", failure)
 	}
 	seen, cancel := context.WithTimeout(ctx, 10*sec)
 	defer cancel()
@@ -202,7 +202,7 @@ func (s *subject) resolve(ctx context.Context, v *verdict, m *send, state string
 		again := s.received()[m.body]
 		if len(again) > 1 {
 			v.out.duplicated++
-			return fmt.Errorf("its fate was unknown, and repeating it sent it twice")
+			return fmt.Errorf("its outcome was unknown, and repeating it sent it twice")
 		}
 		if again[id] {
 			return nil
@@ -210,14 +210,14 @@ func (s *subject) resolve(ctx context.Context, v *verdict, m *send, state string
 		select {
 		case <-seen.Done():
 			v.out.lost++
-			return fmt.Errorf("its fate was unknown, and repeating it brought success but no message")
+			return fmt.Errorf("its outcome was unknown, and repeating it brought success but no message")
 		case <-time.After(20 * ms):
 		}
 	}
 }
 
-// fate asks what became of a send; "forgotten" when nothing is known of it.
-func (s *subject) fate(ctx context.Context, key string) (state, messageID string, err error) {
+// outcome asks what became of a send; "forgotten" when nothing is known of it.
+func (s *instanceUnderTest) outcome(ctx context.Context, key string) (state, messageID string, err error) {
 	answer, err := s.client.Do(ctx, http.MethodGet, "/api/instances/"+s.id+"/sends/"+key, nil)
 	if err != nil {
 		return "", "", err

@@ -27,8 +27,8 @@ func message(seq int, body string) stack.Event {
 
 // three returns an instance whose contact sent three messages, and a feed that
 // has them.
-func three() (*subject, []stack.Event) {
-	s := &subject{nr: 4, id: "i", hooked: map[int]time.Time{}, stream: streamed{times: map[int]int{}}}
+func three() (*instanceUnderTest, []stack.Event) {
+	s := &instanceUnderTest{nr: 4, id: "i", hooked: map[int]time.Time{}, stream: streamed{times: map[int]int{}}}
 	var feed []stack.Event
 	for n := 1; n <= 3; n++ {
 		s.sent = append(s.sent, time.Now())
@@ -39,36 +39,36 @@ func three() (*subject, []stack.Event) {
 
 func TestTheOracleSeesWhatIsWrongWithArrivals(t *testing.T) {
 	for name, tc := range map[string]struct {
-		change                      func(s *subject, feed []stack.Event) []stack.Event
+		change                      func(s *instanceUnderTest, feed []stack.Event) []stack.Event
 		lost, duplicated, reordered int
 		says                        string
 	}{
-		"nothing": {func(_ *subject, feed []stack.Event) []stack.Event { return feed }, 0, 0, 0, ""},
-		"not in the feed": {func(_ *subject, feed []stack.Event) []stack.Event {
+		"nothing": {func(_ *instanceUnderTest, feed []stack.Event) []stack.Event { return feed }, 0, 0, 0, ""},
+		"not in the feed": {func(_ *instanceUnderTest, feed []stack.Event) []stack.Event {
 			return feed[:2]
 		}, 1, 0, 0, "message 3 is in the feed 0 times"},
-		"twice in the feed": {func(s *subject, feed []stack.Event) []stack.Event {
+		"twice in the feed": {func(s *instanceUnderTest, feed []stack.Event) []stack.Event {
 			return append(feed, message(4, s.body(3)))
 		}, 0, 1, 0, "message 3 is in the feed 2 times"},
-		"in another order": {func(s *subject, _ []stack.Event) []stack.Event {
+		"in another order": {func(s *instanceUnderTest, _ []stack.Event) []stack.Event {
 			return []stack.Event{message(1, s.body(1)), message(2, s.body(3)), message(3, s.body(2))}
 		}, 0, 0, 1, "message 2 behind 3"},
-		"a gap in the feed": {func(_ *subject, feed []stack.Event) []stack.Event {
+		"a gap in the feed": {func(_ *instanceUnderTest, feed []stack.Event) []stack.Event {
 			feed[2].Seq = 4
 			return feed
 		}, 0, 0, 0, "seq 4 at place 3"},
-		"somebody else's": {func(_ *subject, feed []stack.Event) []stack.Event {
+		"somebody else's": {func(_ *instanceUnderTest, feed []stack.Event) []stack.Event {
 			return append(feed, message(4, "in 5 1"))
 		}, 0, 0, 0, `the feed has "in 5 1"`},
-		"one event id twice": {func(_ *subject, feed []stack.Event) []stack.Event {
+		"one event id twice": {func(_ *instanceUnderTest, feed []stack.Event) []stack.Event {
 			feed[2].ID = feed[1].ID
 			return feed
 		}, 0, 0, 0, "is there twice"},
-		"never at the webhook": {func(s *subject, feed []stack.Event) []stack.Event {
+		"never at the webhook": {func(s *instanceUnderTest, feed []stack.Event) []stack.Event {
 			delete(s.hooked, 2)
 			return feed
 		}, 1, 0, 0, "at the webhook: false"},
-		"twice in the stream": {func(s *subject, feed []stack.Event) []stack.Event {
+		"twice in the stream": {func(s *instanceUnderTest, feed []stack.Event) []stack.Event {
 			s.stream.times[2]++
 			return feed
 		}, 0, 1, 0, "in the stream 2 times"},
@@ -136,7 +136,7 @@ func TestTheOracleSeesWhatIsWrongWithSends(t *testing.T) {
 		"failed although it came":     {send{last: "422"}, "failed", []string{"A"}, "is failed and came"},
 		"said to be sent, never came": {send{last: "503"}, "sent", nil, "never came"},
 		"lost answer, told as sent":   {send{last: "no answer"}, "sent", []string{"A"}, ""},
-		"unknown although it came":    {send{last: "no answer"}, "unknown", []string{"A"}, "fate is unknown"},
+		"unknown although it came":    {send{last: "no answer"}, "unknown", []string{"A"}, "outcome is unknown"},
 		"still running":               {send{last: "no answer"}, "running", nil, `"running"`},
 		"repeated in vain":            {send{last: "503", repeats: true}, "", nil, "never brought success"},
 	} {
@@ -149,7 +149,7 @@ func TestTheOracleSeesWhatIsWrongWithSends(t *testing.T) {
 				fmt.Fprintf(w, `{"send":{"state":%q,"messageId":"A"}}`, tc.state)
 			}))
 			defer api.Close()
-			s := &subject{id: "i", client: &stack.Client{Base: api.URL, HTTP: api.Client()}}
+			s := &instanceUnderTest{id: "i", client: &stack.Client{Base: api.URL, HTTP: api.Client()}}
 			ids := map[string]bool{}
 			for _, id := range tc.at {
 				ids[id] = true
@@ -170,7 +170,7 @@ func TestTheReceiverTakesNoStaleSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hook{status: http.StatusOK, of: map[string]*subject{}, secrets: map[string]*standardwebhooks.Webhook{}}
+	h := &hook{status: http.StatusOK, of: map[string]*instanceUnderTest{}, secrets: map[string]*standardwebhooks.Webhook{}}
 	s, feed := three()
 	if err := h.expect(s, secret); err != nil {
 		t.Fatal(err)

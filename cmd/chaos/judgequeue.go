@@ -18,7 +18,7 @@ type queueing struct {
 }
 
 // judgeQueue checks that what was left in the queue is where the API says it is.
-func (s *subject) judgeQueue(ctx context.Context, v *verdict, feed []stack.Event) {
+func (s *instanceUnderTest) judgeQueue(ctx context.Context, v *verdict, feed []stack.Event) {
 	listed, err := s.list(ctx)
 	if err != nil {
 		v.fail("instance %d: %v", s.nr, err)
@@ -29,7 +29,7 @@ func (s *subject) judgeQueue(ctx context.Context, v *verdict, feed []stack.Event
 	all := s.queued
 	s.mu.Unlock()
 	for _, m := range all {
-		state, messageID, err := s.fate(ctx, m.key)
+		state, messageID, err := s.outcome(ctx, m.key)
 		if err == nil {
 			err = s.judgeQueued(v, m, told{State: state, MessageID: messageID}, got[m.body], first[m.body])
 		}
@@ -65,7 +65,7 @@ func ends(feed []stack.Event) map[string][]string {
 }
 
 // arrivals are when the bodies reached the contact for the first time.
-func (s *subject) arrivals() map[string]time.Time {
+func (s *instanceUnderTest) arrivals() map[string]time.Time {
 	first := map[string]time.Time{}
 	for _, r := range s.contact.Phone().Received() {
 		if at, known := first[r.Text]; !known || r.Time.Before(at) {
@@ -93,7 +93,7 @@ func agree(state string, listed told, ends []string) error {
 	return nil
 }
 
-func (s *subject) judgeQueued(v *verdict, m *queued, t told, ids map[string]bool, arrived time.Time) error {
+func (s *instanceUnderTest) judgeQueued(v *verdict, m *queued, t told, ids map[string]bool, arrived time.Time) error {
 	d := &v.queue.atOnce
 	if m.ahead > 0 {
 		d = &v.queue.scheduled

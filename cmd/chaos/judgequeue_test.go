@@ -54,7 +54,7 @@ func TestTheOracleSeesWhatIsWrongWithTheQueue(t *testing.T) {
 			if tc.state == "forgotten" {
 				told.MessageID = ""
 			}
-			err := (&subject{}).judgeQueued(&verdict{}, &tc.send, told, ids, tc.arrived)
+			err := (&instanceUnderTest{}).judgeQueued(&verdict{}, &tc.send, told, ids, tc.arrived)
 			if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("said %v, want %q in it", err, tc.says)
 			}
@@ -118,7 +118,7 @@ func TestTheOracleSeesWhereListAndFeedDisagree(t *testing.T) {
 }
 
 func TestWhatIsQueuedFollowsFromTheSeed(t *testing.T) {
-	s := &subject{nr: 3}
+	s := &instanceUnderTest{nr: 3}
 	scheduled, cancelled, other := 0, 0, 0
 	for n := 1; n <= 30; n++ {
 		m := s.forQueue(7, n)

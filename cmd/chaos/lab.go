@@ -16,11 +16,11 @@ import (
 
 // chaosLab is the installation under test with everything around it.
 type chaosLab struct {
-	*lab.Lab // Bin holds the installed programs, and below it the builds
-	o        options
-	stack    *stack.Stack
-	hook     *hook
-	subjects []*subject
+	*lab.Lab  // Bin holds the installed programs, and below it the builds
+	o         options
+	stack     *stack.Stack
+	hook      *hook
+	instances []*instanceUnderTest
 
 	admin     *stack.Client
 	installed string // the stamp of the build in bin
@@ -70,20 +70,20 @@ func openLab(ctx context.Context, o options) (*chaosLab, error) {
 func (l *chaosLab) pair(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	l.subjects = make([]*subject, l.o.instances)
+	l.instances = make([]*instanceUnderTest, l.o.instances)
 	group, pairing := errgroup.WithContext(ctx)
 	group.SetLimit(4)
-	for nr := range l.subjects {
+	for nr := range l.instances {
 		group.Go(func() (err error) {
-			l.subjects[nr], err = l.enlist(pairing, nr)
+			l.instances[nr], err = l.enlist(pairing, nr)
 			return err
 		})
 	}
 	return group.Wait()
 }
 
-func (l *chaosLab) enlist(ctx context.Context, nr int) (*subject, error) {
-	s := &subject{nr: nr, nudge: make(chan struct{}, 1), hooked: map[int]time.Time{}, stream: streamed{times: map[int]int{}}}
+func (l *chaosLab) enlist(ctx context.Context, nr int) (*instanceUnderTest, error) {
+	s := &instanceUnderTest{nr: nr, nudge: make(chan struct{}, 1), hooked: map[int]time.Time{}, stream: streamed{times: map[int]int{}}}
 	var err error
 	if s.account, err = l.Sim.CreateAccount(fmt.Sprint(15610000000+nr), fmt.Sprint("Instance ", nr), wasim.AccountOptions{}); err != nil {
 		return nil, err

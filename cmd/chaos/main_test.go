@@ -63,7 +63,7 @@ func TestTheScheduleFollowsFromTheSeed(t *testing.T) {
 			ends[f.victim] = append(ends[f.victim], f.at)
 		}
 	}
-	for _, l := range lanes() {
+	for _, l := range tracks() {
 		for _, k := range l.kinds {
 			if seen[k.name] == 0 {
 				t.Errorf("%s never happens", k.name)

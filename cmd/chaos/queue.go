@@ -33,7 +33,7 @@ type queued struct {
 // seed only. One after the other: at once, scheduled, scheduled and cancelled well
 // before it is due, at once, cancelled when it may be on its way, cancelled when it
 // is about due.
-func (s *subject) forQueue(seed uint64, n int) *queued {
+func (s *instanceUnderTest) forQueue(seed uint64, n int) *queued {
 	dice := rand.New(rand.NewPCG(seed, uint64(s.nr)<<32|uint64(n)))
 	between := func(shortest, longest time.Duration) time.Duration {
 		return shortest + time.Duration(dice.Int64N(int64(longest-shortest)))
@@ -54,7 +54,7 @@ func (s *subject) forQueue(seed uint64, n int) *queued {
 }
 
 // entrust leaves the message in the queue, and takes it back if its client does so.
-func (s *subject) entrust(ctx context.Context, m *queued, v *verdict) {
+func (s *instanceUnderTest) entrust(ctx context.Context, m *queued, v *verdict) {
 	began := time.Now()
 	s.mu.Lock()
 	if m.began = began; m.ahead > 0 {
@@ -76,7 +76,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (s *subject) enqueue(ctx context.Context, m *queued, answers *tally) (accepted bool) {
+func (s *instanceUnderTest) enqueue(ctx context.Context, m *queued, answers *tally) (accepted bool) {
 	request := map[string]any{"params": s.params(m.body)}
 	if !m.at.IsZero() {
 		request["sendAt"] = m.at
@@ -111,7 +111,7 @@ func (s *subject) enqueue(ctx context.Context, m *queued, answers *tally) (accep
 
 // takeBack asks for the message to be cancelled until the answer is definite: it
 // is, or it is too late.
-func (s *subject) takeBack(ctx context.Context, m *queued, answers *tally) {
+func (s *instanceUnderTest) takeBack(ctx context.Context, m *queued, answers *tally) {
 	for wait := 100 * ms; ; wait = min(2*wait, 2*sec) {
 		s.mu.Lock()
 		m.asked = true
@@ -142,7 +142,7 @@ type told struct {
 }
 
 // list reads what the API lists of the instance's sends, page by page.
-func (s *subject) list(ctx context.Context) (map[string]told, error) {
+func (s *instanceUnderTest) list(ctx context.Context) (map[string]told, error) {
 	all := map[string]told{}
 	for page := 1; ; page++ {
 		var out struct {
@@ -166,7 +166,7 @@ func (s *subject) list(ctx context.Context) (map[string]told, error) {
 
 // waiting tells what is still in the queue, or said to be sent and not yet at the
 // contact; nothing when the queue has done its work.
-func (s *subject) waiting(ctx context.Context) (missing string) {
+func (s *instanceUnderTest) waiting(ctx context.Context) (missing string) {
 	listed, err := s.list(ctx)
 	if err != nil {
 		return fmt.Sprintf("instance %d: %v", s.nr, err)

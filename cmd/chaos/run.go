@@ -27,7 +27,7 @@ func run(ctx context.Context, o options) (v *verdict, err error) {
 	if err != nil {
 		return nil, err
 	}
-	o.say("%d instances paired", len(l.subjects))
+	o.say("%d instances paired", len(l.instances))
 	v = &verdict{began: time.Now()}
 	defer func() { err = errors.Join(err, l.keepLogs()) }()
 	if err := l.storm(ctx, v); err != nil {
@@ -42,7 +42,7 @@ func run(ctx context.Context, o options) (v *verdict, err error) {
 
 // storm is the load with the faults, and the calm after it.
 func (l *chaosLab) storm(ctx context.Context, v *verdict) error {
-	patience, giveUp := context.WithCancel(ctx) // of clients that repeat what failed
+	retrying, giveUp := context.WithCancel(ctx) // of clients that repeat what failed
 	defer giveUp()
 	reading, endReading := context.WithCancel(ctx)
 	defer endReading()
@@ -51,22 +51,22 @@ func (l *chaosLab) storm(ctx context.Context, v *verdict) error {
 	watching, endWatch := context.WithCancel(ctx)
 	defer endWatch()
 
-	var readers, witness sync.WaitGroup
+	var readers, watcher sync.WaitGroup
 	defer readers.Wait()
 	defer endReading()
-	for _, s := range l.subjects {
+	for _, s := range l.instances {
 		readers.Go(func() { s.follow(reading) })
 	}
-	witness.Go(func() {
-		v.looks, v.twice = l.witness(watching)
+	watcher.Go(func() {
+		v.looks, v.twice = l.watchOverlaps(watching)
 	})
-	defer witness.Wait()
+	defer watcher.Wait()
 	defer endWatch()
 	gap := time.Duration(float64(time.Second) / l.o.rate)
 	flows, _ := errgroup.WithContext(ctx)
-	for _, s := range l.subjects {
+	for _, s := range l.instances {
 		flows.Go(func() error { return s.write(flowing, gap) })
-		flows.Go(func() error { s.order(flowing, patience, l.o.seed, gap, v); return nil })
+		flows.Go(func() error { s.order(flowing, retrying, l.o.seed, gap, v); return nil })
 	}
 	defer func() { endFlows(); giveUp(); _ = flows.Wait() }() // its error was returned below, or another one is
 
@@ -97,16 +97,16 @@ func (l *chaosLab) storm(ctx context.Context, v *verdict) error {
 	return ctx.Err()
 }
 
-// rage plays all lanes of the schedule at the same time.
+// rage plays all tracks of the schedule at the same time.
 func (l *chaosLab) rage(ctx context.Context, h *history) error {
 	ctx, cancel := context.WithTimeout(ctx, l.o.length)
 	defer cancel()
 	p := schedule(l.o)
 	began := time.Now()
 	var group errgroup.Group
-	for _, lane := range lanes() {
+	for _, track := range tracks() {
 		group.Go(func() error {
-			err := l.play(ctx, began, p[lane.name], h)
+			err := l.play(ctx, began, p[track.name], h)
 			if err != nil {
 				cancel()
 			}
@@ -123,7 +123,7 @@ func (l *chaosLab) ready(ctx context.Context) error {
 	if err := l.stack.Ready(ctx); err != nil {
 		return err
 	}
-	for _, s := range l.subjects {
+	for _, s := range l.instances {
 		if _, err := s.client.Ready(ctx, s.id); err != nil {
 			return fmt.Errorf("instance %d does not come back: %w", s.nr, err)
 		}
@@ -140,12 +140,12 @@ func (l *chaosLab) drain(ctx context.Context, v *verdict) time.Duration {
 	defer tick.Stop()
 	for {
 		var missing string
-		for _, s := range l.subjects {
+		for _, s := range l.instances {
 			if missing = s.complete(); missing != "" {
 				break
 			}
 		}
-		for _, s := range l.subjects {
+		for _, s := range l.instances {
 			if missing == "" {
 				missing = s.waiting(ctx)
 			}

@@ -10,7 +10,7 @@ import (
 
 // fault is one thing that will go wrong.
 type fault struct {
-	at     time.Duration // since the first one may happen; later when its lane is busy
+	at     time.Duration // since the first one may happen; later when its track is busy
 	kind   string
 	victim int           // number of the instance; -1: everybody
 	length time.Duration // of what lasts
@@ -42,9 +42,9 @@ type kind struct {
 	atLeast  time.Duration // runs shorter than this are spared
 }
 
-// lane is a row of faults that are injected one after the other. Different
-// lanes overlap, which is where the interesting accidents are.
-type lane struct {
+// track is a row of faults that are injected one after the other. Different
+// tracks overlap, which is where the interesting accidents are.
+type track struct {
 	name  string
 	every time.Duration // between two, on average
 	one   bool          // victim is one instance
@@ -92,8 +92,8 @@ const (
 	aMinute = time.Minute
 )
 
-func lanes() []lane {
-	return []lane{
+func tracks() []track {
+	return []track{
 		{name: "host", every: 6 * sec, kinds: []kind{
 			{name: managerKill, weight: 5, longest: 1500 * ms},
 			{name: managerTerm, weight: 3, longest: 1500 * ms},
@@ -139,12 +139,12 @@ func lanes() []lane {
 	}
 }
 
-// plan is the schedule of a run by lane.
+// plan is the schedule of a run by track.
 type plan map[string][]fault
 
 func (p plan) sorted() []fault {
 	var all []fault
-	for _, l := range lanes() {
+	for _, l := range tracks() {
 		all = append(all, p[l.name]...)
 	}
 	slices.SortStableFunc(all, func(a, b fault) int { return cmp.Compare(a.at, b.at) })
@@ -169,10 +169,10 @@ const (
 )
 
 // schedule draws the faults of a run. It depends on the options only. Every kind
-// of a lane comes once, in random order, before chance decides alone.
+// of a track comes once, in random order, before chance decides alone.
 func schedule(o options) plan {
 	p := plan{}
-	for n, l := range lanes() {
+	for n, l := range tracks() {
 		dice := rand.New(rand.NewPCG(o.seed, uint64(n)))
 		kinds := slices.DeleteFunc(slices.Clone(l.kinds), func(k kind) bool {
 			return o.length < k.atLeast || len(o.only) > 0 && !slices.Contains(o.only, k.name)

@@ -14,7 +14,7 @@ import (
 )
 
 // streamed is what a reader of the event stream has seen. The fields belong to
-// the subject's mutex.
+// the instanceUnderTest's mutex.
 type streamed struct {
 	last   uint64
 	opened int
@@ -26,7 +26,7 @@ type streamed struct {
 
 // follow reads the instance's event stream until ctx ends, and opens it again
 // behind the last event whenever it breaks.
-func (s *subject) follow(ctx context.Context) {
+func (s *instanceUnderTest) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.read(ctx) // how it ends does not matter: the next one has to go on seamlessly
 		select {
@@ -36,7 +36,7 @@ func (s *subject) follow(ctx context.Context) {
 	}
 }
 
-func (s *subject) read(ctx context.Context) {
+func (s *instanceUnderTest) read(ctx context.Context) {
 	s.mu.Lock()
 	last := s.stream.last
 	s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *subject) read(ctx context.Context) {
 	}
 }
 
-func (s *subject) streamed(id uint64, text string) {
+func (s *instanceUnderTest) streamed(id uint64, text string) {
 	var ev stack.Event
 	if err := json.Unmarshal([]byte(text), &ev); err != nil {
 		s.stray("the stream has an event %d that is no JSON: %v", id, err)

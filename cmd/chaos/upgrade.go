@@ -113,7 +113,7 @@ func (l *chaosLab) rolled(ctx context.Context, v *verdict) error {
 			err := l.admin.Want(ctx, http.StatusAccepted, http.MethodPost, "/api/health/upgrade/retry", nil, nil)
 			return errors.Join(errors.New("it was given up and asked for again"), err)
 		}
-		for _, s := range l.subjects {
+		for _, s := range l.instances {
 			in, err := s.client.Instance(ctx, s.id)
 			if err != nil {
 				return err

@@ -24,7 +24,7 @@ type verdict struct {
 	cancelAnswers tally // and to take one back
 
 	looks   int
-	twice   []string // what the witness of the processes saw
+	twice   []string // instances that were seen to have two workers
 	events  int
 	streams int
 	ready   time.Duration // from the last fault until every instance was ready

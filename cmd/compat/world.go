@@ -15,8 +15,8 @@ import (
 	"whatsapp-manager/cmd/internal/stack"
 )
 
-// patience bounds the wait for an effect on the other side.
-const patience = 15 * time.Second
+// effectTimeout bounds the wait for an effect on the other side.
+const effectTimeout = 15 * time.Second
 
 // world is an installation with three paired accounts that know each other,
 // and the control of the stand-in that plays WhatsApp.
@@ -84,7 +84,7 @@ func want(ok bool, format string, args ...any) {
 
 // until waits for an effect.
 func (w *world) until(what string, ok func() bool) {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(effectTimeout)
 	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

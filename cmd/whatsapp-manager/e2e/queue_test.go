@@ -123,7 +123,7 @@ func TestManagerKilledInTheMiddleOfAQueuedSend(t *testing.T) {
 	s.KillManager()
 	must(t, s.StartManager())
 	must(t, s.Ready(ctx))
-	eventually(t, 60*time.Second, "the send told as sent", func() bool { return fate(t, alice, key) == "sent" })
+	eventually(t, 60*time.Second, "the send told as sent", func() bool { return sendState(t, alice, key) == "sent" })
 	device.Delay(0)
 	queue("after")
 	hears("after")

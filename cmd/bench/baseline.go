@@ -18,16 +18,16 @@ import (
 	"whatsapp-manager/worker/wasim"
 )
 
-// bare is whatsmeow as a program would use it that runs all accounts in one
+// baseline is whatsmeow as a program would use it that runs all accounts in one
 // process: its own handlers, its own store in Postgres, nothing around it.
-type bare struct {
+type baseline struct {
 	*whatsmeow.Client
 	account *wasim.Account
 	close   func()
 }
 
-// withBare pairs n accounts with clients in this process and runs f.
-func withBare(ctx context.Context, l *benchLab, n int, onMessage func(*events.Message), f func([]*bare) error) error {
+// withBaseline pairs n accounts with clients in this process and runs f.
+func withBaseline(ctx context.Context, l *benchLab, n int, onMessage func(*events.Message), f func([]*baseline) error) error {
 	return l.withDatabase(ctx, func(url string) (err error) {
 		db, err := sql.Open("pgx", url)
 		if err != nil {
@@ -38,14 +38,14 @@ func withBare(ctx context.Context, l *benchLab, n int, onMessage func(*events.Me
 		if err := container.Upgrade(ctx); err != nil {
 			return fmt.Errorf("create whatsmeow's tables: %w", err)
 		}
-		var all []*bare
+		var all []*baseline
 		defer func() {
 			for _, b := range all {
 				b.close()
 			}
 		}()
 		for range n {
-			b, err := l.pairBare(ctx, container, onMessage)
+			b, err := l.pairBaseline(ctx, container, onMessage)
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func withBare(ctx context.Context, l *benchLab, n int, onMessage func(*events.Me
 	})
 }
 
-func (l *benchLab) pairBare(ctx context.Context, container *sqlstore.Container, onMessage func(*events.Message)) (*bare, error) {
+func (l *benchLab) pairBaseline(ctx context.Context, container *sqlstore.Container, onMessage func(*events.Message)) (*baseline, error) {
 	account, err := l.person()
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (l *benchLab) pairBare(ctx context.Context, container *sqlstore.Container, 
 			}
 		}
 	})
-	b := &bare{Client: client, account: account, close: func() { client.Disconnect(); transport.CloseIdleConnections() }}
+	b := &baseline{Client: client, account: account, close: func() { client.Disconnect(); transport.CloseIdleConnections() }}
 	if err := client.ConnectContext(ctx); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}

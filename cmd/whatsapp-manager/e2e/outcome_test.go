@@ -31,8 +31,8 @@ func sendKeyed(t *testing.T, l *linked, key, to, text string) (status int, answe
 	return resp.StatusCode, answer
 }
 
-// fate asks what became of a send; "" when it is not known.
-func fate(t *testing.T, l *linked, key string) string {
+// sendState asks what became of a send; "" when it is not known.
+func sendState(t *testing.T, l *linked, key string) string {
 	t.Helper()
 	answer, err := l.stack.Client.Do(t.Context(), http.MethodGet, "/api/instances/"+l.id+"/sends/"+key, nil)
 	must(t, err)
@@ -72,8 +72,8 @@ func TestWhatBecomesOfAFailedSend(t *testing.T) {
 	_, err := s.Client.Until(deadline(t, 30*time.Second), alice.id, "offline", func(in stack.Instance) bool { return in.Link == "offline" })
 	must(t, err)
 	status, answer := sendKeyed(t, alice, "away", wid(bob), "away")
-	if status != http.StatusBadGateway || fate(t, alice, "away") != "" {
-		t.Errorf("while offline: %d %s, then %q", status, answer, fate(t, alice, "away"))
+	if status != http.StatusBadGateway || sendState(t, alice, "away") != "" {
+		t.Errorf("while offline: %d %s, then %q", status, answer, sendState(t, alice, "away"))
 	}
 	alice.Heal()
 	before, err := s.Client.Ready(deadline(t, time.Minute), alice.id)
@@ -83,7 +83,7 @@ func TestWhatBecomesOfAFailedSend(t *testing.T) {
 			t.Errorf("connected again: %d %s", status, answer)
 		}
 	}
-	if state := fate(t, alice, "away"); state != "sent" {
+	if state := sendState(t, alice, "away"); state != "sent" {
 		t.Errorf("sent at last: %q", state)
 	}
 
@@ -103,7 +103,7 @@ func TestWhatBecomesOfAFailedSend(t *testing.T) {
 		t.Errorf("killed in the middle: %d %s", o.status, o.answer)
 	}
 	eventually(t, time.Minute, "what became of it", func() bool {
-		state := fate(t, alice, "cut")
+		state := sendState(t, alice, "cut")
 		if state != "unknown" && state != "sent" {
 			t.Fatalf("killed in the middle: %q", state)
 		}

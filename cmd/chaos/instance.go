@@ -10,9 +10,9 @@ import (
 	"whatsapp-manager/worker/wasim"
 )
 
-// subject is an instance under test: its account, a contact who writes to it
+// instanceUnderTest is an instance under test: its account, a contact who writes to it
 // and is written to, and the ledgers of what became of every message.
-type subject struct {
+type instanceUnderTest struct {
 	nr               int
 	account, contact *wasim.Account
 	id, key          string
@@ -32,7 +32,7 @@ type subject struct {
 }
 
 // device is the worker's registration at the simulator.
-func (s *subject) device() *wasim.Device {
+func (s *instanceUnderTest) device() *wasim.Device {
 	devices := s.account.Devices()
 	if len(devices) == 0 {
 		return nil
@@ -40,10 +40,10 @@ func (s *subject) device() *wasim.Device {
 	return devices[len(devices)-1]
 }
 
-func (s *subject) body(n int) string { return fmt.Sprintf("in %d %d", s.nr, n) }
+func (s *instanceUnderTest) body(n int) string { return fmt.Sprintf("in %d %d", s.nr, n) }
 
 // number reads a body of the contact; 0 when it is none.
-func (s *subject) number(body string) (n int, ours bool) {
+func (s *instanceUnderTest) number(body string) (n int, ours bool) {
 	var nr int
 	if !strings.HasPrefix(body, "in ") {
 		return 0, true
@@ -54,14 +54,14 @@ func (s *subject) number(body string) (n int, ours bool) {
 	return n, nr == s.nr
 }
 
-func (s *subject) stray(format string, args ...any) {
+func (s *instanceUnderTest) stray(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.strays = append(s.strays, fmt.Sprintf("instance %d: %s", s.nr, fmt.Sprintf(format, args...)))
 }
 
 // posted notes a delivery to the webhook.
-func (s *subject) posted(ev stack.Event) {
+func (s *instanceUnderTest) posted(ev stack.Event) {
 	m, err := ev.Message()
 	if err != nil || ev.Event != "message" {
 		return
@@ -90,7 +90,7 @@ func (s *subject) posted(ev stack.Event) {
 // complete tells whether webhook and stream have all messages of the contact, and
 // the contact has all that were answered with success and not taken back. The
 // latter may take a while, when its phone has to ask for one again.
-func (s *subject) complete() (missing string) {
+func (s *instanceUnderTest) complete() (missing string) {
 	got := s.received()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,7 @@ func (s *subject) complete() (missing string) {
 }
 
 // through is when the first message sent at or after t was at the webhook.
-func (s *subject) through(t time.Time) (time.Time, bool) {
+func (s *instanceUnderTest) through(t time.Time) (time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, at := range s.sent {

@@ -9,20 +9,20 @@ import (
 	"whatsapp-manager/worker/wasim"
 )
 
-// talker is a person whom all accounts know, and who looks at the webhooks.
-type talker struct {
+// sender is a person whom all accounts know, and who looks at the webhooks.
+type sender struct {
 	account *wasim.Account
 	heard   *ledger
 	said    atomic.Int64
 }
 
-// newTalker makes one and lets it say hello, so that the Signal sessions exist.
-func (l *benchLab) newTalker(ctx context.Context, to []*linked, heard *ledger) (*talker, error) {
+// newSender makes one and lets it say hello, so that the Signal sessions exist.
+func (l *benchLab) newSender(ctx context.Context, to []*linked, heard *ledger) (*sender, error) {
 	account, err := l.person()
 	if err != nil {
 		return nil, err
 	}
-	t := &talker{account: account, heard: heard}
+	t := &sender{account: account, heard: heard}
 	for _, a := range to {
 		if _, err := t.message(ctx, a, time.Now()); err != nil {
 			return nil, err
@@ -32,7 +32,7 @@ func (l *benchLab) newTalker(ctx context.Context, to []*linked, heard *ledger) (
 }
 
 // message sends a text and returns how long after began it was at the webhook.
-func (t *talker) message(ctx context.Context, to *linked, began time.Time) (time.Duration, error) {
+func (t *sender) message(ctx context.Context, to *linked, began time.Time) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	text := fmt.Sprintf("%s says %d", t.account.Number(), t.said.Add(1))

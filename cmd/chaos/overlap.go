@@ -18,10 +18,10 @@ const (
 	pairLasts = 5 * sec
 )
 
-// witness watches the kernel's list of processes for instances with two workers
+// watchOverlaps watches the kernel's list of processes for instances with two workers
 // until ctx ends. Two of them that speak to WhatsApp at one moment are wrong
 // however short it was; two that merely exist are when they stay.
-func (l *chaosLab) witness(ctx context.Context) (looks int, wrong []string) {
+func (l *chaosLab) watchOverlaps(ctx context.Context) (looks int, wrong []string) {
 	port := ""
 	if u, err := url.Parse(l.Sim.Endpoint()); err == nil {
 		port = u.Port()
