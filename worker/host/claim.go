@@ -3,13 +3,13 @@ package host
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"whatsapp-manager/proto/process"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -31,13 +31,13 @@ func TakeClaim(runDir, node, instance string) (*Claim, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
-	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	if err = unix.FcntlFlock(lock.Fd(), unix.F_SETLK, &whole); err != nil {
+	taken, err := process.TryLock(lock)
+	if err == nil && taken {
+		err = ErrTaken
+	}
+	if err != nil {
 		_ = lock.Close()
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-			return nil, ErrTaken
-		}
-		return nil, fmt.Errorf("lock %s: %w", workerv1.LockFile, err)
+		return nil, err
 	}
 	guard, err := net.Listen("unix", workerv1.GuardName(node, instance))
 	if err != nil {

@@ -3,13 +3,13 @@ package host
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"whatsapp-manager/proto/process"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -53,15 +53,14 @@ func (g *Gate) Admit(cred *unix.Ucred) error {
 	if g.lock == nil {
 		return nil
 	}
-	holder := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	if err := unix.FcntlFlock(g.lock.Fd(), unix.F_GETLK, &holder); err != nil {
-		return fmt.Errorf("ask for the manager: %w", err)
-	}
+	holder, held, err := process.LockHolder(g.lock)
 	switch {
-	case holder.Type == unix.F_UNLCK:
+	case err != nil:
+		return fmt.Errorf("ask for the manager: %w", err)
+	case !held:
 		return errNoManager
-	case holder.Pid > 0 && holder.Pid != cred.Pid:
-		return fmt.Errorf("process %d is not the manager, %d is", cred.Pid, holder.Pid)
+	case holder > 0 && holder != int(cred.Pid):
+		return fmt.Errorf("process %d is not the manager, %d is", cred.Pid, holder)
 	}
 	return nil
 }
