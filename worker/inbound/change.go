@@ -48,8 +48,14 @@ type Change struct {
 	Op       Op        // nil: nothing beyond aliases and contacts
 }
 
-// Op is the one thing that happened; the types below are all there are.
-type Op interface{ op() }
+// Op is the one thing that happened. The types of this package are all there are.
+type Op interface {
+	// Concerns returns the chat that the Op changes, and the message in it. Both are
+	// empty when it concerns more than one chat, or something else; id is empty when it
+	// concerns the chat as a whole.
+	Concerns() (chat, id string)
+	op()
+}
 
 // Alias says that two ids are the same person.
 type Alias struct{ LID, ID string }
@@ -274,6 +280,54 @@ type Call struct{ Call shape.Call }
 
 // OwnName is the account's new push name.
 type OwnName struct{ Name string }
+
+// Concerns returns the new message.
+func (o *Message) Concerns() (chat, id string) { return o.Chat, o.ID }
+
+// Concerns returns the message that was reacted to.
+func (o *Reaction) Concerns() (chat, id string) { return o.Chat, o.Target }
+
+// Concerns returns the message that was edited.
+func (o *Edit) Concerns() (chat, id string) { return o.Chat, o.Target }
+
+// Concerns returns the message that was deleted.
+func (o *Revoke) Concerns() (chat, id string) { return o.Chat, o.Target }
+
+// Concerns returns the poll.
+func (o *Vote) Concerns() (chat, id string) { return o.Chat, o.Target }
+
+// Concerns returns the message that was pinned or unpinned.
+func (o *Pinned) Concerns() (chat, id string) { return o.Chat, o.Target }
+
+// Concerns returns the message that was starred.
+func (o *Star) Concerns() (chat, id string) { return o.Chat, o.ID }
+
+// Concerns returns the message that was removed.
+func (o *DeleteForMe) Concerns() (chat, id string) { return o.Chat, o.ID }
+
+// Concerns returns the chat.
+func (o *Receipt) Concerns() (chat, id string) { return o.Chat, "" }
+
+// Concerns returns the chat.
+func (o *ChatSetting) Concerns() (chat, id string) { return o.State.ID, "" }
+
+// Concerns returns the chat.
+func (o *ClearChat) Concerns() (chat, id string) { return o.Chat, "" }
+
+// Concerns returns nothing: a change in a group may concern its members, too.
+func (*GroupChange) Concerns() (chat, id string) { return "", "" }
+
+// Concerns returns nothing.
+func (*History) Concerns() (chat, id string) { return "", "" }
+
+// Concerns returns nothing.
+func (*Groups) Concerns() (chat, id string) { return "", "" }
+
+// Concerns returns nothing.
+func (*Call) Concerns() (chat, id string) { return "", "" }
+
+// Concerns returns nothing.
+func (*OwnName) Concerns() (chat, id string) { return "", "" }
 
 func (*Message) op()     {}
 func (*Reaction) op()    {}

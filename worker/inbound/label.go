@@ -28,6 +28,15 @@ type Note struct {
 	Deleted bool
 }
 
+// Concerns returns nothing: a label may be on many chats.
+func (*Label) Concerns() (chat, id string) { return "", "" }
+
+// Concerns returns nothing.
+func (*LabelledChat) Concerns() (chat, id string) { return "", "" }
+
+// Concerns returns nothing.
+func (*Note) Concerns() (chat, id string) { return "", "" }
+
 func (*Label) op()        {}
 func (*LabelledChat) op() {}
 func (*Note) op()         {}

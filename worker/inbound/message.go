@@ -1,14 +1,13 @@
 package inbound
 
 import (
-	"strings"
-
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/wording"
 )
 
 // message sorts what comes in an events.Message: new messages, and the changes
@@ -187,7 +186,7 @@ func (t *translator) unreadable(err error) bool {
 	if err == nil {
 		return false
 	}
-	if t.ctx.Err() != nil || strings.Contains(err.Error(), "failed to get original message secret key") {
+	if t.ctx.Err() != nil || wording.SecretNotRead(err) {
 		t.err = err
 	}
 	return true

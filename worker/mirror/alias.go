@@ -15,7 +15,7 @@ import (
 func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 	var unmerged []inbound.Alias
 	for _, a := range aliases {
-		if m.cache.aliases[a] {
+		if m.cache.hasAlias(a) {
 			continue
 		}
 		state, err := m.q.AliasState(ctx, db.AliasStateParams{InstanceID: m.instance, ID: a.ID, Lid: a.LID})
@@ -26,7 +26,7 @@ func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 		case state.Unmerged:
 			unmerged = append(unmerged, a)
 		case state.Noted:
-			m.cache.putAlias(a)
+			m.cache.aliases.Add(a, struct{}{})
 		}
 	}
 	if len(unmerged) == 0 {
@@ -39,9 +39,9 @@ func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 		}
 		p.then(func() {
 			for _, a := range unmerged {
-				m.cache.putAlias(a)
-				delete(m.cache.chats, a.ID)
-				delete(m.cache.chats, a.LID)
+				m.cache.aliases.Add(a, struct{}{})
+				m.cache.chats.Remove(a.ID)
+				m.cache.chats.Remove(a.LID)
 			}
 		})
 		return p, nil
@@ -75,10 +75,10 @@ func (m *Mirror) mergeOne(ctx context.Context, p *plan, a inbound.Alias) {
 // aliases notes pairs that are new and needed no merging.
 func (w *writer) aliases(ctx context.Context, aliases []inbound.Alias) {
 	for _, a := range aliases {
-		if w.cache.aliases[a] {
+		if w.cache.hasAlias(a) {
 			continue
 		}
 		w.put.NoteLID(ctx, db.NoteLIDParams{InstanceID: w.instance, ID: a.ID, Lid: a.LID})
-		w.then(func() { w.cache.putAlias(a) })
+		w.then(func() { w.cache.aliases.Add(a, struct{}{}) })
 	}
 }

@@ -33,22 +33,9 @@ func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.M
 	if done != nil {
 		return *done, nil
 	}
-	var chat, id string
-	switch op := change.Op.(type) {
-	case *inbound.Message:
-		chat, id = op.Chat, op.ID
-	case *inbound.Reaction:
-		chat, id = op.Chat, op.Target
-	case *inbound.Edit:
-		chat, id = op.Chat, op.Target
-	case *inbound.Revoke:
-		chat, id = op.Chat, op.Target
-	case *inbound.Vote:
-		chat, id = op.Chat, op.Target
-	case *inbound.Pinned:
-		chat, id = op.Chat, op.Target
-	default:
-		return shape.Message{}, fmt.Errorf("record sent: %T is nothing that is sent", change.Op)
+	chat, id := concerns(change.Op)
+	if id == "" {
+		return shape.Message{}, fmt.Errorf("record sent: %T is not sent", change.Op)
 	}
 	row, found, err := m.find(ctx, chat, id)
 	switch {
@@ -58,6 +45,14 @@ func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.M
 		return shape.Message{}, ErrNotFound
 	}
 	return m.render(row), nil
+}
+
+// concerns is inbound.Op.Concerns, for a change without an Op, too.
+func concerns(op inbound.Op) (chat, id string) {
+	if op == nil {
+		return "", ""
+	}
+	return op.Concerns()
 }
 
 // apply returns the message that a new message became, nil for all else.
@@ -76,10 +71,10 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 		acct.PushName = op.Name
 		return nil, m.SetAccount(ctx, acct)
 	}
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return nil, err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	if err := m.merge(ctx, change.Aliases); err != nil {
 		return nil, err
 	}
@@ -157,10 +152,10 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 			w.put.SaveContact(ctx, db.SaveContactParams{
 				InstanceID: w.instance, ID: c.ID, Lid: c.LID, Name: c.Name, ShortName: c.ShortName,
 			})
-			w.then(func() { delete(w.cache.chats, c.ID) })
+			w.then(func() { w.cache.chats.Remove(c.ID) })
 			continue
 		}
-		if c.BusinessName == "" && c.LID == "" && w.cache.names[c.ID] == c.PushName {
+		if c.BusinessName == "" && c.LID == "" && w.knowsName(c) {
 			continue
 		}
 		w.put.LearnContact(ctx, db.LearnContactParams{
@@ -168,14 +163,21 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 			PushName: shape.Clean(c.PushName), BusinessName: shape.Clean(c.BusinessName),
 		})
 		w.then(func() {
-			if ch, ok := w.cache.chats[c.ID]; ok {
-				w.cache.putChat(ch.named(c))
+			if ch, ok := w.cache.chats.Peek(c.ID); ok {
+				w.cache.chats.Add(c.ID, ch.named(c))
 			}
 			if c.PushName != "" {
-				w.cache.putName(c.ID, c.PushName)
+				w.cache.names.Add(c.ID, c.PushName)
 			}
 		})
 	}
+}
+
+// knowsName reports whether the push name is the one that was last written; no name
+// counts as written.
+func (w *writer) knowsName(c inbound.Contact) bool {
+	name, _ := w.cache.names.Get(c.ID)
+	return name == c.PushName
 }
 
 // chatNow is the chat as it will be once the names of this change are written.
@@ -206,5 +208,5 @@ func (c chat) named(with inbound.Contact) chat {
 // remember keeps the chat as it is after the commit.
 func (w *writer) remember(ch chat) {
 	ch.exists = true
-	w.then(func() { w.cache.putChat(ch) })
+	w.then(func() { w.cache.chats.Add(ch.ID, ch) })
 }

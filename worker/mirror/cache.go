@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/worker/inbound"
@@ -13,44 +14,46 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// maxCached bounds each part of the cache; a part that is full is emptied,
-// which costs one read per chat that goes on.
-const maxCached = 512
+// How many entries each part of the cache keeps: those that were used last.
+const (
+	maxChats   = 512
+	maxNames   = 2048
+	maxAliases = 2048
+)
 
-// cache is what a busy worker would otherwise read again for every message. It
-// holds only what this worker has read or committed itself, and is emptied
-// when a commit fails.
+// cache keeps what a busy worker would otherwise read again for every message. It holds
+// only what this worker has read or committed itself, and is emptied when a commit
+// fails.
 type cache struct {
-	chats   map[string]chat
-	names   map[string]string // push names as last written
-	aliases map[inbound.Alias]bool
+	chats   *simplelru.LRU[string, chat]
+	names   *simplelru.LRU[string, string] // push names as last written, by id
+	aliases *simplelru.LRU[inbound.Alias, struct{}]
 }
 
 func newCache() cache {
-	return cache{chats: map[string]chat{}, names: map[string]string{}, aliases: map[inbound.Alias]bool{}}
+	return cache{
+		chats: newLRU[string, chat](maxChats), names: newLRU[string, string](maxNames),
+		aliases: newLRU[inbound.Alias, struct{}](maxAliases),
+	}
 }
 
-func (c *cache) forget() { *c = newCache() }
-
-func (c *cache) putChat(ch chat) {
-	if len(c.chats) >= maxCached {
-		clear(c.chats)
+func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
+	l, err := simplelru.NewLRU[K, V](size, nil)
+	if err != nil {
+		panic(err) // the size is not positive
 	}
-	c.chats[ch.ID] = ch
+	return l
 }
 
-func (c *cache) putName(id, name string) {
-	if len(c.names) >= maxCached*4 {
-		clear(c.names)
-	}
-	c.names[id] = name
+func (c *cache) forget() {
+	c.chats.Purge()
+	c.names.Purge()
+	c.aliases.Purge()
 }
 
-func (c *cache) putAlias(a inbound.Alias) {
-	if len(c.aliases) >= maxCached*4 {
-		clear(c.aliases)
-	}
-	c.aliases[a] = true
+func (c *cache) hasAlias(a inbound.Alias) bool {
+	_, ok := c.aliases.Get(a)
+	return ok
 }
 
 // chat is a row of chats with the names its title is made of. Metadata is left
@@ -65,14 +68,14 @@ type chat struct {
 
 // chat returns a chat as it is, or as a new one would be. The caller holds writing.
 func (m *Mirror) chat(ctx context.Context, id string) (chat, error) {
-	if ch, ok := m.cache.chats[id]; ok {
+	if ch, ok := m.cache.chats.Get(id); ok {
 		return ch, nil
 	}
 	ch, _, err := m.readChat(ctx, id)
 	if err != nil {
 		return ch, err
 	}
-	m.cache.putChat(ch)
+	m.cache.chats.Add(ch.ID, ch)
 	return ch, nil
 }
 

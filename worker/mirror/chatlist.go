@@ -24,7 +24,7 @@ const (
 // chatList keeps the chats that were read last, and knows which of them have
 // changed since: those who ask for all chats ask often, and little has happened.
 type chatList struct {
-	reading turn // one refresh at a time, and what it leaves below
+	reading ctxMutex // one refresh at a time, and what it leaves below
 
 	chats map[string]shape.Chat // guarded by reading; by id; nil: none are kept
 	at    time.Time             // guarded by reading; of the last reading of all
@@ -37,7 +37,7 @@ type chatList struct {
 }
 
 func newChatList() *chatList {
-	l := &chatList{reading: make(turn, 1), whole: true, changed: map[string]bool{}, underway: map[string]int{}}
+	l := &chatList{reading: newCtxMutex(), whole: true, changed: map[string]bool{}, underway: map[string]int{}}
 	l.idle = time.AfterFunc(chatsKept, l.drop)
 	l.idle.Stop()
 	return l
@@ -45,11 +45,9 @@ func newChatList() *chatList {
 
 // drop gives the memory back, unless somebody reads, who will keep the list anew.
 func (l *chatList) drop() {
-	select {
-	case l.reading <- struct{}{}:
+	if l.reading.tryLock() {
 		l.chats = nil
-		l.reading.give()
-	default:
+		l.reading.unlock()
 	}
 }
 
@@ -102,35 +100,13 @@ func (l *chatList) spoil() {
 	l.whole = true
 }
 
-// touched lists the chats that a change may alter; none: anything.
+// touched lists the chats that a change may alter; none means any of them.
 func touched(change inbound.Change) []string {
-	var ids []string
-	switch op := change.Op.(type) {
-	case *inbound.Message:
-		ids = append(ids, op.Chat)
-	case *inbound.Reaction:
-		ids = append(ids, op.Chat)
-	case *inbound.Edit:
-		ids = append(ids, op.Chat)
-	case *inbound.Revoke:
-		ids = append(ids, op.Chat)
-	case *inbound.Vote:
-		ids = append(ids, op.Chat)
-	case *inbound.Receipt:
-		ids = append(ids, op.Chat)
-	case *inbound.ChatSetting:
-		ids = append(ids, op.State.ID)
-	case *inbound.ClearChat:
-		ids = append(ids, op.Chat)
-	case *inbound.DeleteForMe:
-		ids = append(ids, op.Chat)
-	case *inbound.Star:
-		ids = append(ids, op.Chat)
-	case *inbound.Pinned:
-		ids = append(ids, op.Chat)
-	default:
+	chat, _ := concerns(change.Op)
+	if chat == "" {
 		return nil
 	}
+	ids := []string{chat}
 	for _, c := range change.Contacts {
 		ids = append(ids, c.ID)
 	}
@@ -145,10 +121,10 @@ func touched(change inbound.Change) []string {
 // chats point to is shared: read only.
 func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 	l := m.list
-	if err := l.reading.take(ctx); err != nil {
+	if err := l.reading.lock(ctx); err != nil {
 		return nil, err
 	}
-	defer l.reading.give()
+	defer l.reading.unlock()
 	ids, all := l.stale()
 	var err error
 	if all || l.chats == nil || m.now().Sub(l.at) > chatsKept {

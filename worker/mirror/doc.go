@@ -1,20 +1,23 @@
-// Package mirror owns our copy of an account: its chats, messages, contacts,
-// receipts and reactions, and the feed of events that tells readers what
-// happened. It is the only place with SQL in a worker.
+// Package mirror owns our copy of an account: its chats, messages, contacts, receipts and
+// reactions, and the feed of events that tells readers what happened.
 //
-// The way of a Change: what the mirror must know is read, the rows and the
-// events are worked out in memory, and then everything is written in one
-// pipelined batch that is one transaction. The first statement of the batch
-// (feed_advance) claims the sequence numbers and fails when another writer was
-// faster or has a higher generation, so that nothing of the batch stays. A
-// text message costs one round trip, because what it needs to know is cached.
+// All that a worker reads and writes in our tables goes through this package, including
+// the device in the instance's own row (device.go). The one exception is the table of
+// id pairs, which belongs to lidstore. The tables of whatsmeow belong to keystore,
+// sealedstore and lidstore.
 //
-// Events follow from state that changed, never from what arrived: a message
-// that is already there, a receipt that says nothing new or an edit that is
-// already applied write nothing. The key of an event is the second net below
-// that.
+// This is how a Change is written. The mirror reads what it has to know, works out the
+// rows and the events in memory, and writes everything in one pipelined batch, which is
+// one transaction. The first statement of the batch (feed_advance) claims the sequence
+// numbers. It fails when another writer was faster or has a higher generation, and then
+// nothing of the batch stays. A text message costs one round trip, because what the
+// mirror needs to know is cached.
 //
-// It must not know whatsmeow's client, the RPC, or the method table.
+// Events follow from state that changed, never from what arrived. A message that is
+// already there, a receipt that says nothing new or an edit that is already applied
+// writes nothing. Should that fail, the key of an event prevents a second one.
+//
+// The package must not know whatsmeow's client, the RPC, or the method table.
 package mirror
 
 //go:generate go tool -modfile=../../.ci/tools/sqlc.mod sqlc generate

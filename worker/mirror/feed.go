@@ -27,10 +27,10 @@ func (m *Mirror) Append(ctx context.Context, events ...FeedEvent) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	err := m.write(ctx, func(context.Context, bool) (*plan, error) {
 		p := newPlan()
 		p.checkKeys = true

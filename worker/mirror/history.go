@@ -27,10 +27,10 @@ func (m *Mirror) learn(ctx context.Context, change inbound.Change, h *inbound.Hi
 }
 
 func (m *Mirror) learnPart(ctx context.Context, part inbound.Past) error {
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	if err := m.merge(ctx, part.Aliases); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (w *writer) learnChat(ctx context.Context, s inbound.ChatState) error {
 		InstanceID: w.instance, ID: s.ID, Name: s.Name, UnreadCount: unread, Timestamp: s.Timestamp, Archived: s.Archived,
 		Pinned: s.Pinned, MutedUntil: s.MutedUntil, ReadOnly: s.ReadOnly, Metadata: metadata,
 	})
-	w.then(func() { delete(w.cache.chats, s.ID) })
+	w.then(func() { w.cache.chats.Remove(s.ID) })
 	return nil
 }
 
@@ -110,10 +110,10 @@ const groupsAtOnce = 25
 
 // learnGroups writes the present metadata of groups, without events.
 func (m *Mirror) learnGroups(ctx context.Context, change inbound.Change, op *inbound.Groups) error {
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	if err := m.merge(ctx, change.Aliases); err != nil {
 		return err
 	}

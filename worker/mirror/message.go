@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,7 +141,7 @@ func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) er
 
 func (w *writer) emitAck(chat, id string, level int, msg shape.Message) error {
 	msg.Ack, msg.Data.Ack = level, level
-	return w.emit("ack:"+id+":"+chat+":"+string(rune('0'+level)), "message_ack", chat, time.Time{}, msg, level)
+	return w.emit("ack:"+id+":"+chat+":"+strconv.Itoa(level), "message_ack", chat, time.Time{}, msg, level)
 }
 
 // touch moves the chat up and counts what is unread.

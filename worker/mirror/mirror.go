@@ -33,8 +33,8 @@ type Mirror struct {
 	head    atomic.Uint64 // written under writing
 	account atomic.Pointer[inbound.Account]
 
-	writing turn // from reading what a change needs until its commit
-	loaded  bool // head is what the database says; guarded by writing
+	writing ctxMutex // from reading what a change needs until its commit
+	loaded  bool     // head is what the database says; guarded by writing
 	onHead  []func(uint64)
 	cache   cache // guarded by writing
 	list    *chatList
@@ -45,7 +45,7 @@ type Mirror struct {
 func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Logger) *Mirror {
 	m := &Mirror{
 		pool: pool, q: db.New(pool), instance: instance, generation: int64(generation),
-		log: log, now: time.Now, cache: newCache(), list: newChatList(), writing: make(turn, 1),
+		log: log, now: time.Now, cache: newCache(), list: newChatList(), writing: newCtxMutex(),
 	}
 	m.account.Store(&inbound.Account{})
 	return m
@@ -56,10 +56,10 @@ func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Log
 // returns ErrFenced when a higher generation has the feed, and may be called
 // again after any other error.
 func (m *Mirror) Load(ctx context.Context) error {
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	if err := m.claim(ctx); err != nil {
 		return err
 	}
@@ -120,13 +120,10 @@ func (m *Mirror) raise(head uint64) {
 // Head returns the highest committed sequence number known; it never falls.
 func (m *Mirror) Head() uint64 { return m.head.Load() }
 
-// OnHead registers a function that is called after each commit that raised the
-// head, in order. It must not block and must not write to the mirror.
-func (m *Mirror) OnHead(f func(head uint64)) {
-	_ = m.writing.take(context.Background())
-	defer m.writing.give()
-	m.onHead = append(m.onHead, f)
-}
+// OnHead registers a function that is called after each commit that raised the head, in
+// order. It must not block and must not write to the mirror. OnHead must not be called
+// while somebody writes.
+func (m *Mirror) OnHead(f func(head uint64)) { m.onHead = append(m.onHead, f) }
 
 // Account returns the account last paired; its JID is empty before the first pairing.
 func (m *Mirror) Account() inbound.Account { return *m.account.Load() }
@@ -142,10 +139,10 @@ func (m *Mirror) SetAccount(ctx context.Context, acct inbound.Account) error {
 		return nil
 	}
 	defer m.list.write()()
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	err := m.write(ctx, func(ctx context.Context, _ bool) (*plan, error) {
 		p := newPlan()
 		m.putAccount(ctx, p, acct)
@@ -169,17 +166,30 @@ func (m *Mirror) putAccount(ctx context.Context, p *plan, acct inbound.Account) 
 // me returns our own serialised id.
 func (m *Mirror) me() string { return m.account.Load().ID() }
 
-// turn is a lock whose waiting ends with a context: behind a write that hangs
-// in the database others must be able to give up.
-type turn chan struct{}
+// ctxMutex is a lock whose waiting ends with a context: behind a write that hangs in the
+// database others must be able to give up.
+type ctxMutex chan struct{}
 
-func (t turn) take(ctx context.Context) error {
+func newCtxMutex() ctxMutex { return make(ctxMutex, 1) }
+
+// lock returns an error when the context ends first.
+func (l ctxMutex) lock(ctx context.Context) error {
 	select {
-	case t <- struct{}{}:
+	case l <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the write before: %w", ctx.Err())
 	}
 }
 
-func (t turn) give() { <-t }
+// tryLock reports whether the lock was free.
+func (l ctxMutex) tryLock() bool {
+	select {
+	case l <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l ctxMutex) unlock() { <-l }

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	payload "whatsapp-manager/proto/event"
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
 )
@@ -45,7 +45,7 @@ func (p *plan) empty() bool { return p.recorded.Len() == 0 && len(p.events) == 0
 
 // emit adds an event. Arguments that are encoded already pass as json.RawMessage.
 func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
-	encoded := make([][]byte, len(args))
+	encoded := make([]json.RawMessage, len(args))
 	for i, arg := range args {
 		if raw, ok := arg.(json.RawMessage); ok {
 			encoded[i] = raw
@@ -56,29 +56,8 @@ func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
 			return fmt.Errorf("encode %s: %w", kind, err)
 		}
 	}
-	p.events = append(p.events, event{boundKey(key), kind, lane, payload(encoded), at})
+	p.events = append(p.events, event{boundKey(key), kind, lane, payload.Encode(encoded...), at})
 	return nil
-}
-
-// payload is {"data": <first argument>, "args": [<all arguments>]}.
-func payload(args [][]byte) []byte {
-	first := []byte("null")
-	if len(args) > 0 {
-		first = args[0]
-	}
-	var b bytes.Buffer
-	b.Grow(2*len(first) + 32)
-	b.WriteString(`{"data":`)
-	b.Write(first)
-	b.WriteString(`,"args":[`)
-	for i, arg := range args {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(arg)
-	}
-	b.WriteString(`]}`)
-	return b.Bytes()
 }
 
 // boundKey keeps a key within what an index entry can hold.

@@ -197,10 +197,10 @@ func (w *writer) setUnread(ctx context.Context, ch chat, unread int32, key strin
 // MarkSeen sets the unread count to zero, with its event. Unknown chats are fine.
 func (m *Mirror) MarkSeen(ctx context.Context, id string) error {
 	defer m.list.write(id)()
-	if err := m.writing.take(ctx); err != nil {
+	if err := m.writing.lock(ctx); err != nil {
 		return err
 	}
-	defer m.writing.give()
+	defer m.writing.unlock()
 	err := m.write(ctx, func(ctx context.Context, careful bool) (*plan, error) {
 		w := &writer{Mirror: m, plan: newPlan(), careful: careful, now: m.now()}
 		ch, err := w.chat(ctx, id)

@@ -67,7 +67,7 @@ func (w *writer) clear(ctx context.Context, op *inbound.ClearChat) error {
 		return nil
 	}
 	w.put.DropEmptyChat(ctx, db.DropEmptyChatParams{InstanceID: w.instance, ID: op.Chat})
-	w.then(func() { delete(w.cache.chats, op.Chat) })
+	w.then(func() { w.cache.chats.Remove(op.Chat) })
 	if op.Quiet || ch.Timestamp > op.UpTo.Unix() {
 		return nil
 	}
@@ -121,6 +121,6 @@ func (w *writer) putGroup(ctx context.Context, id, name string, readOnly bool, m
 	w.put.PutGroup(ctx, db.PutGroupParams{
 		InstanceID: w.instance, ID: id, Name: name, ReadOnly: readOnly, Metadata: encoded,
 	})
-	w.then(func() { delete(w.cache.chats, id) })
+	w.then(func() { w.cache.chats.Remove(id) })
 	return nil
 }
