@@ -9,6 +9,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/ident"
+	"whatsapp-manager/api/method"
+	"whatsapp-manager/api/problem"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 )
@@ -64,14 +67,12 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) meant(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !s.hosts.Allow(c.Request().Host) {
-			return &Problem{Type: "about:blank", Status: http.StatusMisdirectedRequest, Title: http.StatusText(http.StatusMisdirectedRequest), Code: "host_not_allowed", Field: "Host",
+			return &problem.Problem{Type: "about:blank", Status: http.StatusMisdirectedRequest, Title: http.StatusText(http.StatusMisdirectedRequest), Code: "host_not_allowed", Field: "Host",
 				Detail: "this server is not asked under that name; the operator can allow it (WAM_PUBLIC_URL, WAM_ALLOWED_HOSTS)"}
 		}
 		return next(c)
 	}
 }
-
-var keyInText = regexp.MustCompile(`(wam|wrt)_[A-Za-z0-9_-]+`)
 
 // shownPath is what the log shows of a path: its route, filled in with what is
 // certainly neither a secret nor somebody's address. API keys, message ids,
@@ -89,7 +90,7 @@ func shownPath(route string, param func(name string) string) string {
 		value := param(name)
 		_, known := catalog.Lookup(value)
 		switch {
-		case name == "method" && (known || shortForms[value] != ""), (name == "id" || name == "keyId" || name == "webhook") && ownID(value):
+		case name == "method" && (known || method.IsShort(value)), (name == "id" || name == "keyId" || name == "webhook") && ownID(value):
 			parts[i] = value
 		case name == "method", strings.HasPrefix(route, "/api/proxy/"):
 			parts[i] = "***"
@@ -100,5 +101,5 @@ func shownPath(route string, param func(name string) string) string {
 
 // ownID tells whether the text is an id as we make them. Digits alone may be a phone number.
 func ownID(text string) bool {
-	return otherID.MatchString(text) && strings.ContainsAny(text, "abcdefghijklmnopqrstuvwxyz")
+	return ident.Is(text) && strings.ContainsAny(text, "abcdefghijklmnopqrstuvwxyz")
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
@@ -26,16 +27,15 @@ const opDownload = "api.download"
 const downloadTime = 10 * time.Minute
 
 func (s *Server) attachmentRoutes() {
-	m := &Mount{s}
-	get := m.Authenticated(OwnInstance, s.attachment)
+	get := s.router.Authenticated(route.OwnInstance, s.attachment)
 	s.echo.GET("/api/instances/:id/messages/:messageId/media", get)
 	s.echo.HEAD("/api/instances/:id/messages/:messageId/media", get)
 	text := &huma.Schema{Type: huma.TypeString}
-	s.documented(&huma.Operation{OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
+	s.router.Document(&huma.Operation{OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
 		Summary: "The file of a message, as it is",
 		Description: "Streams the decrypted file; Range asks for a part of it. What WhatsApp no longer has is asked for again at the phone. " +
 			"404 with the code no_file: the message has no file, or nobody has it any more.",
-		Security: securityOf(OwnInstance),
+		Security: route.Security(route.OwnInstance),
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text},
 			{Name: "messageId", In: "path", Required: true, Schema: text, Description: "Serialised, as in whatsapp-web.js", Example: "false_4915112345678@c.us_3EB0C431C26A1916E07E"},
@@ -51,7 +51,7 @@ func (s *Server) attachment(c echo.Context) error {
 	req := c.Request()
 	ctx, cancel := context.WithTimeout(req.Context(), downloadTime)
 	defer cancel()
-	in, err := s.instance(ctx, c.Param("id"))
+	in, err := s.auth.Instance(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}

@@ -15,11 +15,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/budget"
 	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/jsoncheck"
 	"whatsapp-manager/api/jsonfile"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
@@ -40,15 +42,25 @@ const (
 	strangerTime = 10 * time.Second
 )
 
+// Admit lets those in who may use the route, and counts for them what the request
+// holds.
+func (s *Server) Admit(c echo.Context, who route.Access) error {
+	if err := s.auth.Admit(c, who); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	return s.recognised(ctx, auth.Of(ctx))
+}
+
 // recognised lets what the request holds count for the one who asks, and keeps
 // their connection until it is answered; fault.RateLimited when they have too many.
-func (s *Server) recognised(ctx context.Context, p principal) error {
+func (s *Server) recognised(ctx context.Context, p auth.Principal) error {
 	owner := budget.Owner{}
 	switch {
-	case p.instance != "":
-		owner.Name = "instance " + string(p.instance)
-	case p.user != nil:
-		owner.Name = "user " + p.user.ID
+	case p.Instance != "":
+		owner.Name = "instance " + string(p.Instance)
+	case p.User != nil:
+		owner.Name = "user " + p.User.ID
 	default:
 		return nil
 	}
@@ -120,7 +132,7 @@ func (s *Server) callBody(c echo.Context, in store.Instance, m catalog.Method) (
 	if body == nil {
 		return nil
 	}
-	if err = s.awaited(req.Context(), in, m, req.Header.Get(headerIdempotency)); err != nil {
+	if err = s.awaited(req.Context(), in, m, req.Header.Get(sends.HeaderKey)); err != nil {
 		return err
 	}
 	switch {
@@ -133,15 +145,15 @@ func (s *Server) callBody(c echo.Context, in store.Instance, m catalog.Method) (
 	return s.takeBody(c, s.cfg.BodyLimit)
 }
 
-// routeBody takes the body of a management route. Those who may not use it do
+// TakeBody takes the body of a management route. Those who may not use it do
 // not come here.
-func (s *Server) routeBody(c echo.Context, who Access) error {
+func (s *Server) TakeBody(c echo.Context, who route.Access) error {
 	ctx := c.Request().Context()
 	body := intake.Of(ctx)
 	switch {
 	case body == nil:
 		return nil
-	case who == Public:
+	case who == route.Public:
 		body.Within(min(strangerTime, s.cfg.BodyTimeout), 0)
 		return s.takeBody(c, min(strangerLimit, s.cfg.BodyLimit))
 	case c.Path() == "/api/instances/:id/send":
@@ -157,7 +169,7 @@ func (s *Server) routeBody(c echo.Context, who Access) error {
 // sendBody takes the body of a message to be sent at once.
 func (s *Server) sendBody(c echo.Context) error {
 	ctx := c.Request().Context()
-	in, err := s.instance(ctx, c.Param("id"))
+	in, err := s.auth.Instance(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -165,11 +177,11 @@ func (s *Server) sendBody(c echo.Context) error {
 		return err
 	}
 	trace.Of(ctx).Paced = true
-	method, ok := catalog.Lookup("sendMessage")
+	m, ok := catalog.Lookup("sendMessage")
 	if !ok {
 		return fault.New(fault.Unimplemented, "api.send", "this build does not know sendMessage")
 	}
-	return s.callBody(c, in, method)
+	return s.callBody(c, in, m)
 }
 
 // awaited says before the body what would be said after it: that there is no
@@ -205,7 +217,8 @@ func (s *Server) takeFiles(c echo.Context, in store.Instance) error {
 			return nameOnly(r) // a repetition, whose answer is known
 		}
 		name, err := upload(ctx, worker, r)
-		if f, ok := faultOf(err); ok && f.Kind == fault.TooLarge && f.Field == "file" {
+		var f *fault.Error
+		if errors.As(err, &f) && f.Kind == fault.TooLarge && f.Field == "file" {
 			err = &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: path, Msg: path + ": " + f.Msg}
 		}
 		return name, err

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/credential"
 	"whatsapp-manager/proto/catalog"
 )
@@ -90,7 +91,7 @@ func (c Config) withDefaults() (Config, error) {
 			*d.value = d.standard
 		}
 	}
-	email, err := cleanEmail(c.AdminEmail)
+	email, err := auth.CleanEmail(c.AdminEmail)
 	switch {
 	case err != nil:
 		return c, fmt.Errorf("admin email: %w", err)

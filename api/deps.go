@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/sends"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -54,46 +55,10 @@ type Upgrades interface {
 // Store is what the API needs of the database; *store.Store is one. Errors are
 // faults: NotFound, Conflict with the field, Unavailable when the database is away.
 type Store interface {
-	users
-	sessions
+	auth.Store
 	instances
-	keys
 	sendRecords
 	Ping(ctx context.Context) error
-	// SettingOrCreate returns the kept value of key; the first caller's make wins.
-	SettingOrCreate(ctx context.Context, key string, make func() ([]byte, error)) ([]byte, error)
-	Audit(ctx context.Context, at time.Time, userID, action, target string, detail map[string]any) error
-	AuditLog(ctx context.Context, f store.AuditFilter, limit int) ([]store.AuditRow, error)
-	PruneAudit(ctx context.Context, action string, before time.Time) (int, error)
-}
-
-type users interface {
-	CreateUser(ctx context.Context, u store.User) error
-	UserByEmail(ctx context.Context, email string) (store.User, error)
-	User(ctx context.Context, id string) (store.User, error)
-	Users(ctx context.Context, offset, limit int) ([]store.User, int, error)
-	CountUsers(ctx context.Context) (int, error)
-	SetPassword(ctx context.Context, id, hash string) error
-	SetUserRole(ctx context.Context, id, role string) error
-	SetUserDisabled(ctx context.Context, id string, at *time.Time) error
-	SetMaxInstances(ctx context.Context, id string, most *int) error
-}
-
-type sessions interface {
-	InsertRefreshToken(ctx context.Context, t store.RefreshToken) error
-	// RotateRefreshToken exchanges the token of that hash for next, which takes
-	// its user and family. A token used before revokes its family.
-	RotateRefreshToken(ctx context.Context, hash []byte, next store.RefreshToken, now time.Time) (store.RefreshToken, error)
-	RevokeFamily(ctx context.Context, family string, now time.Time) error
-	RevokeUserTokens(ctx context.Context, userID string, now time.Time) error
-	// LivingSession returns whose the session is and when they gave the password for it; NotFound when it ended.
-	LivingSession(ctx context.Context, family string, now time.Time) (store.User, time.Time, error)
-	StandingKeys(ctx context.Context, ids []string) ([]string, error)
-	StandingSessions(ctx context.Context, uses []store.SessionUse, now time.Time) ([]store.SessionUse, error)
-	RememberAddress(ctx context.Context, userID string, hash []byte, at time.Time, keep int) error
-	ForgetAddresses(ctx context.Context, userID string) error
-	KnowsAddress(ctx context.Context, email string, hash []byte) (bool, error)
-	PruneRefreshTokens(ctx context.Context, before time.Time) (int, error)
 }
 
 type instances interface {
@@ -107,14 +72,6 @@ type instances interface {
 	// DeletedInstances lists those whose deletion began and did not end.
 	DeletedInstances(ctx context.Context) ([]store.Instance, error)
 	History(ctx context.Context, id supervisor.ID, offset, limit int) ([]supervisor.Transition, int, error)
-}
-
-type keys interface {
-	InstanceByKeyHash(ctx context.Context, hash []byte) (store.Instance, store.APIKey, error)
-	InsertKey(ctx context.Context, k store.APIKey) error
-	Keys(ctx context.Context, instance supervisor.ID) ([]store.APIKey, error)
-	RevokeKey(ctx context.Context, instance supervisor.ID, id string, now time.Time) error
-	TouchKeys(ctx context.Context, used map[string]time.Time) error
 }
 
 type sendRecords interface {

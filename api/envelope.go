@@ -9,12 +9,17 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/problem"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/supervisor"
 )
 
 // stamp is how the proxy writes times: as JavaScript's toISOString does.
 const stamp = "2006-01-02T15:04:05.000Z"
+
+// HeaderReplayed is the response header of an answer that is that of an earlier
+// request with the same key; "true" then.
+const HeaderReplayed = "Idempotency-Replayed"
 
 // Failure is the proxy's answer to a call that failed.
 type Failure struct {
@@ -42,7 +47,7 @@ func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.R
 		result = json.RawMessage("null")
 	}
 	if trace.Of(c.Request().Context()).Replayed {
-		c.Response().Header().Set(headerReplayed, "true")
+		c.Response().Header().Set(HeaderReplayed, "true")
 	}
 	if len(result) > largeResult {
 		return writeParts(c, id, method, result)
@@ -80,7 +85,7 @@ func writeParts(c echo.Context, id supervisor.ID, method string, result json.Raw
 	return nil
 }
 
-func (s *Server) writeFailure(c echo.Context, p *Problem) {
+func (s *Server) writeFailure(c echo.Context, p *problem.Problem) {
 	t := trace.Of(c.Request().Context())
 	t.Code = p.Code
 	details := map[string]any{"requestId": t.ID}
@@ -90,8 +95,8 @@ func (s *Server) writeFailure(c echo.Context, p *Problem) {
 	if t.SendKey != "" {
 		details["idempotencyKey"] = t.SendKey
 	}
-	if len(p.suggestions) > 0 {
-		details["suggestions"] = p.suggestions
+	if len(p.Suggestions) > 0 {
+		details["suggestions"] = p.Suggestions
 	}
 	headers := p.GetHeaders()
 	for name, values := range headers {
@@ -104,7 +109,7 @@ func (s *Server) writeFailure(c echo.Context, p *Problem) {
 	if method == "" {
 		method = strings.ToValidUTF8(c.Param("method"), "\uFFFD")
 	}
-	failure := Failure{Method: keyInText.ReplaceAllString(method, "${1}_***"), Error: p.Detail, Code: p.Code, Details: details, Timestamp: time.Now().UTC().Format(stamp)}
+	failure := Failure{Method: trace.HideKeys(method), Error: p.Detail, Code: p.Code, Details: details, Timestamp: time.Now().UTC().Format(stamp)}
 	if err := c.JSON(p.Status, failure); err != nil {
 		s.log.Debug().Err(err).Msg("nobody read the error")
 	}

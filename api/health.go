@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"whatsapp-manager/api/route"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 )
@@ -103,20 +104,20 @@ func (s *Server) healthRoutes() {
 	op := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/api/health" + path, Summary: summary, Tags: []string{"Health"}, DefaultStatus: http.StatusOK}
 	}
-	route(s, Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	route.Add(s.router, route.Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 		h, _, _ := s.health(ctx)
 		return &healthOutput{Status: healthStatus(h), Body: h}, nil
 	})
-	route(s, Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
+	route.Add(s.router, route.Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
 		return state(http.StatusOK, "live"), nil
 	})
-	route(s, Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
+	route.Add(s.router, route.Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
 		if h, _, _ := s.health(ctx); !h.Database || !h.Recovered {
 			return state(http.StatusServiceUnavailable, "not ready"), nil
 		}
 		return state(http.StatusOK, "ready"), nil
 	})
-	route(s, Admin, op("health-detailed", "/detailed", "What exactly is not well"), s.detailed)
+	route.Add(s.router, route.Admin, op("health-detailed", "/detailed", "What exactly is not well"), s.detailed)
 	s.upgradeRoutes()
 }
 

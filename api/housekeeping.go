@@ -41,12 +41,7 @@ func (s *Server) tidy(ctx context.Context) error {
 }
 
 func (s *Server) prune(ctx context.Context) {
-	if _, err := s.store.PruneRefreshTokens(ctx, now()); err != nil && ctx.Err() == nil {
-		s.log.Warn().Err(err).Msg("expired refresh tokens are not removed")
-	}
-	if _, err := s.store.PruneAudit(ctx, loginFailed, now().Add(-failuresKept)); err != nil && ctx.Err() == nil {
-		s.log.Warn().Err(err).Msg("old records of failed logins are not removed")
-	}
+	s.auth.Prune(ctx)
 	if _, err := s.store.PruneSends(ctx, now().Add(-sends.Kept)); err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Msg("old sends are not removed")
 	}

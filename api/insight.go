@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -27,11 +28,11 @@ const (
 
 func (s *Server) insightRoutes() {
 	op := func(id, path, summary string) huma.Operation {
-		return instanceOp(id, http.MethodGet, "/{id}"+path, summary, http.StatusOK)
+		return route.OfInstance(id, http.MethodGet, "/{id}"+path, summary, http.StatusOK)
 	}
-	route(s, OwnInstance, op("instance-history", "/history", "Every change of the worker's state, newest first"), s.history)
-	route(s, OwnInstance, op("instance-stats", "/stats", "Counters and memory of the worker since it started"), s.stats)
-	route(s, OwnInstance, op("instance-logs", "/logs", "The end of the worker's log"), s.logs)
+	route.Add(s.router, route.OwnInstance, op("instance-history", "/history", "Every change of the worker's state, newest first"), s.history)
+	route.Add(s.router, route.OwnInstance, op("instance-stats", "/stats", "Counters and memory of the worker since it started"), s.stats)
+	route.Add(s.router, route.OwnInstance, op("instance-logs", "/logs", "The end of the worker's log"), s.logs)
 }
 
 // TransitionView is one line of an instance's history.
@@ -46,15 +47,15 @@ type TransitionView struct {
 type historyOutput struct {
 	Body struct {
 		History    []TransitionView `json:"history"`
-		Pagination Pagination       `json:"pagination"`
+		Pagination route.Pagination `json:"pagination"`
 	}
 }
 
 func (s *Server) history(ctx context.Context, in *struct {
-	InstancePath
-	Paging
+	route.InstancePath
+	route.Paging
 }) (*historyOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +89,8 @@ type statsOutput struct {
 	}
 }
 
-func (s *Server) stats(ctx context.Context, in *InstancePath) (*statsOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+func (s *Server) stats(ctx context.Context, in *route.InstancePath) (*statsOutput, error) {
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +124,10 @@ type logsOutput struct {
 }
 
 func (s *Server) logs(ctx context.Context, in *struct {
-	InstancePath
+	route.InstancePath
 	Lines int `query:"lines" minimum:"1" maximum:"1000" default:"100"`
 }) (*logsOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

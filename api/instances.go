@@ -7,9 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/ident"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -23,11 +24,6 @@ const (
 	// removal covers the worker's graceful stop and its kill.
 	removal = time.Minute
 )
-
-// InstancePath names an instance.
-type InstancePath struct {
-	ID string `path:"id" maxLength:"40" example:"k3f9a0c2m1zq"`
-}
 
 type instanceOutput struct {
 	Status int
@@ -45,32 +41,28 @@ type createdOutput struct {
 
 type instancesOutput struct {
 	Body struct {
-		Instances  []InstanceView `json:"instances"`
-		Pagination Pagination     `json:"pagination"`
+		Instances  []InstanceView   `json:"instances"`
+		Pagination route.Pagination `json:"pagination"`
 	}
 }
 
-func instanceOp(id, method, path, summary string, status int) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: "/api/instances" + path, Summary: summary, Tags: []string{"Instances"}, DefaultStatus: status}
-}
-
 func (s *Server) instanceRoutes() {
-	route(s, SignedIn, instanceOp("list-instances", http.MethodGet, "", "List instances; administrators see all", http.StatusOK), s.listInstances)
-	route(s, SignedIn, instanceOp("create-instance", http.MethodPost, "", "Create an instance and its first API key", http.StatusCreated), s.createInstance)
-	route(s, OwnInstance, instanceOp("get-instance", http.MethodGet, "/{id}", "Show an instance", http.StatusOK), s.getInstance)
-	route(s, SignedIn, instanceOp("update-instance", http.MethodPatch, "/{id}", "Change name, description or limits", http.StatusOK), s.updateInstance)
-	del := instanceOp("delete-instance", http.MethodDelete, "/{id}", "Delete an instance with everything that belongs to it", http.StatusNoContent)
+	route.Add(s.router, route.SignedIn, route.OfInstance("list-instances", http.MethodGet, "", "List instances; administrators see all", http.StatusOK), s.listInstances)
+	route.Add(s.router, route.SignedIn, route.OfInstance("create-instance", http.MethodPost, "", "Create an instance and its first API key", http.StatusCreated), s.createInstance)
+	route.Add(s.router, route.OwnInstance, route.OfInstance("get-instance", http.MethodGet, "/{id}", "Show an instance", http.StatusOK), s.getInstance)
+	route.Add(s.router, route.SignedIn, route.OfInstance("update-instance", http.MethodPatch, "/{id}", "Change name, description or limits", http.StatusOK), s.updateInstance)
+	del := route.OfInstance("delete-instance", http.MethodDelete, "/{id}", "Delete an instance with everything that belongs to it", http.StatusNoContent)
 	del.Description = "Ends the worker, logs the account out where WhatsApp can be reached, and removes events, messages, keys and webhooks."
-	route(s, SignedIn, del, s.deleteInstance)
+	route.Add(s.router, route.SignedIn, del, s.deleteInstance)
 }
 
 func (s *Server) listInstances(ctx context.Context, in *struct {
-	Paging
+	route.Paging
 	All bool `query:"all" default:"true" doc:"For administrators: false lists only their own"`
 }) (*instancesOutput, error) {
-	p := principalOf(ctx)
-	owner := p.user.ID
-	if p.isAdmin() && in.All {
+	p := auth.Of(ctx)
+	owner := p.User.ID
+	if p.IsAdmin() && in.All {
 		owner = ""
 	}
 	rows, total, err := s.store.Instances(ctx, owner, in.Offset(), in.Limit)
@@ -88,7 +80,7 @@ func (s *Server) listInstances(ctx context.Context, in *struct {
 
 func (s *Server) createInstance(ctx context.Context, in *struct {
 	Body struct {
-		Confirmation
+		auth.Confirmation
 		Name           string `json:"name" maxLength:"100" example:"Support"`
 		Description    string `json:"description,omitempty" maxLength:"1000"`
 		SendsPerMinute *int   `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000" doc:"0: no limit; absent: the installation's default"`
@@ -99,12 +91,12 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	if name == "" {
 		return nil, fault.Bad(op, "name", "name: must not be empty")
 	}
-	if err := s.confirm(ctx, in.Body.CurrentPassword); err != nil {
+	if err := s.auth.Confirm(ctx, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
 	s.creating.Lock()
 	defer s.creating.Unlock()
-	if err := s.mayCreate(ctx, *principalOf(ctx).user); err != nil {
+	if err := s.mayCreate(ctx, *auth.Of(ctx).User); err != nil {
 		return nil, err
 	}
 	if s.cfg.MaxInstances > 0 {
@@ -122,12 +114,12 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 		sends = *in.Body.SendsPerMinute
 	}
 	row := store.Instance{
-		ID: supervisor.ID(newInstanceID()), OwnerID: principalOf(ctx).user.ID, Name: name, Description: in.Body.Description,
+		ID: supervisor.ID(ident.NewInstance()), OwnerID: auth.Of(ctx).User.ID, Name: name, Description: in.Body.Description,
 		Desired: supervisor.Stop, SendsPerMinute: sends, CreatedAt: at, UpdatedAt: at,
 	}
 	key := credential.NewKey()
 	err := s.store.CreateInstance(ctx, row, store.APIKey{
-		ID: newID(), InstanceID: row.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
+		ID: ident.New(), InstanceID: row.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
 	})
 	if err != nil {
 		return nil, err
@@ -137,7 +129,7 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 		// It exists and its key is shown this once; the next manager finds it.
 		trace.Of(ctx).Logger(s.log).Warn().Err(err).Msg("new instance is not supervised yet")
 	}
-	s.audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
+	s.auth.Audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
 	out := &createdOutput{}
 	out.Body.Instance, out.Body.APIKey = s.view(row), key
 	return out, nil
@@ -146,7 +138,7 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 // mayCreate holds a user to how many instances they may have.
 func (s *Server) mayCreate(ctx context.Context, u store.User) error {
 	most := s.cfg.UserInstances
-	if u.Role != roleUser {
+	if auth.Of(ctx).IsAdmin() {
 		most = 0
 	}
 	if u.MaxInstances != nil {
@@ -165,8 +157,8 @@ func (s *Server) mayCreate(ctx context.Context, u store.User) error {
 	return nil
 }
 
-func (s *Server) getInstance(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+func (s *Server) getInstance(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -174,14 +166,14 @@ func (s *Server) getInstance(ctx context.Context, in *InstancePath) (*instanceOu
 }
 
 func (s *Server) updateInstance(ctx context.Context, in *struct {
-	InstancePath
+	route.InstancePath
 	Body struct {
 		Name           *string `json:"name,omitempty" maxLength:"100"`
 		Description    *string `json:"description,omitempty" maxLength:"1000"`
 		SendsPerMinute *int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000"`
 	}
 }) (*instanceOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -195,9 +187,9 @@ func (s *Server) updateInstance(ctx context.Context, in *struct {
 	if err := s.store.UpdateInstance(ctx, row.ID, in.Body.Name, in.Body.Description, in.Body.SendsPerMinute); err != nil {
 		return nil, err
 	}
-	s.keyring.forget(row.ID)
-	s.audit(ctx, "instance.update", string(row.ID), nil)
-	if row, err = s.instance(ctx, in.ID); err != nil {
+	s.auth.InstanceChanged(row.ID)
+	s.auth.Audit(ctx, "instance.update", string(row.ID), nil)
+	if row, err = s.auth.Instance(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return s.show(row, http.StatusOK), nil
@@ -205,8 +197,8 @@ func (s *Server) updateInstance(ctx context.Context, in *struct {
 
 // deleteInstance marks the row first: from then on the instance is gone for
 // everyone, and a manager that dies in between finishes the removal.
-func (s *Server) deleteInstance(ctx context.Context, in *InstancePath) (*noContent, error) {
-	row, err := s.instance(ctx, in.ID)
+func (s *Server) deleteInstance(ctx context.Context, in *route.InstancePath) (*route.NoContent, error) {
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -217,13 +209,12 @@ func (s *Server) deleteInstance(ctx context.Context, in *InstancePath) (*noConte
 	if err := s.store.MarkDeleted(ctx, row.ID, now()); err != nil {
 		return nil, err
 	}
-	s.keyring.forget(row.ID)
-	s.watch.EndInstance(row.ID)
-	s.audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
+	s.auth.InstanceEnded(row.ID)
+	s.auth.Audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
 	if err := s.remove(ctx, row); err != nil {
 		return nil, err
 	}
-	return nothing, nil
+	return route.Done, nil
 }
 
 // sayFarewell logs the account out where it can, so that the phone does not

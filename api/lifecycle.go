@@ -4,29 +4,30 @@ import (
 	"context"
 	"net/http"
 
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 )
 
 func (s *Server) lifecycleRoutes() {
-	start := instanceOp("start-instance", http.MethodPost, "/{id}/start", "Want it to run", http.StatusAccepted)
+	start := route.OfInstance("start-instance", http.MethodPost, "/{id}/start", "Want it to run", http.StatusAccepted)
 	start.Description = "202 when something has to happen, 200 when it runs already. An open circuit breaker is reset. An instance that WhatsApp refuses (link is refused) is started anew, which tries once more."
-	route(s, OwnInstance, start, s.start)
-	route(s, OwnInstance, instanceOp("stop-instance", http.MethodPost, "/{id}/stop", "Want it to stand still; the pairing is kept", http.StatusAccepted), s.stop)
-	route(s, OwnInstance, instanceOp("restart-instance", http.MethodPost, "/{id}/restart", "End the worker gracefully and start a new one, which logs in again", http.StatusAccepted), s.restart)
-	logout := instanceOp("logout-instance", http.MethodPost, "/{id}/logout", "End the pairing with WhatsApp", http.StatusAccepted)
+	route.Add(s.router, route.OwnInstance, start, s.start)
+	route.Add(s.router, route.OwnInstance, route.OfInstance("stop-instance", http.MethodPost, "/{id}/stop", "Want it to stand still; the pairing is kept", http.StatusAccepted), s.stop)
+	route.Add(s.router, route.OwnInstance, route.OfInstance("restart-instance", http.MethodPost, "/{id}/restart", "End the worker gracefully and start a new one, which logs in again", http.StatusAccepted), s.restart)
+	logout := route.OfInstance("logout-instance", http.MethodPost, "/{id}/logout", "End the pairing with WhatsApp", http.StatusAccepted)
 	logout.Description = "202 when the account was logged out, 200 when there was none. The worker lives on, unpaired."
-	route(s, OwnInstance, logout, s.logoutInstance)
+	route.Add(s.router, route.OwnInstance, logout, s.logoutInstance)
 	for _, what := range []string{"start", "stop", "logout"} {
-		responses := s.huma.OpenAPI().Paths["/api/instances/{id}/"+what].Post.Responses
+		responses := s.router.OpenAPI().Paths["/api/instances/{id}/"+what].Post.Responses
 		already := *responses["202"]
 		already.Description = "It is so already"
 		responses["200"] = &already
 	}
 }
 
-func (s *Server) start(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
+func (s *Server) start(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
 	if st, ok := s.supervisor.Status(supervisor.ID(in.ID)); ok && st.State == supervisor.Running && st.Link.GetState() == workerv1.LinkState_LINK_STATE_REFUSED {
 		return s.restart(ctx, in)
 	}
@@ -35,13 +36,13 @@ func (s *Server) start(ctx context.Context, in *InstancePath) (*instanceOutput, 
 	})
 }
 
-func (s *Server) stop(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
+func (s *Server) stop(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
 	return s.want(ctx, in.ID, supervisor.Stop, func(st supervisor.Status) bool { return st.State == supervisor.Stopped })
 }
 
 // want answers 200 when the instance is already so, and otherwise 202 after the wish is kept.
 func (s *Server) want(ctx context.Context, id string, desired supervisor.Desired, so func(supervisor.Status) bool) (*instanceOutput, error) {
-	row, err := s.instance(ctx, id)
+	row, err := s.auth.Instance(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -51,25 +52,25 @@ func (s *Server) want(ctx context.Context, id string, desired supervisor.Desired
 	if err := s.supervisor.Want(ctx, row.ID, desired); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "instance."+string(desired), string(row.ID), nil)
+	s.auth.Audit(ctx, "instance."+string(desired), string(row.ID), nil)
 	row.Desired = desired
 	return s.show(row, http.StatusAccepted), nil
 }
 
-func (s *Server) restart(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+func (s *Server) restart(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.supervisor.Restart(ctx, row.ID); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "instance.restart", string(row.ID), nil)
+	s.auth.Audit(ctx, "instance.restart", string(row.ID), nil)
 	return s.show(row, http.StatusAccepted), nil
 }
 
-func (s *Server) logoutInstance(ctx context.Context, in *InstancePath) (*instanceOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+func (s *Server) logoutInstance(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (s *Server) logoutInstance(ctx context.Context, in *InstancePath) (*instanc
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "instance.logout", string(row.ID), nil)
+	s.auth.Audit(ctx, "instance.logout", string(row.ID), nil)
 	return s.show(row, http.StatusAccepted), nil
 }
 

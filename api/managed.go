@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"whatsapp-manager/api/method"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -14,19 +15,19 @@ import (
 
 // Managed is a method that the manager answers itself. Its parameters have been
 // held against the catalog; what is left out is missing at the end, or null.
-type Managed func(ctx context.Context, in store.Instance, params []json.RawMessage) (any, error)
+type Managed func(ctx context.Context, in store.Instance, params method.Params) (any, error)
 
 // managedMethods are those about the session; packages that are mounted add theirs.
 func (s *Server) managedMethods() map[string]Managed {
 	return map[string]Managed{
-		"initialize": func(ctx context.Context, in store.Instance, _ []json.RawMessage) (any, error) {
+		"initialize": func(ctx context.Context, in store.Instance, _ method.Params) (any, error) {
 			return nil, s.supervisor.Want(ctx, in.ID, supervisor.Run)
 		},
-		"destroy": func(ctx context.Context, in store.Instance, _ []json.RawMessage) (any, error) {
+		"destroy": func(ctx context.Context, in store.Instance, _ method.Params) (any, error) {
 			return nil, s.supervisor.Want(ctx, in.ID, supervisor.Stop)
 		},
 		"requestPairingCode": s.requestPairingCode,
-		"cancelPairingCode": func(ctx context.Context, in store.Instance, _ []json.RawMessage) (any, error) {
+		"cancelPairingCode": func(ctx context.Context, in store.Instance, _ method.Params) (any, error) {
 			_, err := s.pair(ctx, in.ID, &workerv1.PairRequest{Cancel: true})
 			return nil, err
 		},
@@ -35,17 +36,13 @@ func (s *Server) managedMethods() map[string]Managed {
 }
 
 // manage answers a method of the catalog that is the manager's.
-func (s *Server) manage(ctx context.Context, in store.Instance, m catalog.Method, params json.RawMessage) (json.RawMessage, error) {
+func (s *Server) manage(ctx context.Context, in store.Instance, m catalog.Method, params method.Params) (json.RawMessage, error) {
 	const op = "api.manage"
 	do := s.managed[m.Name]
 	if do == nil {
 		return nil, fault.New(fault.Unimplemented, op, "this manager does not answer %s", m.Name)
 	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(params, &list); err != nil {
-		return nil, fault.Bad(op, "params", "params: must be an array")
-	}
-	result, err := do(ctx, in, list)
+	result, err := do(ctx, in, params)
 	if err != nil {
 		return nil, err
 	}
@@ -56,25 +53,13 @@ func (s *Server) manage(ctx context.Context, in store.Instance, m catalog.Method
 	return encoded, nil
 }
 
-// Param decodes a parameter into v; one that was left out leaves v as it is.
-func Param(params []json.RawMessage, i int, name string, v any) error {
-	if i >= len(params) || string(params[i]) == "null" {
-		return nil
-	}
-	if json.Unmarshal(params[i], v) != nil {
-		field := "params[" + string(rune('0'+i)) + "]"
-		return fault.Bad("api.manage", field, "%s (%s): has the wrong type", field, name)
-	}
-	return nil
-}
-
-func (s *Server) requestPairingCode(ctx context.Context, in store.Instance, params []json.RawMessage) (any, error) {
+func (s *Server) requestPairingCode(ctx context.Context, in store.Instance, params method.Params) (any, error) {
 	var phone string
 	notify := true
-	if err := Param(params, 0, "phoneNumber", &phone); err != nil {
+	if err := params.Decode(0, "phoneNumber", &phone); err != nil {
 		return nil, err
 	}
-	if err := Param(params, 1, "showNotification", &notify); err != nil {
+	if err := params.Decode(1, "showNotification", &notify); err != nil {
 		return nil, err
 	}
 	number, ok := digits(strings.TrimSuffix(strings.TrimSuffix(phone, "@c.us"), "@s.whatsapp.net"))
@@ -88,12 +73,12 @@ func (s *Server) requestPairingCode(ctx context.Context, in store.Instance, para
 	return strings.ReplaceAll(answer.GetCode(), "-", ""), nil // as whatsapp-web.js gives it
 }
 
-func (s *Server) setDeviceName(ctx context.Context, in store.Instance, params []json.RawMessage) (any, error) {
+func (s *Server) setDeviceName(ctx context.Context, in store.Instance, params method.Params) (any, error) {
 	var device, browser string
-	if err := Param(params, 0, "deviceName", &device); err != nil {
+	if err := params.Decode(0, "deviceName", &device); err != nil {
 		return nil, err
 	}
-	if err := Param(params, 1, "browserName", &browser); err != nil {
+	if err := params.Decode(1, "browserName", &browser); err != nil {
 		return nil, err
 	}
 	switch {

@@ -14,6 +14,7 @@ import (
 
 	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/problem"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 )
@@ -34,7 +35,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			err = fault.Wrap(fault.Internal, "api", fmt.Errorf("panic: %v\n%s", v, debug.Stack()), "internal error")
 			if c.Response().Committed && c.Request().Context().Err() == nil {
-				// Too late for an answer; writeError will not come to see it.
+				// Too late for an answer; WriteError will not come to see it.
 				trace.Of(c.Request().Context()).Logger(s.log).Error().Err(err).Msg("request failed after its answer began")
 			}
 		}()
@@ -81,8 +82,8 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		if conn.Spare() {
 			c.Response().Header().Set("Connection", "close")
 			if !strings.HasPrefix(c.Path(), "/api/health") {
-				return &Problem{Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
-					Detail: "there are as many connections as there may be", retryAfter: time.Second}
+				return &problem.Problem{Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
+					Detail: "there are as many connections as there may be", RetryAfter: time.Second}
 			}
 		}
 		client, _ := netip.ParseAddr(c.RealIP())
@@ -95,7 +96,7 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 			return fault.Bad("api", field, "the %s of the URL holds a NUL character or is not valid UTF-8", field)
 		}
 		if enc := req.Header.Get(echo.HeaderContentEncoding); enc != "" && enc != "identity" && intake.Of(req.Context()) != nil {
-			return &Problem{Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
+			return &problem.Problem{Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
 				Field: "Content-Encoding", Detail: "bodies are taken as they are, without a content encoding"}
 		}
 		return next(c)
@@ -118,14 +119,14 @@ func badURL(u *url.URL) string {
 	return ""
 }
 
-// writeError is where every error of a request ends, unless huma wrote it.
-func (s *Server) writeError(err error, c echo.Context) {
+// WriteError is where every error of a request ends, unless huma wrote it.
+func (s *Server) WriteError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	p := s.problem(c.Request().Context(), err)
-	if p.Status == http.StatusMethodNotAllowed && p.allow == "" {
-		p.allow = c.Response().Header().Get(echo.HeaderAllow)
+	p := problem.Of(c.Request().Context(), s.log, err)
+	if p.Status == http.StatusMethodNotAllowed && p.Allow == "" {
+		p.Allow = c.Response().Header().Get(echo.HeaderAllow)
 	}
 	if strings.HasPrefix(c.Request().URL.Path, "/api/proxy/") {
 		s.writeFailure(c, p)
@@ -134,7 +135,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	s.writeProblem(c, p)
 }
 
-func (s *Server) writeProblem(c echo.Context, p *Problem) {
+func (s *Server) writeProblem(c echo.Context, p *problem.Problem) {
 	trace.Of(c.Request().Context()).Code = p.Code
 	if p.RequestID == "" {
 		p.RequestID = trace.Of(c.Request().Context()).ID

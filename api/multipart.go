@@ -17,6 +17,7 @@ import (
 
 	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/jsoncheck"
+	"whatsapp-manager/api/method"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -186,7 +187,7 @@ func placeFiles(params []byte, files map[string]map[string]any) ([]byte, error) 
 	dec.UseNumber()
 	var tree any
 	if err := dec.Decode(&tree); err != nil {
-		return nil, fault.Bad(opUpload, "params", "params: is not JSON: %s", syntaxError(params))
+		return nil, fault.Bad(opUpload, "params", "params: is not JSON: %s", method.SyntaxError(params))
 	}
 	placed := map[string]bool{}
 	var missing string

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/qr"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -32,16 +34,16 @@ type QRView struct {
 }
 
 func (s *Server) pairingRoutes() {
-	code := instanceOp("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
+	code := route.OfInstance("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
 	code.Description = "404 with the reason when there is none to show. When the codes ran out unread, asking makes new ones. A code that is being made is waited for."
 	code.Responses = map[string]*huma.Response{"200": {Description: "The code, in the form asked for", Content: map[string]*huma.MediaType{
-		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(typeOf[QRView](), true, "QRView")},
+		"application/json": {Schema: s.router.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[QRView](), true, "QRView")},
 		"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		"image/svg+xml":    {Schema: &huma.Schema{Type: huma.TypeString}},
 		"text/plain":       {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}}
-	route(s, OwnInstance, code, s.getQR)
-	route(s, OwnInstance, instanceOp("request-pairing-code", http.MethodPost, "/{id}/pairing-code", "A code to type into the phone instead of scanning", http.StatusOK), s.pairingCode)
+	route.Add(s.router, route.OwnInstance, code, s.getQR)
+	route.Add(s.router, route.OwnInstance, route.OfInstance("request-pairing-code", http.MethodPost, "/{id}/pairing-code", "A code to type into the phone instead of scanning", http.StatusOK), s.pairingCode)
 }
 
 type qrOutput struct {
@@ -50,15 +52,15 @@ type qrOutput struct {
 }
 
 func (s *Server) getQR(ctx context.Context, in *struct {
-	InstancePath
+	route.InstancePath
 	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: the bare picture; text: for a terminal"`
 	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"Most seconds to wait for a code that is being made"`
 }) (*qrOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	ctx, release, err := s.hold(ctx, row)
+	ctx, release, err := s.auth.While(ctx, row)
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +192,13 @@ type pairingCodeOutput struct {
 }
 
 func (s *Server) pairingCode(ctx context.Context, in *struct {
-	InstancePath
+	route.InstancePath
 	Body struct {
 		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"International, with or without +" example:"4915112345678"`
 		ShowNotification bool   `json:"showNotification,omitempty" default:"true" doc:"Also on the phone"`
 	}
 }) (*pairingCodeOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

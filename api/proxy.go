@@ -3,18 +3,21 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/auth"
+	"whatsapp-manager/api/docs"
+	"whatsapp-manager/api/method"
+	"whatsapp-manager/api/route"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 )
-
-// shortForms are getters under the names that wrappers of whatsapp-web.js gave them.
-var shortForms = map[string]string{"chats": "getChats", "contacts": "getContacts", "info": "getInfo"}
 
 const tagProxy = "Proxy"
 
@@ -41,13 +44,12 @@ func (s *Server) relayed(c echo.Context) error {
 	if key == "" {
 		return &fault.Error{Kind: fault.Unauthorized, Op: "api.proxy", Field: "apiKey", Code: "key_missing", Msg: "an API key is needed: in the path, as X-API-Key, or as a Bearer token"}
 	}
-	in, keyID, err := s.keyring.find(ctx, key)
+	in, who, err := s.auth.FindKey(ctx, key)
 	if err != nil {
 		return err
 	}
 	t.Instance = in.ID
-	who := principal{instance: in.ID, keyID: keyID}
-	ctx = withPrincipal(ctx, who)
+	ctx = auth.With(ctx, who)
 	if err := s.recognised(ctx, who); err != nil {
 		return err
 	}
@@ -55,25 +57,25 @@ func (s *Server) relayed(c echo.Context) error {
 		return err
 	}
 
-	method, err := s.method(req.Method, c.Param("method"))
+	m, err := method.Find(s.cfg.Opened, req.Method, c.Param("method"))
 	if err != nil {
 		return err
 	}
-	t.Method = method.Name
-	if err := s.callBody(c, in, method); err != nil {
+	t.Method = m.Name
+	if err := s.callBody(c, in, m); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout+ownTime)
 	defer cancel()
-	params, err := readParams(method, t.Body)
+	params, err := method.Read(m, t.Body)
 	if err != nil {
 		return err
 	}
-	result, err := s.relay(ctx, in, method, params, req.Header.Get(headerIdempotency))
+	result, err := s.relay(ctx, in, m, params, req.Header.Get(sends.HeaderKey))
 	if err != nil {
 		return err
 	}
-	return writeSuccess(c, in.ID, method.Name, result)
+	return writeSuccess(c, in.ID, m.Name, result)
 }
 
 // apiKeyOf takes the key from the path, its header, or the bearer's place.
@@ -81,41 +83,11 @@ func apiKeyOf(c echo.Context) string {
 	if key := c.Param("key"); key != "" {
 		return key
 	}
-	if key := c.Request().Header.Get(headerKey); key != "" {
+	if key := c.Request().Header.Get(route.HeaderKey); key != "" {
 		return key
 	}
-	key, _ := bearerOf(c.Request().Header.Get(echo.HeaderAuthorization))
+	key, _ := auth.Bearer(c.Request().Header.Get(echo.HeaderAuthorization))
 	return key
-}
-
-// method looks the name up in the catalog and says what can be said against it.
-func (s *Server) method(verb, name string) (catalog.Method, error) {
-	const op = "api.proxy"
-	if verb == http.MethodGet && shortForms[name] != "" {
-		name = shortForms[name]
-	}
-	m, ok := catalog.Lookup(name)
-	switch {
-	case !ok:
-		shown := strings.ToValidUTF8(name, "\uFFFD")
-		if len(shown) > 80 {
-			shown = shown[:80] + "…"
-		}
-		p := &Problem{Type: "about:blank", Status: http.StatusNotFound, Title: "Not Found", Code: "unknown_method", Field: "method",
-			Detail: "there is no method " + keyInText.ReplaceAllString(shown, "${1}_***"), suggestions: suggest(name)}
-		if len(p.suggestions) > 0 {
-			p.Detail += "; did you mean " + strings.Join(p.suggestions, " or ") + "?"
-		}
-		return m, p
-	case s.cfg.Opened.Apply(m).Verdict == catalog.Closed:
-		return m, &fault.Error{Kind: fault.Forbidden, Op: op, Field: "method", Code: "method_closed", Msg: m.Name + " is off: " + m.Reason}
-	case m.Verdict == catalog.Impossible:
-		return m, &fault.Error{Kind: fault.Unimplemented, Op: op, Field: "method", Code: "impossible", Msg: m.Reason}
-	case verb == http.MethodGet && !m.Getter:
-		return m, &Problem{Type: "about:blank", Status: http.StatusMethodNotAllowed, Title: "Method Not Allowed", Code: "method_not_allowed", Field: "method",
-			Detail: m.Name + " is called with POST", allow: http.MethodPost}
-	}
-	return m, nil
 }
 
 type methodsOutput struct {
@@ -125,7 +97,7 @@ type methodsOutput struct {
 
 // listMethods answers the catalog, whole or one family or class of it.
 func (s *Server) listMethods(c echo.Context) error {
-	all, err := methodList()
+	all, err := method.List()
 	if err != nil {
 		return err
 	}
@@ -147,19 +119,19 @@ func (s *Server) listMethods(c echo.Context) error {
 
 // documentProxy describes the hand-written routes from the same types they answer with.
 func (s *Server) documentProxy() error {
-	schemas := s.huma.OpenAPI().Components.Schemas
+	schemas := s.router.OpenAPI().Components.Schemas
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
 	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 403 a method that the operator has not opened, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, or too much under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
-		Content: body(schemas.Schema(typeOf[Failure](), true, "Failure"))}
-	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(typeOf[Success](), true, "Success"))}
+		Content: body(schemas.Schema(reflect.TypeFor[Failure](), true, "Failure"))}
+	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(reflect.TypeFor[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {
 		return &huma.Param{In: in, Name: name, Required: in == "path", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
 	}
 	key := text("path", "apiKey", "The instance's API key", "wam_…")
-	method := text("path", "method", "A name from /api/proxy/methods", "sendMessage")
-	idempotency := text("header", headerIdempotency, "For sends: the same value never sends twice", "order-4711")
+	name := text("path", "method", "A name from /api/proxy/methods", "sendMessage")
+	idempotency := text("header", sends.HeaderKey, "For sends: the same value never sends twice", "order-4711")
 	params := &huma.RequestBody{
 		Description: "The parameters by position, as in JavaScript: an object with params, or the array alone. No body: no parameters.",
 		Content: map[string]*huma.MediaType{"application/json": {
@@ -176,18 +148,18 @@ func (s *Server) documentProxy() error {
 		body                    *huma.RequestBody
 		security                []map[string][]string
 	}{
-		{"call", http.MethodPost, "/api/proxy/{apiKey}/{method}", "Call a method", []*huma.Param{key, method, idempotency}, params, nil},
-		{"call-getter", http.MethodGet, "/api/proxy/{apiKey}/{method}", "Call a getter; also chats, contacts, info", []*huma.Param{key, method}, nil, nil},
-		{"call-by-header", http.MethodPost, "/api/proxy/{method}", "Call a method, the key in a header", []*huma.Param{method, idempotency}, params, securityOf(OwnInstance)},
-		{"call-getter-by-header", http.MethodGet, "/api/proxy/{method}", "Call a getter, the key in a header", []*huma.Param{method}, nil, securityOf(OwnInstance)},
+		{"call", http.MethodPost, "/api/proxy/{apiKey}/{method}", "Call a method", []*huma.Param{key, name, idempotency}, params, nil},
+		{"call-getter", http.MethodGet, "/api/proxy/{apiKey}/{method}", "Call a getter; also chats, contacts, info", []*huma.Param{key, name}, nil, nil},
+		{"call-by-header", http.MethodPost, "/api/proxy/{method}", "Call a method, the key in a header", []*huma.Param{name, idempotency}, params, route.Security(route.OwnInstance)},
+		{"call-getter-by-header", http.MethodGet, "/api/proxy/{method}", "Call a getter, the key in a header", []*huma.Param{name}, nil, route.Security(route.OwnInstance)},
 	} {
-		s.documented(&huma.Operation{OperationID: p.id, Method: p.verb, Path: p.path, Summary: p.summary, Tags: []string{tagProxy}, Security: p.security,
+		s.router.Document(&huma.Operation{OperationID: p.id, Method: p.verb, Path: p.path, Summary: p.summary, Tags: []string{tagProxy}, Security: p.security,
 			Parameters: p.params, RequestBody: p.body, Responses: map[string]*huma.Response{"200": success, "default": failure}})
 	}
-	s.documented(&huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
+	s.router.Document(&huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
 		Responses: map[string]*huma.Response{"200": {Description: "All kinds", Content: body(&huma.Schema{Type: huma.TypeObject})}}})
-	s.documented(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
+	s.router.Document(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
-		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(typeOf[methodsOutput](), true, "Methods"))}, "default": failure}})
-	return s.documentMethods(key, success, failure)
+		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(reflect.TypeFor[methodsOutput](), true, "Methods"))}, "default": failure}})
+	return docs.AddMethods(s.router.OpenAPI(), key, success, failure)
 }

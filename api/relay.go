@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"google.golang.org/grpc"
 
+	"whatsapp-manager/api/method"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
@@ -18,14 +21,14 @@ import (
 
 // relay carries one call with checked parameters to the worker of the instance
 // and back, unopened.
-func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method, params json.RawMessage, idempotency string) (json.RawMessage, error) {
+func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method, params method.Params, idempotency string) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
 	if m.Manager {
 		return s.manage(ctx, in, m, params)
 	}
 	if m.Sends {
-		answer, err := s.sender.Once(ctx, in, m.Name, params, idempotency)
+		answer, err := s.sender.Once(ctx, in, m.Name, params.Raw, idempotency)
 		t := trace.Of(ctx)
 		t.Replayed, t.SendKey = answer.Replayed, answer.Key
 		return answer.Result, err
@@ -42,9 +45,10 @@ func (s *Server) relay(ctx context.Context, in store.Instance, m catalog.Method,
 		defer account.Give(fileReserve)
 	}
 	left := account.Left()
-	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params}, grpc.MaxCallRecvMsgSize(int(min(max(left, leastAnswer), math.MaxInt32))))
+	answer, err := worker.Call(ctx, &workerv1.CallRequest{Method: m.Name, Params: params.Raw}, grpc.MaxCallRecvMsgSize(int(min(max(left, leastAnswer), math.MaxInt32))))
 	if err != nil {
-		if f, ok := faultOf(err); ok && f.Kind == fault.TooLarge && f.Err != nil {
+		var f *fault.Error
+		if errors.As(err, &f) && f.Kind == fault.TooLarge && f.Err != nil {
 			// gRPC says so, and not the worker: the answer is larger than what is left.
 			if full := account.Take(left + 1); full != nil {
 				err = full
@@ -68,13 +72,13 @@ const (
 )
 
 // call is relay for the management routes that are one method in other words.
-func (s *Server) call(ctx context.Context, in store.Instance, name string, idempotency string, params ...any) (json.RawMessage, error) {
+func (s *Server) call(ctx context.Context, in store.Instance, name string, idempotency string, values ...any) (json.RawMessage, error) {
 	const op = "api.call"
 	m, ok := catalog.Lookup(name)
 	if !ok {
 		return nil, fault.New(fault.Unimplemented, op, "this build does not know %s", name)
 	}
-	raw, err := json.Marshal(params)
+	params, err := method.Of(values...)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err, "internal error")
 	}
@@ -85,7 +89,7 @@ func (s *Server) call(ctx context.Context, in store.Instance, name string, idemp
 			return nil, err
 		}
 	}
-	result, err := s.relay(ctx, in, m, raw, idempotency)
+	result, err := s.relay(ctx, in, m, params, idempotency)
 	if err == nil && !m.Sends {
 		err = s.account(ctx).Take(answerCopies * int64(len(result))) // taken apart and put together again
 	}
@@ -94,13 +98,13 @@ func (s *Server) call(ctx context.Context, in store.Instance, name string, idemp
 
 func (s *Server) relayRoutes() {
 	op := func(id, method, path, summary string, status int) huma.Operation {
-		o := instanceOp(id, method, "/{id}"+path, summary, status)
+		o := route.OfInstance(id, method, "/{id}"+path, summary, status)
 		o.Tags = []string{"Messages"}
 		return o
 	}
-	route(s, OwnInstance, op("send-message", http.MethodPost, "/send", "Send a message (sendMessage of the proxy)", http.StatusCreated), s.send)
-	route(s, OwnInstance, op("list-chats", http.MethodGet, "/chats", "List chats (getChats of the proxy)", http.StatusOK), s.chats)
-	route(s, OwnInstance, op("list-messages", http.MethodGet, "/messages", "The newest messages of a chat (Chat.fetchMessages of the proxy)", http.StatusOK), s.messages)
+	route.Add(s.router, route.OwnInstance, op("send-message", http.MethodPost, "/send", "Send a message (sendMessage of the proxy)", http.StatusCreated), s.send)
+	route.Add(s.router, route.OwnInstance, op("list-chats", http.MethodGet, "/chats", "List chats (getChats of the proxy)", http.StatusOK), s.chats)
+	route.Add(s.router, route.OwnInstance, op("list-messages", http.MethodGet, "/messages", "The newest messages of a chat (Chat.fetchMessages of the proxy)", http.StatusOK), s.messages)
 }
 
 type messageOutput struct {
@@ -110,7 +114,7 @@ type messageOutput struct {
 }
 
 func (s *Server) send(ctx context.Context, in *struct {
-	InstancePath
+	route.InstancePath
 	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"The same value never sends twice"`
 	Body        struct {
 		ChatID  string         `json:"chatId" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
@@ -118,7 +122,7 @@ func (s *Server) send(ctx context.Context, in *struct {
 		Options map[string]any `json:"options,omitempty" doc:"As of whatsapp-web.js, e.g. quotedMessageId, mentions"`
 	}
 }) (*messageOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +151,15 @@ func (s *Server) send(ctx context.Context, in *struct {
 type chatsOutput struct {
 	Body struct {
 		Chats      []json.RawMessage `json:"chats" doc:"In the shape of whatsapp-web.js Chats"`
-		Pagination Pagination        `json:"pagination"`
+		Pagination route.Pagination  `json:"pagination"`
 	}
 }
 
 func (s *Server) chats(ctx context.Context, in *struct {
-	InstancePath
-	Paging
+	route.InstancePath
+	route.Paging
 }) (*chatsOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -181,12 +185,12 @@ type messagesOutput struct {
 }
 
 func (s *Server) messages(ctx context.Context, in *struct {
-	InstancePath
+	route.InstancePath
 	ChatID string `query:"chatId" required:"true" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 	FromMe string `query:"fromMe" enum:"true,false" doc:"Only ours, or only theirs"`
 }) (*messagesOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

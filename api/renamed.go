@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -27,5 +26,3 @@ func renamed(err error, names ...string) error {
 	}
 	return err
 }
-
-func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

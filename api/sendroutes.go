@@ -4,15 +4,10 @@ import (
 	"context"
 	"net/http"
 
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/supervisor/store"
 )
-
-// SendPath names a send.
-type SendPath struct {
-	InstancePath
-	Key string `path:"key" minLength:"1" maxLength:"255" doc:"Its Idempotency-Key, or the key that a failure told"`
-}
 
 type sendOutput struct {
 	Body struct {
@@ -23,22 +18,22 @@ type sendOutput struct {
 type sendsOutput struct {
 	Body struct {
 		Sends      []sends.SendView `json:"sends"`
-		Pagination Pagination       `json:"pagination"`
+		Pagination route.Pagination `json:"pagination"`
 	}
 }
 
 func (s *Server) sendRoutes() {
-	one := instanceOp("get-send", http.MethodGet, "/{id}/sends/{key}", "What became of a send", http.StatusOK)
+	one := route.OfInstance("get-send", http.MethodGet, "/{id}/sends/{key}", "What became of a send", http.StatusOK)
 	one.Description = "For sends with an Idempotency-Key, queued ones, and those whose failure told a key. Kept for 24 hours after the end. 404 within that time: nothing was sent under this key."
 	one.Tags = []string{"Messages"}
-	route(s, OwnInstance, one, s.getSend)
-	all := instanceOp("list-sends", http.MethodGet, "/{id}/sends", "List sends with a key, newest first", http.StatusOK)
+	route.Add(s.router, route.OwnInstance, one, s.getSend)
+	all := route.OfInstance("list-sends", http.MethodGet, "/{id}/sends", "List sends with a key, newest first", http.StatusOK)
 	all.Tags = []string{"Messages"}
-	route(s, OwnInstance, all, s.listSends)
+	route.Add(s.router, route.OwnInstance, all, s.listSends)
 }
 
-func (s *Server) getSend(ctx context.Context, in *SendPath) (*sendOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+func (s *Server) getSend(ctx context.Context, in *sends.SendPath) (*sendOutput, error) {
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +47,11 @@ func (s *Server) getSend(ctx context.Context, in *SendPath) (*sendOutput, error)
 }
 
 func (s *Server) listSends(ctx context.Context, in *struct {
-	InstancePath
-	Paging
+	route.InstancePath
+	route.Paging
 	State string `query:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"Only those"`
 }) (*sendsOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := s.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

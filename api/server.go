@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,21 +12,19 @@ import (
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/budget"
 	"whatsapp-manager/api/connlimit"
-	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/docs"
 	"whatsapp-manager/api/edge"
 	"whatsapp-manager/api/intake"
-	"whatsapp-manager/api/loginguard"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
-	"whatsapp-manager/api/session"
 	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor/store"
 )
@@ -41,19 +40,12 @@ type Server struct {
 
 	echo     *echo.Echo
 	handler  http.Handler // echo behind what every request passes first
-	huma     huma.API
+	router   *route.Router
+	auth     *auth.Auth
 	document []byte // OpenAPI 3.1 as JSON, made once all routes are known
-	docsPage []byte
 
-	passwords *credential.Passwords
-	logins    *loginguard.Guard
-	failures  loginguard.Ledger
-	sessions  *session.Book
-	watch     *session.Watch
 	hosts     *edge.Hosts
 	forwarded *edge.Forwarded
-	hooks     hooks
-	keyring   *keyring
 	sender    *sends.Sender
 	pace      *callPace
 	memory    *budget.Budget
@@ -63,9 +55,6 @@ type Server struct {
 	metrics   *metrics
 	began     time.Time
 	clock     *wallclock.Watch
-
-	secretMu sync.Mutex
-	secret   []byte // guarded by secretMu
 
 	closing   chan struct{} // closed by Run when it begins to end
 	closeOnce sync.Once
@@ -78,23 +67,24 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	passwords, err := credential.NewPasswords(2)
-	if err != nil {
-		return nil, err
-	}
 	m, err := newMetrics(deps.Registerer)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
 		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, isolation: deps.Isolation, log: deps.Log,
-		passwords: passwords, logins: loginguard.New(), keyring: newKeyring(deps.Store), sender: deps.Sender, pace: newCallPace(cfg.CallsPerSecond),
-		sessions: session.NewBook(deps.Store), watch: session.NewWatch(deps.Store, deps.Log),
+		sender: deps.Sender, pace: newCallPace(cfg.CallsPerSecond),
 		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts), forwarded: edge.NewForwarded(cfg.TrustedProxies),
 		metrics: m, began: time.Now(), clock: wallclock.New(), closing: make(chan struct{}),
 	}
 	if s.sender == nil {
 		s.sender = sends.New(deps.Store, deps.Supervisor, cfg.CallTimeout, deps.Log)
+	}
+	if s.auth, err = auth.New(auth.Config{
+		AdminEmail: cfg.AdminEmail, AdminPassword: cfg.AdminPassword, JWTSecret: cfg.JWTSecret, OpenRegister: cfg.OpenRegister,
+		AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL,
+	}, deps.Store, deps.Log); err != nil {
+		return nil, err
 	}
 	s.memory = budget.New(cfg.MemoryBudget, cfg.share())
 	s.house, err = connlimit.New(connlimit.Limits{All: cfg.MaxConnections, PerAddress: cfg.MaxConnectionsPerAddress, Trusted: cfg.TrustedProxies, PartTime: cfg.ReaderTimeout})
@@ -105,20 +95,15 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s.managed = s.managedMethods()
-	if len(cfg.JWTSecret) > 0 {
-		s.secret = cfg.JWTSecret
-	}
 	s.echo = s.newEcho()
 	s.handler = seated(intake.Handler(s.echo, intake.Rules{Whole: cfg.BodyTimeout, Unread: func(ctx context.Context) { connlimit.Of(ctx).Unread() }}))
-	useProblems()
-	s.huma = humaecho.New(s.echo, s.humaConfig())
-	s.authRoutes()
-	s.userRoutes()
-	s.auditRoutes()
+	s.router = route.New(s.echo, s, route.Options{
+		Version: s.version(), PublicURL: cfg.PublicURL, Timeout: cfg.CallTimeout + ownTime, Closing: s.closing, Log: deps.Log,
+	})
+	s.auth.Routes(s.router)
 	s.instanceRoutes()
 	s.lifecycleRoutes()
 	s.pairingRoutes()
-	s.keyRoutes()
 	s.relayRoutes()
 	s.attachmentRoutes()
 	s.sendRoutes()
@@ -127,20 +112,31 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err = s.proxyRoutes(); err != nil {
 		return nil, err
 	}
-	mount := &Mount{s: s}
+	mount := &Mount{Router: s.router, Auth: s.auth, server: s}
 	for _, add := range deps.Mounts {
 		add(mount)
 	}
 	s.metricsRoute(deps.Gatherer)
-	if s.document, err = json.Marshal(s.huma.OpenAPI()); err != nil {
+	if s.document, err = json.Marshal(s.router.OpenAPI()); err != nil {
 		return nil, fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	if s.docsPage, err = renderDocs(s.document); err != nil {
-		return nil, fmt.Errorf("render documentation: %w", err)
-	}
-	s.docsRoutes()
+	docs.Routes(s.echo, s.router.OpenAPI().Info.Title, s.document)
 	return s, nil
 }
+
+// EnsureAdmin creates the first superadmin; see auth.Auth.EnsureAdmin.
+func (s *Server) EnsureAdmin(ctx context.Context) (password string, err error) {
+	return s.auth.EnsureAdmin(ctx)
+}
+
+func (s *Server) version() string { return cmp.Or(s.cfg.Build, "dev") }
+
+// ownTime is what a request may take beside its call of a worker: for the
+// database, mostly.
+const ownTime = 10 * time.Second
+
+// now is cut to what Postgres keeps, so that answers agree before and after a read.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // Handler returns the whole of the HTTP side, for tests and for other listeners.
 func (s *Server) Handler() http.Handler { return s.handler }
@@ -189,9 +185,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return s.keyring.run(running, s.log) })
-	group.Go(func() error { return s.watch.Run(running) })
-	group.Go(func() error { return s.recordFailures(running) })
+	group.Go(func() error { return s.auth.Run(running) })
 	group.Go(func() error { return s.tidy(running) })
 	return group.Wait()
 }
@@ -200,7 +194,7 @@ func (s *Server) newEcho() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(s.log)
-	e.HTTPErrorHandler = s.writeError
+	e.HTTPErrorHandler = s.WriteError
 	e.IPExtractor, e.SchemeExtractor = echo.ExtractIPDirect(), echo.ExtractSchemeDirect()
 	if len(s.cfg.TrustedProxies) > 0 {
 		trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
@@ -213,8 +207,8 @@ func (s *Server) newEcho() *echo.Echo {
 	if len(s.cfg.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.cfg.CORSOrigins,
-			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, headerKey, headerIdempotency, "Last-Event-ID"},
-			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, headerReplayed},
+			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, route.HeaderKey, sends.HeaderKey, "Last-Event-ID"},
+			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, HeaderReplayed},
 		}))
 	}
 	e.Use(s.admitted)

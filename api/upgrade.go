@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 )
@@ -40,7 +41,7 @@ func viewUpgrade(u supervisor.Upgrade) WorkerUpgrade {
 type upgradeOutput struct{ Body WorkerUpgrade }
 
 func (s *Server) upgradeRoutes() {
-	route(s, Admin, huma.Operation{
+	route.Add(s.router, route.Admin, huma.Operation{
 		OperationID: "retry-upgrade", Method: http.MethodPost, Path: "/api/health/upgrade/retry", Tags: []string{"Health"}, DefaultStatus: http.StatusAccepted,
 		Summary: "Try the installed build of the worker again that was given up; 409 when none was",
 	}, func(ctx context.Context, _ *struct{}) (*upgradeOutput, error) {
@@ -50,7 +51,7 @@ func (s *Server) upgradeRoutes() {
 		if err := s.upgrades.RetryUpgrade(); err != nil {
 			return nil, err
 		}
-		s.audit(ctx, "upgrade.retry", "", nil)
+		s.auth.Audit(ctx, "upgrade.retry", "", nil)
 		return &upgradeOutput{Body: viewUpgrade(s.upgrade())}, nil
 	})
 }

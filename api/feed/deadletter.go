@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"whatsapp-manager/api"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/supervisor/store"
 )
 
 type pageOfWebhook struct {
 	OfWebhook
-	api.Paging
+	route.Paging
 }
 
 // Delivery is one post, as the API shows it.
@@ -27,8 +27,8 @@ type Delivery struct {
 }
 
 type deliveryList struct {
-	Deliveries []Delivery     `json:"deliveries"`
-	Pagination api.Pagination `json:"pagination"`
+	Deliveries []Delivery       `json:"deliveries"`
+	Pagination route.Pagination `json:"pagination"`
 }
 
 func (h *manager) deliveries(ctx context.Context, in *pageOfWebhook) (*body[deliveryList], error) {
@@ -59,8 +59,8 @@ type DeadLetter struct {
 }
 
 type deadLetterList struct {
-	DeadLetters []DeadLetter   `json:"deadLetters"`
-	Pagination  api.Pagination `json:"pagination"`
+	DeadLetters []DeadLetter     `json:"deadLetters"`
+	Pagination  route.Pagination `json:"pagination"`
 }
 
 func (h *manager) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[deadLetterList], error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +15,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/auth"
+	"whatsapp-manager/api/method"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
@@ -103,16 +105,16 @@ func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 		add := func(id, method, path, summary string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags, DefaultStatus: status}
 		}
-		api.AddRoute(m, api.OwnInstance, add("create-webhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown this once", http.StatusCreated), h.create)
-		api.AddRoute(m, api.OwnInstance, add("list-instance-webhooks", http.MethodGet, "/api/instances/{id}/webhooks", "The webhooks of an instance", http.StatusOK), h.list)
-		api.AddRoute(m, api.SignedIn, add("list-webhooks", http.MethodGet, "/api/webhooks", "All webhooks you may see", http.StatusOK), h.listAll)
-		api.AddRoute(m, api.OwnInstance, add("get-webhook", http.MethodGet, "/api/webhooks/{webhook}", "One webhook", http.StatusOK), h.get)
-		api.AddRoute(m, api.OwnInstance, add("update-webhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
-		api.AddRoute(m, api.OwnInstance, add("delete-webhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
-		api.AddRoute(m, api.OwnInstance, add("test-webhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and say what came back", http.StatusOK), h.test)
-		api.AddRoute(m, api.OwnInstance, add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "The newest posts and what they brought", http.StatusOK), h.deliveries)
-		api.AddRoute(m, api.OwnInstance, add("list-dead-letters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "Events whose retries are spent", http.StatusOK), h.deadLetters)
-		api.AddRoute(m, api.OwnInstance, add("redrive-webhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
+		route.Add(m.Router, route.OwnInstance, add("create-webhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown this once", http.StatusCreated), h.create)
+		route.Add(m.Router, route.OwnInstance, add("list-instance-webhooks", http.MethodGet, "/api/instances/{id}/webhooks", "The webhooks of an instance", http.StatusOK), h.list)
+		route.Add(m.Router, route.SignedIn, add("list-webhooks", http.MethodGet, "/api/webhooks", "All webhooks you may see", http.StatusOK), h.listAll)
+		route.Add(m.Router, route.OwnInstance, add("get-webhook", http.MethodGet, "/api/webhooks/{webhook}", "One webhook", http.StatusOK), h.get)
+		route.Add(m.Router, route.OwnInstance, add("update-webhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
+		route.Add(m.Router, route.OwnInstance, add("delete-webhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
+		route.Add(m.Router, route.OwnInstance, add("test-webhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and say what came back", http.StatusOK), h.test)
+		route.Add(m.Router, route.OwnInstance, add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "The newest posts and what they brought", http.StatusOK), h.deliveries)
+		route.Add(m.Router, route.OwnInstance, add("list-dead-letters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "Events whose retries are spent", http.StatusOK), h.deadLetters)
+		route.Add(m.Router, route.OwnInstance, add("redrive-webhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
 	}
 }
 
@@ -131,7 +133,7 @@ type body[T any] struct{ Body T }
 type createInput struct {
 	OfInstance
 	Body struct {
-		api.Confirmation
+		auth.Confirmation
 		URL     string            `json:"url" maxLength:"2000" example:"https://example.org/hook"`
 		Events  []string          `json:"events,omitempty" maxItems:"100" doc:"Empty: all" example:"[\"message\"]"`
 		Headers map[string]string `json:"headers,omitempty" doc:"Sent with every post"`
@@ -189,14 +191,14 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 }
 
 // on is whatsapp-web.js' on: over HTTP a listener is a URL.
-func (h *manager) on(ctx context.Context, instance store.Instance, params []json.RawMessage) (any, error) {
+func (h *manager) on(ctx context.Context, instance store.Instance, params method.Params) (any, error) {
 	var in createInput
 	in.ID = string(instance.ID)
 	var event string
-	if err := api.Param(params, 0, "event", &event); err != nil {
+	if err := params.Decode(0, "event", &event); err != nil {
 		return nil, err
 	}
-	if err := api.Param(params, 1, "listener", &in.Body.URL); err != nil {
+	if err := params.Decode(1, "listener", &in.Body.URL); err != nil {
 		return nil, err
 	}
 	in.Body.Events = []string{event}
@@ -286,7 +288,7 @@ func (h *manager) get(ctx context.Context, in *OfWebhook) (*body[created], error
 type updateInput struct {
 	OfWebhook
 	Body struct {
-		api.Confirmation
+		auth.Confirmation
 		URL         *string            `json:"url,omitempty" maxLength:"2000"`
 		Events      *[]string          `json:"events,omitempty" maxItems:"100"`
 		Headers     *map[string]string `json:"headers,omitempty"`

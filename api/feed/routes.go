@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -17,7 +18,7 @@ import (
 func StreamRoutes(s *Streamer) func(*api.Mount) {
 	return func(m *api.Mount) {
 		const path = "/api/instances/{id}/events"
-		m.Echo().GET(strings.ReplaceAll(path, "{id}", ":id"), m.Authenticated(api.OwnInstance, func(c echo.Context) error {
+		m.Echo().GET(strings.ReplaceAll(path, "{id}", ":id"), m.Authenticated(route.OwnInstance, func(c echo.Context) error {
 			return s.serve(m, c)
 		}))
 		m.OpenAPI().AddOperation(&huma.Operation{

@@ -94,7 +94,7 @@ func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id super
 }
 
 // permissionEnded returns why a stream's context ended when that is because its
-// reader may read no more; see api.Mount.While.
+// reader may read no more; see auth.Auth.While.
 func permissionEnded(ctx context.Context) *fault.Error {
 	var why *fault.Error
 	if errors.As(context.Cause(ctx), &why) && why.Kind == fault.Unauthorized {

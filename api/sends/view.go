@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -43,4 +44,10 @@ func (s *Sender) View(ctx context.Context, send store.Send) (SendView, error) {
 		v.State, v.Code, v.Error = store.SendSent, "", ""
 	}
 	return v, nil
+}
+
+// SendPath names a send.
+type SendPath struct {
+	route.InstancePath
+	Key string `path:"key" minLength:"1" maxLength:"255" doc:"Its Idempotency-Key, or the key that a failure told"`
 }

@@ -8,6 +8,7 @@ package trace
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/rs/zerolog"
 
@@ -53,3 +54,8 @@ func (t *Trace) Logger(log zerolog.Logger) *zerolog.Logger {
 	l := with.Logger()
 	return &l
 }
+
+var keyInText = regexp.MustCompile(`(wam|wrt)_[A-Za-z0-9_-]+`)
+
+// HideKeys returns the text without the API keys and refresh tokens in it.
+func HideKeys(text string) string { return keyInText.ReplaceAllString(text, "${1}_***") }

@@ -46,9 +46,10 @@ type Store interface {
 	Pool() *store.Conns
 }
 
-// Sender tries a send once; *sends.Sender is one.
+// Sender tries a send once, and tells what is known of one; *sends.Sender is one.
 type Sender interface {
 	Try(ctx context.Context, in store.Instance, call sends.Call) sends.Report
+	View(ctx context.Context, send store.Send) (sends.SendView, error)
 }
 
 // Queue sends what waits. Its methods may be called from any goroutine.

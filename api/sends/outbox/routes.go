@@ -9,13 +9,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
 
 type enqueueInput struct {
-	api.InstancePath
+	route.InstancePath
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Names the send; one is made up when it is left out"`
 	Body struct {
 		Method string          `json:"method,omitempty" default:"sendMessage" maxLength:"100" doc:"A method that sends, as in /api/proxy/methods"`
@@ -36,12 +37,12 @@ func Routes(q *Queue) func(*api.Mount) {
 		op := func(id, method, path, summary, description string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: "/api/instances/{id}/sends" + path, Summary: summary, Description: description, Tags: []string{"Messages"}, DefaultStatus: status}
 		}
-		api.AddRoute(m, api.OwnInstance, op("enqueue-send", http.MethodPost, "", "Queue a message, or schedule it",
+		route.Add(m.Router, route.OwnInstance, op("enqueue-send", http.MethodPost, "", "Queue a message, or schedule it",
 			"Messages of an instance go out one after another, by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. The end is an event: send_update.",
 			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
-		api.AddRoute(m, api.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
+		route.Add(m.Router, route.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
 			"409 when it is being sent, may have been sent by an attempt whose end nobody saw, or has ended. One that was cancelled before stays so: 200.", http.StatusOK),
-			func(ctx context.Context, in *api.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
+			func(ctx context.Context, in *sends.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
 	}
 }
 
@@ -71,10 +72,10 @@ func (q *Queue) enqueue(ctx context.Context, m *api.Mount, in *enqueueInput) (*s
 	if send, err = q.add(ctx, send); err != nil {
 		return nil, err
 	}
-	return answer(ctx, m, send)
+	return q.answer(ctx, send)
 }
 
-func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*sendOutput, error) {
+func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *sends.SendPath) (*sendOutput, error) {
 	const op = "outbox.cancel"
 	row, err := m.Instance(ctx, in.ID)
 	if err != nil {
@@ -111,12 +112,12 @@ func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*se
 		return nil, err
 	}
 	q.wake(row.ID)
-	return answer(ctx, m, send)
+	return q.answer(ctx, send)
 }
 
-func answer(ctx context.Context, m *api.Mount, send store.Send) (*sendOutput, error) {
+func (q *Queue) answer(ctx context.Context, send store.Send) (*sendOutput, error) {
 	out := &sendOutput{}
 	var err error
-	out.Body.Send, err = m.SendView(ctx, send)
+	out.Body.Send, err = q.sender.View(ctx, send)
 	return out, err
 }

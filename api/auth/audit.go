@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"context"
@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/loginguard"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/supervisor/store"
 )
@@ -37,15 +39,22 @@ type auditOutput struct {
 	}
 }
 
-func (s *Server) auditRoutes() {
-	route(s, SignedIn, huma.Operation{
+// audit is the record of who did what.
+type audit struct {
+	store    auditRecords
+	log      zerolog.Logger
+	failures loginguard.Ledger
+}
+
+func (a *audit) routes(r *route.Router) {
+	route.Add(r, route.SignedIn, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"}, DefaultStatus: http.StatusOK,
 		Summary:     "Who did what",
 		Description: "Administrators see all. Others see what they did, and what was done to their account and their instances. Failed logins are among it; a flood of them is one entry with a count.",
-	}, s.listAudit)
+	}, a.list)
 }
 
-func (s *Server) listAudit(ctx context.Context, in *struct {
+func (a *audit) list(ctx context.Context, in *struct {
 	Action string    `query:"action" maxLength:"60" doc:"This and those below it: login is also login.failed" example:"login"`
 	User   string    `query:"user" maxLength:"40" doc:"What this user did"`
 	Target string    `query:"target" maxLength:"60" doc:"What was done to this user, instance or webhook"`
@@ -54,12 +63,12 @@ func (s *Server) listAudit(ctx context.Context, in *struct {
 	Before int64     `query:"before" minimum:"0" doc:"Entries older than the one of this id"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }) (*auditOutput, error) {
-	p := principalOf(ctx)
-	filter := store.AuditFilter{Action: in.Action, UserID: in.User, Target: in.Target, Since: unlessZero(in.Since), Until: unlessZero(in.Until), Before: in.Before}
-	if !p.isAdmin() {
-		filter.Viewer = p.user.ID
+	p := Of(ctx)
+	filter := store.AuditFilter{Action: in.Action, UserID: in.User, Target: in.Target, Since: sometime(in.Since), Until: sometime(in.Until), Before: in.Before}
+	if !p.IsAdmin() {
+		filter.Viewer = p.User.ID
 	}
-	rows, err := s.store.AuditLog(ctx, filter, in.Limit+1)
+	rows, err := a.store.AuditLog(ctx, filter, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -75,32 +84,32 @@ func (s *Server) listAudit(ctx context.Context, in *struct {
 	return out, nil
 }
 
-// audit records what the principal did. The deed is done by then, so a failure
+// record records what the Principal did. The deed is done by then, so a failure
 // is logged and not returned.
-func (s *Server) audit(ctx context.Context, action, target string, detail map[string]any) {
+func (a *audit) record(ctx context.Context, action, target string, detail map[string]any) {
 	userID := ""
-	if p := principalOf(ctx); p.user != nil {
-		userID = p.user.ID
-	} else if p.keyID != "" {
+	if p := Of(ctx); p.User != nil {
+		userID = p.User.ID
+	} else if p.KeyID != "" {
 		if detail == nil {
 			detail = map[string]any{}
 		}
-		detail["apiKey"] = p.keyID
+		detail["apiKey"] = p.KeyID
 	}
-	if err := s.store.Audit(ctx, now(), userID, action, target, detail); err != nil {
-		trace.Of(ctx).Logger(s.log).Warn().Err(err).Str("action", action).Msg("audit record is missing")
+	if err := a.store.Audit(ctx, now(), userID, action, target, detail); err != nil {
+		trace.Of(ctx).Logger(a.log).Warn().Err(err).Str("action", action).Msg("audit record is missing")
 	}
 }
 
 // failed records that a wrong password came for the user (empty: for no account).
-func (s *Server) failed(ctx context.Context, userID, ip string) {
+func (a *audit) failed(ctx context.Context, userID, ip string) {
 	at := now()
-	if s.failures.Note(userID, ip, at) {
-		s.recordFailure(ctx, loginguard.Failure{User: userID, Address: ip, Count: 1, Since: at})
+	if a.failures.Note(userID, ip, at) {
+		a.recordFailure(ctx, loginguard.Failure{User: userID, Address: ip, Count: 1, Since: at})
 	}
 }
 
-func (s *Server) recordFailure(ctx context.Context, f loginguard.Failure) {
+func (a *audit) recordFailure(ctx context.Context, f loginguard.Failure) {
 	detail := map[string]any{"count": f.Count}
 	if f.Address != "" {
 		detail["ip"] = f.Address
@@ -110,17 +119,17 @@ func (s *Server) recordFailure(ctx context.Context, f loginguard.Failure) {
 	if f.Count > 1 {
 		detail["since"] = f.Since
 	}
-	if err := s.store.Audit(ctx, now(), "", loginFailed, f.User, detail); err != nil {
-		s.log.Warn().Err(err).Str("action", loginFailed).Msg("audit record is missing")
+	if err := a.store.Audit(ctx, now(), "", loginFailed, f.User, detail); err != nil {
+		a.log.Warn().Err(err).Str("action", loginFailed).Msg("audit record is missing")
 	}
 }
 
-// recordFailures writes down from time to time, and once more at the end, what
+// run writes down from time to time, and once more at the end, what
 // failed too often to be recorded one by one.
-func (s *Server) recordFailures(ctx context.Context) error {
+func (a *audit) run(ctx context.Context) error {
 	flush := func(ctx context.Context) {
-		for _, f := range s.failures.Flush() {
-			s.recordFailure(ctx, f)
+		for _, f := range a.failures.Flush() {
+			a.recordFailure(ctx, f)
 		}
 	}
 	tick := time.NewTicker(failuresEvery)
@@ -136,4 +145,19 @@ func (s *Server) recordFailures(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// prune drops old records of what strangers caused.
+func (a *audit) prune(ctx context.Context) {
+	if _, err := a.store.PruneAudit(ctx, loginFailed, now().Add(-failuresKept)); err != nil && ctx.Err() == nil {
+		a.log.Warn().Err(err).Msg("old records of failed logins are not removed")
+	}
+}
+
+// sometime returns nil for no time.
+func sometime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

@@ -1,4 +1,9 @@
-package api
+// Package problem turns any error into what a client may know of it: a status, a
+// code, and one sentence. It is the one place where the kind of a fault becomes an
+// HTTP status, and it logs what only the operator may know.
+//
+// It must not know routes or who asks.
+package problem
 
 import (
 	"context"
@@ -13,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/budget"
 	"whatsapp-manager/api/intake"
@@ -55,9 +61,9 @@ type Problem struct {
 	SendKey   string    `json:"idempotencyKey,omitempty" doc:"Of a send whose end was not seen: to ask for it and to repeat it safely"`
 	RequestID string    `json:"requestId,omitempty" doc:"Also in X-Request-ID and in the server's log"`
 
-	retryAfter  time.Duration
-	allow       string
-	suggestions []string // of the proxy: methods with a similar name
+	RetryAfter  time.Duration `json:"-"` // becomes the header
+	Allow       string        `json:"-"` // becomes the header
+	Suggestions []string      `json:"-"` // of the proxy: methods with a similar name
 }
 
 // Culprit is one part of a request that is wrong. The value is not repeated: it may be a secret.
@@ -75,21 +81,21 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 // GetHeaders is asked by huma.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
-	if p.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.retryAfter.Seconds())))))
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.RetryAfter.Seconds())))))
 	}
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
-	if p.allow != "" {
-		h.Set("Allow", p.allow)
+	if p.Allow != "" {
+		h.Set("Allow", p.Allow)
 	}
 	return h
 }
 
-// problem turns any error into what the client may know of it. It is called
-// once per failed request and logs what only the operator may know.
-func (s *Server) problem(ctx context.Context, err error) *Problem {
+// Of turns any error into what the client may know of it. It is called once for a
+// failed request, and writes to log what only the operator may know.
+func Of(ctx context.Context, log zerolog.Logger, err error) *Problem {
 	var ready *Problem
 	if errors.As(err, &ready) {
 		return ready
@@ -109,8 +115,8 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 		p.RequestID = trace.Of(ctx).ID
 		return p
 	}
-	f, ok := faultOf(err)
-	if !ok {
+	var f *fault.Error
+	if !errors.As(err, &f) {
 		switch {
 		case errors.Is(err, context.Canceled):
 			return &Problem{Type: "about:blank", Status: statusClientGone, Title: "Client Closed Request", Detail: "the request was cancelled", Code: "cancelled", RequestID: trace.Of(ctx).ID}
@@ -124,12 +130,12 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: f.Msg, Code: f.Code, Field: f.Field, SendKey: trace.Of(ctx).SendKey, RequestID: trace.Of(ctx).ID, retryAfter: f.RetryAfter}
+	p := &Problem{Type: "about:blank", Status: status, Title: http.StatusText(status), Detail: f.Msg, Code: f.Code, Field: f.Field, SendKey: trace.Of(ctx).SendKey, RequestID: trace.Of(ctx).ID, RetryAfter: f.RetryAfter}
 	if p.Code == "" {
 		p.Code = string(f.Kind)
 	}
-	if p.retryAfter == 0 && status == http.StatusServiceUnavailable {
-		p.retryAfter = 2 * time.Second
+	if p.RetryAfter == 0 && status == http.StatusServiceUnavailable {
+		p.RetryAfter = 2 * time.Second
 	}
 	if status == http.StatusInternalServerError {
 		p.Detail = "an error on our side; the request id leads to it in the server's log"
@@ -142,28 +148,23 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	}
 	switch f.Kind {
 	case fault.Internal:
-		trace.Of(ctx).Logger(s.log).Error().Err(err).Msg("request failed")
+		trace.Of(ctx).Logger(log).Error().Err(err).Msg("request failed")
 	case fault.Unavailable:
 		if f.Code == budget.CodeFull {
 			break // counted in the metrics; a line for each would make it worse
 		}
-		trace.Of(ctx).Logger(s.log).Warn().Err(err).Msg("request needs what is away")
+		trace.Of(ctx).Logger(log).Warn().Err(err).Msg("request needs what is away")
 	}
 	return p
 }
 
-func faultOf(err error) (*fault.Error, bool) {
-	var f *fault.Error
-	return f, errors.As(err, &f)
-}
+var installed sync.Once
 
-var speakProblem sync.Once
-
-// useProblems makes huma answer its own errors (validation, content type) as
-// Problem. huma has one hook for the whole process, so it is set once and
-// holds nothing of a server.
-func useProblems() {
-	speakProblem.Do(func() {
+// UseInHuma makes huma answer its own errors (validation, content type) as
+// Problem. huma has one hook for the whole process, so it is set once and holds
+// nothing of a server.
+func UseInHuma() {
+	installed.Do(func() {
 		build := func(ctx context.Context, status int, msg string, errs ...error) huma.StatusError {
 			if status == http.StatusUnprocessableEntity {
 				// 422 is kept for what WhatsApp refuses.

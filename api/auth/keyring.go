@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const (
 
 // keyring answers "whose key is this?" without asking the database each time.
 type keyring struct {
-	store keys
+	store keyUses
 
 	mu      sync.Mutex
 	entries map[string]keyEntry  // guarded by mu; by hash
@@ -38,13 +38,13 @@ type keyEntry struct {
 	until    time.Time
 }
 
-func newKeyring(st keys) *keyring {
+func newKeyring(st keyUses) *keyring {
 	return &keyring{store: st, entries: map[string]keyEntry{}, used: map[string]time.Time{}}
 }
 
 // find returns the instance of the key and the key's id, or fault.Unauthorized.
 func (k *keyring) find(ctx context.Context, key string) (store.Instance, string, error) {
-	unknown := &fault.Error{Kind: fault.Unauthorized, Op: "api.key", Code: "unknown_key", Field: "apiKey", Msg: "unknown API key"}
+	unknown := &fault.Error{Kind: fault.Unauthorized, Op: "auth.key", Code: "unknown_key", Field: "apiKey", Msg: "unknown API key"}
 	if !credential.LooksLikeKey(key) {
 		return store.Instance{}, "", unknown
 	}

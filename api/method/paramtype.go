@@ -1,4 +1,4 @@
-package api
+package method
 
 import (
 	"bytes"
@@ -60,8 +60,8 @@ func (c *choice) takes(value json.RawMessage) bool {
 	return k == kindObject && c.tag != "" && bytes.Contains(value, []byte(`"`+c.tag+`"`))
 }
 
-// accepted returns what values a type of the catalog takes, or nil when only
-// the worker can tell. It never refuses what the worker might take.
+// accepted returns which values a type of the catalog takes, or nil when only the
+// worker can tell. It never refuses a value that the worker might take.
 func accepted(family catalog.Family, typ string) *choice {
 	if family == catalog.Whatsmeow {
 		return acceptedGo(typ)
@@ -115,4 +115,23 @@ func acceptedGo(typ string) *choice {
 		return &choice{kinds: []kind{kindArray, kindNull}}
 	}
 	return nil
+}
+
+// JSONTypes names the JSON types that a parameter's type takes, as JSON Schema
+// does; ok is false when only the worker can tell.
+func JSONTypes(family catalog.Family, typ string) (types []string, ok bool) {
+	takes := accepted(family, typ)
+	if takes == nil {
+		return nil, false
+	}
+	names := map[kind]string{
+		kindString: "string", kindNumber: "number", kindBoolean: "boolean", kindArray: "array", kindObject: "object", kindNull: "null",
+	}
+	for _, k := range takes.kinds {
+		types = append(types, names[k])
+	}
+	if takes.tag != "" {
+		types = append(types, names[kindObject])
+	}
+	return types, true
 }

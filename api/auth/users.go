@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"context"
@@ -6,14 +6,16 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"whatsapp-manager/api/ident"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
 
 type usersOutput struct {
 	Body struct {
-		Users      []UserView `json:"users"`
-		Pagination Pagination `json:"pagination"`
+		Users      []UserView       `json:"users"`
+		Pagination route.Pagination `json:"pagination"`
 	}
 }
 
@@ -22,18 +24,18 @@ type UserPath struct {
 	ID string `path:"id" maxLength:"40"`
 }
 
-func (s *Server) userRoutes() {
+func (a *accounts) userRoutes(r *route.Router) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: "/api/users" + path, Summary: summary, Tags: []string{"Users"}, DefaultStatus: status}
 	}
-	route(s, Admin, op("list-users", http.MethodGet, "", "List users", http.StatusOK), s.listUsers)
-	route(s, Admin, op("create-user", http.MethodPost, "", "Create a user", http.StatusCreated), s.addUser)
-	route(s, Admin, op("get-user", http.MethodGet, "/{id}", "Show a user", http.StatusOK), s.getUser)
-	route(s, Admin, op("update-user", http.MethodPatch, "/{id}", "Change role or password, disable or enable", http.StatusOK), s.updateUser)
+	route.Add(r, route.Admin, op("list-users", http.MethodGet, "", "List users", http.StatusOK), a.listUsers)
+	route.Add(r, route.Admin, op("create-user", http.MethodPost, "", "Create a user", http.StatusCreated), a.addUser)
+	route.Add(r, route.Admin, op("get-user", http.MethodGet, "/{id}", "Show a user", http.StatusOK), a.getUser)
+	route.Add(r, route.Admin, op("update-user", http.MethodPatch, "/{id}", "Change role or password, disable or enable", http.StatusOK), a.updateUser)
 }
 
-func (s *Server) listUsers(ctx context.Context, in *struct{ Paging }) (*usersOutput, error) {
-	rows, total, err := s.store.Users(ctx, in.Offset(), in.Limit)
+func (a *accounts) listUsers(ctx context.Context, in *struct{ route.Paging }) (*usersOutput, error) {
+	rows, total, err := a.store.Users(ctx, in.Offset(), in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -46,36 +48,36 @@ func (s *Server) listUsers(ctx context.Context, in *struct{ Paging }) (*usersOut
 	return out, nil
 }
 
-func (s *Server) addUser(ctx context.Context, in *struct {
+func (a *accounts) addUser(ctx context.Context, in *struct {
 	Body struct {
 		Credentials
 		Confirmation
 		Role string `json:"role,omitempty" enum:"user,admin,superadmin" default:"user"`
 	}
 }) (*userOutput, error) {
-	if err := mayGrant(principalOf(ctx), in.Body.Role); err != nil {
+	if err := mayGrant(Of(ctx), in.Body.Role); err != nil {
 		return nil, err
 	}
-	if err := s.confirm(ctx, in.Body.CurrentPassword); err != nil {
+	if err := a.prover.confirm(ctx, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
-	u, err := s.createUser(ctx, s.passwords, in.Body.Email, in.Body.Password, in.Body.Role)
+	u, err := a.createUser(ctx, a.prover.passwords, in.Body.Email, in.Body.Password, in.Body.Role)
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "user.create", u.ID, map[string]any{"role": u.Role})
+	a.audit.record(ctx, "user.create", u.ID, map[string]any{"role": u.Role})
 	return showUser(u, http.StatusCreated), nil
 }
 
-func (s *Server) getUser(ctx context.Context, in *UserPath) (*userOutput, error) {
-	u, err := s.user(ctx, in.ID)
+func (a *accounts) getUser(ctx context.Context, in *UserPath) (*userOutput, error) {
+	u, err := a.user(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	return showUser(u, http.StatusOK), nil
 }
 
-func (s *Server) updateUser(ctx context.Context, in *struct {
+func (a *accounts) updateUser(ctx context.Context, in *struct {
 	UserPath
 	Body struct {
 		Confirmation
@@ -85,16 +87,16 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 		Password     *string `json:"password,omitempty" maxLength:"800" doc:"Sets a new password and ends all sessions"`
 	}
 }) (*userOutput, error) {
-	const op = "api.updateUser"
-	p := principalOf(ctx)
-	u, err := s.user(ctx, in.ID)
+	const op = "auth.updateUser"
+	p := Of(ctx)
+	u, err := a.user(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if err := mayGrant(p, u.Role); err != nil {
 		return nil, err
 	}
-	if u.ID == p.user.ID && (in.Body.Role != nil || in.Body.Disabled != nil) {
+	if u.ID == p.User.ID && (in.Body.Role != nil || in.Body.Disabled != nil) {
 		return nil, &fault.Error{Kind: fault.Conflict, Op: op, Code: "own_account", Msg: "nobody changes their own role or disables themselves; another administrator can"}
 	}
 	if in.Body.Role != nil {
@@ -110,21 +112,21 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 		}
 	}
 	if in.Body.Password != nil || in.Body.Role != nil {
-		if err := s.confirm(ctx, in.Body.CurrentPassword); err != nil {
+		if err := a.prover.confirm(ctx, in.Body.CurrentPassword); err != nil {
 			return nil, err
 		}
 	}
 	if in.Body.Password != nil {
-		if hash, err = s.passwords.Hash(ctx, *in.Body.Password); err != nil {
+		if hash, err = a.prover.passwords.Hash(ctx, *in.Body.Password); err != nil {
 			return nil, busy(err)
 		}
 	}
 	promoted := in.Body.Role != nil && *in.Body.Role != u.Role
 	if in.Body.Role != nil && *in.Body.Role != u.Role {
-		if err := s.store.SetUserRole(ctx, u.ID, *in.Body.Role); err != nil {
+		if err := a.store.SetUserRole(ctx, u.ID, *in.Body.Role); err != nil {
 			return nil, err
 		}
-		s.audit(ctx, "user.role", u.ID, map[string]any{"from": u.Role, "to": *in.Body.Role})
+		a.audit.record(ctx, "user.role", u.ID, map[string]any{"from": u.Role, "to": *in.Body.Role})
 	}
 	if in.Body.Disabled != nil {
 		at := now()
@@ -132,35 +134,35 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 		if !*in.Body.Disabled {
 			change = nil
 		}
-		if err := s.store.SetUserDisabled(ctx, u.ID, change); err != nil {
+		if err := a.store.SetUserDisabled(ctx, u.ID, change); err != nil {
 			return nil, err
 		}
-		s.audit(ctx, "user.disabled", u.ID, map[string]any{"disabled": *in.Body.Disabled})
-		s.ownerChanged(ctx, u.ID, *in.Body.Disabled)
+		a.audit.record(ctx, "user.disabled", u.ID, map[string]any{"disabled": *in.Body.Disabled})
+		a.ownerChanged(ctx, u.ID, *in.Body.Disabled)
 	}
 	if most := in.Body.MaxInstances; most != nil {
 		change := most
 		if *most < 0 {
 			change = nil
 		}
-		if err := s.store.SetMaxInstances(ctx, u.ID, change); err != nil {
+		if err := a.store.SetMaxInstances(ctx, u.ID, change); err != nil {
 			return nil, err
 		}
-		s.sessions.ForgetUser(u.ID)
-		s.audit(ctx, "user.max_instances", u.ID, map[string]any{"maxInstances": *most})
+		a.ends.sessions.ForgetUser(u.ID)
+		a.audit.record(ctx, "user.max_instances", u.ID, map[string]any{"maxInstances": *most})
 	}
 	if hash != "" {
-		if err := s.setPassword(ctx, u.ID, hash); err != nil {
+		if err := a.prover.set(ctx, u.ID, hash); err != nil {
 			return nil, err
 		}
-		s.audit(ctx, "user.password", u.ID, nil)
+		a.audit.record(ctx, "user.password", u.ID, nil)
 	}
 	if hash != "" || promoted || in.Body.Disabled != nil && *in.Body.Disabled {
-		if err := s.endSessions(ctx, u.ID); err != nil {
+		if err := a.ends.all(ctx, u.ID); err != nil {
 			return nil, err
 		}
 	}
-	if u, err = s.user(ctx, in.ID); err != nil {
+	if u, err = a.user(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return showUser(u, http.StatusOK), nil
@@ -168,36 +170,36 @@ func (s *Server) updateUser(ctx context.Context, in *struct {
 
 // ownerChanged makes it hold at once on this node that a user was disabled or
 // enabled; others see it in the database.
-func (s *Server) ownerChanged(ctx context.Context, userID string, disabled bool) {
-	s.keyring.forgetOwner(userID)
-	s.sessions.ForgetUser(userID)
+func (a *accounts) ownerChanged(ctx context.Context, userID string, disabled bool) {
+	a.keyring.forgetOwner(userID)
+	a.ends.sessions.ForgetUser(userID)
 	if disabled {
-		s.watch.EndUser(userID)
+		a.ends.watch.EndUser(userID)
 	}
-	for _, tell := range s.hooks.ownerChanged {
+	for _, tell := range a.hooks.ownerChanged {
 		tell(ctx)
 	}
 }
 
-func (s *Server) user(ctx context.Context, id string) (store.User, error) {
-	absent := fault.New(fault.NotFound, "api.user", "there is no such user")
-	if !otherID.MatchString(id) {
+func (a *accounts) user(ctx context.Context, id string) (store.User, error) {
+	absent := fault.New(fault.NotFound, "auth.user", "there is no such user")
+	if !ident.Is(id) {
 		return store.User{}, absent
 	}
-	u, err := s.store.User(ctx, id)
+	u, err := a.store.User(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return store.User{}, absent
 	}
 	return u, err
 }
 
-// mayGrant says whether the principal may give, take or touch that role:
+// mayGrant says whether the Principal may give, take or touch that role:
 // administrators manage users, superadmins everyone.
-func mayGrant(p principal, role string) error {
-	if role == roleUser || p.user.Role == roleSuperadmin {
+func mayGrant(p Principal, role string) error {
+	if role == roleUser || p.User.Role == roleSuperadmin {
 		return nil
 	}
-	return &fault.Error{Kind: fault.Forbidden, Op: "api.users", Field: "role", Msg: "only a superadmin manages administrators"}
+	return &fault.Error{Kind: fault.Forbidden, Op: "auth.users", Field: "role", Msg: "only a superadmin manages administrators"}
 }
 
 func showUser(u store.User, status int) *userOutput {

@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/ident"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
@@ -61,24 +63,24 @@ type Credentials struct {
 
 type credentialsInput struct{ Body Credentials }
 
-func (s *Server) authRoutes() {
+func (a *accounts) loginRoutes(r *route.Router) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: "/api/auth" + path, Summary: summary, Tags: []string{"Auth"}, DefaultStatus: status}
 	}
-	route(s, Public, op("login", http.MethodPost, "/login", "Sign in", http.StatusOK), s.login)
+	route.Add(r, route.Public, op("login", http.MethodPost, "/login", "Sign in", http.StatusOK), a.login)
 	register := op("register", http.MethodPost, "/register", "Create an account, where the installation allows it", http.StatusAccepted)
 	register.Description = "The answer is the same whether the address was free or not. When it was, the account exists now: sign in."
-	route(s, Public, register, s.register)
-	route(s, Public, op("refresh", http.MethodPost, "/refresh", "Exchange a refresh token for new tokens", http.StatusOK), s.refresh)
-	route(s, SignedIn, op("me", http.MethodGet, "/me", "Who am I?", http.StatusOK), s.me)
-	route(s, SignedIn, op("change-password", http.MethodPost, "/change-password", "Change the password; ends all other sessions", http.StatusOK), s.changePassword)
-	route(s, SignedIn, op("logout", http.MethodPost, "/logout", "End this session", http.StatusNoContent), s.logout)
-	route(s, SignedIn, op("logout-all", http.MethodPost, "/logout-all", "End all sessions", http.StatusNoContent), s.logoutAll)
+	route.Add(r, route.Public, register, a.register)
+	route.Add(r, route.Public, op("refresh", http.MethodPost, "/refresh", "Exchange a refresh token for new tokens", http.StatusOK), a.refresh)
+	route.Add(r, route.SignedIn, op("me", http.MethodGet, "/me", "Who am I?", http.StatusOK), a.me)
+	route.Add(r, route.SignedIn, op("change-password", http.MethodPost, "/change-password", "Change the password; ends all other sessions", http.StatusOK), a.changePassword)
+	route.Add(r, route.SignedIn, op("logout", http.MethodPost, "/logout", "End this session", http.StatusNoContent), a.logout)
+	route.Add(r, route.SignedIn, op("logout-all", http.MethodPost, "/logout-all", "End all sessions", http.StatusNoContent), a.logoutAll)
 }
 
-func (s *Server) login(ctx context.Context, in *credentialsInput) (*signedIn, error) {
-	const op = "api.login"
-	u, ok, err := s.checkPassword(ctx, in.Body.Email, in.Body.Password)
+func (a *accounts) login(ctx context.Context, in *credentialsInput) (*signedIn, error) {
+	const op = "auth.login"
+	u, ok, err := a.prover.check(ctx, in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +90,9 @@ func (s *Server) login(ctx context.Context, in *credentialsInput) (*signedIn, er
 	if u.DisabledAt != nil {
 		return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "account_disabled", Msg: "this account is disabled"}
 	}
-	out, err := s.openSession(ctx, u, http.StatusOK)
+	out, err := a.openSession(ctx, u, http.StatusOK)
 	if err == nil {
-		s.audit(withPrincipal(ctx, principal{user: &u}), "login", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
+		a.audit.record(With(ctx, Principal{User: &u}), "login", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
 	}
 	return out, err
 }
@@ -104,21 +106,21 @@ type registered struct {
 
 // register does not tell whether an address has an account: the answer, and
 // its time, are the same.
-func (s *Server) register(ctx context.Context, in *credentialsInput) (*registered, error) {
-	if !s.cfg.OpenRegister {
-		return nil, &fault.Error{Kind: fault.Forbidden, Op: "api.register", Code: "registration_closed", Msg: "registration is closed; an administrator can create an account"}
+func (a *accounts) register(ctx context.Context, in *credentialsInput) (*registered, error) {
+	if !a.cfg.OpenRegister {
+		return nil, &fault.Error{Kind: fault.Forbidden, Op: "auth.register", Code: "registration_closed", Msg: "registration is closed; an administrator can create an account"}
 	}
-	if err := s.logins.Register(trace.Of(ctx).IP, time.Now()); err != nil {
+	if err := a.prover.guard.Register(trace.Of(ctx).IP, time.Now()); err != nil {
 		return nil, err
 	}
-	u, err := s.createUser(ctx, s.passwords.ForStrangers(), in.Body.Email, in.Body.Password, roleUser)
+	u, err := a.createUser(ctx, a.prover.passwords.ForStrangers(), in.Body.Email, in.Body.Password, roleUser)
 	switch {
 	case err == nil:
-		s.audit(withPrincipal(ctx, principal{user: &u}), "user.register", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
+		a.audit.record(With(ctx, Principal{User: &u}), "user.register", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
 	case fault.Is(err, fault.Conflict):
 		// For the account's owner; and so that both ways write as much.
-		if u, err = s.store.UserByEmail(ctx, strings.TrimSpace(in.Body.Email)); err == nil {
-			s.audit(ctx, "user.register_refused", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
+		if u, err = a.store.UserByEmail(ctx, strings.TrimSpace(in.Body.Email)); err == nil {
+			a.audit.record(ctx, "user.register_refused", u.ID, map[string]any{"ip": trace.Of(ctx).IP})
 		}
 	default:
 		return nil, err
@@ -128,55 +130,55 @@ func (s *Server) register(ctx context.Context, in *credentialsInput) (*registere
 	return out, nil
 }
 
-func (s *Server) refresh(ctx context.Context, in *struct {
+func (a *accounts) refresh(ctx context.Context, in *struct {
 	Body struct {
 		RefreshToken string `json:"refreshToken" maxLength:"200"`
 	}
 }) (*signedIn, error) {
-	const op = "api.refresh"
+	const op = "auth.refresh"
 	token := in.Body.RefreshToken
 	invalid := &fault.Error{Kind: fault.Unauthorized, Op: op, Code: "token_invalid", Field: "refreshToken", Msg: "the refresh token is not valid any more"}
 	if !credential.LooksLikeRefresh(token) {
 		return nil, invalid
 	}
 	at, fresh := now(), credential.NewRefresh()
-	old, err := s.store.RotateRefreshToken(ctx, credential.Hash(token), store.RefreshToken{
-		ID: newID(), Hash: credential.Hash(fresh), IssuedAt: at, ExpiresAt: at.Add(s.cfg.RefreshTTL),
+	old, err := a.store.RotateRefreshToken(ctx, credential.Hash(token), store.RefreshToken{
+		ID: ident.New(), Hash: credential.Hash(fresh), IssuedAt: at, ExpiresAt: at.Add(a.cfg.RefreshTTL),
 	}, at)
 	if fault.Is(err, fault.NotFound) {
 		return nil, invalid
 	}
 	if fault.Is(err, fault.Unauthorized) && old.Family != "" {
-		s.endSession(old.Family) // a token that was used before has ended it
+		a.ends.one(old.Family) // a token that was used before has ended it
 	}
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.store.User(ctx, old.UserID)
+	u, err := a.store.User(ctx, old.UserID)
 	if err != nil {
 		return nil, err
 	}
 	if u.DisabledAt != nil {
 		return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "account_disabled", Msg: "this account is disabled"}
 	}
-	return s.tokens(ctx, u, old.Family, fresh, at, http.StatusOK)
+	return a.tokens(ctx, u, old.Family, fresh, at, http.StatusOK)
 }
 
-func (s *Server) me(ctx context.Context, _ *struct{}) (*userOutput, error) {
+func (a *accounts) me(ctx context.Context, _ *struct{}) (*userOutput, error) {
 	out := &userOutput{Status: http.StatusOK}
-	out.Body.User = viewUser(*principalOf(ctx).user)
+	out.Body.User = viewUser(*Of(ctx).User)
 	return out, nil
 }
 
-func (s *Server) changePassword(ctx context.Context, in *struct {
+func (a *accounts) changePassword(ctx context.Context, in *struct {
 	Body struct {
 		CurrentPassword string `json:"currentPassword" maxLength:"800"`
 		NewPassword     string `json:"newPassword" maxLength:"800"`
 	}
 }) (*signedIn, error) {
-	const op = "api.changePassword"
-	u := *principalOf(ctx).user
-	_, ok, err := s.checkPassword(ctx, u.Email, in.Body.CurrentPassword)
+	const op = "auth.changePassword"
+	u := *Of(ctx).User
+	_, ok, err := a.prover.check(ctx, u.Email, in.Body.CurrentPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -187,69 +189,69 @@ func (s *Server) changePassword(ctx context.Context, in *struct {
 	if err := checkChoice(op, "newPassword", in.Body.NewPassword, u.Email); err != nil {
 		return nil, err
 	}
-	hash, err := s.passwords.Hash(ctx, in.Body.NewPassword)
+	hash, err := a.prover.passwords.Hash(ctx, in.Body.NewPassword)
 	if err != nil {
 		return nil, busy(err)
 	}
-	if err := s.setPassword(ctx, u.ID, hash); err != nil {
+	if err := a.prover.set(ctx, u.ID, hash); err != nil {
 		return nil, err
 	}
-	s.remember(ctx, u.ID)
-	if err := s.endSessions(ctx, u.ID); err != nil {
+	a.prover.remember(ctx, u.ID)
+	if err := a.ends.all(ctx, u.ID); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "password.change", u.ID, nil)
-	return s.openSession(ctx, u, http.StatusOK)
+	a.audit.record(ctx, "password.change", u.ID, nil)
+	return a.openSession(ctx, u, http.StatusOK)
 }
 
-func (s *Server) logout(ctx context.Context, _ *struct{}) (*noContent, error) {
-	if err := s.store.RevokeFamily(ctx, principalOf(ctx).session, now()); err != nil && !fault.Is(err, fault.NotFound) {
+func (a *accounts) logout(ctx context.Context, _ *struct{}) (*route.NoContent, error) {
+	if err := a.store.RevokeFamily(ctx, Of(ctx).session, now()); err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	s.endSession(principalOf(ctx).session)
-	s.audit(ctx, "logout", principalOf(ctx).user.ID, nil)
-	return nothing, nil
+	a.ends.one(Of(ctx).session)
+	a.audit.record(ctx, "logout", Of(ctx).User.ID, nil)
+	return route.Done, nil
 }
 
-func (s *Server) logoutAll(ctx context.Context, _ *struct{}) (*noContent, error) {
-	u := principalOf(ctx).user
-	if err := s.endSessions(ctx, u.ID); err != nil {
+func (a *accounts) logoutAll(ctx context.Context, _ *struct{}) (*route.NoContent, error) {
+	u := Of(ctx).User
+	if err := a.ends.all(ctx, u.ID); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "logout.all", u.ID, nil)
-	return nothing, nil
+	a.audit.record(ctx, "logout.all", u.ID, nil)
+	return route.Done, nil
 }
 
 // openSession begins a new family of refresh tokens for the user.
-func (s *Server) openSession(ctx context.Context, u store.User, status int) (*signedIn, error) {
-	at, refresh, family := now(), credential.NewRefresh(), newID()
-	if err := s.store.InsertRefreshToken(ctx, store.RefreshToken{
-		ID: newID(), UserID: u.ID, Family: family, Hash: credential.Hash(refresh), IssuedAt: at, ExpiresAt: at.Add(s.cfg.RefreshTTL), ProvedAt: at,
+func (a *accounts) openSession(ctx context.Context, u store.User, status int) (*signedIn, error) {
+	at, refresh, family := now(), credential.NewRefresh(), ident.New()
+	if err := a.store.InsertRefreshToken(ctx, store.RefreshToken{
+		ID: ident.New(), UserID: u.ID, Family: family, Hash: credential.Hash(refresh), IssuedAt: at, ExpiresAt: at.Add(a.cfg.RefreshTTL), ProvedAt: at,
 	}); err != nil {
 		return nil, err
 	}
-	return s.tokens(ctx, u, family, refresh, at, status)
+	return a.tokens(ctx, u, family, refresh, at, status)
 }
 
-func (s *Server) tokens(ctx context.Context, u store.User, family, refresh string, at time.Time, status int) (*signedIn, error) {
-	secret, err := s.jwtSecret(ctx)
+func (a *accounts) tokens(ctx context.Context, u store.User, family, refresh string, at time.Time, status int) (*signedIn, error) {
+	secret, err := a.secret.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	access, err := credential.SignAccess(secret, credential.Access{UserID: u.ID, Session: family}, at, s.cfg.AccessTTL)
+	access, err := credential.SignAccess(secret, credential.Access{UserID: u.ID, Session: family}, at, a.cfg.AccessTTL)
 	if err != nil {
 		return nil, err
 	}
 	out := &signedIn{Status: status}
 	out.Body.User = viewUser(u)
-	out.Body.Tokens = Tokens{AccessToken: access, RefreshToken: refresh, ExpiresIn: int(s.cfg.AccessTTL.Seconds())}
+	out.Body.Tokens = Tokens{AccessToken: access, RefreshToken: refresh, ExpiresIn: int(a.cfg.AccessTTL.Seconds())}
 	return out, nil
 }
 
 // createUser checks and inserts a user; a taken address is fault.Conflict.
-func (s *Server) createUser(ctx context.Context, hasher *credential.Passwords, email, password, role string) (store.User, error) {
-	const op = "api.createUser"
-	clean, err := cleanEmail(email)
+func (a *accounts) createUser(ctx context.Context, hasher *credential.Passwords, email, password, role string) (store.User, error) {
+	const op = "auth.createUser"
+	clean, err := CleanEmail(email)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -260,8 +262,8 @@ func (s *Server) createUser(ctx context.Context, hasher *credential.Passwords, e
 	if err != nil {
 		return store.User{}, busy(err)
 	}
-	u := store.User{ID: newID(), Email: clean, PasswordHash: hash, Role: role, CreatedAt: now()}
-	if err := s.store.CreateUser(ctx, u); err != nil {
+	u := store.User{ID: ident.New(), Email: clean, PasswordHash: hash, Role: role, CreatedAt: now()}
+	if err := a.store.CreateUser(ctx, u); err != nil {
 		if fault.Is(err, fault.Conflict) {
 			return store.User{}, &fault.Error{Kind: fault.Conflict, Op: op, Field: "email", Code: "email_taken", Msg: "there is already an account with this email address"}
 		}
@@ -270,12 +272,13 @@ func (s *Server) createUser(ctx context.Context, hasher *credential.Passwords, e
 	return u, nil
 }
 
-// cleanEmail returns the address in lower case, or what is wrong with it.
-func cleanEmail(email string) (string, error) {
+// CleanEmail returns the address in lower case, or an error that says what is wrong
+// with it.
+func CleanEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	parsed, err := mail.ParseAddress(email)
 	if err != nil || parsed.Address != email || len(email) > maxEmail {
-		return "", fault.Bad("api.email", "email", "email: this is not an email address")
+		return "", fault.Bad("auth.email", "email", "email: this is not an email address")
 	}
 	return email, nil
 }

@@ -1,4 +1,4 @@
-package api
+package docs
 
 import (
 	"encoding/json"
@@ -6,14 +6,15 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"whatsapp-manager/api/method"
 	"whatsapp-manager/proto/catalog"
 )
 
-// documentMethods describes each whatsapp-web.js method from the catalog that
-// calls are checked against. The methods of whatsmeow have Go's types and are
-// described by /api/proxy/methods?family=whatsmeow.
-func (s *Server) documentMethods(key *huma.Param, success, failure *huma.Response) error {
-	all, err := methodList()
+// AddMethods describes each whatsapp-web.js method in the document, from the
+// catalog that calls are checked against. The methods of whatsmeow have Go's types
+// and are described by /api/proxy/methods?family=whatsmeow.
+func AddMethods(document *huma.OpenAPI, key *huma.Param, success, failure *huma.Response) error {
+	all, err := method.List()
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (s *Server) documentMethods(key *huma.Param, success, failure *huma.Respons
 			op.Description = "Answers 501: " + m.Reason + "."
 			op.Responses = map[string]*huma.Response{"501": failure}
 		}
-		s.documented(op)
+		document.AddOperation(op)
 	}
 	return nil
 }
@@ -65,19 +66,9 @@ func methodBody(m catalog.Method) *huma.RequestBody {
 // paramSchema says no more than what a call is refused for.
 func paramSchema(family catalog.Family, p catalog.Param) *huma.Schema {
 	schema := &huma.Schema{Title: p.Name, Description: p.Doc, Extensions: map[string]any{"x-type": p.Type}}
-	takes := accepted(family, p.Type)
-	if takes == nil {
+	types, ok := method.JSONTypes(family, p.Type)
+	if !ok {
 		return schema
-	}
-	names := map[kind]string{
-		kindString: huma.TypeString, kindNumber: huma.TypeNumber, kindBoolean: huma.TypeBoolean, kindArray: huma.TypeArray, kindObject: huma.TypeObject, kindNull: "null",
-	}
-	var types []string
-	for _, k := range takes.kinds {
-		types = append(types, names[k])
-	}
-	if takes.tag != "" {
-		types = append(types, huma.TypeObject)
 	}
 	if p.Optional {
 		types = append(types, "null")

@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"context"
@@ -11,23 +11,23 @@ import (
 // the configured password or a random one. Only a random one is returned:
 // print it once, it is kept nowhere. Later changes of the settings change no
 // account. Safe to be called by several managers at once.
-func (s *Server) EnsureAdmin(ctx context.Context) (password string, err error) {
-	n, err := s.store.CountUsers(ctx)
+func (a *Auth) EnsureAdmin(ctx context.Context) (password string, err error) {
+	n, err := a.accounts.store.CountUsers(ctx)
 	if err != nil || n > 0 {
 		return "", err
 	}
-	chosen := s.cfg.AdminPassword
+	chosen := a.accounts.cfg.AdminPassword
 	if chosen == "" {
 		password = credential.NewPassword()
 		chosen = password
 	}
-	u, err := s.createUser(ctx, s.passwords, s.cfg.AdminEmail, chosen, roleSuperadmin)
+	u, err := a.accounts.createUser(ctx, a.prover.passwords, a.accounts.cfg.AdminEmail, chosen, roleSuperadmin)
 	if fault.Is(err, fault.Conflict) {
 		return "", nil // another manager was quicker
 	}
 	if err != nil {
 		return "", err
 	}
-	s.audit(ctx, "admin.first", u.ID, nil)
+	a.audit.record(ctx, "admin.first", u.ID, nil)
 	return password, nil
 }

@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/credential"
+	"whatsapp-manager/api/ident"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/store"
 )
@@ -40,23 +42,29 @@ type keysOutput struct {
 	}
 }
 
-func (s *Server) keyRoutes() {
+// keyRoutes are the routes about an instance's API keys.
+type keyRoutes struct {
+	auth  *Auth
+	store keyRecords
+}
+
+func (h *keyRoutes) routes(r *route.Router) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
-		o := instanceOp(id, method, "/{id}/keys"+path, summary, status)
+		o := route.OfInstance(id, method, "/{id}/keys"+path, summary, status)
 		o.Tags = []string{"API keys"}
 		return o
 	}
-	route(s, SignedIn, op("list-keys", http.MethodGet, "", "List the API keys of an instance", http.StatusOK), s.listKeys)
-	route(s, SignedIn, op("create-key", http.MethodPost, "", "Create another API key", http.StatusCreated), s.createKey)
-	route(s, SignedIn, op("revoke-key", http.MethodDelete, "/{keyId}", "Revoke an API key; it stops working at once", http.StatusNoContent), s.revokeKey)
+	route.Add(r, route.SignedIn, op("list-keys", http.MethodGet, "", "List the API keys of an instance", http.StatusOK), h.listKeys)
+	route.Add(r, route.SignedIn, op("create-key", http.MethodPost, "", "Create another API key", http.StatusCreated), h.createKey)
+	route.Add(r, route.SignedIn, op("revoke-key", http.MethodDelete, "/{keyId}", "Revoke an API key; it stops working at once", http.StatusNoContent), h.revokeKey)
 }
 
-func (s *Server) listKeys(ctx context.Context, in *InstancePath) (*keysOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+func (h *keyRoutes) listKeys(ctx context.Context, in *route.InstancePath) (*keysOutput, error) {
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.store.Keys(ctx, row.ID)
+	list, err := h.store.Keys(ctx, row.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +76,14 @@ func (s *Server) listKeys(ctx context.Context, in *InstancePath) (*keysOutput, e
 	return out, nil
 }
 
-func (s *Server) createKey(ctx context.Context, in *struct {
-	InstancePath
+func (h *keyRoutes) createKey(ctx context.Context, in *struct {
+	route.InstancePath
 	Body *struct {
 		Confirmation
 		Name string `json:"name,omitempty" maxLength:"100"`
 	}
 }) (*keyOutput, error) {
-	row, err := s.instance(ctx, in.ID)
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -83,49 +91,49 @@ func (s *Server) createKey(ctx context.Context, in *struct {
 	if in.Body != nil {
 		name, password = strings.TrimSpace(in.Body.Name), in.Body.CurrentPassword
 	}
-	if err := s.confirm(ctx, password); err != nil {
+	if err := h.auth.Confirm(ctx, password); err != nil {
 		return nil, err
 	}
 	key := credential.NewKey()
-	k := store.APIKey{ID: newID(), InstanceID: row.ID, Name: name, Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: now()}
-	if err := s.store.InsertKey(ctx, k); err != nil {
+	k := store.APIKey{ID: ident.New(), InstanceID: row.ID, Name: name, Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: now()}
+	if err := h.store.InsertKey(ctx, k); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "key.create", string(row.ID), map[string]any{"key": k.ID})
+	h.auth.Audit(ctx, "key.create", string(row.ID), map[string]any{"key": k.ID})
 	out := &keyOutput{}
 	out.Body.Key, out.Body.APIKey = viewKey(k), key
 	return out, nil
 }
 
-func (s *Server) revokeKey(ctx context.Context, in *struct {
-	InstancePath
+func (h *keyRoutes) revokeKey(ctx context.Context, in *struct {
+	route.InstancePath
 	KeyID    string `path:"keyId" maxLength:"40"`
 	Webhooks string `query:"webhooks" enum:"keep,delete" default:"keep" doc:"delete: the webhooks that were made with this key end, too; keep: they go on"`
-}) (*noContent, error) {
-	row, err := s.instance(ctx, in.ID)
+}) (*route.NoContent, error) {
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	absent := fault.New(fault.NotFound, "api.revokeKey", "there is no such key")
-	if !otherID.MatchString(in.KeyID) {
+	absent := fault.New(fault.NotFound, "auth.revokeKey", "there is no such key")
+	if !ident.Is(in.KeyID) {
 		return nil, absent
 	}
-	err = s.store.RevokeKey(ctx, row.ID, in.KeyID, now())
-	s.keyring.forget(row.ID)
+	err = h.store.RevokeKey(ctx, row.ID, in.KeyID, now())
+	h.auth.keyring.forget(row.ID)
 	if fault.Is(err, fault.NotFound) {
 		return nil, absent
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.watch.EndKey(in.KeyID)
-	s.audit(ctx, "key.revoke", string(row.ID), map[string]any{"key": in.KeyID})
+	h.auth.watch.EndKey(in.KeyID)
+	h.auth.Audit(ctx, "key.revoke", string(row.ID), map[string]any{"key": in.KeyID})
 	if in.Webhooks == "delete" {
-		for _, end := range s.hooks.keyRevoked {
+		for _, end := range h.auth.hooks.keyRevoked {
 			if err := end(ctx, row, in.KeyID); err != nil {
 				return nil, err // the key is revoked; asking again goes on here
 			}
 		}
 	}
-	return nothing, nil
+	return route.Done, nil
 }
