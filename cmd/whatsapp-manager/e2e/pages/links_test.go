@@ -112,7 +112,11 @@ var (
 
 // shortNames are packages that the pages on security call by a shorter name.
 var shortNames = map[string]string{
-	"manager": "cmd/whatsapp-manager", "e2e": "cmd/whatsapp-manager/e2e", "e2e/pages": "cmd/whatsapp-manager/e2e/pages", "takeover": "cmd/takeover", "attack": "cmd/attack",
+	"attack":    "cmd/attack",
+	"e2e":       "cmd/whatsapp-manager/e2e",
+	"e2e/pages": "cmd/whatsapp-manager/e2e/pages",
+	"manager":   "cmd/whatsapp-manager",
+	"takeover":  "cmd/takeover",
 }
 
 // TestTestsThatPagesName looks for each `package: TestName`, and for each file

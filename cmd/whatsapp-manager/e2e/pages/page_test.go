@@ -114,7 +114,7 @@ func parse(name, text string) (page, error) {
 		case fence.MatchString(line):
 			language := strings.TrimSpace(fence.FindStringSubmatch(line)[1])
 			if language == "" {
-				return p, fmt.Errorf("%s:%d: a block says its language: sh runs, console does not, text and json are no commands", name, i+1)
+				return p, fmt.Errorf("%s:%d: a block without a language: sh runs, console does not", name, i+1)
 			}
 			open = &block{line: i + 2, language: language, setup: strings.Join(hidden, "\n")}
 			hidden = nil
@@ -144,5 +144,7 @@ func (p page) prose() func(yield func(int, string) bool) {
 
 // commands are the blocks that run.
 func (p page) commands() []block {
-	return slices.DeleteFunc(slices.Clone(p.blocks), func(b block) bool { return b.language != "sh" && b.language != "bash" })
+	return slices.DeleteFunc(slices.Clone(p.blocks), func(b block) bool {
+		return b.language != "sh" && b.language != "bash"
+	})
 }
