@@ -68,6 +68,7 @@ func faulty(t *testing.T, name string) string {
 }
 
 func TestAWorkerThatEatsMemoryIsReplaced(t *testing.T) {
+	t.Parallel()
 	program := faulty(t, leakyWorker)
 	s := start(t, "WAM_WORKER_BINARY="+program, "WAM_WORKER_MEMORY_LIMIT=128MiB")
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
@@ -90,6 +91,7 @@ func TestAWorkerThatEatsMemoryIsReplaced(t *testing.T) {
 }
 
 func TestAWorkerThatCrashesOnStartOpensTheBreaker(t *testing.T) {
+	t.Parallel()
 	s := start(t, "WAM_WORKER_BINARY="+faulty(t, crashWorker))
 	ctx := deadline(t, 90*time.Second)
 	id, key, err := s.Client.Create(ctx, "crashes")

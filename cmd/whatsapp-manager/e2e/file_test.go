@@ -16,6 +16,7 @@ import (
 // A file comes as a form and goes to the contact; one of the contact's is read
 // in parts. Neither is JSON on its way.
 func TestFilesAsTheyAre(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})

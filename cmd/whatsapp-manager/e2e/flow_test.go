@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheMainJob(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{Chats: 3, Messages: 10}))
 	bob := person(t, "Bob", wasim.AccountOptions{})
@@ -188,6 +189,7 @@ func TestTheMainJob(t *testing.T) {
 }
 
 func TestPairByCode(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	ctx := deadline(t, time.Minute)
 	dave := person(t, "Dave", wasim.AccountOptions{})

@@ -56,6 +56,7 @@ func hang(w *worker.Running) {
 // A worker that hangs is found because it does not answer, whatever it hangs
 // in, and replaced; nothing is lost, and an instance beside it notices nothing.
 func TestWorkersThatHangAreReplaced(t *testing.T) {
+	t.Parallel()
 	program := faulty(t, hangWorker)
 	s := start(t, "WAM_WORKER_BINARY="+program)
 	bystander := link(t, s, person(t, "Dave", wasim.AccountOptions{}))

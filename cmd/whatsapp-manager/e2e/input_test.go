@@ -11,6 +11,7 @@ import (
 )
 
 func TestBadInputIsTheCallersFault(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})
@@ -68,6 +69,7 @@ func TestBadInputIsTheCallersFault(t *testing.T) {
 }
 
 func TestNoBodyAndNoKeyIsInAnyLogLine(t *testing.T) {
+	t.Parallel()
 	s := start(t, "WAM_LOG_LEVEL=trace")
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{Chats: 1, Messages: 3}))
 	bob := person(t, "Bob", wasim.AccountOptions{})

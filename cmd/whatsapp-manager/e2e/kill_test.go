@@ -166,6 +166,7 @@ func oneEach(t *testing.T, s *stack.Stack, instances ...*linked) map[string]int 
 }
 
 func TestManagerKilledWhileMessagesArrive(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := link(t, s, person(t, "Bob", wasim.AccountOptions{}))
@@ -209,6 +210,7 @@ func TestManagerKilledWhileMessagesArrive(t *testing.T) {
 }
 
 func TestWorkerKilledInABurst(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := link(t, s, person(t, "Bob", wasim.AccountOptions{}))
@@ -249,6 +251,7 @@ func TestWorkerKilledInABurst(t *testing.T) {
 }
 
 func TestPostgresRestartedInABurst(t *testing.T) {
+	t.Parallel()
 	for _, how := range []struct {
 		name   string
 		signal syscall.Signal
@@ -287,6 +290,7 @@ func TestPostgresRestartedInABurst(t *testing.T) {
 }
 
 func TestWebhookReceiverDownThenUp(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	ann, ben := person(t, "Ann", wasim.AccountOptions{}), person(t, "Ben", wasim.AccountOptions{})

@@ -67,6 +67,7 @@ func (l *linked) refused(t *testing.T, method string, params ...any) {
 // the attacker's address. What the other tenant sends still comes to the
 // customer, and to nobody else.
 func TestNobodyMisdirectsAnothersMessages(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	mallory := user(t, s, "mallory")
 	victim := link(t, s, person(t, "Victim", wasim.AccountOptions{}))

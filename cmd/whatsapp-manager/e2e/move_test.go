@@ -22,6 +22,7 @@ import (
 // what was sent to it before, on the way and afterwards is there exactly once,
 // and the old installation stays away from it.
 func TestMoveToAnotherServer(t *testing.T) {
+	t.Parallel()
 	from, to := start(t), start(t, "WAM_HEALTH_INTERVAL=1s", "WAM_NODE_ID=elsewhere")
 	account, friend := person(t, "Traveller", wasim.AccountOptions{}), person(t, "Friend", wasim.AccountOptions{})
 	old := link(t, from, account)
@@ -140,6 +141,7 @@ func incoming(t *testing.T, events []stack.Event) (texts []string) {
 // Messages that arrive while the account moves are neither lost nor doubled:
 // those the old worker was at are WhatsApp's until one of the two has them.
 func TestMoveInTraffic(t *testing.T) {
+	t.Parallel()
 	from, to := start(t), start(t, "WAM_HEALTH_INTERVAL=1s", "WAM_NODE_ID=elsewhere")
 	account, friend := person(t, "Traveller", wasim.AccountOptions{}), person(t, "Talker", wasim.AccountOptions{})
 	old := link(t, from, account)
@@ -198,6 +200,7 @@ func TestMoveInTraffic(t *testing.T) {
 // A copy is made beside a running manager, and taken in again after the
 // original is gone; with the manager down everything works as well.
 func TestCopyIsABackup(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	account, friend := person(t, "Careful", wasim.AccountOptions{}), person(t, "Friend", wasim.AccountOptions{})
 	l := link(t, s, account)

@@ -62,6 +62,7 @@ func shown(a *wasim.Account, text string) int {
 // for; one whose worker is killed when the message is out is never that, and
 // what became of it shows without a repetition.
 func TestWhatBecomesOfAFailedSend(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})

@@ -20,6 +20,7 @@ import (
 // More connections than the manager has descriptors, from somebody without a
 // login: its health is still told, and an account still sends.
 func TestAStrangerCannotTakeAllConnections(t *testing.T) {
+	t.Parallel()
 	const descriptors, connections = 400, 450
 	s := startWith(t, stack.Options{Descriptors: descriptors})
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
@@ -65,6 +66,7 @@ func TestAStrangerCannotTakeAllConnections(t *testing.T) {
 
 // A file in base64 is decoded as it comes and reaches the contact whole.
 func TestALargeFileInJSON(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})

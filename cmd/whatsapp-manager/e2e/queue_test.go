@@ -20,6 +20,7 @@ import (
 // repeated, under its id: WhatsApp for Android keys its messages by chat,
 // direction and id (messages_key_index of its msgstore.db is unique).
 func TestQueuedSendsSurviveKills(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	must(t, s.Client.Want(deadline(t, 10*time.Second), http.StatusOK, "PATCH", "/api/instances/"+alice.id, map[string]any{"sendsPerMinute": 0}, nil))
@@ -90,6 +91,7 @@ func TestQueuedSendsSurviveKills(t *testing.T) {
 // The worker sees a send through whose manager is killed before WhatsApp's ack,
 // and the next manager, which has to ask for it again, sends nothing twice.
 func TestManagerKilledInTheMiddleOfAQueuedSend(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	ann := person(t, "Ann", wasim.AccountOptions{})

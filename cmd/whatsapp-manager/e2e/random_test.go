@@ -21,6 +21,7 @@ import (
 // WAM_ROUNDS makes it longer; the supervisor's own test of this kind does many
 // more rounds with scripted workers.
 func TestRandomKills(t *testing.T) {
+	t.Parallel()
 	seed := setting(t, "WAM_SEED", uint64(time.Now().UnixNano()))
 	rounds := setting(t, "WAM_ROUNDS", 12)
 	t.Logf("WAM_SEED=%d WAM_ROUNDS=%d", seed, rounds)

@@ -15,6 +15,7 @@ import (
 // A dump holds no roles: after it was restored, the workers that live are let
 // in no more. Each gets another role with its next start, and no message is lost.
 func TestADatabaseThatLostItsRoles(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	alice, bob := link(t, s, person(t, "Alice", wasim.AccountOptions{})), link(t, s, person(t, "Bob", wasim.AccountOptions{}))
 	ann := person(t, "Ann", wasim.AccountOptions{})

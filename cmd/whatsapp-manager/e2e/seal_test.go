@@ -56,6 +56,7 @@ func standing(t *testing.T, url string, secrets map[string][]byte) (found []stri
 // without its key file it does not start, and says so; a new key is taken over
 // while it runs.
 func TestADumpAloneOpensNothing(t *testing.T) {
+	t.Parallel()
 	url := storetest.NewURL(t)
 	s := start(t, "WAM_DATABASE_URL="+url)
 	ctx := deadline(t, 2*time.Minute)

@@ -41,6 +41,7 @@ func (c *shutOut) shown(t *testing.T) {
 // Whom WhatsApp shuts out, in each of its ways: the instance says so and why,
 // dials no more, keeps what it has, also when another manager takes over, and
 // comes back when its owner acts.
+// Not parallel: it counts all connections to the simulator.
 func TestWhomWhatsAppShutsOut(t *testing.T) {
 	s := start(t)
 	writer := person(t, "Erin", wasim.AccountOptions{})

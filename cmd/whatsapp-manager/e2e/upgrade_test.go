@@ -157,6 +157,7 @@ func knocking(s *stack.Stack) (stop func() (refused, tries int)) {
 }
 
 func TestARollingUpgradeLosesNothing(t *testing.T) {
+	t.Parallel()
 	s, installed := upgradable(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := link(t, s, person(t, "Bob", wasim.AccountOptions{}))
@@ -240,6 +241,7 @@ func TestARollingUpgradeLosesNothing(t *testing.T) {
 }
 
 func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
+	t.Parallel()
 	s, installed := upgradable(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := link(t, s, person(t, "Bob", wasim.AccountOptions{}))
