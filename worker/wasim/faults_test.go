@@ -27,22 +27,24 @@ func TestConnectionFaults(t *testing.T) {
 		"garbage":       func() { d.Garbage(64); d.CloseClean() },
 		"unknown error": func() { d.StreamError(599) },
 	} {
-		logins, connection := d.Logins(), d.ConnectionID()
-		fault()
-		r.say(bob, alice.PN(), "during "+name)
-		if err := d.WaitLogins(r.ctx, logins+1); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		c.awaitText("during " + name)
-		if d.ConnectionID() == connection {
-			t.Errorf("%s: connection unchanged", name)
-		}
-		if err := d.WaitSettled(r.ctx); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if n := c.texts("during " + name); n != 1 {
-			t.Errorf("%s: message came %d times", name, n)
-		}
+		t.Run(name, func(t *testing.T) {
+			logins, connection := d.Logins(), d.ConnectionID()
+			fault()
+			r.say(bob, alice.PN(), "during "+name)
+			if err := d.WaitLogins(r.ctx, logins+1); err != nil {
+				t.Fatal(err)
+			}
+			c.awaitText("during " + name)
+			if d.ConnectionID() == connection {
+				t.Error("connection unchanged")
+			}
+			if err := d.WaitSettled(r.ctx); err != nil {
+				t.Fatal(err)
+			}
+			if n := c.texts("during " + name); n != 1 {
+				t.Errorf("message came %d times", n)
+			}
+		})
 	}
 }
 
@@ -206,8 +208,10 @@ func TestRequestFaults(t *testing.T) {
 
 func TestOnlyLoopback(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "localhost:0", "nonsense"} {
-		if err := (&wasim.Server{Listen: address}).Run(t.Context()); err == nil {
-			t.Errorf("listened on %q", address)
-		}
+		t.Run(address, func(t *testing.T) {
+			if err := (&wasim.Server{Listen: address}).Run(t.Context()); err == nil {
+				t.Error("listened")
+			}
+		})
 	}
 }

@@ -80,8 +80,8 @@ func (d *Device) activate(on *connection) (first bool) {
 	return first
 }
 
-// settle drops the stanza that a client's answer acknowledges, if there is one.
-func (d *Device) settle(key string) bool {
+// acknowledge drops the stanza that a client's answer acknowledges, if there is one.
+func (d *Device) acknowledge(key string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for e := d.pending.Front(); e != nil; e = e.Next() {

@@ -26,7 +26,7 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 	id, _ := node.Attrs["id"].(string)
 	participant, _ := node.Attrs["participant"].(types.JID)
 	if device := from.device(); device != nil && answersMessage(kind) {
-		device.settle(ackKey("message", id, to, participant, ""))
+		device.acknowledge(ackKey("message", id, to, participant, ""))
 	}
 	if to.Server == types.GroupServer || to.Server == types.BroadcastServer {
 		s.relayGroupReceipt(from, to, participant, kind, node)

@@ -59,7 +59,7 @@ func (s *Server) handleAck(from origin, node waBinary.Node) {
 	to, _ := node.Attrs["to"].(types.JID)
 	participant, _ := node.Attrs["participant"].(types.JID)
 	kind, _ := node.Attrs["type"].(string)
-	device.settle(ackKey(class, id, to, participant, kind))
+	device.acknowledge(ackKey(class, id, to, participant, kind))
 }
 
 // deliver hands a stanza to one device of an account, the phone being number 0.

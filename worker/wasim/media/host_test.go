@@ -106,9 +106,11 @@ func TestRefusals(t *testing.T) {
 		"/mms/image/bm90IHRoZSBoYXNo": http.StatusBadRequest,
 		"/elsewhere/x":                http.StatusNotFound,
 	} {
-		if status, _ := request(t, http.MethodPost, url+path, []byte("body")); status != want {
-			t.Errorf("%s: %d", path, status)
-		}
+		t.Run(path, func(t *testing.T) {
+			if status, _ := request(t, http.MethodPost, url+path, []byte("body")); status != want {
+				t.Errorf("got %d", status)
+			}
+		})
 	}
 	if status, _ := request(t, http.MethodPatch, url+"/mms/image/x", nil); status != http.StatusMethodNotAllowed {
 		t.Errorf("PATCH: %d", status)

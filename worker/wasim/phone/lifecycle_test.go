@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -67,16 +68,18 @@ func TestLedgerForgets(t *testing.T) {
 	alice, bob := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{})
 	atBob := inboxOf(bob)
 	for limit, want := range map[int]int{-1: 0, 2: 2, 0: 5} {
-		bob.Forget(limit)
-		for range 5 {
-			if _, err := alice.SendText(t.Context(), bob.PN(), "x"); err != nil {
-				t.Fatal(err)
+		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
+			bob.Forget(limit)
+			for range 5 {
+				if _, err := alice.SendText(t.Context(), bob.PN(), "x"); err != nil {
+					t.Fatal(err)
+				}
+				next(t, atBob)
 			}
-			next(t, atBob)
-		}
-		if got := len(bob.Received()); got != want {
-			t.Errorf("limit %d keeps %d", limit, got)
-		}
+			if got := len(bob.Received()); got != want {
+				t.Errorf("%d are kept", got)
+			}
+		})
 	}
 }
 

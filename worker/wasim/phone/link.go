@@ -32,7 +32,7 @@ type LinkHello struct {
 var (
 	ErrQR            = errors.New("not a pairing QR code")
 	ErrLinkCode      = errors.New("pairing code does not match")
-	ErrNoLinkAttempt = errors.New("no pairing by code was started")
+	ErrNoLink = errors.New("no pairing by code was started")
 )
 
 const (
@@ -41,8 +41,8 @@ const (
 	linkBundleInfo = "link_code_pairing_key_bundle_encryption_key"
 )
 
-// linkAttempt is what the phone remembers between the two halves of pairing by code.
-type linkAttempt struct {
+// pendingLink is what the phone remembers between the two halves of pairing by code.
+type pendingLink struct {
 	ephemeral    *keys.KeyPair
 	companionPub []byte
 }
@@ -81,7 +81,7 @@ func wrapKey(code string, salt, iv, key []byte) []byte {
 
 // StartLink enters the pairing code that a companion shows, with or without its dash.
 // A wrong code is noticed only by FinishLink. It takes about 50 ms of CPU. A later call
-// replaces the attempt.
+// replaces the pending.
 func (p *Phone) StartLink(wrappedCompanionEphemeral []byte, code string) (primaryHello LinkHello, err error) {
 	if len(wrappedCompanionEphemeral) != wrappedLength {
 		return LinkHello{}, fmt.Errorf("start link: wrapped key of %d bytes", len(wrappedCompanionEphemeral))
@@ -89,30 +89,30 @@ func (p *Phone) StartLink(wrappedCompanionEphemeral []byte, code string) (primar
 	code = strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(code), "-", ""))
 	w := wrappedCompanionEphemeral
 	companionPub := wrapKey(code, w[:32], w[32:48], w[48:])
-	attempt := &linkAttempt{ephemeral: keys.NewKeyPair(), companionPub: companionPub}
+	pending := &pendingLink{ephemeral: keys.NewKeyPair(), companionPub: companionPub}
 	wrapped := make([]byte, wrappedLength)
 	rand.Read(wrapped[:48])
-	copy(wrapped[48:], wrapKey(code, wrapped[:32], wrapped[32:48], attempt.ephemeral.Pub[:]))
+	copy(wrapped[48:], wrapKey(code, wrapped[:32], wrapped[32:48], pending.ephemeral.Pub[:]))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.link = attempt
+	p.link = pending
 	return LinkHello{WrappedEphemeral: wrapped, IdentityPub: append([]byte(nil), p.ownKeys().identity.Pub[:]...)}, nil
 }
 
 // FinishLink opens the companion's key bundle and returns the ADV secret for Sign. It fails
-// with ErrLinkCode when the code of StartLink was wrong, with ErrNoLinkAttempt without one;
-// the attempt is used up by success only.
+// with ErrLinkCode when the code of StartLink was wrong, with ErrNoLink without one;
+// the pending is used up by success only.
 func (p *Phone) FinishLink(keyBundle, companionIdentity []byte) (advSecret []byte, err error) {
 	p.mu.Lock()
-	attempt, own := p.link, p.ownKeys()
+	pending, own := p.link, p.ownKeys()
 	p.mu.Unlock()
-	if attempt == nil {
-		return nil, fmt.Errorf("finish link: %w", ErrNoLinkAttempt)
+	if pending == nil {
+		return nil, fmt.Errorf("finish link: %w", ErrNoLink)
 	}
 	if len(keyBundle) != 32+12+96+16 || len(companionIdentity) != 32 {
 		return nil, fmt.Errorf("finish link: bundle of %d bytes, identity of %d", len(keyBundle), len(companionIdentity))
 	}
-	shared, err := curve25519.X25519(attempt.ephemeral.Priv[:], attempt.companionPub)
+	shared, err := curve25519.X25519(pending.ephemeral.Priv[:], pending.companionPub)
 	if err != nil {
 		return nil, fmt.Errorf("finish link: %w", ErrLinkCode)
 	}
@@ -136,7 +136,7 @@ func (p *Phone) FinishLink(keyBundle, companionIdentity []byte) (advSecret []byt
 		return nil, fmt.Errorf("finish link: %w", err)
 	}
 	p.mu.Lock()
-	if p.link == attempt {
+	if p.link == pending {
 		p.link = nil
 	}
 	p.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strings"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -154,4 +155,17 @@ func editAttribute(m *waE2E.Message) string {
 		return string(types.EditAttributeSenderRevoke)
 	}
 	return ""
+}
+
+// Typing shows a chat's other side that the person is writing, or has stopped. It is neither
+// queued for who is away nor acknowledged.
+func (p *Phone) Typing(chat types.JID, on bool) {
+	state := "paused"
+	if on {
+		state = "composing"
+	}
+	p.net.Send(p.lid, waBinary.Node{
+		Tag: "chatstate", Attrs: waBinary.Attrs{"to": chat.ToNonAD()},
+		Content: []waBinary.Node{{Tag: state}},
+	})
 }

@@ -63,7 +63,8 @@ func TestPairByQR(t *testing.T) {
 	fields := fmt.Sprintf("2@ref,%s,%s,%s", b64(noise.Pub[:]), b64(own.Pub[:]), b64(secret))
 	for _, text := range []string{fields, "https://wa.me/settings/linked_devices#" + fields + ",1"} {
 		qr, err := p.ScanQR(text)
-		if err != nil || qr.Ref != "2@ref" || !bytes.Equal(qr.NoisePub, noise.Pub[:]) || !bytes.Equal(qr.IdentityPub, own.Pub[:]) || !bytes.Equal(qr.AdvSecret, secret) {
+		if err != nil || qr.Ref != "2@ref" || !bytes.Equal(qr.NoisePub, noise.Pub[:]) ||
+			!bytes.Equal(qr.IdentityPub, own.Pub[:]) || !bytes.Equal(qr.AdvSecret, secret) {
 			t.Fatalf("%q: %+v, %v", text, qr, err)
 		}
 	}
@@ -93,9 +94,11 @@ func TestPairByQR(t *testing.T) {
 func TestQRTextsThatAreNone(t *testing.T) {
 	p := newRouter().phone(t, 1, "Alice", History{})
 	for _, text := range []string{"", "hello", "a,b,c,d", "https://example.org/#a,b,c,d,1", "2@r,AAAA,AAAA,AAAA"} {
-		if _, err := p.ScanQR(text); !errors.Is(err, ErrQR) {
-			t.Errorf("%q: %v", text, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			if _, err := p.ScanQR(text); !errors.Is(err, ErrQR) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
@@ -169,7 +172,7 @@ func TestPairByCode(t *testing.T) {
 		})
 	}
 	p := newRouter().phone(t, 1, "Alice", History{})
-	if _, err := p.FinishLink(make([]byte, 156), make([]byte, 32)); !errors.Is(err, ErrNoLinkAttempt) {
+	if _, err := p.FinishLink(make([]byte, 156), make([]byte, 32)); !errors.Is(err, ErrNoLink) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -83,7 +83,9 @@ func TestHandshakeBehindRoutingPrefix(t *testing.T) {
 	shake.Start(socket.NoiseStartPattern, socket.WAConnHeader)
 	ephemeral, static := keys.NewKeyPair(), keys.NewKeyPair()
 	shake.Authenticate(ephemeral.Pub[:])
-	hello, err := proto.Marshal(&waWa6.HandshakeMessage{ClientHello: &waWa6.HandshakeMessage_ClientHello{Ephemeral: ephemeral.Pub[:]}})
+	hello, err := proto.Marshal(&waWa6.HandshakeMessage{
+		ClientHello: &waWa6.HandshakeMessage_ClientHello{Ephemeral: ephemeral.Pub[:]},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +118,9 @@ func TestHandshakeBehindRoutingPrefix(t *testing.T) {
 	must(t, shake.MixSharedSecretIntoKey(*static.Priv, server))
 	payload, err := proto.Marshal(&waWa6.ClientPayload{Username: proto.Uint64(15550000001)})
 	must(t, err)
-	finish, err := proto.Marshal(&waWa6.HandshakeMessage{ClientFinish: &waWa6.HandshakeMessage_ClientFinish{Static: sealedStatic, Payload: shake.Encrypt(payload)}})
+	finish, err := proto.Marshal(&waWa6.HandshakeMessage{ClientFinish: &waWa6.HandshakeMessage_ClientFinish{
+		Static: sealedStatic, Payload: shake.Encrypt(payload),
+	}})
 	must(t, err)
 	must(t, ws.Write(ctx, websocket.MessageBinary, frame(finish)))
 	select {
@@ -173,9 +177,11 @@ func TestRootSurvivesItsText(t *testing.T) {
 		t.Error("another public key")
 	}
 	for _, bad := range []string{"", "zz", "00ff"} {
-		if _, err := wire.ParseRoot(bad); err == nil {
-			t.Errorf("%q is no root", bad)
-		}
+		t.Run("no root: "+bad, func(t *testing.T) {
+			if _, err := wire.ParseRoot(bad); err == nil {
+				t.Error("was taken for a root")
+			}
+		})
 	}
 }
 
@@ -186,13 +192,18 @@ func checkChain(t *testing.T, root *wire.Root, raw, static []byte) {
 	var intermediate, leaf waCert.CertChain_NoiseCertificate_Details
 	must(t, proto.Unmarshal(chain.GetIntermediate().GetDetails(), &intermediate))
 	must(t, proto.Unmarshal(chain.GetLeaf().GetDetails(), &leaf))
-	if !ecc.VerifySignature(ecc.NewDjbECPublicKey(root.Public()), chain.GetIntermediate().GetDetails(), [64]byte(chain.GetIntermediate().GetSignature())) {
+	signedBy := func(key [32]byte, certificate *waCert.CertChain_NoiseCertificate) bool {
+		signature := [64]byte(certificate.GetSignature())
+		return ecc.VerifySignature(ecc.NewDjbECPublicKey(key), certificate.GetDetails(), signature)
+	}
+	if !signedBy(root.Public(), chain.GetIntermediate()) {
 		t.Error("intermediate is not signed by the root")
 	}
-	if !ecc.VerifySignature(ecc.NewDjbECPublicKey([32]byte(intermediate.GetKey())), chain.GetLeaf().GetDetails(), [64]byte(chain.GetLeaf().GetSignature())) {
+	if !signedBy([32]byte(intermediate.GetKey()), chain.GetLeaf()) {
 		t.Error("leaf is not signed by the intermediate")
 	}
-	if leaf.GetIssuerSerial() != intermediate.GetSerial() || intermediate.GetIssuerSerial() != 0 || !bytes.Equal(leaf.GetKey(), static) {
+	if leaf.GetIssuerSerial() != intermediate.GetSerial() || intermediate.GetIssuerSerial() != 0 ||
+		!bytes.Equal(leaf.GetKey(), static) {
 		t.Error("chain does not fit together")
 	}
 }
