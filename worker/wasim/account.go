@@ -84,8 +84,8 @@ func (a *Account) device(number uint16) *Device {
 	return a.devices[i]
 }
 
-// reserve takes the next free device number. Numbers grow, as WhatsApp's do,
-// and start over where the wire's one byte would end.
+// reserve takes the next free device number. Numbers grow, as WhatsApp's do, and start
+// over at the end of the one byte that the wire has for them.
 func (a *Account) reserve() (uint16, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -133,8 +133,8 @@ func (a *Account) numbers() []uint16 {
 	return numbers
 }
 
-// meet remembers that two accounts wrote to each other: each hears of the
-// other's device changes from then on.
+// meet remembers that two accounts wrote to each other. From then on, each is told
+// when the devices of the other change.
 func (a *Account) meet(b *Account) {
 	if a == b {
 		return

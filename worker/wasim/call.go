@@ -35,15 +35,17 @@ func (a *Account) Ring(to *Account, video bool) string {
 	if video {
 		content = append(content, waBinary.Node{Tag: "video", Attrs: waBinary.Attrs{"enc": "h.264"}})
 	}
-	offer := waBinary.Node{Tag: "offer", Content: append(content, waBinary.Node{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}),
-		Attrs: waBinary.Attrs{"call-id": id, "call-creator": creator, "caller_pn": a.user.PN}}
+	content = append(content, waBinary.Node{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}})
+	offer := waBinary.Node{
+		Tag: "offer", Attrs: waBinary.Attrs{"call-id": id, "call-creator": creator, "caller_pn": a.user.PN}, Content: content,
+	}
 	to.noteCall(a, offer)
-	to.broadcast(waBinary.Node{Tag: "call", Content: []waBinary.Node{offer},
-		Attrs: waBinary.Attrs{"from": creator, "id": rand.Text()[:16], "t": time.Now().Unix(), "platform": "android", "version": "2.26"}}, -1)
+	to.broadcast(callStanza(creator, rand.Text()[:16], offer), -1)
 	return id
 }
 
-// handleCall passes a call's signalling on to the devices of whom it is meant for.
+// handleCall passes a signal of a call on to the devices of the account that it is
+// meant for.
 func (s *Server) handleCall(from origin, node waBinary.Node) {
 	to, _ := node.Attrs["to"].(types.JID)
 	child := stanza.First(&node)
@@ -53,10 +55,20 @@ func (s *Server) handleCall(from origin, node waBinary.Node) {
 	}
 	if peer := s.account(to); peer != nil {
 		peer.noteCall(from.account, child)
-		attrs := waBinary.Attrs{"from": from.JID(to.Server), "id": node.Attrs["id"], "t": time.Now().Unix(), "platform": "android", "version": "2.26"}
-		peer.broadcast(waBinary.Node{Tag: "call", Attrs: attrs, Content: []waBinary.Node{child}}, -1)
+		peer.broadcast(callStanza(from.JID(to.Server), node.Attrs["id"], child), -1)
 	}
 	from.reply(stanza.Ack("call", node, nil))
+}
+
+// callStanza is the stanza that carries a signal of a call.
+func callStanza(from types.JID, id any, signal waBinary.Node) waBinary.Node {
+	return waBinary.Node{
+		Tag: "call",
+		Attrs: waBinary.Attrs{
+			"from": from, "id": id, "t": time.Now().Unix(), "platform": "android", "version": "2.26",
+		},
+		Content: []waBinary.Node{signal},
+	}
 }
 
 func (a *Account) noteCall(from *Account, signal waBinary.Node) {

@@ -29,7 +29,10 @@ type connection struct {
 }
 
 func newConnection(s *Server, conn *wire.Conn) *connection {
-	return &connection{server: s, conn: conn, answers: make(map[string]chan *waBinary.Node), finish: make(chan *waBinary.Node, 1)}
+	return &connection{
+		server: s, conn: conn,
+		answers: make(map[string]chan *waBinary.Node), finish: make(chan *waBinary.Node, 1),
+	}
 }
 
 // run serves the connection until it ends.
@@ -58,7 +61,7 @@ func (c *connection) run(ctx context.Context) {
 	if c.conn.Payload.Username == nil {
 		c.offerPairing()
 	} else if !c.login() {
-		// The refusal is queued; the client hangs up, or the deadline does.
+		// The refusal is queued. The client hangs up, or the deadline ends the wait.
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		for {
@@ -134,8 +137,8 @@ func (c *connection) stopCloser() {
 	}
 }
 
-// login checks who a client says it is and greets or refuses it. There is no
-// other credential than the Noise key stored at pairing.
+// login checks who a client says it is, and greets or refuses it. The only credential
+// is the Noise key that was stored at pairing.
 func (c *connection) login() bool {
 	s := c.server
 	number := strconv.FormatUint(c.conn.Payload.GetUsername(), 10)
@@ -171,7 +174,7 @@ func (c *connection) login() bool {
 	return true
 }
 
-// replaced tells a connection that another one of the same device took over.
+// replaced tells a connection that another connection of the same device took over.
 // The close must not follow at once: whatsmeow handles stanzas in the background
 // and would take it for a lost connection.
 func (c *connection) replaced() {

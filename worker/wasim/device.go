@@ -48,7 +48,7 @@ func (d *Device) JID() types.JID { return d.account.user.JID(types.DefaultUserSe
 // LID is the device's hidden identity with its device number.
 func (d *Device) LID() types.JID { return d.account.user.JID(types.HiddenUserServer, d.number) }
 
-// props keeps how the companion wants to be listed. What cannot be read is no name.
+// props keeps how the companion wants to be listed; nothing if that cannot be read.
 func (d *Device) props(raw []byte) {
 	var p waCompanionReg.DeviceProps
 	if proto.Unmarshal(raw, &p) != nil {
@@ -59,15 +59,15 @@ func (d *Device) props(raw []byte) {
 	d.name, d.platform = p.GetOs(), p.GetPlatformType().String()
 }
 
-// Listed is how the phone lists the companion: its name, and the browser it
-// gives itself out as (CHROME, FIREFOX, …).
+// Listed is how the phone lists the companion: its name, and the kind of browser that
+// it says it is (CHROME, FIREFOX, …).
 func (d *Device) Listed() (name, platform string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.name, d.platform
 }
 
-// Account is whose companion this is.
+// Account is the account that the device is linked to.
 func (d *Device) Account() *Account { return d.account }
 
 // Number is the device number, from 1.

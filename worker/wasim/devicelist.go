@@ -36,7 +36,7 @@ func (a *Account) deviceList() waBinary.Node {
 	return waBinary.Node{Tag: "devices", Content: content}
 }
 
-// keyIndexNode is the signed list of key indexes. It costs a signature, so it is
+// keyIndexNode is the signed list of key indexes. Making it takes a signature, so it is
 // kept until the devices change.
 func (a *Account) keyIndexNode() waBinary.Node {
 	a.mu.Lock()
@@ -51,10 +51,11 @@ func (a *Account) keyIndexNode() waBinary.Node {
 	return waBinary.Node{Tag: "key-index-list", Attrs: waBinary.Attrs{"ts": time.Now().Unix()}, Content: signed}
 }
 
-// deviceListChanged tells everyone who may have cached the account's devices
-// that one came ("add") or went ("remove"): its own companions, whoever wrote
-// with it and who shares a group. Clients key their cache by the JID they asked
-// with, so each hears of both forms; own companions get account_sync beside it.
+// deviceListChanged tells everybody who may have cached the account's devices that
+// one was added ("add") or removed ("remove"): its own companions, the accounts that
+// exchanged messages with it, and those that share a group with it. Clients key their
+// cache by the JID they asked with, so each client is told under both identities. Own
+// companions also get an account_sync.
 func (s *Server) deviceListChanged(a *Account, changed *Device, change string) {
 	audience := make(map[*Account]struct{})
 	a.mu.Lock()

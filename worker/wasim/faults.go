@@ -42,8 +42,8 @@ func (o origin) faults() faults.Chain {
 	return faults.Chain{&o.account.Faults}
 }
 
-// EveryDevice calls f for each linked device of each account, connected or not:
-// the way to let a fault hit all.
+// EveryDevice calls f for each linked device of each account, connected or not.
+// It lets a fault hit all of them.
 func (s *Server) EveryDevice(f func(*Device)) {
 	for _, account := range s.Accounts() {
 		for _, device := range account.Devices() {
@@ -82,7 +82,7 @@ func (d *Device) BlackHole() {
 }
 
 // BlackHoleCodes is BlackHole for the connections whose clients show QR codes
-// now. It lasts as long as they do.
+// now. It lasts until those connections end.
 func (s *Server) BlackHoleCodes() {
 	for _, client := range s.pairings.showingCodes() {
 		client.conn.Hold()
@@ -96,8 +96,8 @@ func (d *Device) Resume() {
 	}
 }
 
-// Delay holds everything sent to the device back by a time, on this connection
-// and later ones, until it is called with 0.
+// Delay delays everything that is sent to the device, on this connection and on
+// later ones, until it is called with 0.
 func (d *Device) Delay(by time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -158,7 +158,7 @@ func (d *Device) ReplaceStream() {
 }
 
 // StreamError sends a stream error of a code and closes the connection. 515
-// makes a client reconnect at once; 503 and others when the close comes.
+// makes a client reconnect at once, 503 and others when the close comes.
 func (d *Device) StreamError(code int) {
 	d.sendAndClose(waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": strconv.Itoa(code)}})
 }

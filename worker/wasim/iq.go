@@ -104,7 +104,8 @@ func (s *Server) handleIQ(from origin, iq *waBinary.Node) {
 
 func (s *Server) iqPing(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
 
-// iqPassive answers active and passive; what active sets off follows its answer.
+// iqPassive answers active and passive. handleIQ activates the device after the
+// answer.
 func (s *Server) iqPassive(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
 
 func (s *Server) activate(from origin, iq *waBinary.Node) {

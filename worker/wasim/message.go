@@ -43,7 +43,7 @@ func (s *Server) handleMessage(from origin, node waBinary.Node) {
 func (s *Server) routeDirect(from origin, to types.JID, node waBinary.Node) waBinary.Attrs {
 	peer := s.account(to)
 	if peer == nil {
-		// A guess: the real code for a number that left WhatsApp is not known.
+		// A guess: the real code for a number that has left WhatsApp is not known.
 		return waBinary.Attrs{"error": 404}
 	}
 	if category, _ := node.Attrs["category"].(string); category == "peer" {
@@ -76,8 +76,8 @@ func (s *Server) routeDirect(from origin, to types.JID, node waBinary.Node) waBi
 	return nil
 }
 
-// chatOf is whose chat a message to a single device belongs to: for one to an
-// own device the recipient attribute tells.
+// chatOf finds the account whose chat a message to a single device belongs to. For a
+// message to an own device, the recipient attribute names it.
 func (s *Server) chatOf(from origin, peer *Account, node waBinary.Node) *Account {
 	if peer != from.account {
 		return peer
@@ -90,7 +90,9 @@ func (s *Server) chatOf(from origin, peer *Account, node waBinary.Node) *Account
 	return peer
 }
 
-func (s *Server) deliverDirect(from origin, receiver *Account, number uint16, chat *Account, node waBinary.Node, enc []waBinary.Node) {
+func (s *Server) deliverDirect(
+	from origin, receiver *Account, number uint16, chat *Account, node waBinary.Node, enc []waBinary.Node,
+) {
 	var copied waBinary.Node
 	if receiver == from.account {
 		// Own copies always take the LID form: with both forms mixed Baileys sends

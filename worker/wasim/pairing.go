@@ -24,7 +24,7 @@ var (
 	ErrGone      = errors.New("client disconnected")
 )
 
-// refCount is how many QR codes a client gets to show; it hangs up after the last.
+// refCount is how many QR codes a client gets to show. It hangs up after the last one.
 const refCount = 6
 
 // pairings are the unpaired clients that a phone can pair. Its zero value is empty.
@@ -140,7 +140,9 @@ func (c *connection) pair(ctx context.Context, a *Account, advSecret []byte) err
 		Tag: "pair-success",
 		Content: []waBinary.Node{
 			{Tag: "device-identity", Content: container},
-			{Tag: "device", Attrs: waBinary.Attrs{"jid": a.user.JID(types.DefaultUserServer, number), "lid": a.user.JID(types.HiddenUserServer, number)}},
+			{Tag: "device", Attrs: waBinary.Attrs{
+				"jid": a.user.JID(types.DefaultUserServer, number), "lid": a.user.JID(types.HiddenUserServer, number),
+			}},
 			{Tag: "platform", Attrs: waBinary.Attrs{"name": "android"}},
 		},
 	})
@@ -236,8 +238,9 @@ func (c *connection) linkHello(from origin, iq *waBinary.Node, hello waBinary.No
 
 // EnterCode types the code that a companion shows (the dash is optional) on the
 // account's phone and returns once the companion is paired and active, like
-// ScanQR. A wrong code gives phone.ErrLinkCode and may be followed by another
-// try; without a client that asked for this number it is ErrNoRequest.
+// ScanQR. It fails with phone.ErrLinkCode for a wrong code, after which
+// another code may be entered, and with ErrNoRequest when no client asked for this
+// number.
 func (a *Account) EnterCode(ctx context.Context, code string) error {
 	client := a.server.pairings.byNumber(a.Number())
 	if client == nil {
@@ -274,7 +277,8 @@ func (a *Account) EnterCode(ctx context.Context, code string) error {
 	if err != nil {
 		return fmt.Errorf("enter code: %w", err)
 	}
-	bundleNode, identityNode := finish.GetChildByTag("link_code_pairing_wrapped_key_bundle"), finish.GetChildByTag("companion_identity_public")
+	bundleNode := finish.GetChildByTag("link_code_pairing_wrapped_key_bundle")
+	identityNode := finish.GetChildByTag("companion_identity_public")
 	bundle, _ := bundleNode.Content.([]byte)
 	identity, _ := identityNode.Content.([]byte)
 	secret, err := a.phone.FinishLink(bundle, identity)

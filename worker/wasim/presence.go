@@ -11,8 +11,8 @@ import (
 	"whatsapp-manager/worker/wasim/stanza"
 )
 
-// handlePresence takes a device's availability or its wish to follow somebody's.
-// Presences are neither queued nor acknowledged.
+// handlePresence takes a device's availability, or its wish to follow the presence of
+// somebody. Presences are neither queued nor acknowledged.
 func (s *Server) handlePresence(from origin, node waBinary.Node) {
 	switch kind, _ := node.Attrs["type"].(string); kind {
 	case "subscribe":
@@ -48,7 +48,7 @@ func (a *Account) presence(asked types.JID) waBinary.Node {
 }
 
 // setAvailable records one connection's availability and tells the watchers
-// when the account comes or goes by it.
+// when that makes the account come online or go offline.
 func (a *Account) setAvailable(c *connection, available bool) {
 	c.mu.Lock()
 	was := c.available
@@ -105,7 +105,7 @@ func (s *Server) handleChatstate(from origin, node waBinary.Node) {
 	}
 }
 
-// Typing is what an account was shown of somebody in a chat.
+// Typing says what somebody did in a chat, as an account was shown it.
 type Typing struct {
 	Chat, From types.JID
 	State      string // composing, paused

@@ -9,8 +9,8 @@ import (
 	"whatsapp-manager/worker/wasim/stanza"
 )
 
-// handleReceipt settles the message that a receipt answers and relays it to
-// the message's author. Client receipts are not acknowledged: whatsmeow ignores
+// handleReceipt acknowledges the message that a receipt answers, and relays the
+// receipt to the message's author. Client receipts are not acknowledged: whatsmeow ignores
 // those acks, and they would double the traffic.
 func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 	to, ok := node.Attrs["to"].(types.JID)

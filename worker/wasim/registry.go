@@ -34,8 +34,8 @@ type AccountOptions struct {
 	// account of its own, so that it can be written to.
 	Contacts []Contact
 	// Chats is how many chats the phone hands over as history, each with
-	// Messages texts. The first are with the contacts, the rest with people made up for
-	// it, who are accounts too.
+	// Messages texts. The first chats are with the contacts, the others with people who are
+	// made up for it; they are accounts too.
 	Chats, Messages int
 	// History is handed over in addition to Chats.
 	History phone.History
@@ -130,8 +130,8 @@ func (s *Server) account(jid types.JID) *Account { return s.registry.find(jid) }
 // Accounts returns all accounts in the order of their creation.
 func (s *Server) Accounts() []*Account { return s.registry.all() }
 
-// buildHistory makes what a new account's phone hands over, registering the
-// people in it who do not exist yet.
+// buildHistory makes the history that a new account's phone hands over. It registers
+// the people in it who do not exist yet.
 func (s *Server) buildHistory(number string, o AccountOptions) (phone.History, error) {
 	history := o.History
 	people := o.Contacts

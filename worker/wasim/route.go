@@ -48,7 +48,7 @@ func (s *Server) handleNotification(from origin, node waBinary.Node) {
 	from.account.deliver(to.Device, node)
 }
 
-// handleAck settles what the client acknowledges.
+// handleAck drops from the queue what the client acknowledges.
 func (s *Server) handleAck(from origin, node waBinary.Node) {
 	device := from.device()
 	if device == nil {
@@ -73,7 +73,7 @@ func (a *Account) deliver(number uint16, node waBinary.Node) {
 	}
 }
 
-// broadcast hands a stanza to every device of the account but one; -1 excepts none.
+// broadcast hands a stanza to every device of the account except one; -1 excepts none.
 func (a *Account) broadcast(node waBinary.Node, except int) {
 	for _, number := range a.numbers() {
 		if int(number) != except {
@@ -82,7 +82,7 @@ func (a *Account) broadcast(node waBinary.Node, except int) {
 	}
 }
 
-// notify sends every companion of the account a notification.
+// notify sends a stanza to every companion of the account except one; -1 excepts none.
 func (a *Account) notify(node waBinary.Node, except int) {
 	for _, device := range a.Devices() {
 		if int(device.number) != except {
@@ -92,7 +92,9 @@ func (a *Account) notify(node waBinary.Node, except int) {
 }
 
 // notification makes a notification stanza with a fresh id and the present time.
-func (s *Server) notification(kind string, from types.JID, extra waBinary.Attrs, content ...waBinary.Node) waBinary.Node {
+func (s *Server) notification(
+	kind string, from types.JID, extra waBinary.Attrs, content ...waBinary.Node,
+) waBinary.Node {
 	attrs := waBinary.Attrs{"type": kind, "from": from, "id": s.nextID(), "t": time.Now().Unix()}
 	maps.Copy(attrs, extra)
 	return waBinary.Node{Tag: "notification", Attrs: attrs, Content: content}

@@ -45,7 +45,7 @@ type Server struct {
 	// API. Package control has the handler.
 	Control http.Handler
 	// Log gets one line per connection and per refused stanza, never a message
-	// body or a key. Its zero value discards.
+	// body or a key. Its zero value discards it.
 	Log zerolog.Logger
 
 	once      sync.Once
@@ -200,8 +200,8 @@ func (s *Server) Root() *wire.Root {
 // Media is the media host that clients upload to and download from.
 func (s *Server) Media() *media.Host { return &s.host }
 
-// Unknown returns how many requests came per namespace that the simulator does
-// not know and answered with an empty result.
+// Unknown counts, by namespace, the requests that the simulator does not know and
+// answered with an empty result.
 func (s *Server) Unknown() map[string]int { return s.unknown.snapshot() }
 
 // Connections is the number of open client connections, paired or not.
@@ -211,8 +211,8 @@ func (s *Server) Connections() int {
 	return len(s.connections)
 }
 
-// Dialled is how many connections clients have asked for so far, those that
-// were refused or broke at once included.
+// Dialled is how many connections clients have asked for so far. It includes those
+// that were refused or broke at once.
 func (s *Server) Dialled() int { return int(s.dialled.Load()) }
 
 // counted lets shutdown wait for requests and connections.
@@ -244,7 +244,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	// The client's origin is WhatsApp's, never ours. Compression stays off: with
 	// context takeover it costs about a megabyte per connection on each side.
-	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
+	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled,
+	})
 	if err != nil {
 		return
 	}

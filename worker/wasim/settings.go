@@ -58,7 +58,8 @@ func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *st
 	}
 	a.mu.Unlock()
 	if len(changed) > 0 {
-		a.notify(s.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed}), int(from.number))
+		notice := s.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed})
+		a.notify(notice, int(from.number))
 	}
 	return []waBinary.Node{{Tag: "privacy", Content: all}}, nil
 }
@@ -72,7 +73,8 @@ func (s *Server) relayTokens(from origin, tokens waBinary.Node) {
 			continue
 		}
 		value := sha256.Sum256([]byte("token " + from.account.user.LID.User + " " + peer.user.LID.User))
-		peer.notify(s.notification("privacy_token", from.account.user.PN, waBinary.Attrs{"sender_lid": from.account.user.LID}, waBinary.Node{
+		sender := from.account.user
+		peer.notify(s.notification("privacy_token", sender.PN, waBinary.Attrs{"sender_lid": sender.LID}, waBinary.Node{
 			Tag: "tokens", Content: []waBinary.Node{{
 				Tag: "token", Attrs: waBinary.Attrs{"type": "trusted_contact", "t": token.Attrs["t"]}, Content: value[:16],
 			}},
@@ -93,12 +95,14 @@ func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *
 	}
 	blocked := slices.Clone(a.blocked)
 	a.mu.Unlock()
-	// A guess: how the real servers hash the list is not known, clients compare it only.
+	// A guess: how the real servers hash the list is not known. Clients only compare it.
 	hash := stanza.ParticipantHash(blocked)
 	if changes {
 		a.notify(s.notification("account_sync", a.user.PN, nil, waBinary.Node{
 			Tag: "blocklist", Attrs: waBinary.Attrs{"action": "modify", "dhash": hash},
-			Content: []waBinary.Node{{Tag: "item", Attrs: waBinary.Attrs{"jid": item.Attrs["jid"], "action": item.Attrs["action"]}}},
+			Content: []waBinary.Node{{
+				Tag: "item", Attrs: waBinary.Attrs{"jid": item.Attrs["jid"], "action": item.Attrs["action"]},
+			}},
 		}), int(from.number))
 	}
 	items := make([]waBinary.Node, len(blocked))
@@ -113,7 +117,9 @@ func (s *Server) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *sta
 	child := stanza.First(iq)
 	switch child.Tag {
 	case "privacy":
-		return []waBinary.Node{{Tag: "privacy", Content: []waBinary.Node{{Tag: "list", Attrs: waBinary.Attrs{"type": "contacts", "default": "true"}}}}}, nil
+		return []waBinary.Node{{Tag: "privacy", Content: []waBinary.Node{{
+			Tag: "list", Attrs: waBinary.Attrs{"type": "contacts", "default": "true"},
+		}}}}, nil
 	case "status":
 		raw, _ := child.Content.([]byte)
 		s.setAbout(from.account, string(raw))
@@ -134,7 +140,8 @@ func (s *Server) setAbout(a *Account, text string) {
 // mutationTextStatus is the GraphQL document by which whatsmeow sets the about text.
 const mutationTextStatus = "9152604461510864"
 
-// iqMex answers GraphQL queries: it knows the about text; any other gets no data.
+// iqMex answers GraphQL queries about channels and about the about text; any other
+// query gets no data.
 func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	query := stanza.First(iq)
 	if id, _ := query.Attrs["query_id"].(string); id == mutationTextStatus {
@@ -157,8 +164,8 @@ func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza
 	return []waBinary.Node{{Tag: "result", Content: []byte(`{"data":{}}`)}}, nil
 }
 
-// iqMedia names the media host: this server itself, by its literal address, so
-// that no client can leave the machine for media.
+// iqMedia names the media host: this server, by its literal address, so that no client
+// asks another machine for media.
 func (s *Server) iqMedia(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	return []waBinary.Node{{
 		Tag:     "media_conn",

@@ -19,8 +19,8 @@ type Traffic struct {
 	Rate float64
 	// Text makes the n-th text, from 1; "message n" when nil.
 	Text func(n int) string
-	// OnSent hears of every message after it was handed to the server; it must
-	// not block. May be nil.
+	// OnSent is called for every message after it was handed to the server. It must
+	// not block. It may be nil.
 	OnSent func(Sent)
 }
 
@@ -29,21 +29,20 @@ type Sent struct {
 	N    int             `json:"n"`
 	ID   types.MessageID `json:"id"`
 	Text string          `json:"text"`
-	Time time.Time       `json:"time"` // just before it was encrypted, or handed over when it had been before
+	Time time.Time       `json:"time"` // just before it was encrypted, or handed over if it was encrypted ahead
 }
 
-// Run sends and returns the ledger of what was sent, in order, complete also
-// when it fails. The end of the context is not an error.
+// Run sends the texts and returns what was sent, in order; the list is complete even
+// when Run fails. The end of the context is not an error.
 func (t Traffic) Run(ctx context.Context) ([]Sent, error) {
 	return t.run(ctx, func(text string) (types.MessageID, error) {
 		return t.From.phone.SendText(ctx, t.To, text)
 	})
 }
 
-// Ahead encrypts Count messages to a user and returns a Run that only hands them
-// to the server, so that what happens then is not slowed by the encryption. Count
-// is not 0. The Run may be called once; From sends nothing else to that user until
-// it has ended.
+// Ahead encrypts Count messages to a user, and returns a function that does the rest
+// of Run: encryption then slows nothing down. Count must not be 0. The function may
+// be called once, and From must send nothing else to that user until it has ended.
 func (t Traffic) Ahead(ctx context.Context) (run func(context.Context) ([]Sent, error), err error) {
 	type prepared struct {
 		id       types.MessageID

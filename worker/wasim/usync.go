@@ -19,7 +19,8 @@ func (s *Server) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *stan
 	for _, user := range list.GetChildren() {
 		if jid, ok := user.Attrs["jid"].(types.JID); ok {
 			if account := s.account(jid); account != nil {
-				users = append(users, waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: s.usyncUser(account, jid, protocols)})
+				answers := s.usyncUser(account, jid, protocols)
+				users = append(users, waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: answers})
 			}
 			continue
 		}
@@ -53,7 +54,9 @@ func (s *Server) usyncUser(account *Account, asked types.JID, protocols []waBina
 			}
 		case "status":
 			about := account.About()
-			answers = append(answers, waBinary.Node{Tag: "status", Attrs: waBinary.Attrs{"t": time.Now().Unix()}, Content: []byte(about)})
+			answers = append(answers, waBinary.Node{
+				Tag: "status", Attrs: waBinary.Attrs{"t": time.Now().Unix()}, Content: []byte(about),
+			})
 		case "picture":
 			if id, _ := account.Picture(); id != "" {
 				answers = append(answers, waBinary.Node{Tag: "picture", Attrs: waBinary.Attrs{"id": id}})
@@ -66,7 +69,7 @@ func (s *Server) usyncUser(account *Account, asked types.JID, protocols []waBina
 }
 
 // usyncContact answers whether a phone number is on WhatsApp. The user element
-// has a JID in either case, because one without is skipped.
+// has a JID in either case, because clients skip an element without one.
 func (s *Server) usyncContact(contact waBinary.Node, protocols []waBinary.Node) waBinary.Node {
 	raw, _ := contact.Content.([]byte)
 	number, _, _ := strings.Cut(string(raw), "@")

@@ -16,15 +16,17 @@ import (
 	"whatsapp-manager/worker/wasim/user"
 )
 
-// post keeps a message and sends it to all who follow, the author's own other
-// devices included.
+// post keeps a message and sends it to all followers except the author.
 func (s *Channels) post(c *channel, from user.User, id types.MessageID, kind string, raw []byte) int {
 	var m waE2E.Message
 	if proto.Unmarshal(raw, &m) != nil {
 		m = waE2E.Message{}
 	}
 	c.mu.Lock()
-	p := &Post{ID: id, ServerID: 100 + len(c.posts), Message: &m, At: time.Now(), Reactions: map[string]string{}, kind: kind, raw: raw}
+	p := &Post{
+		ID: id, ServerID: 100 + len(c.posts), Message: &m, At: time.Now(), Reactions: map[string]string{},
+		kind: kind, raw: raw,
+	}
 	c.posts = append(c.posts, p)
 	followers := slices.Collect(maps.Keys(c.roles))
 	c.mu.Unlock()
@@ -135,9 +137,15 @@ func (c *channel) page(attrs waBinary.Attrs) waBinary.Node {
 		for code, n := range counts {
 			reactions = append(reactions, waBinary.Node{Tag: "reaction", Attrs: waBinary.Attrs{"code": code, "count": n}})
 		}
-		node := waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"server_id": p.ServerID, "id": p.ID, "t": p.At.Unix(), "type": p.kind}, Content: []waBinary.Node{
-			{Tag: "plaintext", Content: p.raw}, {Tag: "views_count", Attrs: waBinary.Attrs{"count": p.Views}}, {Tag: "reactions", Content: reactions},
-		}}
+		node := waBinary.Node{
+			Tag:   "message",
+			Attrs: waBinary.Attrs{"server_id": p.ServerID, "id": p.ID, "t": p.At.Unix(), "type": p.kind},
+			Content: []waBinary.Node{
+				{Tag: "plaintext", Content: p.raw},
+				{Tag: "views_count", Attrs: waBinary.Attrs{"count": p.Views}},
+				{Tag: "reactions", Content: reactions},
+			},
+		}
 		nodes = append([]waBinary.Node{node}, nodes...)
 	}
 	return waBinary.Node{Tag: "messages", Attrs: waBinary.Attrs{"jid": c.jid, "t": time.Now().Unix()}, Content: nodes}

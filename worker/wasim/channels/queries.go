@@ -100,7 +100,7 @@ func (s *Channels) Query(from user.Device, id string, raw []byte) []byte {
 	return encoded
 }
 
-// of finds the channel and what the account is in it; wanted roles, if any, are demanded.
+// of finds a channel. If roles are wanted, the sender must have one of them in it.
 func (s *Channels) of(from user.Device, id string, wanted ...string) (*channel, *mexError) {
 	jid, _ := types.ParseJID(id)
 	c := s.channel(jid)
@@ -127,9 +127,13 @@ func (c *channel) metadata(viewer user.User) map[string]any {
 	defer c.mu.Unlock()
 	micro := strconv.FormatInt(c.created.UnixMicro(), 10)
 	thread := map[string]any{
-		"creation_time": strconv.FormatInt(c.created.Unix(), 10), "invite": c.code, "subscribers_count": strconv.Itoa(len(c.roles)), "verification": "UNVERIFIED",
-		"name": map[string]any{"text": c.name, "id": "1", "update_time": micro}, "description": map[string]any{"text": c.about, "id": "2", "update_time": micro},
-		"settings": map[string]any{"reaction_codes": map[string]any{"value": c.reactions}},
+		"creation_time":     strconv.FormatInt(c.created.Unix(), 10),
+		"invite":            c.code,
+		"subscribers_count": strconv.Itoa(len(c.roles)),
+		"verification":      "UNVERIFIED",
+		"name":              map[string]any{"text": c.name, "id": "1", "update_time": micro},
+		"description":       map[string]any{"text": c.about, "id": "2", "update_time": micro},
+		"settings":          map[string]any{"reaction_codes": map[string]any{"value": c.reactions}},
 	}
 	if len(c.image) > 0 {
 		path := "/pp/" + c.jid.User
@@ -269,7 +273,8 @@ func (s *Channels) mexSubscribers(from user.Device, v mexVariables) (any, *mexEr
 			})
 		}
 	}
-	return map[string]any{"xwa2_newsletter_subscribers": map[string]any{"subscribers": map[string]any{"edges": edges}}}, nil
+	subscribers := map[string]any{"subscribers": map[string]any{"edges": edges}}
+	return map[string]any{"xwa2_newsletter_subscribers": subscribers}, nil
 }
 
 func (s *Channels) mexDirectory(_ user.Device, v mexVariables) (any, *mexError) {
@@ -305,7 +310,8 @@ func (s *Channels) mexInvite(from user.Device, v mexVariables) (any, *mexError) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.invited[whom] = until
-	return map[string]any{"xwa2_newsletter_admin_invite_create": map[string]any{"id": v.ID, "invite_expiration_time": strconv.FormatInt(until.Unix(), 10)}}, nil
+	invite := map[string]any{"id": v.ID, "invite_expiration_time": strconv.FormatInt(until.Unix(), 10)}
+	return map[string]any{"xwa2_newsletter_admin_invite_create": invite}, nil
 }
 
 func (s *Channels) mexAcceptInvite(from user.Device, v mexVariables) (any, *mexError) {
@@ -380,5 +386,6 @@ func (s *Channels) mexDelete(from user.Device, v mexVariables) (any, *mexError) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.channels, c.jid.User)
-	return map[string]any{"xwa2_newsletter_delete_v2": map[string]any{"id": v.ID, "state": map[string]any{"type": "DELETED"}}}, nil
+	deleted := map[string]any{"id": v.ID, "state": map[string]any{"type": "DELETED"}}
+	return map[string]any{"xwa2_newsletter_delete_v2": deleted}, nil
 }

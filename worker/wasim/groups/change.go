@@ -33,7 +33,8 @@ func (s *Groups) change(g *group, from user.Device, child waBinary.Node) ([]waBi
 	case "invite":
 		answer, refused := g.invite(from, true)
 		if refused == nil {
-			s.notify(g, from.User, g.users(), waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": answer[0].Attrs["code"]}})
+			code := answer[0].Attrs["code"]
+			s.notify(g, from.User, g.users(), waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": code}})
 		}
 		return answer, refused
 	case "membership_requests_action":
@@ -59,7 +60,9 @@ func (s *Groups) change(g *group, from user.Device, child waBinary.Node) ([]waBi
 			return nil, stanza.ErrNotAcceptable
 		}
 		g.subject, g.named, g.namer = string(raw), now, from.User
-		notice.Attrs = waBinary.Attrs{"subject": g.subject, "s_t": now.Unix(), "s_o": from.User.JID(g.server(), 0), "s_o_pn": from.User.PN}
+		notice.Attrs = waBinary.Attrs{
+			"subject": g.subject, "s_t": now.Unix(), "s_o": from.User.JID(g.server(), 0), "s_o_pn": from.User.PN,
+		}
 	case "description":
 		previous, _ := child.Attrs["prev"].(string)
 		id, _ := child.Attrs["id"].(string)

@@ -31,8 +31,8 @@ type request struct {
 	method string
 }
 
-// invitePrivately refuses to add an account and gives the admin an invitation
-// for it, in the form of whatsmeow's parseParticipant.
+// invitePrivately refuses to add a user and gives the admin an invitation for the user,
+// in the form of whatsmeow's parseParticipant.
 func (g *group) invitePrivately(admin, whom user.User) waBinary.Node {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -43,7 +43,9 @@ func (g *group) invitePrivately(admin, whom user.User) waBinary.Node {
 	g.invitations[whom] = inv
 	node := (&member{user: whom}).node(g.server())
 	node.Attrs["error"] = 403
-	node.Content = []waBinary.Node{{Tag: "add_request", Attrs: waBinary.Attrs{"code": inv.code, "expiration": inv.expires.Unix()}}}
+	node.Content = []waBinary.Node{{
+		Tag: "add_request", Attrs: waBinary.Attrs{"code": inv.code, "expiration": inv.expires.Unix()},
+	}}
 	return node
 }
 
@@ -155,7 +157,9 @@ func (s *Groups) decideRequests(g *group, from user.Device, child waBinary.Node)
 	if len(let) > 0 {
 		s.changeMembers(g, from.User, "add", "invite", let)
 	}
-	return []waBinary.Node{{Tag: "membership_requests_action", Content: []waBinary.Node{{Tag: decision.Tag, Content: answers}}}}, nil
+	return []waBinary.Node{{
+		Tag: "membership_requests_action", Content: []waBinary.Node{{Tag: decision.Tag, Content: answers}},
+	}}, nil
 }
 
 // Join lets a user's phone join by the code of an invite link; with approval on, it
@@ -185,7 +189,9 @@ func (s *Groups) AcceptInvitation(u user.User, jid types.JID, code string, expir
 
 // InvitePrivately makes an invitation into a group that the inviting user is in, to
 // be sent to somebody as a message.
-func (s *Groups) InvitePrivately(by user.User, jid types.JID, whom user.User) (code string, expiration int64, err error) {
+func (s *Groups) InvitePrivately(
+	by user.User, jid types.JID, whom user.User,
+) (code string, expiration int64, err error) {
 	g := s.group(jid)
 	if g == nil || !g.has(by) {
 		return "", 0, ErrNoGroup

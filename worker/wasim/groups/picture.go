@@ -33,7 +33,9 @@ func (s *Groups) PictureID(from user.Device, jid types.JID) (id string, refused 
 // SetPicture changes a group's picture or removes it, notifies the members and
 // returns the new id, empty without a picture. Members may change it as they may
 // change the subject.
-func (s *Groups) SetPicture(from user.Device, jid types.JID, child waBinary.Node) (id string, refused *stanza.Error) {
+func (s *Groups) SetPicture(
+	from user.Device, jid types.JID, child waBinary.Node,
+) (id string, refused *stanza.Error) {
 	g := s.group(jid)
 	if g == nil {
 		return "", stanza.ErrNotFound

@@ -92,7 +92,9 @@ func (s *Groups) answerGeneral(
 	return nil, stanza.ErrBadRequest
 }
 
-func (s *Groups) answerCreate(from user.Device, child waBinary.Node, byNumber bool) ([]waBinary.Node, *stanza.Error) {
+func (s *Groups) answerCreate(
+	from user.Device, child waBinary.Node, byNumber bool,
+) ([]waBinary.Node, *stanza.Error) {
 	subject, _ := child.Attrs["subject"].(string)
 	// WhatsApp's limit, after ReqCreateGroup of whatsmeow; phones allow more by now.
 	if utf8.RuneCountInString(subject) > 100 {

@@ -88,7 +88,7 @@ func (h *Host) Expire(directPath string) bool {
 	return true
 }
 
-// Revive puts an expired body back, as a phone does that uploads its own copy again. It
+// Revive puts an expired body back, as a phone does when it uploads its own copy again. It
 // reports whether the body is on the host afterwards.
 func (h *Host) Revive(directPath string) bool {
 	path := pathOf(directPath)

@@ -18,12 +18,13 @@ var (
 	keyIndexListPrefix     = []byte{6, 2}
 )
 
-// ErrDeviceSignature is returned when a companion's answer does not prove that it owns its identity key.
+// ErrDeviceSignature is returned when a companion's answer does not prove that it owns its
+// identity key.
 var ErrDeviceSignature = errors.New("device signature does not verify")
 
 // Sign builds the proof that this account accepts a companion: an
 // ADVSignedDeviceIdentityHMAC for pair-success. companionIdentity is the 32-byte key of the
-// pairing payload, advSecret the one of the QR code or of FinishLink.
+// pairing payload, advSecret is the secret of the QR code or of FinishLink.
 func (p *Phone) Sign(advSecret, companionIdentity []byte, keyIndex uint32) (container []byte, err error) {
 	if len(companionIdentity) != 32 {
 		return nil, fmt.Errorf("sign companion: identity key of %d bytes", len(companionIdentity))
@@ -80,8 +81,8 @@ func (p *Phone) VerifyDeviceSignature(companionIdentity, signed []byte) error {
 }
 
 // KeyIndexList returns the ADVSignedKeyIndexList for usync. It names the key indexes of the
-// companions the Network lists at the moment, on the premise that the server gives a
-// companion its device number as key index.
+// companions the Network lists at the moment, assuming that the server uses a
+// companion's device number as its key index.
 func (p *Phone) KeyIndexList() []byte {
 	k := p.keysLocked()
 	list := &waAdv.ADVKeyIndexList{

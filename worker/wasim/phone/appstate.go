@@ -84,10 +84,10 @@ func (p *Phone) Bootstrap() ([]CollectionPatch, error) {
 }
 
 // ApplyPatch takes a patch that the server has stored, with its version set. The server calls
-// it for every patch of every collection in the order of the versions; patches the phone
-// already has (its own, and those of Bootstrap) are ignored, one that comes too early is
-// kept until those before it arrived. It fails with ErrPatch when a MAC is wrong, and then
-// changes nothing.
+// it for every patch of every collection in the order of the versions; it ignores the
+// patches that the phone already has (its own, and those of Bootstrap), and keeps a patch that
+// comes too early until the earlier ones have arrived. It fails with ErrPatch when a MAC is
+// wrong; then it changes nothing.
 func (p *Phone) ApplyPatch(collection string, patch []byte) error {
 	var parsed waServerSync.SyncdPatch
 	if err := proto.Unmarshal(patch, &parsed); err != nil {
@@ -157,8 +157,8 @@ func (p *Phone) Version(collection string) uint64 {
 	return p.state.collections[collection].version
 }
 
-// Setting returns the live app-state value at an index ("archive", chat JID), in whatever
-// collection it is; nil when there is none.
+// Setting returns the live app-state value at an index ("archive", chat JID), in any
+// collection; nil when there is none.
 func (p *Phone) Setting(index ...string) *waSyncAction.SyncActionValue {
 	p.mu.Lock()
 	defer p.mu.Unlock()

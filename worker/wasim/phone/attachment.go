@@ -17,7 +17,9 @@ import (
 )
 
 // SendImage uploads a picture and sends it with a caption, which may be empty.
-func (p *Phone) SendImage(ctx context.Context, to types.JID, mimeType string, data []byte, caption string, opts ...Option) (types.MessageID, error) {
+func (p *Phone) SendImage(
+	ctx context.Context, to types.JID, mimeType string, data []byte, caption string, opts ...Option,
+) (types.MessageID, error) {
 	blob, err := p.net.Media().Put(media.Image, data)
 	if err != nil {
 		return "", fmt.Errorf("upload image: %w", err)
@@ -36,7 +38,9 @@ func (p *Phone) SendImage(ctx context.Context, to types.JID, mimeType string, da
 }
 
 // SendDocument uploads a file and sends it under a name.
-func (p *Phone) SendDocument(ctx context.Context, to types.JID, mimeType, name string, data []byte, opts ...Option) (types.MessageID, error) {
+func (p *Phone) SendDocument(
+	ctx context.Context, to types.JID, mimeType, name string, data []byte, opts ...Option,
+) (types.MessageID, error) {
 	blob, err := p.net.Media().Put(media.Document, data)
 	if err != nil {
 		return "", fmt.Errorf("upload document: %w", err)
@@ -86,8 +90,8 @@ func (p *Phone) Download(m *waE2E.Message) ([]byte, error) {
 	return media.Decrypt(kind, a.GetMediaKey(), body)
 }
 
-// uploadAgain answers a companion that found an attachment gone from the media host. The
-// phone's own copy is the body that Expire set aside; without one it reports failure.
+// uploadAgain answers a companion that did not find an attachment on the media host. The body
+// that Expire set aside plays the phone's own copy; without one, the answer is a failure.
 func (p *Phone) uploadAgain(node waBinary.Node, r Receipt) {
 	device, ok := p.lidOf(r.From, attrJID(node, "sender_lid"))
 	rmr, asked := node.GetOptionalChildByTag("rmr")

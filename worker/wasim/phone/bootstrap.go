@@ -29,7 +29,9 @@ func (p *Phone) bootstrapCompanion(ctx context.Context, device types.JID) {
 }
 
 // sendPeer sends a message of the phone to one companion of its account.
-func (p *Phone) sendPeer(ctx context.Context, device types.JID, message *waE2E.ProtocolMessage) (types.MessageID, error) {
+func (p *Phone) sendPeer(
+	ctx context.Context, device types.JID, message *waE2E.ProtocolMessage,
+) (types.MessageID, error) {
 	wrapped := &waE2E.Message{ProtocolMessage: message}
 	plaintext, err := proto.Marshal(wrapped)
 	if err != nil {
@@ -56,8 +58,8 @@ func (p *Phone) sendPeer(ctx context.Context, device types.JID, message *waE2E.P
 	return id, nil
 }
 
-// keyShare hands over the app-state key. Of requested ids it answers those it knows, with all
-// when none are named.
+// keyShare hands over the app-state key. It answers the requested ids that it knows,
+// or all when none is requested.
 func (p *Phone) keyShare(ids []*waE2E.AppStateSyncKeyId) *waE2E.ProtocolMessage {
 	devices := p.net.Devices(p.lid)
 	p.mu.Lock()
@@ -69,7 +71,9 @@ func (p *Phone) keyShare(ids []*waE2E.AppStateSyncKeyId) *waE2E.ProtocolMessage 
 	}
 	share := &waE2E.AppStateSyncKeyShare{}
 	if wanted {
-		fingerprint := &waE2E.AppStateSyncKeyFingerprint{RawID: proto.Uint32(p.ownKeys().rawID), CurrentIndex: proto.Uint32(p.keys.maxKeyIndex)}
+		fingerprint := &waE2E.AppStateSyncKeyFingerprint{
+			RawID: proto.Uint32(p.ownKeys().rawID), CurrentIndex: proto.Uint32(p.keys.maxKeyIndex),
+		}
 		for _, device := range devices {
 			fingerprint.DeviceIndexes = append(fingerprint.DeviceIndexes, uint32(device.Device))
 		}

@@ -16,7 +16,7 @@ type chat struct {
 }
 
 // chats merges the configured history with the ledger and the recently sent messages, newest
-// message first, each chat once whichever identity its parts were booked under.
+// message first. Each chat appears once, whichever identity its messages came under.
 func (p *Phone) chats() []*chat {
 	var order []*chat
 	byKey := make(map[types.JID]*chat)
@@ -41,7 +41,7 @@ func (p *Phone) chats() []*chat {
 		conversation.Messages = slices.Clone(conversation.Messages)
 		c.Conversation = conversation
 	}
-	for _, r := range slices.Backward(p.Received()) { // of one second the newest first, too
+	for _, r := range slices.Backward(p.Received()) { // newest first, also within one second
 		if !lasting(r) {
 			continue
 		}
@@ -69,7 +69,7 @@ func (c *chat) latest() time.Time {
 	return c.Messages[0].Time
 }
 
-// lasting tells messages from what only changes others.
+// lasting tells whether a message stands for itself and does not only change another one.
 func lasting(r Received) bool {
 	return r.Message != nil && r.Message.ProtocolMessage == nil && r.Message.EditedMessage == nil &&
 		r.Message.ReactionMessage == nil
@@ -95,8 +95,8 @@ type History struct {
 	Claims        []Claim
 }
 
-// Claim is what the phone says of two addresses in its history: that they are one
-// person. A phone that means harm claims what is not so.
+// Claim is a statement in the history that two addresses are one person. A malicious phone
+// makes false ones.
 type Claim struct{ LID, PN types.JID }
 
 // Contact is an entry of the phone's address book or a person whose push name it knows.

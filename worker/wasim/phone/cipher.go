@@ -37,7 +37,9 @@ func (p *Phone) hasSession(device types.JID) bool {
 }
 
 // encrypt seals a padded plaintext for one device, over a new session when fresh is given.
-func (p *Phone) encrypt(ctx context.Context, device types.JID, padded []byte, fresh *prekey.Bundle) (encType string, ciphertext []byte, err error) {
+func (p *Phone) encrypt(
+	ctx context.Context, device types.JID, padded []byte, fresh *prekey.Bundle,
+) (encType string, ciphertext []byte, err error) {
 	address := device.SignalAddress()
 	builder := session.NewBuilderFromSignal(p.signal(), address, serializer)
 	if fresh != nil {
@@ -56,11 +58,11 @@ func (p *Phone) encrypt(ctx context.Context, device types.JID, padded []byte, fr
 	return encType, message.Serialize(), nil
 }
 
-// decrypt opens what a device sent to this one alone. Each state of the session is tried on a
-// copy, as Signal's own library does (libsignal-protocol-java, SessionCipher.decrypt): the Go
-// library's loop turns the ratchet of the states that do not fit, too, and what is sent in one
-// of those can be read no more. They fit by turns when both sides opened a session at the same
-// time.
+// decrypt opens a ciphertext that a device sent to this one alone. It tries each state of the
+// session on a copy, as Signal's own library does (libsignal-protocol-java,
+// SessionCipher.decrypt). The Go library's loop also advances the ratchet of the states that
+// do not fit, after which messages in those states cannot be read any more. Several states are
+// in use when both sides opened a session at the same time.
 func (p *Phone) decrypt(ctx context.Context, device types.JID, encType string, ciphertext []byte) ([]byte, error) {
 	address, store := device.SignalAddress(), p.signal()
 	builder := session.NewBuilderFromSignal(store, address, serializer)

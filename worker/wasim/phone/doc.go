@@ -8,9 +8,9 @@
 // # What the server does for a phone
 //
 // It delivers to device 0 through Receive what it would deliver to any device, in order. A
-// phone answers messages with receipts and acknowledges nothing else, so no queue need be kept
-// for it. Messages in either addressing form are understood; their t and category attributes
-// matter, and recipient on copies of what an own companion sent.
+// phone answers messages with receipts and acknowledges nothing else, so the server keeps no queue
+// for it. The phone understands messages in either addressing form. It reads their attributes t
+// and category, and recipient on copies of messages that an own companion sent.
 //
 // It routes what comes through Network.Send: messages and receipts as a client writes them
 // (1:1 messages go to the LID with peer_recipient_pn), and besides those
@@ -34,7 +34,7 @@
 // # Goroutines
 //
 // Receive and CompanionOnline queue and return. A phone owns one goroutine while its queue has
-// work and none when idle; Close waits for it. Whoever creates phones closes them, after the
+// work and none when idle; Close waits for it. The creator of a phone closes it, after the
 // last delivery. No lock of the phone is held while it calls the Network, except the one that
 // keeps what it sends in order: Network methods and subscribers may therefore call any
 // getter, but a Network method must not make the same phone send before it returns.

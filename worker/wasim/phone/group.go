@@ -90,7 +90,9 @@ func (p *Phone) withoutKey(group types.JID, devices []types.JID) []types.JID {
 }
 
 // sealGroup is the cryptographic part of a group message. The caller holds p.mu.
-func (p *Phone) sealGroup(ctx context.Context, group types.JID, need []types.JID, fresh bundles, plaintext []byte) (nodes []waBinary.Node, ciphertext []byte, err error) {
+func (p *Phone) sealGroup(
+	ctx context.Context, group types.JID, need []types.JID, fresh bundles, plaintext []byte,
+) (nodes []waBinary.Node, ciphertext []byte, err error) {
 	key, err := p.senderKey(ctx, group)
 	if err != nil {
 		return nil, nil, err

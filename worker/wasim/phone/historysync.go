@@ -54,7 +54,8 @@ func (p *Phone) sendHistory(ctx context.Context, device types.JID) {
 // host.
 func (p *Phone) SendHistoryPart(ctx context.Context, device types.JID, packed []byte, inline bool) error {
 	notification := &waE2E.HistorySyncNotification{
-		SyncType: waE2E.HistorySyncType_FULL.Enum(), ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100), InitialHistBootstrapInlinePayload: packed,
+		SyncType: waE2E.HistorySyncType_FULL.Enum(), ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100),
+		InitialHistBootstrapInlinePayload: packed,
 	}
 	if !inline {
 		blob, err := p.net.Media().Put(media.History, packed)
@@ -212,7 +213,9 @@ func (p *Phone) mappings(chats []*chat) []*waHistorySync.PhoneNumberToLIDMapping
 		}
 	}
 	for _, c := range p.history.Claims {
-		out = append(out, &waHistorySync.PhoneNumberToLIDMapping{PnJID: proto.String(c.PN.String()), LidJID: proto.String(c.LID.String())})
+		out = append(out, &waHistorySync.PhoneNumberToLIDMapping{
+			PnJID: proto.String(c.PN.String()), LidJID: proto.String(c.LID.String()),
+		})
 	}
 	return out
 }

@@ -97,8 +97,8 @@ func (p *Phone) Wait(ctx context.Context) error {
 }
 
 // Close drops what is queued, lets the stanza being handled finish and returns when no
-// goroutine of this phone is left. Whoever made the phone calls it once nothing is delivered
-// to it any more. A subscriber or an AutoReply function must not call it.
+// goroutine of this phone is left. The creator of the phone calls it once nothing is delivered
+// to the phone any more. A subscriber or an AutoReply function must not call it.
 func (p *Phone) Close() {
 	b := &p.inbox
 	b.mu.Lock()
@@ -138,8 +138,8 @@ func (p *Phone) request(ctx context.Context, attrs waBinary.Attrs, child waBinar
 	}
 }
 
-// answered hands the answer of an iq to whoever waits for it. Answers do not go through the
-// inbox, since what is handled there may wait for one.
+// answered hands the answer of an iq to the request that waits for it. Answers do not go
+// through the inbox, because a job of the inbox may wait for one.
 func (p *Phone) answered(node waBinary.Node) {
 	p.mu.Lock()
 	waiting := p.answers[attr(node, "id")]

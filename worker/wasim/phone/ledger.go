@@ -27,7 +27,9 @@ type Receipt struct {
 	IDs  []types.MessageID
 	Chat types.JID
 	From types.JID // the reader's AD-JID
-	Type string    // "" delivered, "inactive", "read", "read-self", "played", "sender", "retry", "peer_msg", "hist_sync", "server-error"
+	// Type is empty for "delivered", else "inactive", "read", "read-self", "played",
+	// "sender", "retry", "peer_msg", "hist_sync" or "server-error".
+	Type string
 	Time time.Time
 }
 

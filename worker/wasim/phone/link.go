@@ -30,9 +30,9 @@ type LinkHello struct {
 
 // Errors of pairing.
 var (
-	ErrQR            = errors.New("not a pairing QR code")
-	ErrLinkCode      = errors.New("pairing code does not match")
-	ErrNoLink = errors.New("no pairing by code was started")
+	ErrQR       = errors.New("not a pairing QR code")
+	ErrLinkCode = errors.New("pairing code does not match")
+	ErrNoLink   = errors.New("no pairing by code was started")
 )
 
 const (
@@ -81,7 +81,7 @@ func wrapKey(code string, salt, iv, key []byte) []byte {
 
 // StartLink enters the pairing code that a companion shows, with or without its dash.
 // A wrong code is noticed only by FinishLink. It takes about 50 ms of CPU. A later call
-// replaces the pending.
+// replaces the pending one.
 func (p *Phone) StartLink(wrappedCompanionEphemeral []byte, code string) (primaryHello LinkHello, err error) {
 	if len(wrappedCompanionEphemeral) != wrappedLength {
 		return LinkHello{}, fmt.Errorf("start link: wrapped key of %d bytes", len(wrappedCompanionEphemeral))
@@ -101,7 +101,7 @@ func (p *Phone) StartLink(wrappedCompanionEphemeral []byte, code string) (primar
 
 // FinishLink opens the companion's key bundle and returns the ADV secret for Sign. It fails
 // with ErrLinkCode when the code of StartLink was wrong, with ErrNoLink without one;
-// the pending is used up by success only.
+// the pending link is used up by success only.
 func (p *Phone) FinishLink(keyBundle, companionIdentity []byte) (advSecret []byte, err error) {
 	p.mu.Lock()
 	pending, own := p.link, p.ownKeys()

@@ -157,8 +157,8 @@ func editAttribute(m *waE2E.Message) string {
 	return ""
 }
 
-// Typing shows a chat's other side that the person is writing, or has stopped. It is neither
-// queued for who is away nor acknowledged.
+// Typing shows a chat's other side that the person is writing, or has stopped. Nobody
+// acknowledges it, and devices that are offline miss it.
 func (p *Phone) Typing(chat types.JID, on bool) {
 	state := "paused"
 	if on {

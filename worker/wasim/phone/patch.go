@@ -42,7 +42,9 @@ func mac(alg func() hash.Hash, key []byte, parts ...[]byte) []byte {
 func big(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // sealValue encrypts a SyncActionData and appends its value MAC.
-func (k mutationKeys) sealValue(op waServerSync.SyncdMutation_SyncdOperation, keyID, plaintext []byte) ([]byte, error) {
+func (k mutationKeys) sealValue(
+	op waServerSync.SyncdMutation_SyncdOperation, keyID, plaintext []byte,
+) ([]byte, error) {
 	sealed, err := cbcutil.Encrypt(k.value, nil, plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("encrypt mutation: %w", err)
@@ -124,7 +126,9 @@ func (c *collection) commit(changes []change, hash [128]byte) error {
 
 // build makes the patch that follows the collection's present version, without a version of
 // its own: the server numbers it.
-func (c *collection) build(name string, keyID []byte, keys mutationKeys, changes []change) (*waServerSync.SyncdPatch, error) {
+func (c *collection) build(
+	name string, keyID []byte, keys mutationKeys, changes []change,
+) (*waServerSync.SyncdPatch, error) {
 	patch := &waServerSync.SyncdPatch{KeyID: &waServerSync.KeyId{ID: keyID}}
 	for i := range changes {
 		ch := &changes[i]

@@ -42,7 +42,9 @@ func (p *Phone) answerPeer(ctx context.Context, e envelope, message *waE2E.Proto
 	}
 }
 
-func (p *Phone) respond(ctx context.Context, e envelope, kind waE2E.PeerDataOperationRequestType, results ...*peerResult) {
+func (p *Phone) respond(
+	ctx context.Context, e envelope, kind waE2E.PeerDataOperationRequestType, results ...*peerResult,
+) {
 	if len(results) == 0 {
 		return
 	}
@@ -79,7 +81,9 @@ func (p *Phone) resendPlaceholders(ctx context.Context, e envelope, request *pee
 }
 
 // sendOlder hands over messages of one chat from before the oldest that the companion has.
-func (p *Phone) sendOlder(ctx context.Context, e envelope, request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest) {
+func (p *Phone) sendOlder(
+	ctx context.Context, e envelope, request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest,
+) {
 	wanted, err := types.ParseJID(request.GetChatJID())
 	if err != nil {
 		return

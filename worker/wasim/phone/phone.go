@@ -41,7 +41,7 @@ type Phone struct {
 	inbox  inbox
 }
 
-// New returns a phone that owns no goroutine and has no keys yet; both come with the first use.
+// New returns a phone. It starts no goroutine and makes no keys; the first use does.
 func New(c Config) *Phone {
 	now := c.Now
 	if now == nil {
@@ -75,7 +75,8 @@ func (p *Phone) AutoReply(f func(Received) string) {
 	p.autoReply = f
 }
 
-// AutoRead makes the phone send a read receipt for every incoming message, after the delivery receipt.
+// AutoRead makes the phone send a read receipt for every incoming message, after the delivery
+// receipt.
 func (p *Phone) AutoRead(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

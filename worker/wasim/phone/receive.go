@@ -117,7 +117,8 @@ func (p *Phone) openEnc(ctx context.Context, e envelope, enc waBinary.Node) (*wa
 	return message, nil
 }
 
-// accept books a decrypted message, or answers it when a companion asks the phone for something.
+// accept keeps a decrypted message in the ledger, or answers it when a companion asks the phone
+// for something.
 func (p *Phone) accept(ctx context.Context, e envelope, message *waE2E.Message, attempt int, peer bool) {
 	if e.own && message.GetDeviceSentMessage().GetMessage() != nil {
 		message = message.GetDeviceSentMessage().GetMessage()

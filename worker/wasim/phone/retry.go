@@ -128,7 +128,9 @@ func (p *Phone) sendAgain(ctx context.Context, node waBinary.Node, r Receipt) {
 }
 
 // sealAgain encrypts a sent message for one device over a new session. The caller holds p.mu.
-func (p *Phone) sealAgain(ctx context.Context, sent *sentMessage, device types.JID, fresh *prekey.Bundle) (waBinary.Node, error) {
+func (p *Phone) sealAgain(
+	ctx context.Context, sent *sentMessage, device types.JID, fresh *prekey.Bundle,
+) (waBinary.Node, error) {
 	message := sent.message
 	switch {
 	case isGroup(sent.to):

@@ -26,10 +26,13 @@ func (p *Phone) SendText(ctx context.Context, to types.JID, text string, opts ..
 	return o.id, p.send(ctx, to, o.id, o.textMessage(text))
 }
 
-// PrepareText encrypts a text to a user and returns what hands it to the Network, so that
-// the work is done beforehand. What is prepared for one user is to be handed over in order,
-// and nothing else sent to that user meanwhile: the ratchet has moved on.
-func (p *Phone) PrepareText(ctx context.Context, to types.JID, text string) (id types.MessageID, handOver func(), err error) {
+// PrepareText encrypts a text to a user and returns a function that hands it to the Network, so
+// that the encryption is done beforehand. Texts for one user must be handed over in the order
+// of their preparation, and nothing else may be sent to that user meanwhile, because the
+// ratchet has moved on.
+func (p *Phone) PrepareText(
+	ctx context.Context, to types.JID, text string,
+) (id types.MessageID, handOver func(), err error) {
 	o := collect(nil)
 	p.outMu.Lock()
 	defer p.outMu.Unlock()
@@ -40,15 +43,20 @@ func (p *Phone) PrepareText(ctx context.Context, to types.JID, text string) (id 
 	return o.id, func() { p.net.Send(p.lid, node) }, nil
 }
 
-// SendMessage sends any message. Reply and Mentions have no effect on it: its context is its own.
-func (p *Phone) SendMessage(ctx context.Context, to types.JID, message *waE2E.Message, opts ...Option) (types.MessageID, error) {
+// SendMessage sends any message. Reply and Mentions have no effect on it, because it brings its
+// own context.
+func (p *Phone) SendMessage(
+	ctx context.Context, to types.JID, message *waE2E.Message, opts ...Option,
+) (types.MessageID, error) {
 	o := collect(opts)
 	return o.id, p.send(ctx, to, o.id, message)
 }
 
 // React sends a reaction to a message of author in chat; an empty emoji takes it back.
 // The author of an own message is this account.
-func (p *Phone) React(ctx context.Context, chat, author types.JID, id types.MessageID, emoji string) (types.MessageID, error) {
+func (p *Phone) React(
+	ctx context.Context, chat, author types.JID, id types.MessageID, emoji string,
+) (types.MessageID, error) {
 	key := &waCommon.MessageKey{
 		RemoteJID: proto.String(chat.ToNonAD().String()),
 		FromMe:    proto.Bool(p.isOwn(author)),
@@ -63,7 +71,9 @@ func (p *Phone) React(ctx context.Context, chat, author types.JID, id types.Mess
 }
 
 // Edit replaces the text of a message this phone sent.
-func (p *Phone) Edit(ctx context.Context, chat types.JID, id types.MessageID, text string) (types.MessageID, error) {
+func (p *Phone) Edit(
+	ctx context.Context, chat types.JID, id types.MessageID, text string,
+) (types.MessageID, error) {
 	return p.SendMessage(ctx, chat, &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{
 		Message: &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 			Key:           p.ownKey(chat, id),
@@ -105,7 +115,9 @@ func (p *Phone) send(ctx context.Context, to types.JID, id types.MessageID, mess
 
 // direct encrypts for every device of the peer and every companion of this account.
 // The caller holds p.outMu.
-func (p *Phone) direct(ctx context.Context, to types.JID, id types.MessageID, message *waE2E.Message) (waBinary.Node, error) {
+func (p *Phone) direct(
+	ctx context.Context, to types.JID, id types.MessageID, message *waE2E.Message,
+) (waBinary.Node, error) {
 	pn, lid, ok := p.net.Resolve(to)
 	if !ok {
 		return waBinary.Node{}, fmt.Errorf("send to %s: %w", to, ErrUnknownUser)
@@ -209,7 +221,9 @@ func (p *Phone) missingBundles(devices []types.JID) bundles {
 }
 
 // encNode encrypts a plaintext for one device. The caller holds p.mu.
-func (p *Phone) encNode(ctx context.Context, device types.JID, plaintext []byte, fresh *prekey.Bundle, message *waE2E.Message) (waBinary.Node, error) {
+func (p *Phone) encNode(
+	ctx context.Context, device types.JID, plaintext []byte, fresh *prekey.Bundle, message *waE2E.Message,
+) (waBinary.Node, error) {
 	encType, ciphertext, err := p.encrypt(ctx, device, pad(plaintext), fresh)
 	if err != nil {
 		return waBinary.Node{}, err

@@ -53,10 +53,11 @@ func (p *Phone) Chat(chat types.JID) ChatState {
 	return state
 }
 
-// ErrConflict is returned when companions kept changing a collection while the phone tried to.
+// ErrConflict is returned when companions kept changing a collection while the phone tried to
+// change it.
 var ErrConflict = errors.New("app-state collection kept changing")
 
-// Archive archives a chat or takes it back; archiving unpins.
+// Archive archives a chat or takes it out of the archive. Archiving also unpins it.
 func (p *Phone) Archive(ctx context.Context, chat types.JID, on bool) error {
 	return p.Change(ctx, appstate.BuildArchive(chat, on, p.now(), nil))
 }
@@ -192,21 +193,30 @@ func (p *Phone) seeds(name appstate.WAPatchName) []change {
 	}
 	switch name {
 	case appstate.WAPatchCriticalBlock:
-		add(1, &waSyncAction.SyncActionValue{PushNameSetting: &waSyncAction.PushNameSetting{Name: proto.String(p.pushName)}}, appstate.IndexSettingPushName)
-		add(3, &waSyncAction.SyncActionValue{LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en_US")}}, appstate.IndexSettingLocale)
+		add(1, &waSyncAction.SyncActionValue{
+			PushNameSetting: &waSyncAction.PushNameSetting{Name: proto.String(p.pushName)},
+		}, appstate.IndexSettingPushName)
+		add(3, &waSyncAction.SyncActionValue{
+			LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en_US")},
+		}, appstate.IndexSettingLocale)
 	case appstate.WAPatchRegular:
 		add(7, &waSyncAction.SyncActionValue{PrimaryFeature: &waSyncAction.PrimaryFeature{}}, appstate.IndexPrimaryFeature)
 	case appstate.WAPatchRegularHigh:
 		salt := make([]byte, 32)
 		rand.Read(salt)
-		add(1, &waSyncAction.SyncActionValue{NctSaltSyncAction: &waSyncAction.NctSaltSyncAction{Salt: salt}}, appstate.IndexNCTSaltSync)
+		add(1, &waSyncAction.SyncActionValue{
+			NctSaltSyncAction: &waSyncAction.NctSaltSyncAction{Salt: salt},
+		}, appstate.IndexNCTSaltSync)
 		for _, c := range p.history.Conversations {
 			if !c.MutedUntil.IsZero() {
-				mutations = append(mutations, appstate.BuildMuteAbs(c.Chat, true, proto.Int64(c.MutedUntil.UnixMilli())).Mutations...)
+				mute := appstate.BuildMuteAbs(c.Chat, true, proto.Int64(c.MutedUntil.UnixMilli()))
+				mutations = append(mutations, mute.Mutations...)
 			}
 		}
 	case appstate.WAPatchRegularLow:
-		add(4, &waSyncAction.SyncActionValue{UnarchiveChatsSetting: &waSyncAction.UnarchiveChatsSetting{UnarchiveChats: proto.Bool(true)}}, appstate.IndexSettingUnarchiveChats)
+		add(4, &waSyncAction.SyncActionValue{
+			UnarchiveChatsSetting: &waSyncAction.UnarchiveChatsSetting{UnarchiveChats: proto.Bool(true)},
+		}, appstate.IndexSettingUnarchiveChats)
 		for _, c := range p.history.Conversations {
 			if c.Archived {
 				mutations = append(mutations, appstate.BuildArchive(c.Chat, true, p.now(), nil).Mutations[0])
@@ -219,8 +229,8 @@ func (p *Phone) seeds(name appstate.WAPatchName) []change {
 	return p.changes(mutations)
 }
 
-// contactChanges are the first entries of the address book. One without entries gets its
-// owner's, because a collection must not start empty.
+// contactChanges are the first entries of the address book. An empty one gets its
+// owner's entry, because a collection must not start empty.
 func (p *Phone) contactChanges() []change {
 	var mutations []appstate.MutationInfo
 	for _, c := range p.contacts() {

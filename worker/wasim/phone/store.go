@@ -38,7 +38,7 @@ var errUnsupported = errors.New("not supported by the phone's Signal store")
 
 // signalStore is the phone's side of Signal. Records are kept as the bytes they serialise to:
 // an idle account costs nothing, and a failed decryption leaves no trace in a stored record.
-// The phone trusts every identity, as one does that shows "security code changed" and goes on.
+// The phone trusts every identity, like a phone that shows "security code changed" and goes on.
 // Its methods are called with the phone's mu held.
 type signalStore struct {
 	keys       *accountKeys
@@ -77,7 +77,9 @@ func (s *signalStore) LoadSession(_ context.Context, address *protocol.SignalAdd
 	return session, nil
 }
 
-func (s *signalStore) StoreSession(_ context.Context, address *protocol.SignalAddress, session *record.Session) error {
+func (s *signalStore) StoreSession(
+	_ context.Context, address *protocol.SignalAddress, session *record.Session,
+) error {
 	if s.sessions == nil {
 		s.sessions = make(map[string][]byte)
 	}
@@ -142,7 +144,9 @@ func senderKeyID(name *protocol.SenderKeyName) string {
 	return name.GroupID() + " " + name.Sender().String()
 }
 
-func (s *signalStore) LoadSenderKey(_ context.Context, name *protocol.SenderKeyName) (*groupRecord.SenderKey, error) {
+func (s *signalStore) LoadSenderKey(
+	_ context.Context, name *protocol.SenderKeyName,
+) (*groupRecord.SenderKey, error) {
 	raw, ok := s.senderKeys[senderKeyID(name)]
 	if !ok {
 		return groupRecord.NewSenderKey(serializer.SenderKeyRecord, serializer.SenderKeyState), nil
@@ -154,7 +158,9 @@ func (s *signalStore) LoadSenderKey(_ context.Context, name *protocol.SenderKeyN
 	return key, nil
 }
 
-func (s *signalStore) StoreSenderKey(_ context.Context, name *protocol.SenderKeyName, key *groupRecord.SenderKey) error {
+func (s *signalStore) StoreSenderKey(
+	_ context.Context, name *protocol.SenderKeyName, key *groupRecord.SenderKey,
+) error {
 	if s.senderKeys == nil {
 		s.senderKeys = make(map[string][]byte)
 	}

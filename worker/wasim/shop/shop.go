@@ -84,7 +84,7 @@ func (s *Shop) AnswerOrder(asked waBinary.Node) ([]waBinary.Node, *stanza.Error)
 // AnswerCatalogue answers a request for a page of the products.
 //
 // guess: whatsmeow has no such query; form and paging are those of other open
-// clients, two products a page so that clients must page.
+// clients, with two products a page, so that clients must page.
 func (s *Shop) AnswerCatalogue(asked waBinary.Node) []waBinary.Node {
 	s.mu.Lock()
 	products := s.products

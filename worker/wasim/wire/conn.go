@@ -138,7 +138,7 @@ func (c *Conn) push(next item) {
 	}
 }
 
-// Delay holds every stanza sent from now on back for d, keeping their order.
+// Delay delays every stanza that is sent from now on by d, and keeps their order.
 func (c *Conn) Delay(d time.Duration) {
 	c.mu.Lock()
 	c.delay = d
@@ -155,7 +155,7 @@ func (c *Conn) Hold() {
 	c.mu.Unlock()
 }
 
-// Release ends a Hold; what was queued meanwhile is written.
+// Release ends a Hold and writes what was queued meanwhile.
 func (c *Conn) Release() {
 	c.mu.Lock()
 	if c.held != nil {

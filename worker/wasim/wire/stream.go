@@ -19,7 +19,7 @@ const maxFrame = 1<<24 - 1
 var prologue = []byte{'W', 'A', 6, token.DictVersion}
 
 // routing is the marker of the optional prefix in which a client returns the
-// edge routing information of an earlier session.
+// edge routing information of an earlier connection.
 var routing = []byte{'E', 'D', 0, 1}
 
 // stream cuts the client's byte stream, which arrives in websocket messages of
