@@ -26,6 +26,9 @@ import (
 	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/host"
 	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/media"
+	"whatsapp-manager/worker/relay/reflected"
+	"whatsapp-manager/worker/relay/wwebjs"
 	"whatsapp-manager/worker/rpc"
 	"whatsapp-manager/worker/spool"
 )
@@ -135,7 +138,7 @@ func open(ctx context.Context, boot *workerv1.Bootstrap, opts Options, ending *h
 	if err = attachable(boot.GetRunDir(), w.identity, stdio); err != nil {
 		return nil, err
 	}
-	media, err := netguard.Networks(boot.GetMediaNetworks())
+	networks, err := netguard.Networks(boot.GetMediaNetworks())
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +154,13 @@ func open(ctx context.Context, boot *workerv1.Bootstrap, opts Options, ending *h
 	}
 	w.confined = host.Confine(boot, append(w.core.endpoint.Ports(), w.core.db.Ports()...), gate, log)
 	methods := relay.New(relay.Deps{
-		Client: w.core.client, Mirror: w.core.mirror, Logout: w.core.Logout, Log: log,
-		Link:          func() *workerv1.Link { link, _ := w.core.status.Present(); return link },
-		MediaNetworks: media, DialMedia: mediaDialer(boot), Spool: w.spool,
-		Opened:  catalog.NewOpened(boot.GetWhatsmeowMethods()),
-		Decoder: decode.New(log), Memory: bounds.NewBudget(host.FileMemory(boot.GetMemoryLimitBytes())),
-	})
+		CurrentClient: w.core.client, Mirror: w.core.mirror, Logout: w.core.Logout, Log: log,
+		Link: func() *workerv1.Link { link, _ := w.core.status.Present(); return link },
+		Files: media.New(media.Config{
+			Networks: networks, Dial: mediaDialer(boot), Spool: w.spool, Decoder: decode.New(log), Log: log,
+			Memory: bounds.NewBudget(host.FileMemory(boot.GetMemoryLimitBytes())),
+		}),
+	}, relay.Methods(wwebjs.Rows()), reflected.New(catalog.NewOpened(boot.GetWhatsmeowMethods())))
 	w.core.handler.readBlocklist = methods.RefreshBlocklist
 	w.shutdown = sync.OnceFunc(w.core.shutdown)
 	w.server = rpc.NewServer(ctx, log, &rpc.Service{

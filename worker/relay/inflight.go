@@ -5,15 +5,16 @@ import (
 	"sync"
 )
 
-// inFlight are the message ids under which calls run. A manager that was killed
-// leaves its call running; the next one repeats it under the same id, and has to
-// wait for its end to see whether it sent. The zero value is empty.
+// inFlight is the set of message ids under which calls run. A manager that was
+// killed leaves its call running. The next manager repeats the call under the same
+// id, and has to wait for the end of the first to see whether it sent. The zero
+// value is empty.
 type inFlight struct {
 	mu  sync.Mutex
 	ids map[string]chan struct{} // guarded by mu; closed when the call has ended
 }
 
-// enter waits until no other call runs under the id. Leave ends this one's turn.
+// enter waits until no other call runs under the id. Leave says that this one has ended.
 func (f *inFlight) enter(ctx context.Context, id string) (leave func(), err error) {
 	for {
 		f.mu.Lock()
@@ -41,7 +42,7 @@ func (f *inFlight) enter(ctx context.Context, id string) (leave func(), err erro
 	}
 }
 
-// lasting keeps the time that a call has, but not that its caller may go away.
+// lasting keeps the deadline of a call, but does not end when its caller goes away.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	until, ok := ctx.Deadline()
 	if ctx = context.WithoutCancel(ctx); ok {

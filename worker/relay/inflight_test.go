@@ -1,4 +1,4 @@
-package relay
+package relay_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/relay/relaytest"
 	"whatsapp-manager/worker/wasim/phone"
 )
 
@@ -14,7 +15,7 @@ import (
 // the call under the same message id at once: it waits for the first and sends nothing.
 func TestRepeatedWhileTheFirstIsUnderWay(t *testing.T) {
 	r := newRig(t)
-	bob := r.contact("15550000002", "Bob")
+	bob := r.Contact("15550000002", "Bob")
 	params := json.RawMessage(`["15550000002@c.us","once"]`)
 	const id = "3EB0000000000000000001"
 	heard := make(chan phone.Received, 4)
@@ -22,9 +23,9 @@ func TestRepeatedWhileTheFirstIsUnderWay(t *testing.T) {
 	ask[any](r, "sendMessage", "15550000002@c.us", "before")
 	<-heard
 
-	device := r.me.Devices()[0]
+	device := r.Me.Devices()[0]
 	device.Delay(time.Second)
-	first, leave := context.WithCancel(r.ctx)
+	first, leave := context.WithCancel(r.Ctx)
 	gone := make(chan error, 1)
 	go func() {
 		_, err := r.CallFirst(first, "sendMessage", params, id)
@@ -33,12 +34,12 @@ func TestRepeatedWhileTheFirstIsUnderWay(t *testing.T) {
 	<-heard
 	leave()
 
-	hasty, cancel := context.WithTimeout(r.ctx, time.Millisecond)
+	hasty, cancel := context.WithTimeout(r.Ctx, time.Millisecond)
 	defer cancel()
-	if _, err := r.Call(hasty, "sendMessage", params, id); !fault.Is(err, fault.Deadline) || sentOf(err.(*fault.Error)) != fault.SentPerhaps {
+	if _, err := r.Call(hasty, "sendMessage", params, id); !fault.Is(err, fault.Deadline) || relaytest.SentOf(err.(*fault.Error)) != fault.SentPerhaps {
 		t.Errorf("one that does not wait: %v", err)
 	}
-	if _, err := r.Call(r.ctx, "sendMessage", params, id); err != nil {
+	if _, err := r.Call(r.Ctx, "sendMessage", params, id); err != nil {
 		t.Errorf("the repetition: %v", err)
 	}
 	device.Delay(0)

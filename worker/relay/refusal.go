@@ -15,14 +15,14 @@ import (
 	"whatsapp-manager/worker/mirror"
 )
 
-// toFault gives every error that a method ends with a kind. What is not known
-// was said by WhatsApp or by whatsmeow about this call, so it is a refusal.
+// toFault gives every error of a method a kind. An error of no known kind is what
+// WhatsApp or whatsmeow said about this call, so it is a refusal.
 func toFault(err error) *fault.Error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if f.Op == "" {
 			named := *f
-			named.Op = op
+			named.Op = Op
 			return &named
 		}
 		return f
@@ -42,13 +42,13 @@ func toFault(err error) *fault.Error {
 	}
 	for _, known := range refusals {
 		if errors.Is(err, known.err) {
-			f := fault.Wrap(known.kind, op, err, "%s", err)
+			f := fault.Wrap(known.kind, Op, err, "%s", err)
 			f.Code = known.code
 			return f
 		}
 	}
-	f = fault.Wrap(fault.Refused, op, err, "%s", clipText(err.Error()))
-	if strings.HasPrefix(err.Error(), "no LID found for ") {
+	f = fault.Wrap(fault.Refused, Op, err, "%s", ClipText(err.Error()))
+	if isUnknownNumber(err) {
 		f.Code, f.Msg = "not_on_whatsapp", "WhatsApp does not know this number"
 	}
 	return f
@@ -89,9 +89,9 @@ var refusals = []struct {
 func timeFault(err error) *fault.Error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, whatsmeow.ErrMessageTimedOut):
-		return fault.Wrap(fault.Deadline, op, err, "WhatsApp did not answer in time")
+		return fault.Wrap(fault.Deadline, Op, err, "WhatsApp did not answer in time")
 	case errors.Is(err, context.Canceled):
-		return fault.Wrap(fault.Unavailable, op, err, "the call was cancelled")
+		return fault.Wrap(fault.Unavailable, Op, err, "the call was cancelled")
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func linkFault(err error) *fault.Error {
 	case errors.Is(err, whatsmeow.ErrNotLoggedIn), errors.Is(err, whatsmeow.ErrClientIsNil):
 		return toFault(unpaired())
 	case errors.Is(err, whatsmeow.ErrNotConnected), errors.As(err, &broken):
-		f := fault.Wrap(fault.Offline, op, err, "the connection to WhatsApp was lost during the call")
+		f := fault.Wrap(fault.Offline, Op, err, "the connection to WhatsApp was lost during the call")
 		f.RetryAfter = 2 * time.Second
 		return f
 	}
@@ -112,25 +112,25 @@ func linkFault(err error) *fault.Error {
 // databaseFault says "try again" when the account's store could not be used.
 func databaseFault(err error) *fault.Error {
 	if errors.Is(err, mirror.ErrFenced) {
-		return fault.Wrap(fault.Unavailable, op, err, "a newer worker has taken over this instance; try again")
+		return fault.Wrap(fault.Unavailable, Op, err, "a newer worker has taken over this instance; try again")
 	}
 	var refused *pgconn.ConnectError
 	var said *pgconn.PgError
 	var network net.Error
 	switch {
 	case errors.As(err, &said) && (strings.HasPrefix(said.Code, "22") || strings.HasPrefix(said.Code, "23")):
-		return fault.Wrap(fault.Internal, op, err, "the database refused the data")
+		return fault.Wrap(fault.Internal, Op, err, "the database refused the data")
 	case errors.As(err, &refused), errors.As(err, &said):
-		return fault.Wrap(fault.Unavailable, op, err, "the database is away; try again")
+		return fault.Wrap(fault.Unavailable, Op, err, "the database is away; try again")
 	case errors.As(err, &network):
-		return fault.Wrap(fault.Unavailable, op, err, "a server could not be reached; try again")
+		return fault.Wrap(fault.Unavailable, Op, err, "a server could not be reached; try again")
 	}
 	return nil
 }
 
 // iqFault maps the codes that WhatsApp answers a query with.
 func iqFault(err error, iq *whatsmeow.IQError) *fault.Error {
-	f := fault.Wrap(fault.Refused, op, err, "WhatsApp refused: %s", strings.TrimSpace(strconv.Itoa(iq.Code)+" "+iq.Text))
+	f := fault.Wrap(fault.Refused, Op, err, "WhatsApp refused: %s", strings.TrimSpace(strconv.Itoa(iq.Code)+" "+iq.Text))
 	switch {
 	case iq.Code == 0:
 		f.Msg = "WhatsApp answered something unexpected"
@@ -145,16 +145,33 @@ func iqFault(err error, iq *whatsmeow.IQError) *fault.Error {
 		f.Code = "wa_" + strconv.Itoa(iq.Code)
 		// whatsmeow's own words say more than the code, where it has some.
 		if text := err.Error(); text != iq.Error() && !strings.Contains(text, iq.Error()) {
-			f.Msg = clipText(text)
+			f.Msg = ClipText(text)
 		}
 	}
 	return f
 }
 
-func clipText(text string) string {
+// ClipText shortens a text of somebody else for an error.
+func ClipText(text string) string {
 	text = strings.ToValidUTF8(text, "?")
 	if len(text) > 300 {
 		text = strings.ToValidUTF8(text[:300], "") + "…"
 	}
 	return text
+}
+
+// Accepted turns WhatsApp's refusal into false, as whatsapp-web.js does where it
+// answers a boolean.
+func Accepted(err error) (any, error) {
+	if IsRefusal(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// IsRefusal tells whether WhatsApp said no to a query, and that asking again will
+// not help.
+func IsRefusal(err error) bool {
+	var refused *whatsmeow.IQError
+	return errors.As(err, &refused) && refused.Code != 0 && refused.Code < 500 && refused.Code != 429
 }

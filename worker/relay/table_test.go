@@ -1,68 +1,18 @@
-package relay
+package relay_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
-	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/proto/waAdv"
-	"go.mau.fi/whatsmeow/store"
-	"go.mau.fi/whatsmeow/types"
-	"go.mau.fi/whatsmeow/util/keys"
-	waLog "go.mau.fi/whatsmeow/util/log"
-
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
-	workerv1 "whatsapp-manager/proto/worker/v1"
-	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/reflected"
+	"whatsapp-manager/worker/relay/relaytest"
+	"whatsapp-manager/worker/relay/wwebjs"
 )
-
-// offline is a table whose client has an account but neither a connection nor a
-// store that works; unpaired, it has no account either.
-func offline(t *testing.T, paired bool) *Table {
-	t.Helper()
-	device := &store.Device{
-		NoiseKey: keys.NewKeyPair(), IdentityKey: keys.NewKeyPair(), AdvSecretKey: make([]byte, 32), Account: &waAdv.ADVSignedDeviceIdentity{},
-		RegistrationID: 1, Initialized: true,
-	}
-	device.SignedPreKey = device.IdentityKey.CreateSignedPreKey(1)
-	none := &store.NoopStore{Error: errors.New("no store")}
-	device.SetAllStores(none)
-	device.LIDs = none
-	if paired {
-		jid := types.JID{User: "15550000001", Server: types.DefaultUserServer, Device: 3}
-		device.ID, device.LID = &jid, types.JID{User: "100000000000001", Server: types.HiddenUserServer, Device: 3}
-	}
-	cli := whatsmeow.NewClient(device, waLog.Noop)
-	return New(Deps{
-		Client: func() *whatsmeow.Client { return cli },
-		Mirror: mirror.New(nil, "testtesttest", 1, zerolog.Nop()),
-		Link: func() *workerv1.Link {
-			if paired {
-				return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_OFFLINE, WaState: "OPENING"}
-			}
-			return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_UNPAIRED, WaState: "UNPAIRED"}
-		},
-		Logout: func(context.Context) error { return nil },
-		Log:    zerolog.Nop(),
-	})
-}
-
-// faultOf calls and wants a fault.
-func faultOf(t *testing.T, table *Table, method, params string) *fault.Error {
-	t.Helper()
-	result, err := table.Call(t.Context(), method, json.RawMessage(params), "")
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		t.Errorf("%s(%s): got %s, %v; want a fault", method, params, result, err)
-		return &fault.Error{}
-	}
-	return f
-}
 
 func TestBadParameters(t *testing.T) {
 	table := offline(t, true)
@@ -106,10 +56,12 @@ func TestBadParameters(t *testing.T) {
 		{"whatsmeow.SendMessage", `["1@c.us",{},{},{}]`, "params[3]", "takes 2 to 3"},
 		{"whatsmeow.MarkRead", `[["A"],"x","1@c.us",null]`, "params[1]", "expected a time"},
 	} {
-		f := faultOf(t, table, tc.method, tc.params)
-		if f.Kind != fault.Invalid || f.Field != tc.field || !strings.Contains(f.Msg, tc.words) {
-			t.Errorf("%s(%.60s): got %s at %q: %s; want %q at %q", tc.method, tc.params, f.Kind, f.Field, f.Msg, tc.words, tc.field)
-		}
+		t.Run(fmt.Sprintf("%s(%.60s)", tc.method, tc.params), func(t *testing.T) {
+			f := relaytest.FaultOf(t, table.Table, tc.method, tc.params)
+			if f.Kind != fault.Invalid || f.Field != tc.field || !strings.Contains(f.Msg, tc.words) {
+				t.Errorf("got %s at %q: %s; want %q at %q", f.Kind, f.Field, f.Msg, tc.words, tc.field)
+			}
+		})
 	}
 }
 
@@ -120,12 +72,14 @@ func TestUnknownMethods(t *testing.T) {
 		"whatsmeow.GetGroupInf": "whatsmeow.GetGroupInfo?", "GetGroupInfo": "whatsmeow.GetGroupInfo?", "react": "Message.react?",
 		"zzzzzzzzzzzzzzzzzzzz": "", "": "",
 	} {
-		f := faultOf(t, table, method, `[]`)
-		if f.Kind != fault.NotFound || near != "" && !strings.HasSuffix(f.Msg, near) || near == "" && strings.Contains(f.Msg, "did you mean") {
-			t.Errorf("%s: got %s: %s; want %q", method, f.Kind, f.Msg, near)
-		}
+		t.Run(method, func(t *testing.T) {
+			f := relaytest.FaultOf(t, table.Table, method, `[]`)
+			if f.Kind != fault.NotFound || near != "" && !strings.HasSuffix(f.Msg, near) || near == "" && strings.Contains(f.Msg, "did you mean") {
+				t.Errorf("got %s: %s; want %q", f.Kind, f.Msg, near)
+			}
+		})
 	}
-	if f := faultOf(t, table, strings.Repeat("x", 1<<20), `[]`); f.Kind != fault.NotFound || len(f.Msg) > 200 {
+	if f := relaytest.FaultOf(t, table.Table, strings.Repeat("x", 1<<20), `[]`); f.Kind != fault.NotFound || len(f.Msg) > 200 {
 		t.Errorf("a long name: %s, %d bytes", f.Kind, len(f.Msg))
 	}
 }
@@ -144,60 +98,12 @@ func TestWhatThisBuildDoesNotDo(t *testing.T) {
 		{"whatsmeow.Disconnect", `[]`, "keeps the connection itself"},
 		{"whatsmeow.DownloadToFile", `[]`, "not data"},
 	} {
-		f := faultOf(t, table, tc.method, tc.params)
-		if f.Kind != fault.Unimplemented || !strings.Contains(f.Msg, tc.words) {
-			t.Errorf("%s(%s): got %s: %s; want %q", tc.method, tc.params, f.Kind, f.Msg, tc.words)
-		}
-	}
-}
-
-// What reaches below the product's books answers before its parameters are even
-// looked at, until the operator opens it; what is refused is so for good.
-func TestMethodsThatAreOff(t *testing.T) {
-	table := offline(t, true)
-	for _, tc := range []struct {
-		method, params string
-		opened         bool // it can be opened
-	}{
-		{"whatsmeow.StoreLIDPNMapping", `["1@lid","1@s.whatsapp.net"]`, false},
-		{"whatsmeow.DownloadHistorySync", `[{},true]`, false},
-		{"whatsmeow.SendPeerMessage", `[{"conversation":"a"}]`, true},
-		{"whatsmeow.SendMessage", `["15550000001@s.whatsapp.net",{"conversation":"a"},{"Peer":true}]`, true},
-		{"whatsmeow.SendAppState", `[{"Type":"regular","Mutations":[{"Index":["a"],"Value":{}}]}]`, true},
-		{"whatsmeow.MarkNotDirty", `["groups",0]`, true},
-		{"whatsmeow.RegisterForPushNotifications", `[{"$type":"WebPushConfig"}]`, true},
-		{"whatsmeow.FetchAppState", `["regular",true,true]`, true},
-		{"whatsmeow.ResetConnection", `[]`, true},
-		{"whatsmeow.SetPassive", `[true]`, true},
-		{"whatsmeow.SendProtocolMessageReceipt", `["A","hist_sync"]`, true},
-	} {
-		t.Run(tc.method, func(t *testing.T) {
-			table.Opened = catalog.Opened{}
-			table.ready = func(*whatsmeow.Client, need) error { return nil }
-			f := faultOf(t, table, tc.method, tc.params)
-			if !tc.opened && f.Kind != fault.Unimplemented || tc.opened && (f.Kind != fault.Forbidden || f.Code != "method_closed" || f.Field != "method") {
-				t.Errorf("got %s (%s): %s", f.Kind, f.Code, f.Msg)
-			}
-			table.Opened, table.ready = everything, table.check
-			_, err := table.Call(t.Context(), tc.method, json.RawMessage(tc.params), "")
-			if tc.opened == (fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unimplemented)) {
-				t.Errorf("opened by the operator: %v", err)
+		t.Run(tc.method+tc.params, func(t *testing.T) {
+			f := relaytest.FaultOf(t, table.Table, tc.method, tc.params)
+			if f.Kind != fault.Unimplemented || !strings.Contains(f.Msg, tc.words) {
+				t.Errorf("got %s: %s; want %q", f.Kind, f.Msg, tc.words)
 			}
 		})
-	}
-}
-
-// A method that waits for ever is left behind, and only so many are.
-func TestMethodsThatNeverEndAreCounted(t *testing.T) {
-	table := offline(t, true)
-	table.ready = func(*whatsmeow.Client, need) error { return nil }
-	table.leftBehind.Store(maxLeftBehind)
-	if f := faultOf(t, table, "whatsmeow.IsConnected", `[]`); f.Kind != fault.RateLimited || f.RetryAfter == 0 {
-		t.Errorf("with %d left behind: %v", maxLeftBehind, f)
-	}
-	table.leftBehind.Store(maxLeftBehind - 1)
-	if _, err := table.Call(t.Context(), "whatsmeow.IsConnected", nil, ""); err != nil {
-		t.Errorf("with one fewer: %v", err)
 	}
 }
 
@@ -215,20 +121,23 @@ func TestStateOfTheAccount(t *testing.T) {
 		{true, "isRegisteredUser", `["4915123456789"]`, fault.Offline},
 		{true, "whatsmeow.GetBlocklist", ``, fault.Offline},
 	} {
-		if f := faultOf(t, offline(t, tc.paired), tc.method, tc.params); f.Kind != tc.want {
-			t.Errorf("%s, paired %t: got %s, want %s", tc.method, tc.paired, f.Kind, tc.want)
-		}
+		t.Run(fmt.Sprintf("%s, paired %t", tc.method, tc.paired), func(t *testing.T) {
+			if f := relaytest.FaultOf(t, offline(t, tc.paired).Table, tc.method, tc.params); f.Kind != tc.want {
+				t.Errorf("got %s, want %s", f.Kind, tc.want)
+			}
+		})
 	}
 	rebuilding := offline(t, true)
-	rebuilding.Deps.Client = func() *whatsmeow.Client { return nil }
-	if f := faultOf(t, rebuilding, "sendMessage", `["1@c.us","a"]`); f.Kind != fault.Offline || f.RetryAfter == 0 {
+	rebuilding.Client = nil
+	if f := relaytest.FaultOf(t, rebuilding.Table, "sendMessage", `["1@c.us","a"]`); f.Kind != fault.Offline || f.RetryAfter == 0 {
 		t.Errorf("no client: %s", f.Kind)
 	}
 }
 
 func TestAnswersWithoutWhatsApp(t *testing.T) {
-	table := offline(t, true)
-	table.Opened = catalog.NewOpened([]string{"SetForceActiveDeliveryReceipts"})
+	opened := catalog.NewOpened([]string{"SetForceActiveDeliveryReceipts"})
+	table := relaytest.NewOffline(t, true, relay.Methods(wwebjs.Rows()), reflected.New(opened))
+	table.Ready = relaytest.Always
 	for _, tc := range []struct{ method, params, want string }{
 		{"getState", ``, `"OPENING"`},
 		{"getInfo", `null`, `{"pushname":"","wid":{"server":"c.us","user":"15550000001","_serialized":"15550000001@c.us"},"me":{"server":"c.us","user":"15550000001","_serialized":"15550000001@c.us"},"platform":""}`},
@@ -238,11 +147,12 @@ func TestAnswersWithoutWhatsApp(t *testing.T) {
 		{"whatsmeow.Logout", `[]`, `null`},
 		{"logout", ``, `null`},
 	} {
-		table.ready = func(*whatsmeow.Client, need) error { return nil }
-		got, err := table.Call(t.Context(), tc.method, json.RawMessage(tc.params), "")
-		if err != nil || string(got) != tc.want {
-			t.Errorf("%s: got %s, %v; want %s", tc.method, got, err, tc.want)
-		}
+		t.Run(tc.method, func(t *testing.T) {
+			got, err := table.Call(t.Context(), tc.method, json.RawMessage(tc.params), "")
+			if err != nil || string(got) != tc.want {
+				t.Errorf("got %s, %v; want %s", got, err, tc.want)
+			}
+		})
 	}
 	version, err := table.Call(t.Context(), "getWWebVersion", nil, "")
 	if err != nil || !strings.HasPrefix(string(version), `"2.3000.`) {
@@ -250,30 +160,59 @@ func TestAnswersWithoutWhatsApp(t *testing.T) {
 	}
 }
 
-func TestRowsAreComplete(t *testing.T) {
-	seen := map[string]bool{}
-	for _, r := range rows() {
-		switch {
-		case seen[r.name]:
-			t.Errorf("%s is there twice", r.name)
-		case r.name == "" || r.class == "" || r.doc == "" || r.result == "":
-			t.Errorf("%s: something is missing", r.name)
-		case (r.do == nil) == (r.impossible == "" && !r.manager):
-			t.Errorf("%s must either do something or say why not", r.name)
-		case r.getter && len(r.params) > 0 && !r.params[0].optional:
-			t.Errorf("%s cannot be a getter with a required parameter", r.name)
-		case len(r.params) > 0 && r.example == "":
-			t.Errorf("%s has no example", r.name)
+func TestCatalogKnowsTheTable(t *testing.T) {
+	for _, m := range described() {
+		known, ok := catalog.Lookup(m.Name)
+		if !ok {
+			t.Errorf("%s is missing in the catalog; run go generate", m.Name)
+			continue
 		}
-		seen[r.name] = true
-		list, err := split(json.RawMessage(r.example))
-		if err != nil || checkCount(r.name, r.params, len(list)) != nil && r.impossible == "" {
-			t.Errorf("%s: bad example %s", r.name, r.example)
-		}
-		for i, raw := range list {
-			if _, err := r.params[i].read(raw, "p"); err != nil {
-				t.Errorf("%s: the example does not read: %v", r.name, err)
+		for i, p := range known.Params {
+			if p.Name == fmt.Sprintf("p%d", i) {
+				t.Errorf("%s: parameter %d has no name", m.Name, i)
 			}
 		}
 	}
+}
+
+// FuzzParams wants no panic, no bug and no answer without a kind, whatever is sent.
+func FuzzParams(f *testing.F) {
+	for _, m := range described() {
+		f.Add(m.Name, string(m.Example))
+	}
+	for _, value := range relaytest.Odd {
+		f.Add("sendMessage", `["1@c.us",`+value+`,`+value+`]`)
+		f.Add("whatsmeow.SendMessage", `[`+value+`,`+value+`,`+value+`]`)
+	}
+	f.Add("Chat.fetchMessages", "[\"1@c.us\",{\"limit\":{\"$number\":\"Infinity\"}}]")
+	f.Add("getState", "\xff")
+	var table *relaytest.Offline
+	f.Fuzz(func(t *testing.T, method, params string) {
+		if table == nil {
+			table = relaytest.NewOffline(t, true, relay.Methods(wwebjs.Rows()), reflected.New(relaytest.Everything()))
+		}
+		table.Ready = nil
+		if strings.HasPrefix(method, "whatsmeow.") {
+			table.Ready = relaytest.Always
+		}
+		if mirrored(method) {
+			return // they need a database
+		}
+		relaytest.Survives(t, table.Table, method, params)
+	})
+}
+
+// described are the entries of all methods in the catalog.
+func described() []catalog.Method {
+	return relay.Catalog(append(relay.Methods(wwebjs.Rows()), reflected.New(catalog.Opened{})...))
+}
+
+// mirrored tells of methods that answer from the mirror and not over the connection.
+func mirrored(method string) bool {
+	for _, r := range wwebjs.Rows() {
+		if r.Name == method {
+			return r.Need == relay.NeedPaired || r.Need == relay.NeedData
+		}
+	}
+	return false
 }

@@ -12,7 +12,7 @@ import (
 
 	"whatsapp-manager/proto/catalog"
 	workerv1 "whatsapp-manager/proto/worker/v1"
-	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/media"
 )
 
 // Loop is the worker's main loop as calls see it. Errors are *fault.Error, besides those
@@ -30,7 +30,7 @@ type Loop interface {
 type Methods interface {
 	Call(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error)
 	CallFirst(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error)
-	Download(ctx context.Context, messageID string) (relay.Attachment, error)
+	Download(ctx context.Context, messageID string) (media.Attachment, error)
 }
 
 // Spool keeps uploaded files.

@@ -6,7 +6,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
-	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/media"
 )
 
 const streamPart = 256 << 10 // bytes
@@ -34,7 +34,7 @@ func (p *parts) Read(buf []byte) (int, error) {
 // Upload keeps a file for a later call.
 func (s *Service) Upload(stream workerv1.Worker_UploadServer) error {
 	s.Used()
-	name, size, err := s.Spool.Put(&parts{Worker_UploadServer: stream}, relay.MaxFile)
+	name, size, err := s.Spool.Put(&parts{Worker_UploadServer: stream}, media.MaxFile)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Command gencatalog writes proto/catalog/methods.json: the worker's table of
-// methods, with the names and first sentences that only whatsmeow's source has.
+// Command gencatalog writes proto/catalog/methods.json: the methods of a worker,
+// with the names and first sentences that only whatsmeow's source has.
 // Run by go generate in worker/relay; a test keeps the committed file current.
 package main
 
@@ -18,6 +18,8 @@ import (
 
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/reflected"
+	"whatsapp-manager/worker/relay/wwebjs"
 )
 
 func main() {
@@ -47,7 +49,8 @@ func generate() ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	buf.WriteString("[\n")
-	for i, m := range relay.Methods() {
+	methods := append(relay.Methods(wwebjs.Rows()), reflected.New(catalog.Opened{})...)
+	for i, m := range relay.Catalog(methods) {
 		if m.Family == catalog.Whatsmeow {
 			if err := describe(&m, sources); err != nil {
 				return nil, err

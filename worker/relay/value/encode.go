@@ -246,3 +246,13 @@ func empty(v reflect.Value) bool {
 	}
 	return v.IsZero()
 }
+
+// OrNil returns a pointer to v, and nil for a zero value: it leaves the field of
+// a protobuf out.
+func OrNil[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}

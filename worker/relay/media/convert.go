@@ -1,0 +1,92 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/decode"
+	"whatsapp-manager/worker/relay/param"
+)
+
+// asVoice makes Ogg with Opus, which is what a voice message has to be.
+func (w *Work) asVoice(ctx context.Context, raw []byte, field string) ([]byte, error) {
+	if bytes.HasPrefix(raw, []byte("OggS")) && bytes.Contains(raw[:min(len(raw), 512)], []byte("OpusHead")) {
+		return raw, nil
+	}
+	data, err := w.Decoder.Voice(ctx, raw)
+	return data, convertFault(err, field, "an audio file that is not Ogg with Opus can be sent as a voice message")
+}
+
+// asSticker makes a WebP image of 512 pixels; WebP stays as it is.
+func (w *Work) asSticker(ctx context.Context, mimetype string, raw []byte, field string) (data []byte, animated bool, err error) {
+	if len(raw) > 21 && string(raw[:4]) == "RIFF" && string(raw[8:12]) == "WEBP" {
+		return raw, string(raw[12:16]) == "VP8X" && raw[20]&2 != 0, nil
+	}
+	if strings.HasPrefix(mimetype, "video/") {
+		data, err = w.Decoder.Clip(ctx, raw)
+		return data, true, convertFault(err, field, "a video can be sent as a sticker")
+	}
+	data, err = w.Decoder.Sticker(ctx, raw)
+	if errors.Is(err, decode.ErrFormat) || errors.Is(err, decode.ErrDamaged) {
+		return nil, false, param.Bad(field, "expected an image (JPEG, PNG, GIF, WebP) or a video to make a sticker of")
+	}
+	return data, false, decodeFault(err, field)
+}
+
+// Square makes a square JPEG of an image, cropped around the middle: a profile picture.
+func (w *Work) Square(ctx context.Context, m *MessageMedia) ([]byte, error) {
+	if err := w.load(ctx, m); err != nil {
+		return nil, err
+	}
+	jpeg, err := w.Decoder.Square(ctx, m.raw)
+	return jpeg, decodeFault(err, m.at+".data")
+}
+
+// convertFault says why ffmpeg made nothing of a file; nil stays nil.
+func convertFault(err error, field, what string) error {
+	switch {
+	case errors.Is(err, decode.ErrNoConverter):
+		f := fault.New(fault.Unimplemented, op, "%s only when ffmpeg is installed on the server", what)
+		f.Code = "no_ffmpeg"
+		return f
+	case errors.Is(err, decode.ErrFormat):
+		return param.Bad(field, "ffmpeg cannot read this file")
+	}
+	return decodeFault(err, field)
+}
+
+// decodeFault says why nothing was made of a file; nil stays nil.
+func decodeFault(err error, field string) error {
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, decode.ErrFormat):
+		return param.Bad(field, "expected a JPEG, PNG, GIF or WebP image")
+	case errors.Is(err, decode.ErrDamaged):
+		return param.Bad(field, "the image is damaged")
+	case errors.Is(err, decode.ErrTooBig), errors.Is(err, decode.ErrLimit):
+		return &fault.Error{Kind: fault.TooLarge, Op: op, Field: field, Code: "media_limit", Msg: err.Error()}
+	}
+	return fault.Wrap(fault.Internal, op, err, "the file could not be read")
+}
+
+// opusSeconds reads the length of Ogg with Opus: the granule position of the
+// last page, in samples of 48 kHz (RFC 7845 §4).
+func opusSeconds(raw []byte) (uint32, bool) {
+	i := bytes.LastIndex(raw, []byte("OggS"))
+	if i < 0 || i+14 > len(raw) || !bytes.Contains(raw[:min(len(raw), 512)], []byte("OpusHead")) {
+		return 0, false
+	}
+	samples := binary.LittleEndian.Uint64(raw[i+6 : i+14])
+	if samples > 48000*24*3600 {
+		return 0, false
+	}
+	return uint32((samples + 47999) / 48000), true
+}

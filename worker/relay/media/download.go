@@ -1,0 +1,231 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waMmsRetry"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/bounds"
+	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/spool"
+)
+
+const (
+	// maxDownload bounds a file that travels inside JSON.
+	maxDownload = 64 << 20
+	// maxStreamed bounds a file that is downloaded as a stream. It is decrypted in
+	// the spool before its first byte leaves, since only then it is known to be whole.
+	maxStreamed = 256 << 20
+)
+
+// Source is a message whose file may be downloaded.
+type Source struct {
+	Info types.MessageInfo
+	Raw  *waE2E.Message // nil: WhatsApp's form of the message is not known
+	Key  string         // under which the spool keeps the file; the message's own
+}
+
+// Attachment is the decrypted file of a message.
+type Attachment struct {
+	File     *os.File // at its start; the caller closes it
+	Mimetype string
+	Filename string // empty: its sender gave none
+	Size     int64
+}
+
+// Download returns the file of a message as a MessageMedia, and nil when the
+// message has none, or none any more.
+func (w *Work) Download(ctx context.Context, cli *whatsmeow.Client, src Source) (json.RawMessage, error) {
+	file, ok := src.file()
+	if !ok {
+		return nil, nil
+	}
+	if claimed(file) > maxDownload {
+		return nil, fileTooLarge(maxDownload)
+	}
+	// Into a file first: its size is known only when it has come.
+	f, err := w.Spool.Pass(maxDownload, func(f *spool.File) error { return download(ctx, cli, src, file, maxDownload, f) })
+	var none *fault.Error
+	if errors.As(err, &none) && none.Code == codeNoFile {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err = w.memory.Take(ctx, f.Size*perByteEncoded); err != nil {
+		return nil, err
+	}
+	var a answer
+	var name string
+	if a.Mimetype, name = described(file); name != "" {
+		a.Filename = &name
+	}
+	return encode(a, f, int(f.Size))
+}
+
+// Open returns the file of a message as a stream. The error is NotFound when the
+// message has no file, or none any more.
+func (f *Files) Open(ctx context.Context, cli *whatsmeow.Client, src Source) (Attachment, error) {
+	file, ok := src.file()
+	if !ok {
+		return Attachment{}, noFile()
+	}
+	if claimed(file) > maxStreamed {
+		return Attachment{}, fileTooLarge(maxStreamed)
+	}
+	kept, err := f.Spool.Fetch(ctx, src.Key, maxStreamed, func(ctx context.Context, to *spool.File) error {
+		return download(ctx, cli, src, file, maxStreamed, to)
+	})
+	if err != nil {
+		return Attachment{}, err
+	}
+	info, err := kept.Stat()
+	if err != nil {
+		_ = kept.Close()
+		return Attachment{}, fmt.Errorf("look at the file: %w", err)
+	}
+	a := Attachment{File: kept, Size: info.Size()}
+	a.Mimetype, a.Filename = described(file)
+	return a, nil
+}
+
+const codeNoFile = "no_file"
+
+func noFile() error {
+	return &fault.Error{Kind: fault.NotFound, Op: op, Code: codeNoFile, Msg: "this message has no file, or has it no more"}
+}
+
+// claimed is the size that the sender gave a file, zero without one. It only
+// saves the way to a file that is too large by its own word.
+func claimed(file whatsmeow.DownloadableMessage) uint64 {
+	if sized, ok := file.(interface{ GetFileLength() uint64 }); ok {
+		return sized.GetFileLength()
+	}
+	return 0
+}
+
+func fileTooLarge(most int64) error {
+	return &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", most)}
+}
+
+// download writes the file of a message, from WhatsApp or, when that no longer
+// has it, once more from the phone. NotFound when neither has it.
+func download(
+	ctx context.Context, cli *whatsmeow.Client, src Source, file whatsmeow.DownloadableMessage, most int64, f *spool.File,
+) error {
+	// What is encrypted has some bytes more.
+	ctx = bounds.With(ctx, &bounds.Limit{Most: most + encryptedMore})
+	err := cli.DownloadToFile(ctx, file, f)
+	if !gone(err) {
+		return err
+	}
+	path, err := pathAgain(ctx, cli, src.Info, file)
+	switch {
+	case err != nil:
+		return err
+	case path == "":
+		return noFile()
+	}
+	if err = f.Truncate(0); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return fmt.Errorf("empty the file: %w", err)
+	}
+	err = cli.DownloadMediaWithPathToFile(ctx, path, file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(),
+		whatsmeow.GetMediaType(file), "", false, f)
+	if gone(err) {
+		return noFile()
+	}
+	return err
+}
+
+// described returns the media type and the name that the sender gave the file.
+func described(file whatsmeow.DownloadableMessage) (mimetype, name string) {
+	if typed, ok := file.(interface{ GetMimetype() string }); ok {
+		mimetype = shape.Clean(typed.GetMimetype())
+	}
+	if named, ok := file.(interface{ GetFileName() string }); ok {
+		name = shape.Clean(named.GetFileName())
+	}
+	return mimetype, name
+}
+
+// file returns what can be downloaded of a message; false when it has nothing.
+func (src Source) file() (whatsmeow.DownloadableMessage, bool) {
+	if src.Raw == nil {
+		return nil, false
+	}
+	var file whatsmeow.DownloadableMessage
+	shape.Unwrap(src.Raw).Message.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.Kind() != protoreflect.MessageKind || fd.IsList() || fd.IsMap() {
+			return true
+		}
+		d, ok := v.Message().Interface().(whatsmeow.DownloadableMessage)
+		if ok && d.GetDirectPath() != "" && len(d.GetMediaKey()) > 0 && whatsmeow.GetMediaType(d) != "" {
+			file = d
+			return false
+		}
+		return true
+	})
+	return file, file != nil
+}
+
+func gone(err error) bool {
+	return errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith403) ||
+		errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith404) ||
+		errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith410)
+}
+
+// retryTime is how long the phone gets to upload a file again.
+const retryTime = 30 * time.Second
+
+// pathAgain asks the phone to upload a file that WhatsApp no longer has, and
+// returns where it is then. Nothing and no error when the phone does not have it
+// either, or does not answer.
+func pathAgain(
+	ctx context.Context, cli *whatsmeow.Client, info types.MessageInfo, file whatsmeow.DownloadableMessage,
+) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, retryTime)
+	defer cancel()
+	answers := make(chan *events.MediaRetry, 1)
+	handler := cli.AddEventHandler(func(event any) {
+		if e, ok := event.(*events.MediaRetry); ok && e.MessageID == info.ID {
+			select {
+			case answers <- e:
+			default:
+			}
+		}
+	})
+	defer cli.RemoveEventHandler(handler)
+	if err := cli.SendMediaRetryReceipt(ctx, &info, file.GetMediaKey()); err != nil {
+		return "", err
+	}
+	var answer *events.MediaRetry
+	select {
+	case answer = <-answers:
+	case <-ctx.Done():
+		return "", nil // the phone may be off; as whatsapp-web.js has it, there is no file now
+	}
+	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, file.GetMediaKey())
+	if errors.Is(err, whatsmeow.ErrMediaNotAvailableOnPhone) || err == nil && retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the phone's answer: %w", err)
+	}
+	return retry.GetDirectPath(), nil
+}

@@ -1,0 +1,91 @@
+package media
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow"
+
+	"whatsapp-manager/worker/bounds"
+	"whatsapp-manager/worker/decode"
+	"whatsapp-manager/worker/spool"
+)
+
+const op = "relay.Call"
+
+// What a file takes of the worker's memory, for each of its bytes, measured
+// with whatsmeow and gRPC as they are.
+const (
+	// perByteInMemory: the file, its encrypted copy or its base64, what is left of
+	// growing buffers.
+	perByteInMemory = 4
+	// perByteEncoded: base64 in the answer, and the answer as gRPC sends it.
+	perByteEncoded = 3
+	// defaultMemory is the budget when none is given.
+	defaultMemory = 320 << 20
+	// encryptedMore is what encryption adds to a file: padding and a MAC.
+	encryptedMore = 64
+)
+
+// MaxFile bounds a file that is sent, from wherever it comes; WhatsApp's own
+// limit for most media is lower. It is held in memory.
+const MaxFile = 64 << 20
+
+// Config says what Files works with.
+type Config struct {
+	// Networks are internal networks from which files may be fetched.
+	Networks []netip.Prefix
+	// Dial connects to addresses that calls name, and judges them. Nil: it connects
+	// directly, to public addresses and Networks.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Spool holds uploaded files, and those that are being downloaded.
+	Spool *spool.Spool
+	// Decoder reads images and converts media; nil: one with a pool of its own.
+	Decoder *decode.Pool
+	// Memory is what files of calls may take together; nil: some 320 MiB.
+	Memory *bounds.Budget
+	Log    zerolog.Logger
+}
+
+// Files works with the files of all calls. It is safe for concurrent use.
+type Files struct {
+	Config
+	pages chan struct{} // holds a token for each web page that is being read
+}
+
+// New returns Files. It starts nothing.
+func New(config Config) *Files {
+	if config.Decoder == nil {
+		config.Decoder = decode.New(config.Log)
+	}
+	if config.Memory == nil {
+		config.Memory = bounds.NewBudget(defaultMemory)
+	}
+	return &Files{Config: config, pages: make(chan struct{}, maxPages)}
+}
+
+// Upload puts a file on WhatsApp's servers.
+type Upload func(ctx context.Context, data []byte, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error)
+
+// Work is Files in the hands of one call.
+type Work struct {
+	*Files
+	Upload Upload
+	memory *bounds.Share
+}
+
+// Work begins the work of one call. The caller ends it with Release.
+func (f *Files) Work(upload Upload) *Work {
+	return &Work{Files: f, Upload: upload, memory: f.Memory.Share()}
+}
+
+// Release gives back the memory of the call.
+func (w *Work) Release() { w.memory.Release() }
+
+// Bounded returns a context whose downloads into memory are held to MaxFile and
+// count against the budget.
+func (w *Work) Bounded(ctx context.Context) context.Context {
+	return bounds.With(ctx, &bounds.Limit{Most: MaxFile, Share: w.memory, Times: perByteInMemory})
+}

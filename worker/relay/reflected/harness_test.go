@@ -1,0 +1,42 @@
+package reflected
+
+import (
+	"encoding/json"
+	"testing"
+
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/relaytest"
+	"whatsapp-manager/worker/relay/wwebjs"
+)
+
+func TestMain(m *testing.M) { relaytest.Main(m) }
+
+// rig is a paired account, with all methods.
+type rig struct{ *relaytest.Rig }
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	return &rig{relaytest.New(t, relay.Methods(wwebjs.Rows()), New(catalog.Opened{}))}
+}
+
+func ask[T any](r *rig, method string, params ...any) T {
+	r.T.Helper()
+	return relaytest.Ask[T](r.Rig, method, params...)
+}
+
+func await[T any](r *rig, what string, fits func(T) bool) T {
+	r.T.Helper()
+	return relaytest.Await(r.Rig, what, fits)
+}
+
+// try asks the table under a message id, which may be empty.
+func (r *rig) try(messageID, method string, params ...any) (json.RawMessage, error) {
+	r.T.Helper()
+	return r.Try(messageID, method, params...)
+}
+
+// offline is a table with the methods of whatsmeow and without a connection.
+func offline(t *testing.T, paired bool, opened catalog.Opened) *relaytest.Offline {
+	return relaytest.NewOffline(t, paired, New(opened))
+}

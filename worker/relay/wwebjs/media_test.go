@@ -1,0 +1,240 @@
+package wwebjs
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os/exec"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types/events"
+	"golang.org/x/image/webp"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/decode"
+	"whatsapp-manager/worker/relay/relaytest"
+	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/spool"
+)
+
+// opus is the first page of a voice message and a last one that says 2.5 s.
+var opus = append(append([]byte("OggS\x00\x02"), append(make([]byte, 20), []byte("\x01\x13OpusHead\x01\x01\x38\x01\x80\xbb\x00\x00\x00\x00\x00")...)...),
+	append([]byte("OggS\x00\x04\xc0\xd4\x01\x00\x00\x00\x00\x00"), make([]byte, 20)...)...)
+
+func b64(raw []byte) string { return base64.StdEncoding.EncodeToString(raw) }
+
+// mediaAnswer is a MessageMedia, as callers read it.
+type mediaAnswer struct {
+	Mimetype, Data string
+	Filename       *string
+	Filesize       int
+}
+
+// TestMediaReachesThePhone: what the contact's phone decrypts is what was given.
+func TestMediaReachesThePhone(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	photo, clip, report := relaytest.Picture(t, 300, 100), bytes.Repeat([]byte("moving "), 5000), []byte("%PDF-1.4 a report")
+	for _, tc := range []struct {
+		name    string
+		media   map[string]any
+		options map[string]any
+		want    []byte
+		holds   func(*waE2E.Message) bool
+		kind    string
+	}{
+		{"image", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"caption": "look"}, photo, func(m *waE2E.Message) bool {
+			im := m.GetImageMessage()
+			return im.GetCaption() == "look" && im.GetWidth() == 300 && im.GetHeight() == 100 && len(im.GetJPEGThumbnail()) > 0 && im.GetFileLength() == uint64(len(photo))
+		}, "image"},
+		{"data URL", map[string]any{"$type": "MessageMedia", "data": "data:image/png;base64," + b64(photo)}, nil, photo, func(m *waE2E.Message) bool { return m.GetImageMessage().GetMimetype() == "image/png" }, "image"},
+		{"video", map[string]any{"mimetype": "video/mp4", "data": b64(clip)}, nil, clip, func(m *waE2E.Message) bool {
+			return m.GetVideoMessage() != nil && !m.GetVideoMessage().GetGifPlayback()
+		}, "video"},
+		{"GIF", map[string]any{"mimetype": "video/mp4", "data": b64(clip)}, map[string]any{"sendVideoAsGif": true}, clip, func(m *waE2E.Message) bool { return m.GetVideoMessage().GetGifPlayback() }, "video"},
+		{"audio", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, nil, clip, func(m *waE2E.Message) bool { return m.GetAudioMessage() != nil && !m.GetAudioMessage().GetPTT() }, "audio"},
+		{"voice", map[string]any{"mimetype": "audio/ogg", "data": b64(opus)}, map[string]any{"sendAudioAsVoice": true}, opus, func(m *waE2E.Message) bool {
+			a := m.GetAudioMessage()
+			return a.GetPTT() && a.GetMimetype() == "audio/ogg; codecs=opus" && a.GetSeconds() == 3
+		}, "ptt"},
+		{"document", map[string]any{"mimetype": "application/pdf", "data": b64(report), "filename": "report.pdf", "filesize": 17}, nil, report, func(m *waE2E.Message) bool { return m.GetDocumentMessage().GetFileName() == "report.pdf" }, "document"},
+		{"document with a caption", map[string]any{"mimetype": "application/pdf", "data": b64(report), "filename": "report.pdf"}, map[string]any{"caption": "read it"}, report, func(m *waE2E.Message) bool {
+			return m.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage().GetCaption() == "read it"
+		}, "document"},
+		{"image as document", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"sendMediaAsDocument": true}, photo, func(m *waE2E.Message) bool { return m.GetDocumentMessage().GetMimetype() == "image/png" }, "document"},
+		{"view once", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"isViewOnce": true}, photo, func(m *waE2E.Message) bool {
+			return m.GetViewOnceMessageV2().GetMessage().GetImageMessage().GetViewOnce()
+		}, "image"},
+	} {
+		sent := ask[shape.Message](r, "sendMessage", "15550000002@c.us", tc.media, tc.options)
+		if sent.Type != tc.kind || !sent.HasMedia || sent.MediaKey == "" {
+			t.Errorf("%s: answered %+v", tc.name, sent)
+		}
+		got := r.Arrived(bob, tc.name, func(m *waE2E.Message) bool { return tc.holds(m) })
+		data, err := bob.Phone().Download(shape.Unwrap(got.Message).Message)
+		if err != nil || !bytes.Equal(data, tc.want) {
+			t.Errorf("%s: the phone decrypted %d bytes, want %d: %v", tc.name, len(data), len(tc.want), err)
+		}
+	}
+
+	// Stickers become WebP; the text is the caption of options.media.
+	ask[shape.Message](r, "Chat.sendMessage", "15550000002@c.us", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"sendMediaAsSticker": true})
+	got := r.Arrived(bob, "sticker", func(m *waE2E.Message) bool { return m.GetStickerMessage() != nil })
+	data, err := bob.Phone().Download(got.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conf, err := webp.DecodeConfig(bytes.NewReader(data)); err != nil || conf.Width != decode.StickerSide || conf.Height != decode.StickerSide {
+		t.Errorf("sticker of %dx%d: %v", conf.Width, conf.Height, err)
+	}
+	ask[shape.Message](r, "sendMessage", "15550000002@c.us", "the caption", map[string]any{"media": map[string]any{"mimetype": "image/png", "data": b64(photo)}})
+	r.Arrived(bob, "caption", func(m *waE2E.Message) bool { return m.GetImageMessage().GetCaption() == "the caption" })
+
+	for field, media := range map[string]any{
+		"params[1].mimetype": map[string]any{"$type": "MessageMedia", "data": "aGk="},
+		"params[1].data":     map[string]any{"mimetype": "image/png", "data": "no base64!"},
+	} {
+		if _, err := r.try("", "sendMessage", "15550000002@c.us", media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+			t.Errorf("%s: %v names %s", field, err, relaytest.FieldOf(err))
+		}
+	}
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		_, err := r.try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, map[string]any{"sendAudioAsVoice": true})
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.Unimplemented || f.Code != "no_ffmpeg" {
+			t.Errorf("a voice message that needs ffmpeg: %v", err)
+		}
+	}
+}
+
+func TestDownloadMedia(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	photo := relaytest.Picture(t, 40, 40)
+	id, err := bob.Phone().SendImage(r.Ctx, r.Me.PN(), "image/png", photo, "look")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := await(r, "image", func(m *events.Message) bool { return m.Info.ID == id })
+	serialized := "false_15550000002@c.us_" + id
+	same := func(when string) {
+		t.Helper()
+		got := ask[mediaAnswer](r, "Message.downloadMedia", serialized)
+		if got.Mimetype != "image/png" || got.Data != b64(photo) || got.Filesize != len(photo) {
+			t.Errorf("%s: %s, %d bytes", when, got.Mimetype, got.Filesize)
+		}
+		file, err := r.Download(r.Ctx, serialized)
+		if err != nil {
+			t.Fatalf("%s, streamed: %v", when, err)
+		}
+		defer file.File.Close()
+		if data, err := io.ReadAll(file.File); !bytes.Equal(data, photo) || err != nil || file.Mimetype != "image/png" || file.Size != int64(len(photo)) {
+			t.Errorf("%s, streamed: %d of %d bytes, %s, %v", when, len(data), file.Size, file.Mimetype, err)
+		}
+		r.Files.Spool.Sweep(time.Now().Add(spool.Keep)) // so that the next one asks WhatsApp again
+	}
+	same("at once")
+
+	// WhatsApp drops files after some weeks; the phone uploads them again.
+	path := message.Message.GetImageMessage().GetDirectPath()
+	r.Sim.Media().Expire(path)
+	same("after it expired")
+
+	// A text has no file.
+	text := r.Say(bob, "only words")
+	if got := r.Raw("Message.downloadMedia", "false_15550000002@c.us_"+text); got != "null" {
+		t.Errorf("media of a text: %s", got)
+	}
+	for id, kind := range map[string]fault.Kind{
+		"false_15550000002@c.us_" + text: fault.NotFound, "false_15550000002@c.us_3EB0AAAAAAAAAAAAAA": fault.NotFound, "nonsense": fault.Invalid,
+	} {
+		if _, err := r.Download(r.Ctx, id); !fault.Is(err, kind) {
+			t.Errorf("stream of %s: %v", id, err)
+		}
+	}
+	name, err := bob.Phone().SendDocument(r.Ctx, r.Me.PN(), "text/plain", "notes.txt", []byte("notes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(r, "document", func(m *events.Message) bool { return m.Info.ID == name })
+	if got := ask[mediaAnswer](r, "Message.downloadMedia", "false_15550000002@c.us_"+name); got.Filename == nil || *got.Filename != "notes.txt" || got.Data != b64([]byte("notes")) {
+		t.Errorf("document %+v", got)
+	}
+}
+
+func TestSendUploaded(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	photo := relaytest.Picture(t, 40, 40)
+	name, _, err := r.Files.Spool.Put(bytes.NewReader(photo), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := ask[shape.Message](r, "sendMessage", "15550000002@c.us", map[string]any{"$type": "MessageMedia", "mimetype": "image/png", "upload": name}, map[string]any{"caption": "uploaded"})
+	if sent.Type != "image" || sent.Body != "uploaded" {
+		t.Errorf("answer %+v", sent)
+	}
+	r.Eventually("the picture at Bob's", func() bool {
+		for _, m := range bob.Phone().Received() {
+			if file := m.Message.GetImageMessage(); file.GetCaption() == "uploaded" && file.GetFileLength() == uint64(len(photo)) {
+				return true
+			}
+		}
+		return false
+	})
+	if _, err := r.try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "image/png", "upload": "../../etc/passwd"}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("no such upload: %v", err)
+	}
+}
+
+func TestMediaFromURL(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	photo := relaytest.Picture(t, 30, 30)
+	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/photo.png":
+			w.Header().Set("Content-Type", "image/png")
+			w.Write(photo)
+		case "/named":
+			w.Header().Set("Content-Disposition", `attachment; filename="../plan.pdf"`)
+			w.Header().Set("Content-Type", "application/pdf")
+			w.Write([]byte("%PDF"))
+		case "/inside":
+			http.Redirect(w, req, "http://[::1]:1/secret", http.StatusFound)
+		case "/empty":
+		default:
+			http.NotFound(w, req)
+		}
+	}))
+	defer files.Close()
+	if _, err := r.try("", "MessageMedia.fromUrl", files.URL+"/photo.png"); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[0]" {
+		t.Errorf("an internal address was asked: %v", err)
+	}
+	r.Files.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	if got := ask[mediaAnswer](r, "MessageMedia.fromUrl", files.URL+"/photo.png"); got.Mimetype != "image/png" || got.Data != b64(photo) || *got.Filename != "photo.png" {
+		t.Errorf("%s %v", got.Mimetype, got.Filename)
+	}
+	if got := ask[mediaAnswer](r, "MessageMedia.fromUrl", files.URL+"/named"); *got.Filename != "plan.pdf" || got.Mimetype != "application/pdf" {
+		t.Errorf("%s %s", got.Mimetype, *got.Filename)
+	}
+	for _, bad := range []string{"ftp://example.org/x", "file:///etc/passwd", "http://user:pw@example.org/", files.URL + "/inside", files.URL + "/none", files.URL + "/empty", "http://127.0.0.1:1/"} {
+		if _, err := r.try("", "MessageMedia.fromUrl", bad); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[0]" {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	ask[shape.Message](r, "sendMessage", "15550000002@c.us", map[string]any{"url": files.URL + "/photo.png"}, map[string]any{"caption": "fetched"})
+	got := r.Arrived(bob, "fetched", func(m *waE2E.Message) bool { return m.GetImageMessage().GetCaption() == "fetched" })
+	if data, err := bob.Phone().Download(got.Message); err != nil || !bytes.Equal(data, photo) {
+		t.Errorf("the phone decrypted %d bytes: %v", len(data), err)
+	}
+	if _, err := r.try("", "MessageMedia.fromFilePath", "/etc/passwd"); !fault.Is(err, fault.Unimplemented) {
+		t.Errorf("fromFilePath: %v", err)
+	}
+}

@@ -1,0 +1,20 @@
+package wwebjs
+
+import (
+	"slices"
+
+	"whatsapp-manager/worker/relay"
+	"whatsapp-manager/worker/relay/wwebjs/group"
+)
+
+// Rows returns every method of whatsapp-web.js, those included that are answered
+// by the manager and those that are impossible without a browser.
+func Rows() []relay.Row {
+	return slices.Concat(
+		clientRows, chatRows, presenceRows, settingRows, historyRows,
+		messageRows, messageLookupRows, messageChangeRows, mediaRows, eventRows,
+		contactRows, addressbookRows, labelRows, businessRows,
+		group.Rows(), channelRows, channelMessageRows, channelAdminRows, adminRows, statusRows, callRows,
+		profileRows, managerRows, impossibleRows,
+	)
+}
