@@ -37,6 +37,16 @@ var (
 	pureNever = slices.Concat(decoders, postgres, web, anyMau)
 )
 
+// noFiles is for packages that neither read images nor reach the network or the
+// database by themselves.
+var noFiles = slices.Concat(decoders, []string{"net/http", "database/sql", "github.com/jackc/pgx/..."})
+
+// methodsUse are our packages that the methods of whatsapp-web.js work with.
+var methodsUse = []string{
+	"proto/backoff", "proto/fault", "worker/inbound", "worker/mirror", "worker/shape",
+	"worker/relay", "worker/relay/content", "worker/relay/media", "worker/relay/param", "worker/relay/value",
+}
+
 var rooms = []room{
 	// The daemon is under the licence of our sources only, so it links neither the
 	// simulator nor a library for Signal. Of whatsmeow it has the SQL of its tables.
@@ -116,6 +126,22 @@ var rooms = []room{
 	{path: "worker/inbound", ours: []string{"worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{path: "worker/mirror/...", ours: []string{"proto/event", "worker/inbound", "worker/shape", "worker/together"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"}},
+	// The way of a call knows no single method: those are above it.
+	{path: "worker/relay", ours: []string{"proto/...", "worker/inbound", "worker/mirror", "worker/shape", "worker/relay/media", "worker/relay/param"}, never: decoders,
+		tests: []string{"worker/relay/...", "worker/wasim/phone"}},
+	{path: "worker/relay/value", ours: []string{"proto/fault"}, never: noFiles},
+	{path: "worker/relay/policy", ours: []string{"proto/catalog", "proto/fault"}, never: noFiles},
+	{path: "worker/relay/param", ours: []string{"proto/fault", "proto/phone", "worker/shape", "worker/relay/value"}, never: noFiles},
+	{path: "worker/relay/media", ours: []string{"proto/egress", "proto/fault", "proto/netguard", "worker/bounds", "worker/decode", "worker/shape", "worker/spool", "worker/relay/param", "worker/relay/value"},
+		never: slices.Concat(decoders, []string{"github.com/jackc/pgx/..."})},
+	{path: "worker/relay/content", ours: []string{"proto/fault", "worker/mirror", "worker/shape", "worker/relay", "worker/relay/media", "worker/relay/param", "worker/relay/value"}, never: noFiles},
+	{path: "worker/relay/reflected", ours: []string{"proto/catalog", "proto/fault", "worker/relay", "worker/relay/param", "worker/relay/policy", "worker/relay/value"}, never: noFiles,
+		tests: []string{"worker/relay/relaytest", "worker/relay/wwebjs", "worker/shape"}},
+	{path: "worker/relay/wwebjs/group", ours: methodsUse, never: noFiles},
+	{path: "worker/relay/wwebjs", ours: slices.Concat(methodsUse, []string{"worker/together", "worker/relay/wwebjs/group"}), never: noFiles,
+		tests: []string{"proto/catalog", "worker/decode", "worker/spool", "worker/relay/reflected", "worker/relay/relaytest", "worker/wasim/..."}},
+	{path: "worker/relay/gencatalog", ours: []string{"proto/catalog", "worker/relay", "worker/relay/reflected", "worker/relay/wwebjs"}},
+	{path: "worker/relay/relaytest", ours: []string{"proto/...", "supervisor/store/storetest", "worker/...", "worker/wasim/..."}},
 	// What strangers send is decoded in a process of its own, and nowhere else.
 	{path: "worker/...", ours: []string{"proto/..."}, never: decoders, tests: []string{"supervisor/store/storetest", "worker/wasim/..."}},
 }
@@ -227,6 +253,12 @@ func TestTheRulesBite(t *testing.T) {
 		{"worker", module + "supervisor", false, false},
 		{"worker", module + "worker/wasim", false, false},
 		{"worker/relay", module + "worker/wasim/phone", true, true},
+		{"worker/relay", module + "worker/relay/wwebjs", false, false},
+		{"worker/relay", module + "worker/relay/content", false, false},
+		{"worker/relay/wwebjs", module + "worker/relay/reflected", false, false},
+		{"worker/relay/reflected", module + "worker/relay/wwebjs", false, false},
+		{"worker/relay/media", module + "worker/relay", false, false},
+		{"worker/relay/content", "net/http", false, false},
 		{"worker/mirror", module + "supervisor/store/storetest", false, false},
 		{"worker/wasim", module + "worker/relay", false, false},
 		{"worker/wasim/wire", "go.mau.fi/whatsmeow/binary", false, true},
