@@ -11,6 +11,7 @@ import (
 	"whatsapp-manager/api/sends"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/rollout"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -48,8 +49,8 @@ type Supervisor interface {
 
 // Upgrades is what the API needs to know of builds; *supervisor.Supervisor is one.
 type Upgrades interface {
-	Upgrade() supervisor.Upgrade
-	RetryUpgrade() error
+	Rollout() rollout.Progress
+	RetryRollout() error
 }
 
 // Store is what the API needs of the database; *store.Store is one. Errors are

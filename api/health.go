@@ -12,6 +12,7 @@ import (
 	"whatsapp-manager/api/route"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/rollout"
 )
 
 const pingTime = 2 * time.Second
@@ -134,7 +135,7 @@ func healthStatus(h Health) int {
 	return http.StatusOK
 }
 
-func (s *Server) health(ctx context.Context) (h Health, ping time.Duration, upgrade supervisor.Upgrade) {
+func (s *Server) health(ctx context.Context) (h Health, ping time.Duration, upgrade rollout.Progress) {
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	begin := time.Now()
@@ -169,7 +170,7 @@ func (s *Server) health(ctx context.Context) (h Health, ping time.Duration, upgr
 	switch {
 	case !h.Database:
 		h.Status = unhealthy
-	case !h.Recovered || h.Instances.Failing > 0 || h.Upgrade == string(supervisor.UpgradeRefused):
+	case !h.Recovered || h.Instances.Failing > 0 || h.Upgrade == string(rollout.Refused):
 		h.Status = degraded
 	}
 	return h, ping, upgrade

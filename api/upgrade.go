@@ -9,7 +9,7 @@ import (
 
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
-	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/rollout"
 )
 
 // WorkerUpgrade tells how far the workers are on their way to the installed build.
@@ -24,14 +24,14 @@ type WorkerUpgrade struct {
 	Since      *time.Time `json:"since,omitempty"`
 }
 
-func (s *Server) upgrade() supervisor.Upgrade {
+func (s *Server) upgrade() rollout.Progress {
 	if s.upgrades == nil {
-		return supervisor.Upgrade{State: supervisor.UpgradeOff}
+		return rollout.Progress{State: rollout.Off}
 	}
-	return s.upgrades.Upgrade()
+	return s.upgrades.Rollout()
 }
 
-func viewUpgrade(u supervisor.Upgrade) WorkerUpgrade {
+func viewUpgrade(u rollout.Progress) WorkerUpgrade {
 	return WorkerUpgrade{
 		State: string(u.State), Program: u.Program, Trusted: u.Trusted, Replaced: u.Replaced, Outdated: u.Outdated,
 		InstanceID: string(u.Instance), Why: u.Why, Since: unlessZero(u.At),
@@ -48,7 +48,7 @@ func (s *Server) upgradeRoutes() {
 		if s.upgrades == nil {
 			return nil, fault.New(fault.Conflict, "api.retryUpgrade", "this installation keeps no builds of the worker")
 		}
-		if err := s.upgrades.RetryUpgrade(); err != nil {
+		if err := s.upgrades.RetryRollout(); err != nil {
 			return nil, err
 		}
 		s.auth.Audit(ctx, "upgrade.retry", "", nil)

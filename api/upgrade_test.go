@@ -9,6 +9,7 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/rollout"
 )
 
 // rolling stands where the supervisor's knowledge of builds stands.
@@ -17,14 +18,14 @@ type rolling struct {
 	refused atomic.Bool
 }
 
-func (r *rolling) Upgrade() supervisor.Upgrade {
+func (r *rolling) Rollout() rollout.Progress {
 	if !r.refused.Load() {
-		return supervisor.Upgrade{State: supervisor.UpgradeNone, Program: "new", Trusted: "new"}
+		return rollout.Progress{State: rollout.None, Program: "new", Trusted: "new"}
 	}
-	return supervisor.Upgrade{State: supervisor.UpgradeRefused, Program: "new", Trusted: "old", Outdated: 3, Instance: "canary000001", Why: "exit code 4"}
+	return rollout.Progress{State: rollout.Refused, Program: "new", Trusted: "old", Outdated: 3, Instance: "canary000001", Why: "exit code 4"}
 }
 
-func (r *rolling) RetryUpgrade() error {
+func (r *rolling) RetryRollout() error {
 	if !r.refused.Load() {
 		return fault.New(fault.Conflict, "rolling", "the installed build of the worker was not refused")
 	}

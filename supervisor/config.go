@@ -14,17 +14,28 @@ import (
 // Config is everything a Supervisor needs to know. Zero durations and counts
 // take the defaults named here; New makes the directories.
 type Config struct {
-	Node  string // this manager's node id
-	Build string // told to workers in Hello
-
-	RunDir     string // closed to others, short (see New), not below a private /tmp; one directory per instance
-	LogDir     string // <instance>.log per worker
-	WorkerPath string // binary to launch, without arguments
+	Node   string // this manager's node id
+	Build  string // told to workers in Hello
+	RunDir string // closed to others, short (see New), not below a private /tmp; one directory per instance
+	LogDir string // <instance>.log per worker
 
 	// ProgramDir keeps copies of the worker's builds, so that a new one can be
 	// tried and left again. Empty: none is kept, WorkerPath itself is launched,
 	// and workers of an older build live on until they end for another reason.
 	ProgramDir string
+
+	WorkerConfig
+	Timing
+	Policy Policy
+
+	MaxStarting int // workers being launched at a time: 8
+	MaxAdopting int // workers being attached to at a time after a restart: 16
+}
+
+// WorkerConfig says how workers are started, and what they are handed unopened.
+type WorkerConfig struct {
+	WorkerPath  string // binary to launch, without arguments
+	MemoryLimit uint64 // bytes per worker: 512 MiB
 
 	// WorkerUser is who runs the workers, where we are root. Nil: our own user. New
 	// does without one that cannot enter RunDir, unless it was Chosen.
@@ -34,16 +45,19 @@ type Config struct {
 	// addresses, when a user names a file there.
 	MediaNetworks []string
 
-	// Handed to workers unopened.
-	WhatsAppEndpoint, DeviceName, LogLevel string
 	// Keys returns the installation's present keys; a worker is handed what is
 	// derived of them for its instance. nil: none, and workers seal nothing.
-	Keys             func() *seal.Ring `json:"-"` // no data
-	WhatsmeowMethods []string          // that are off and that the operator opens
-	InboundPerSecond int               // messages each worker takes from WhatsApp; 0: no limit
+	Keys func() *seal.Ring `json:"-"` // no data
 
-	MemoryLimit uint64 // bytes per worker: 512 MiB
+	WhatsAppEndpoint string
+	DeviceName       string
+	LogLevel         string
+	WhatsmeowMethods []string // that are off and that the operator opens
+	InboundPerSecond int      // messages each worker takes from WhatsApp; 0: no limit
+}
 
+// Timing says how often workers are looked at and how long each step may take.
+type Timing struct {
 	HealthInterval time.Duration // a full look at every worker, recorded: 30 s
 	GuardInterval  time.Duration // memory and Ping: 5 s
 	StartTimeout   time.Duration // from launch to Hello: 30 s
@@ -58,11 +72,6 @@ type Config struct {
 	CallTimeout    time.Duration // of a call through Worker whose context has no deadline: 60 s
 	ReturnTimeout  time.Duration // for a worker of a new build to be back in its former state: 90 s
 	CanaryWatch    time.Duration // that the first worker of a new build has to stay there: 5 s
-
-	MaxStarting int // workers being launched at a time: 8
-	MaxAdopting int // workers being attached to at a time after a restart: 16
-
-	Policy Policy
 }
 
 const (

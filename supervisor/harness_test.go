@@ -64,10 +64,11 @@ func newHost(t testing.TB) *host {
 		t.Fatal(err)
 	}
 	h.cfg = supervisor.Config{
-		Node: fmt.Sprintf("t%d-%d", os.Getpid(), nodes.Add(1)), Build: "test", WorkerUser: user,
-		RunDir: filepath.Join(root, "run"), LogDir: filepath.Join(root, "log"), WorkerPath: self,
-		HealthInterval: 100 * time.Millisecond, GuardInterval: 50 * time.Millisecond,
-		Policy: supervisor.Policy{MinDelay: 5 * time.Millisecond, MaxDelay: 20 * time.Millisecond, Budget: 1000},
+		Node: fmt.Sprintf("t%d-%d", os.Getpid(), nodes.Add(1)), Build: "test",
+		RunDir: filepath.Join(root, "run"), LogDir: filepath.Join(root, "log"),
+		WorkerConfig: supervisor.WorkerConfig{WorkerPath: self, WorkerUser: user},
+		Timing:       supervisor.Timing{HealthInterval: 100 * time.Millisecond, GuardInterval: 50 * time.Millisecond},
+		Policy:       supervisor.Policy{MinDelay: 5 * time.Millisecond, MaxDelay: 20 * time.Millisecond, Budget: 1000},
 	}
 	t.Cleanup(func() {
 		if h.end != nil {
@@ -297,7 +298,7 @@ func strays() []string {
 	var out []string
 	for _, g := range strings.Split(stacks(), "\n\n") {
 		ofManager := slices.ContainsFunc([]string{
-			"whatsapp-manager/supervisor.", "whatsapp-manager/supervisor/egress.", "whatsapp-manager/proto/process.", "go-plugin", "google.golang.org/grpc",
+			"whatsapp-manager/supervisor.", "whatsapp-manager/supervisor/egress.", "whatsapp-manager/supervisor/rollout.", "whatsapp-manager/supervisor/workerconn.", "whatsapp-manager/proto/process.", "go-plugin", "google.golang.org/grpc",
 		}, func(name string) bool { return strings.Contains(g, name) })
 		if ofManager && !strings.Contains(g, "supervisor_test.stacks") {
 			out = append(out, g)

@@ -9,9 +9,8 @@ import (
 	gops "github.com/shirou/gopsutil/v3/process"
 
 	"whatsapp-manager/proto/fault"
-	workerv1 "whatsapp-manager/proto/worker/v1"
-
 	"whatsapp-manager/proto/process"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
@@ -19,8 +18,8 @@ import (
 // so that a pause of our own is not taken for one of the worker's.
 const missesToHang = 3
 
-// patient is what health remembers of one worker process from look to look.
-type patient struct {
+// vitals are what health remembers of one worker process from look to look.
+type vitals struct {
 	i          *instance
 	proc       *process.Process
 	at         *gops.Process
@@ -40,19 +39,19 @@ func (s *Supervisor) watchHealth(ctx context.Context) {
 	defer guard.Stop()
 	full := time.NewTicker(s.cfg.HealthInterval)
 	defer full.Stop()
-	patients := make(map[ID]*patient)
+	all := make(map[ID]*vitals)
 	zombies := make(map[int]bool)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-guard.C:
-			s.visit(patients)
-			s.ping(ctx, patients)
+			s.visit(all)
+			s.ping(ctx, all)
 		case <-full.C:
-			s.visit(patients)
-			s.ping(ctx, patients)
-			s.sample(patients)
+			s.visit(all)
+			s.ping(ctx, all)
+			s.sample(all)
 			s.findStrays(ctx)
 			s.findNew(ctx)
 			zombies = s.reapZombies(zombies)
@@ -61,7 +60,7 @@ func (s *Supervisor) watchHealth(ctx context.Context) {
 }
 
 // visit takes in who has a process now, and judges memory.
-func (s *Supervisor) visit(patients map[ID]*patient) {
+func (s *Supervisor) visit(all map[ID]*vitals) {
 	s.mu.Lock()
 	list := s.list()
 	s.mu.Unlock()
@@ -72,43 +71,43 @@ func (s *Supervisor) visit(patients map[ID]*patient) {
 			continue
 		}
 		present[i.id] = true
-		pt := patients[i.id]
-		if pt == nil || pt.proc != p {
-			pt = &patient{i: i, proc: p, answered: time.Now(), responsive: true}
-			patients[i.id] = pt
+		v := all[i.id]
+		if v == nil || v.proc != p {
+			v = &vitals{i: i, proc: p, answered: time.Now(), responsive: true}
+			all[i.id] = v
 		}
 		m, err := workerproc.ReadMemory(p.PID())
 		if err != nil || p.Ended() { // the second look makes sure the first was at this process
 			continue
 		}
-		pt.memory = m
+		v.memory = m
 		i.figure(func(st *Status) { st.RSSBytes = m.Resident })
-		evict, warn := pt.guard.Judge(m.Own, s.cfg.MemoryLimit)
+		evict, warn := v.guard.Judge(m.Own, s.cfg.MemoryLimit)
 		if warn {
 			s.metrics.nearLimit.Inc()
 			i.log.Warn().Uint64("bytes", m.Own).Uint64("limit", s.cfg.MemoryLimit).Msg("worker is near its memory limit")
 		}
 		if evict {
-			i.suggest(command{event: recycle, proc: p, cause: "memory",
+			i.suggest(recycleCommand{process: p, cause: "memory",
 				why: fmt.Sprintf("memory limit: %d MiB of %d MiB", m.Own>>20, s.cfg.MemoryLimit>>20)})
 		}
 	}
-	for id := range patients {
+	for id := range all {
 		if !present[id] {
-			delete(patients, id)
+			delete(all, id)
 		}
 	}
 }
 
 // ping asks every attached worker for a sign of life, at the same time, and has
 // those killed that gave none for too long.
-func (s *Supervisor) ping(ctx context.Context, patients map[ID]*patient) {
+func (s *Supervisor) ping(ctx context.Context, all map[ID]*vitals) {
 	places := make(chan struct{}, 32) // taken here, given back by each Ping
 	var wg sync.WaitGroup
-	for _, pt := range patients {
-		a := pt.i.attachment()
-		if a == nil || a.proc != pt.proc || pt.i.snapshot().State != Running {
-			pt.misses, pt.answered = 0, time.Now() // attaching has a deadline of its own
+	for _, v := range all {
+		a := v.i.attachment()
+		if a == nil || a.Process != v.proc || v.i.snapshot().State != Running {
+			v.misses, v.answered = 0, time.Now() // attaching has a deadline of its own
 			continue
 		}
 		places <- struct{}{}
@@ -116,18 +115,18 @@ func (s *Supervisor) ping(ctx context.Context, patients map[ID]*patient) {
 			defer func() { <-places }()
 			pctx, cancel := context.WithTimeout(ctx, s.cfg.PingTimeout)
 			defer cancel()
-			r, err := a.worker.Ping(pctx, &workerv1.PingRequest{})
+			r, err := a.Worker.Ping(pctx, &workerv1.PingRequest{})
 			kind := fault.KindOf(err) // any other fault is an answer, too
-			if pt.responsive = kind != fault.Deadline && kind != fault.Unavailable; !pt.responsive {
-				pt.misses++
+			if v.responsive = kind != fault.Deadline && kind != fault.Unavailable; !v.responsive {
+				v.misses++
 				return
 			}
-			pt.misses, pt.answered = 0, time.Now()
+			v.misses, v.answered = 0, time.Now()
 			if r.GetLastFrameAt() != nil {
-				pt.frame = r.GetLastFrameAt().AsTime()
+				v.frame = r.GetLastFrameAt().AsTime()
 			}
-			if head := r.GetFeedHead(); head > pt.i.snapshot().FeedHead { // Watch may have missed a beat
-				pt.i.note(func(st *Status) { st.FeedHead = max(st.FeedHead, head) })
+			if head := r.GetFeedHead(); head > v.i.snapshot().FeedHead { // Watch may have missed a beat
+				v.i.note(func(st *Status) { st.FeedHead = max(st.FeedHead, head) })
 			}
 		})
 	}
@@ -135,42 +134,42 @@ func (s *Supervisor) ping(ctx context.Context, patients map[ID]*patient) {
 	if ctx.Err() != nil {
 		return
 	}
-	for _, pt := range patients {
-		if silent := time.Since(pt.answered); pt.misses >= missesToHang && silent >= s.cfg.HangAfter {
-			pt.i.suggest(command{event: recycle, kill: true, proc: pt.proc, cause: "hang",
+	for _, v := range all {
+		if silent := time.Since(v.answered); v.misses >= missesToHang && silent >= s.cfg.HangAfter {
+			v.i.suggest(recycleCommand{process: v.proc, cause: "hang", kill: true,
 				why: fmt.Sprintf("hang: no answer for %s", silent.Round(time.Second/10))})
 		}
 	}
 }
 
 // sample records the full look.
-func (s *Supervisor) sample(patients map[ID]*patient) {
+func (s *Supervisor) sample(all map[ID]*vitals) {
 	now := time.Now()
-	samples := make([]Sample, 0, len(patients))
-	for id, pt := range patients {
-		if pt.at == nil {
-			pt.at, _ = gops.NewProcess(int32(pt.proc.PID()))
+	samples := make([]Sample, 0, len(all))
+	for id, v := range all {
+		if v.at == nil {
+			v.at, _ = gops.NewProcess(int32(v.proc.PID()))
 		}
-		rss := pt.memory.Resident
-		if pt.at != nil {
-			if cpu, err := pt.at.Percent(0); err == nil { // since the look before
-				pt.cpu = cpu
+		rss := v.memory.Resident
+		if v.at != nil {
+			if cpu, err := v.at.Percent(0); err == nil { // since the look before
+				v.cpu = cpu
 			}
-			if m, err := pt.at.MemoryInfo(); err == nil {
+			if m, err := v.at.MemoryInfo(); err == nil {
 				rss = m.RSS
 			}
 		}
-		if pt.proc.Ended() {
+		if v.proc.Ended() {
 			continue
 		}
-		pt.i.figure(func(st *Status) { st.RSSBytes, st.CPUPercent = rss, pt.cpu })
-		if pt.i.orphan {
+		v.i.figure(func(st *Status) { st.RSSBytes, st.CPUPercent = rss, v.cpu })
+		if v.i.orphan {
 			continue
 		}
-		st := pt.i.snapshot()
+		st := v.i.snapshot()
 		samples = append(samples, Sample{
-			Instance: id, Generation: st.Generation, At: now, RSSBytes: rss, CPUPercent: pt.cpu,
-			Responsive: pt.responsive, LastFrameAt: pt.frame, FeedHead: st.FeedHead,
+			Instance: id, Generation: st.Generation, At: now, RSSBytes: rss, CPUPercent: v.cpu,
+			Responsive: v.responsive, LastFrameAt: v.frame, FeedHead: st.FeedHead,
 		})
 	}
 	if len(samples) > 0 {
@@ -191,7 +190,7 @@ func (s *Supervisor) findStrays(ctx context.Context) {
 		switch i.snapshot().State {
 		case Stopped, Backoff, Failed:
 			if _, held, err := s.dir(i.id).LockHolder(); err == nil && held {
-				i.suggest(command{event: found, why: "a worker was found that nobody had started"})
+				i.suggest(foundCommand{})
 			}
 		}
 	}

@@ -2,140 +2,172 @@ package supervisor
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	workerv1 "whatsapp-manager/proto/worker/v1"
+	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/process"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/workerconn"
 )
 
-// ID names an instance: twelve characters of [a-z0-9], safe in paths and short
-// enough for a unix socket path below the run directory.
-type ID string
+// instance is one instance's goroutine and what others may see of it.
+//
+// The loop owns the state. Whatever takes time is a work (see work): one per
+// stay in a state, run beside the loop, which cancels it and waits for its
+// return before the state changes. Between the two, proc and att are owned by
+// the work while one runs, else by the loop.
+type instance struct {
+	s      *Supervisor
+	id     ID
+	orphan bool // no row knows it; it is to be ended and swept
+	log    zerolog.Logger
+	cmds   chan request  // written by tell and suggest, read by the loop
+	gone   chan struct{} // closed when the loop has ended
 
-// Desired is what the owner of an instance wants, persisted.
-type Desired string
+	// Set by the loop, while a work may look.
+	halt   atomic.Bool // StopAll: nothing is wanted
+	remove atomic.Bool // deleted: stop, sweep, finish
+	barred atomic.Bool // the recorded worker cannot use the database
 
-const (
-	Run  Desired = "run"
-	Stop Desired = "stop"
-)
+	// Owned by the loop.
+	finished bool
+	breaker  *breaker
+	end      end       // how and why the present stay in Stopping ends the process
+	attached time.Time // to the present worker for the first time
+	watching time.Time // since the present Watch opened
+	cause    string    // of the next start, when nobody asked for it
+	noStore  int       // starts in a row that the store did not allow
+	flapping int       // attachments in a row that broke at once
+	logFrom  int64     // where the present worker's output begins in its log; -1 unknown
+	answered sync.Once
+	answer   chan struct{} // closed when recovery has an answer for this instance
 
-// State is the state of an instance's process, owned by the instance's goroutine.
-type State string
-
-const (
-	Stopped  State = "stopped"  // no process, none wanted
-	Starting State = "starting" // launched, not yet attached
-	Running  State = "running"  // attached, Watch open
-	Detached State = "detached" // alive, nobody attached
-	Stopping State = "stopping" // asked to end, later killed
-	Backoff  State = "backoff"  // ended, waits for its next start
-	Failed   State = "failed"   // the circuit breaker is open
-)
-
-// Proc identifies a process beyond the reuse of its PID.
-type Proc = process.Identity
-
-// Record is what the store knows of an instance when the manager starts.
-type Record struct {
-	ID         ID
-	Desired    Desired
-	Generation uint64
-	DeletedAt  time.Time // zero: exists
-	Worker     *Worker   // last recorded worker, nil if there never was one
-
-	// Barred says that the worker of this generation cannot use the database: it
-	// is of a build whose workers had no role of their own there, or its role is
-	// gone.
-	Barred bool
+	mu     sync.Mutex
+	status Status           // guarded by mu
+	proc   *process.Process // guarded by mu
+	att    *workerconn.Conn // guarded by mu
 }
 
-// Worker is the record of one worker process: for people, for other nodes, and
-// for recovery after the run directory was lost. Never needed for correctness
-// as long as the lock file exists.
-type Worker struct {
-	Instance   ID
-	Generation uint64
-	Node       string
-	Proc       Proc
-	Socket     string
-	Build      string
-	Protocol   uint32
-	StartedAt  time.Time
-	AttachedAt time.Time
+// end says how a process is to be ended.
+type end struct {
+	asked bool   // by the owner or by us for no fault of the worker: does not count for the breaker
+	kill  bool   // it does not answer: SIGKILL at once
+	why   string // becomes the exit's reason unless the process ended by itself
+	cause string // label of the metrics
 }
 
-// Exit tells how a worker ended. Reason comes from its last words, or is
-// "killed or crashed" when it left none.
-type Exit struct {
-	At     time.Time
-	Reason string
-	Code   int
+func newInstance(s *Supervisor, r Record, orphan bool) *instance {
+	i := &instance{
+		s: s, id: r.ID, orphan: orphan,
+		log:  s.log.With().Str("instance", string(r.ID)).Logger(),
+		cmds: make(chan request, 8), gone: make(chan struct{}), answer: make(chan struct{}),
+		breaker: newBreaker(s.cfg.Policy), logFrom: -1,
+	}
+	i.remove.Store(orphan || !r.DeletedAt.IsZero())
+	i.barred.Store(r.Barred)
+	i.status = Status{ID: r.ID, Desired: r.Desired, State: Stopped, Generation: r.Generation, LimitBytes: s.cfg.MemoryLimit}
+	if r.Desired == "" {
+		i.status.Desired = Stop
+	}
+	return i
 }
 
-// Transition is one step of an instance's state machine, as written to its history.
-type Transition struct {
-	Instance   ID
-	Generation uint64
-	From, To   State
-	Why        string
-	At         time.Time
+// wanted is what the loop works towards: the owner's wish, unless the manager knows better.
+func (i *instance) wanted() Desired {
+	if i.halt.Load() || i.remove.Load() {
+		return Stop
+	}
+	return i.snapshot().Desired
 }
 
-// Sample is one look at a worker's health.
-type Sample struct {
-	Instance    ID
-	Generation  uint64
-	At          time.Time
-	RSSBytes    uint64
-	CPUPercent  float64
-	Responsive  bool // Ping answered in time
-	LastFrameAt time.Time
-	FeedHead    uint64
+// note changes the status and wakes whoever watches it.
+func (i *instance) note(change func(*Status)) {
+	i.mu.Lock()
+	change(&i.status)
+	i.mu.Unlock()
+	i.s.hub.Publish(i.id)
 }
 
-// Status is the present of one instance, a consistent copy.
-type Status struct {
-	ID           ID
-	Desired      Desired
-	State        State
-	Link         *workerv1.Link // nil before the first report; never mutated after
-	Proc         Proc           // zero when no process is known
-	Generation   uint64
-	StartedAt    time.Time
-	Build        string
-	Confinement  string // of the worker, as Hello says
-	RestartCount int    // starts beyond the first since the owner last asked for one
-	RSSBytes     uint64
-	CPUPercent   float64
-	LimitBytes   uint64
-	FeedHead     uint64
-	LastError    string    // why it last ended or why the breaker is open
-	RetryAt      time.Time // next automatic start, in Backoff and Failed
-	Outdated     bool      // its worker is of another build than the one installed; see Upgrade
-
-	program programID // of the worker
+// figure changes figures that nobody needs to be woken for.
+func (i *instance) figure(change func(*Status)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	change(&i.status)
 }
 
-// Store is what supervision needs of the database. Every write that carries a
-// generation changes nothing when a higher one is recorded; that is success,
-// not an error. Implemented by package store.
-type Store interface {
-	// Instances returns all instances that exist or whose deletion is not finished.
-	Instances(ctx context.Context) ([]Record, error)
-	// RaiseGeneration commits generation+1 and returns it; called before every
-	// start. databaseURL is for the worker of that generation, with what lets it
-	// in, and is handed on unopened. When it returns, the workers of former
-	// generations can write nothing any more. Conflict says that the instance
-	// must not be started here any more.
-	RaiseGeneration(ctx context.Context, id ID, node string) (generation uint64, databaseURL string, err error)
-	SetDesired(ctx context.Context, id ID, d Desired) error
-	RecordWorker(ctx context.Context, w Worker) error
-	RecordExit(ctx context.Context, id ID, generation uint64, exit Exit) error
-	RecordLink(ctx context.Context, id ID, generation uint64, link *workerv1.Link) error
-	// RecordTransition appends to the history, whatever generation is recorded
-	// by now: it may be written long after it happened, and is never a state.
-	RecordTransition(ctx context.Context, t Transition) error
-	RecordSamples(ctx context.Context, samples []Sample) error
+func (i *instance) snapshot() Status {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.status
+}
+
+func (i *instance) process() *process.Process {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.proc
+}
+
+func (i *instance) attachment() *workerconn.Conn {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.att
+}
+
+// setProcess makes p the instance's process, and lets go of the one before.
+func (i *instance) setProcess(p *process.Process) {
+	i.mu.Lock()
+	old := i.proc
+	i.proc = p
+	i.mu.Unlock()
+	if old != nil && old != p {
+		old.Release()
+	}
+}
+
+// setAttachment makes a the instance's attachment, and drops the one before.
+func (i *instance) setAttachment(a *workerconn.Conn) {
+	i.mu.Lock()
+	old := i.att
+	i.att = a
+	i.mu.Unlock()
+	if old != nil && old != a {
+		old.Drop()
+	}
+}
+
+// worker returns the way to the worker, or what to tell who asked for it.
+func (i *instance) worker(op string) (workerv1.WorkerClient, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.att != nil && i.status.State == Running {
+		return i.att.Worker, nil
+	}
+	st := i.status
+	if st.Desired != Run {
+		return nil, fault.New(fault.Stopped, op, "the instance is stopped")
+	}
+	if st.State == Failed {
+		f := fault.Wrap(fault.Unavailable, op, errors.New(st.LastError), "the worker keeps failing and waits for its next try")
+		f.RetryAfter = max(time.Until(st.RetryAt), time.Second)
+		return nil, f
+	}
+	f := fault.New(fault.Starting, op, "the worker is starting")
+	f.RetryAfter = time.Second
+	if wait := time.Until(st.RetryAt); wait > f.RetryAfter {
+		f.RetryAfter = wait
+	}
+	return nil, f
+}
+
+// record puts a write about this instance in the store's queue. Nobody keeps records of an orphan.
+func (i *instance) record(key, what string, do func(context.Context) error) {
+	if i.orphan {
+		return
+	}
+	i.s.rec.put(write{key: key, what: what, id: i.id, do: do})
 }

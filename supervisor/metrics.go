@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor/rollout"
 )
 
 // metrics are what an operator watches. Labels have few values: reasons are
@@ -94,8 +95,8 @@ func (p present) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(cpuDesc, prometheus.GaugeValue, st.CPUPercent, string(st.ID))
 		}
 	}
-	u := p.s.Upgrade()
-	for _, state := range []UpgradeState{UpgradeNone, UpgradeCanary, UpgradeRolling, UpgradeWaiting, UpgradeRefused, UpgradeOff} {
+	u := p.s.Rollout()
+	for _, state := range rollout.States() {
 		is := 0.0
 		if u.State == state {
 			is = 1

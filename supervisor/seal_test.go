@@ -24,9 +24,11 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 		}
 	}
 	cfg := Config{
-		RunDir: strings.Repeat("r", 100),
-		Node:   strings.Repeat("n", 60), DeviceName: strings.Repeat("d", 100),
-		MediaNetworks: []string{"10.0.0.0/8", "192.168.0.0/16"}, Keys: func() *seal.Ring { return ring },
+		RunDir: strings.Repeat("r", 100), Node: strings.Repeat("n", 60),
+		WorkerConfig: WorkerConfig{
+			DeviceName: strings.Repeat("d", 100), MediaNetworks: []string{"10.0.0.0/8", "192.168.0.0/16"},
+			Keys: func() *seal.Ring { return ring },
+		},
 	}
 	doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "postgres://"+strings.Repeat("u", 300)))
 	if err != nil {

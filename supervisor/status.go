@@ -1,6 +1,59 @@
 package supervisor
 
-import workerv1 "whatsapp-manager/proto/worker/v1"
+import (
+	"time"
+
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/supervisor/rollout"
+)
+
+// ID names an instance: twelve characters of [a-z0-9], safe in paths and short
+// enough for a unix socket path below the run directory.
+type ID string
+
+// Desired is what the owner of an instance wants, persisted.
+type Desired string
+
+const (
+	Run  Desired = "run"
+	Stop Desired = "stop"
+)
+
+// State is the state of an instance's process, owned by the instance's goroutine.
+type State string
+
+const (
+	Stopped  State = "stopped"  // no process, none wanted
+	Starting State = "starting" // launched, not yet attached
+	Running  State = "running"  // attached, Watch open
+	Detached State = "detached" // alive, nobody attached
+	Stopping State = "stopping" // asked to end, later killed
+	Backoff  State = "backoff"  // ended, waits for its next start
+	Failed   State = "failed"   // the circuit breaker is open
+)
+
+// Status is the present of one instance, a consistent copy.
+type Status struct {
+	ID           ID
+	Desired      Desired
+	State        State
+	Link         *workerv1.Link // nil before the first report; never mutated after
+	Proc         Proc           // zero when no process is known
+	Generation   uint64
+	StartedAt    time.Time
+	Build        string
+	Confinement  string // of the worker, as Hello says
+	RestartCount int    // starts beyond the first since the owner last asked for one
+	RSSBytes     uint64
+	CPUPercent   float64
+	LimitBytes   uint64
+	FeedHead     uint64
+	LastError    string    // why it last ended or why the breaker is open
+	RetryAt      time.Time // next automatic start, in Backoff and Failed
+	Outdated     bool      // its worker is of another build than the one installed; see Upgrade
+
+	program rollout.Program // of the worker
+}
 
 // StatusWord is what integrators read of a Status, in the words they know:
 // created, connecting, qr_pending, authenticated, ready, disconnected, error

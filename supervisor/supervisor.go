@@ -16,7 +16,8 @@ import (
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/egress"
-
+	"whatsapp-manager/supervisor/rollout"
+	"whatsapp-manager/supervisor/workerconn"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
@@ -29,9 +30,8 @@ type Supervisor struct {
 	rec     *recorder
 	hub     Hub
 
-	programs *programs
-	upgrade  upgrade
-	egress   *egress.Server
+	rollout *rollout.Rollout
+	egress  *egress.Server
 
 	starting chan struct{} // places of those between launch and attach
 	adopting chan struct{} // places of those that attach to a worker found alive
@@ -74,9 +74,10 @@ func New(cfg Config, store Store, log zerolog.Logger, reg prometheus.Registerer)
 		starting: make(chan struct{}, cfg.MaxStarting), adopting: make(chan struct{}, cfg.MaxAdopting),
 		loaded: make(chan struct{}), recovered: make(chan struct{}),
 		instances: make(map[ID]*instance),
-		programs:  &programs{dir: cfg.ProgramDir, installed: cfg.WorkerPath},
-		upgrade:   upgrade{again: make(chan struct{}, 1)},
 	}
+	s.rollout = rollout.New(rollout.Config{
+		Dir: cfg.ProgramDir, Installed: cfg.WorkerPath, ReturnTimeout: cfg.ReturnTimeout, CanaryWatch: cfg.CanaryWatch,
+	}, rolled{s}, rolled{s}, log)
 	if s.metrics, err = newMetrics(reg, s); err != nil {
 		return nil, err
 	}
@@ -105,11 +106,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.run = ctx
 	s.mu.Unlock()
 
-	s.prepareUpgrade()
+	s.prepareRollout()
 	own.Go(func() { s.serveEgress(ctx) })
 	own.Go(func() { s.copyResolver(ctx) })
 	own.Go(func() { s.recover(ctx) })
-	own.Go(func() { s.watchUpgrade(ctx) })
+	own.Go(func() { s.runRollout(ctx) })
 	own.Go(func() { s.watchHealth(ctx) })
 	<-ctx.Done()
 
@@ -160,9 +161,9 @@ func (s *Supervisor) Want(ctx context.Context, id ID, d Desired) error {
 		return fmt.Errorf("persist desired state: %w", err)
 	}
 	if d == Run {
-		return i.tell(ctx, op, command{event: wantRun, desired: Run, forgive: true, why: "the owner wants it to run"})
+		return i.tell(ctx, op, startCommand{why: "the owner wants it to run"})
 	}
-	return i.tell(ctx, op, command{event: wantStop, desired: Stop, why: "the owner wants it stopped"})
+	return i.tell(ctx, op, stopCommand{byOwner, "the owner wants it stopped"})
 }
 
 // Restart ends the worker gracefully and starts a new one; it returns when that
@@ -177,9 +178,9 @@ func (s *Supervisor) Restart(ctx context.Context, id ID) error {
 	case st.Desired != Run:
 		return fault.New(fault.Conflict, op, "the instance is stopped; start it instead")
 	case st.State == Backoff || st.State == Failed || st.State == Stopped:
-		return i.tell(ctx, op, command{event: wantRun, desired: Run, forgive: true, why: "the owner asked for a restart"})
+		return i.tell(ctx, op, startCommand{why: "the owner asked for a restart"})
 	}
-	return i.tell(ctx, op, command{event: recycle, forgive: true, asked: true, why: "the owner asked for a restart"})
+	return i.tell(ctx, op, restartCommand{why: "the owner asked for a restart", forgive: true})
 }
 
 // Remove ends the worker of a deleted instance, waits for its exit, deletes run
@@ -193,7 +194,7 @@ func (s *Supervisor) Remove(ctx context.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	if err := i.tell(ctx, op, command{event: wantStop, remove: true, why: "the instance is deleted"}); err != nil {
+	if err := i.tell(ctx, op, stopCommand{forGood, "the instance is deleted"}); err != nil {
 		return err
 	}
 	select {
@@ -228,7 +229,7 @@ func (s *Supervisor) StopAll(ctx context.Context) error {
 	list := s.list()
 	s.mu.Unlock()
 	for _, i := range list {
-		if err := i.tell(ctx, op, command{event: wantStop, halt: true, why: "all workers are being ended"}); err != nil {
+		if err := i.tell(ctx, op, stopCommand{byHalt, "all workers are being ended"}); err != nil {
 			return err
 		}
 	}
@@ -268,7 +269,7 @@ func (s *Supervisor) Worker(ctx context.Context, id ID) (workerv1.WorkerClient, 
 	if err != nil {
 		return nil, err
 	}
-	return i.stub(op)
+	return i.worker(op)
 }
 
 // Status returns a consistent copy of the instance's present.
@@ -383,10 +384,18 @@ func slot(ctx context.Context, places chan struct{}, longest time.Duration) (lea
 
 func (s *Supervisor) dir(id ID) workerproc.Dir { return s.cfg.dir(id) }
 
+// dialing is what all connections to workers have in common.
+func (s *Supervisor) dialing() workerconn.Options {
+	return workerconn.Options{
+		Build: s.cfg.Build, CallTimeout: s.cfg.CallTimeout, WorkerUID: s.cfg.workerUID(), Called: s.metrics.called,
+	}
+}
+
 // forgetFiles deletes what is left of an instance that is gone for good.
 func (s *Supervisor) forgetFiles(id ID) error {
+	s.rollout.Forget(string(id))
 	err := s.dir(id).Remove()
-	for _, name := range []string{s.cfg.logPath(id), s.cfg.logPath(id) + ".1", string(s.dir(id)) + programNote} {
+	for _, name := range []string{s.cfg.logPath(id), s.cfg.logPath(id) + ".1", rollout.NoteFile(s.dir(id))} {
 		if rerr := os.Remove(name); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
 			err = errors.Join(err, rerr)
 		}

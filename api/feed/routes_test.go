@@ -44,7 +44,8 @@ func newOfficeWith(t *testing.T, opts feed.Options, change ...func(*api.Config))
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	sup, err := supervisor.New(supervisor.Config{
-		Node: "test", RunDir: filepath.Join(dir, "run"), LogDir: filepath.Join(dir, "logs"), WorkerPath: filepath.Join(dir, "none"),
+		Node: "test", RunDir: filepath.Join(dir, "run"), LogDir: filepath.Join(dir, "logs"),
+		WorkerConfig: supervisor.WorkerConfig{WorkerPath: filepath.Join(dir, "none")},
 	}, r.store.Supervision(), zerolog.Nop(), prometheus.NewRegistry())
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -59,9 +59,12 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h.cfg = supervisor.Config{
-		Node: filepath.Base(root), Build: "test", WorkerUser: user, WorkerPath: self,
+		Node: filepath.Base(root), Build: "test",
 		RunDir: filepath.Join(root, "run"), LogDir: filepath.Join(root, "log"),
-		WhatsAppEndpoint: "http://" + stand + "/?noise=" + strings.Repeat("ab", 32), LogLevel: "debug",
+		WorkerConfig: supervisor.WorkerConfig{
+			WorkerUser: user, WorkerPath: self, LogLevel: "debug",
+			WhatsAppEndpoint: "http://" + stand + "/?noise=" + strings.Repeat("ab", 32),
+		},
 	}
 	if h.store, err = store.Open(t.Context(), h.dsn, store.WithRoles(opened), store.WithMaxConns(4)); err != nil {
 		t.Fatal(err)

@@ -168,12 +168,15 @@ func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Lo
 		ring = keys.Ring
 	}
 	return supervisor.New(supervisor.Config{
-		Node: c.Node.NodeID, Build: version(), RunDir: c.Node.RunDir, LogDir: c.logDir(), LogLevel: c.Log.Level.String(),
-		WorkerPath: c.Workers.WorkerBinary, ProgramDir: filepath.Join(c.Data.DataDir, "programs"), WorkerUser: c.workerUser,
-		MemoryLimit: uint64(c.Workers.WorkerMemory), HealthInterval: c.Workers.HealthInterval, Keys: ring,
-		WhatsAppEndpoint: string(c.WhatsApp.WhatsAppEndpoint), DeviceName: c.WhatsApp.DeviceName,
-		WhatsmeowMethods: c.WhatsApp.WhatsmeowMethods, InboundPerSecond: int(c.WhatsApp.InboundPerSecond),
-		MediaNetworks: c.Networks.MediaNetworks.texts(),
+		Node: c.Node.NodeID, Build: version(), RunDir: c.Node.RunDir, LogDir: c.logDir(),
+		ProgramDir: filepath.Join(c.Data.DataDir, "programs"),
+		WorkerConfig: supervisor.WorkerConfig{
+			WorkerPath: c.Workers.WorkerBinary, WorkerUser: c.workerUser, MemoryLimit: uint64(c.Workers.WorkerMemory),
+			MediaNetworks: c.Networks.MediaNetworks.texts(), Keys: ring, LogLevel: c.Log.Level.String(),
+			WhatsAppEndpoint: string(c.WhatsApp.WhatsAppEndpoint), DeviceName: c.WhatsApp.DeviceName,
+			WhatsmeowMethods: c.WhatsApp.WhatsmeowMethods, InboundPerSecond: int(c.WhatsApp.InboundPerSecond),
+		},
+		Timing: supervisor.Timing{HealthInterval: c.Workers.HealthInterval},
 	}, st.Supervision(), log, registry)
 }
 

@@ -1,4 +1,4 @@
-package supervisor
+package rollout
 
 import (
 	"crypto/sha256"
@@ -16,12 +16,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"whatsapp-manager/proto/process"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
-// programID names a build of the worker's program by its content: two builds
-// may carry the same version, and the same build may be installed twice.
-type programID string
+// Program names a build of the worker's program by its content: two builds may
+// carry the same version, and the same build may be installed twice.
+type Program string
 
 // programs keeps the builds of the worker's program that may be needed: copies
 // in a directory of ours, so that replacing the installed file changes nothing
@@ -32,35 +33,36 @@ type programs struct {
 	installed string // what the operator replaces
 
 	mu     sync.Mutex
-	book   programBook // guarded by mu
-	newest programID   // guarded by mu; what installed was when prepare looked, empty where nothing is kept
+	book   programBook        // guarded by mu
+	newest Program            // guarded by mu; what installed was when prepare looked, empty where nothing is kept
+	given  map[string]Program // guarded by mu; by instance: the build that an attempt gave it, for its starts from now on
 }
 
 // programBook is what has to survive this process.
 type programBook struct {
-	Contract int       `json:"contract"`          // below ours: written by a manager whose workers ours cannot start
-	Trusted  programID `json:"trusted"`           // every start uses it, unless an upgrade says otherwise
-	Trying   *trial    `json:"trying,omitempty"`  // a worker was given a build that is not trusted, and there is no verdict yet
-	Refused  *refusal  `json:"refused,omitempty"` // the build that did not come back; not tried again by itself
-	Seen     sighting  `json:"seen"`              // the installed file at the last look, which saves reading it at every start
+	Contract int      `json:"contract"`          // below ours: written by a manager whose workers ours cannot start
+	Trusted  Program  `json:"trusted"`           // every start uses it, unless an attempt at another one says otherwise
+	Trying   *trial   `json:"trying,omitempty"`  // a worker was given a build that is not trusted, and there is no verdict yet
+	Refused  *refusal `json:"refused,omitempty"` // the build that did not come back; not tried again by itself
+	Seen     sighting `json:"seen"`              // the installed file at the last look, which saves reading it at every start
 }
 
 type sighting struct {
 	Dev, Ino uint64
 	Size     int64
 	Changed  int64 // nanoseconds; nobody can set it back
-	Program  programID
+	Program  Program
 }
 
 type trial struct {
-	Instance ID        `json:"instance"`
-	Program  programID `json:"program"`
-	Online   bool      `json:"online"` // so it was before, and has to be again
+	Instance string  `json:"instance"`
+	Program  Program `json:"program"`
+	Online   bool    `json:"online"` // so it was before, and has to be again
 }
 
 type refusal struct {
-	Program  programID `json:"program"`
-	Instance ID        `json:"instance"`
+	Program  Program   `json:"program"`
+	Instance string    `json:"instance"`
 	Why      string    `json:"why"`
 	At       time.Time `json:"at"`
 }
@@ -147,7 +149,7 @@ func inspect(file string) (sighting, error) {
 }
 
 // keep copies a program and returns its name. mu is held.
-func (p *programs) keep(from string) (programID, error) {
+func (p *programs) keep(from string) (Program, error) {
 	id, err := programOf(from)
 	if err != nil {
 		return "", err
@@ -188,19 +190,19 @@ func (p *programs) keep(from string) (programID, error) {
 
 // path is where a build is kept. It has the installed program's name, by which
 // people and the kernel know the process.
-func (p *programs) path(id programID) string {
+func (p *programs) path(id Program) string {
 	return filepath.Join(p.dir, string(id), filepath.Base(p.installed))
 }
 
 // file is what to execute for a build; the installed program where nothing is kept.
-func (p *programs) file(id programID) string {
+func (p *programs) file(id Program) string {
 	if id == "" {
 		return p.installed
 	}
 	return p.path(id)
 }
 
-func (p *programs) read() (book programBook, newest programID) {
+func (p *programs) read() (book programBook, newest Program) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.book, p.newest
@@ -235,8 +237,33 @@ func (p *programs) write() error {
 	return nil
 }
 
+// next is the build that the instance's next start uses; empty where none is kept.
+func (p *programs) next(instance string) Program {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	given := p.given[instance]
+	switch {
+	case p.newest == "" && p.book.Trusted == "":
+		return ""
+	case given != "" && (p.book.Refused == nil || p.book.Refused.Program != given):
+		return given
+	}
+	return p.book.Trusted
+}
+
+// give sets the build of an instance's starts from now on; empty: the trusted one.
+func (p *programs) give(instance string, program Program) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if program == "" {
+		delete(p.given, instance)
+		return
+	}
+	p.given[instance] = program
+}
+
 // prune deletes the builds that nobody needs any more.
-func (p *programs) prune(used map[programID]bool) error {
+func (p *programs) prune(used map[Program]bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	entries, err := os.ReadDir(p.dir)
@@ -245,7 +272,7 @@ func (p *programs) prune(used map[programID]bool) error {
 	}
 	var errs error
 	for _, e := range entries {
-		id := programID(e.Name())
+		id := Program(e.Name())
 		if e.IsDir() && len(id) == programPrefix && id != p.book.Trusted && id != p.newest && !used[id] {
 			errs = errors.Join(errs, os.RemoveAll(filepath.Join(p.dir, e.Name())))
 		}
@@ -254,7 +281,7 @@ func (p *programs) prune(used map[programID]bool) error {
 }
 
 // programOf names the program in a file by its content.
-func programOf(file string) (programID, error) {
+func programOf(file string) (Program, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", fmt.Errorf("open program: %w", err)
@@ -267,32 +294,44 @@ func programOf(file string) (programID, error) {
 	return nameOf(sum.Sum(nil)), nil
 }
 
-func nameOf(sum []byte) programID { return programID(hex.EncodeToString(sum)[:programPrefix]) }
+func nameOf(sum []byte) Program { return Program(hex.EncodeToString(sum)[:programPrefix]) }
 
-// programNote lies beside a run directory and says which build its worker is,
+// noteSuffix is of the note that lies beside a run directory and says which build its worker is,
 // since /proc/PID/exe may not be read of a process that keeps its memory to
 // itself. It is not in the directory, where the worker could write it: what it
 // names is executed when an upgrade is taken back.
-const programNote = ".program"
+const noteSuffix = ".program"
 
-func noteProgram(d workerproc.Dir, proc Proc, id programID) error {
-	text := fmt.Sprintf("%d %d %s\n", proc.PID, proc.StartTicks, id)
-	if err := os.WriteFile(string(d)+programNote, []byte(text), 0o600); err != nil {
+// NoteFile is where the build of an instance's worker is noted.
+func NoteFile(d workerproc.Dir) string { return string(d) + noteSuffix }
+
+// Note writes down which build a worker is of. A write that fails costs the
+// next manager a look at the process itself.
+func (r *Rollout) Note(d workerproc.Dir, worker process.Identity, program Program) error {
+	if program == "" {
+		return nil
+	}
+	text := fmt.Sprintf("%d %d %s\n", worker.PID, worker.StartTicks, program)
+	if err := os.WriteFile(NoteFile(d), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("note program: %w", err)
 	}
 	return nil
 }
 
-// programOf returns the build that a live worker is of; empty when nobody can tell.
-func programOfWorker(d workerproc.Dir, proc Proc) programID {
-	if b, err := workerproc.ReadNote(string(d) + programNote); err == nil {
+// ProgramOf returns the build that a live worker is of; empty when nobody can
+// tell, or where no builds are kept.
+func (r *Rollout) ProgramOf(d workerproc.Dir, worker process.Identity) Program {
+	if r.cfg.Dir == "" {
+		return ""
+	}
+	if b, err := workerproc.ReadNote(NoteFile(d)); err == nil {
 		f := strings.Fields(string(b))
-		if len(f) == 3 && f[0] == strconv.Itoa(proc.PID) && f[1] == strconv.FormatUint(proc.StartTicks, 10) {
-			return programID(f[2])
+		if len(f) == 3 && f[0] == strconv.Itoa(worker.PID) && f[1] == strconv.FormatUint(worker.StartTicks, 10) {
+			return Program(f[2])
 		}
 	}
 	// Launched by a manager that died before its note, or that wrote none yet.
-	id, err := programOf(fmt.Sprintf("/proc/%d/exe", proc.PID))
+	id, err := programOf(fmt.Sprintf("/proc/%d/exe", worker.PID))
 	if err != nil {
 		return ""
 	}

@@ -7,24 +7,23 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	workerv1 "whatsapp-manager/proto/worker/v1"
-
 	"whatsapp-manager/proto/process"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
 // finish ends the instance's process, and whoever else takes the lock meanwhile.
-func (i *instance) finish(ctx context.Context) outcome {
+func (i *instance) finish(ctx context.Context) result {
 	p := i.process()
 	if p == nil { // stopped between two looks of a start
-		return outcome{event: exited, why: i.end.why, cause: i.end.cause}
+		return result{event: exited, why: i.end.why, cause: i.end.cause}
 	}
 	by := i.shutDown(ctx, p)
 	if by == "" {
-		return outcome{}
+		return result{}
 	}
-	i.hang(nil)
-	out := i.epitaph(p)
+	i.setAttachment(nil)
+	out := i.exitOutcome(p)
 	if !i.end.asked && i.end.why != "" {
 		out.why, out.cause = i.end.why, i.end.cause
 	} else if by != "stop" {
@@ -36,9 +35,9 @@ func (i *instance) finish(ctx context.Context) outcome {
 		if err != nil || other == nil {
 			return out
 		}
-		i.hold(other)
+		i.setProcess(other)
 		if !i.killed(ctx, other) {
-			return outcome{}
+			return result{}
 		}
 	}
 }
@@ -50,16 +49,16 @@ func (i *instance) shutDown(ctx context.Context, p *process.Process) (by string)
 		asking, cancel := context.WithTimeout(ctx, cfg.StopGrace)
 		defer cancel()
 		a := i.attachment()
-		if a == nil || a.proc != p {
+		if a == nil || a.Process != p {
 			if fresh, err := i.tryAttach(asking, p); err == nil {
-				i.hang(fresh)
+				i.setAttachment(fresh)
 				a = fresh
 			} else {
 				a = nil
 			}
 		}
 		if a != nil {
-			if _, err := a.worker.Stop(asking, &workerv1.StopRequest{Reason: i.end.why}); err == nil {
+			if _, err := a.Worker.Stop(asking, &workerv1.StopRequest{Reason: i.end.why}); err == nil {
 				if p.AwaitEnd(asking, cfg.StopGrace) {
 					return "stop"
 				}
@@ -102,8 +101,8 @@ func (i *instance) killed(ctx context.Context, p *process.Process) bool {
 	}
 }
 
-// epitaph is the outcome of a process that has ended, with the best account of why.
-func (i *instance) epitaph(p *process.Process) outcome {
+// exitOutcome is the result of a process that has ended, with the best account of why.
+func (i *instance) exitOutcome(p *process.Process) result {
 	st := i.snapshot()
 	exit := Exit{At: time.Now(), Reason: "killed or crashed", Code: -1}
 	cause := "crash"
@@ -127,5 +126,55 @@ func (i *instance) epitaph(p *process.Process) outcome {
 			exit.Reason += ", last line of its log: " + tail
 		}
 	}
-	return outcome{event: exited, why: exit.Reason, exit: &exit, cause: cause}
+	return result{event: exited, why: exit.Reason, exit: &exit, cause: cause}
+}
+
+// account books the end of a process, and says whether the breaker holds.
+func (i *instance) account(out result) event {
+	asked := i.snapshot().State == Stopping && i.end.asked
+	stopped := time.Now()
+	ran := time.Duration(0)
+	if !i.attached.IsZero() {
+		ran = stopped.Sub(i.attached)
+	}
+	i.attached = time.Time{}
+	i.setAttachment(nil)
+	i.setProcess(nil)
+	st := i.snapshot()
+	if out.exit != nil {
+		i.log.Info().Uint64("gen", st.Generation).Str("reason", out.why).Bool("asked", asked).Dur("ran", ran).Msg("worker ended")
+		exit := *out.exit
+		i.s.metrics.exits.WithLabelValues(out.cause).Inc()
+		i.record("", "exit", func(ctx context.Context) error {
+			return i.s.store.RecordExit(ctx, i.id, st.Generation, exit)
+		})
+	}
+	i.note(func(st *Status) {
+		st.Proc, st.Link, st.RSSBytes, st.CPUPercent, st.StartedAt, st.program = Proc{}, nil, 0, 0, time.Time{}, ""
+		if !asked {
+			st.LastError = out.why
+		}
+	})
+	i.end = end{}
+	switch {
+	case i.wanted() != Run:
+		return exited
+	case asked:
+		i.retryIn(0)
+		return exited
+	case out.refuse:
+		i.noStore++
+		i.retryIn(min(i.s.cfg.Policy.MinDelay<<min(i.noStore, 16), 10*time.Second))
+		return exited
+	}
+	i.cause = out.cause
+	delay, open := i.breaker.exited(stopped, ran)
+	i.retryIn(delay)
+	if open {
+		i.note(func(st *Status) {
+			st.LastError = fmt.Sprintf("gave up after %d ends in a row, the last one: %s", i.breaker.streak, out.why)
+		})
+		return tripped
+	}
+	return exited
 }

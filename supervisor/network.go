@@ -94,11 +94,11 @@ func (s *Supervisor) copyResolver(ctx context.Context) {
 
 func (c Config) writeResolver(text []byte) error {
 	file := filepath.Join(c.resolverDir(), filepath.Base(systemResolver))
-	if err := os.WriteFile(file+unfinished, text, 0o644); err != nil {
+	if err := os.WriteFile(file+".new", text, 0o644); err != nil {
 		return err
 	}
-	if err := os.Chmod(file+unfinished, 0o644); err != nil {
+	if err := os.Chmod(file+".new", 0o644); err != nil {
 		return err
 	}
-	return os.Rename(file+unfinished, file)
+	return os.Rename(file+".new", file)
 }

@@ -1,4 +1,4 @@
-package supervisor
+package workerconn
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 type stubPlugin struct{ plugin.NetRPCUnsupportedPlugin }
 
 func (stubPlugin) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
-	return fault.New(fault.Internal, "supervisor.stub", "the manager serves no worker")
+	return fault.New(fault.Internal, "workerconn.stub", "the manager serves no worker")
 }
 
 func (stubPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
@@ -31,10 +31,10 @@ func (stubPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc
 var ours = "/" + workerv1.Worker_ServiceDesc.ServiceName + "/"
 
 // intercept makes the unary calls of the generated stub keep the promises of
-// Supervisor.Worker: they always have a deadline, each error is a fault.Error,
+// the package: they always have a deadline, each error is a fault.Error,
 // and each call is counted. A failure of a call that was never handed to the
 // worker is marked so.
-func intercept(timeout time.Duration, m *metrics) grpc.UnaryClientInterceptor {
+func intercept(o Options) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		name, isOurs := strings.CutPrefix(method, ours)
 		if !isOurs { // go-plugin's own services
@@ -42,7 +42,7 @@ func intercept(timeout time.Duration, m *metrics) grpc.UnaryClientInterceptor {
 		}
 		if _, ok := ctx.Deadline(); !ok {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, timeout)
+			ctx, cancel = context.WithTimeout(ctx, o.CallTimeout)
 			defer cancel()
 		}
 		began := time.Now()
@@ -51,13 +51,13 @@ func intercept(timeout time.Duration, m *metrics) grpc.UnaryClientInterceptor {
 		if via.Addr == nil {
 			err = fault.Unsent(err)
 		}
-		m.called(name, fault.KindOf(err), time.Since(began))
+		o.Called(name, fault.KindOf(err), time.Since(began))
 		return err
 	}
 }
 
 // interceptStream makes the streams of the generated stub keep the promise of
-// Supervisor.Worker about errors: each is a fault.Error, or io.EOF.
+// the package about errors: each is a fault.Error, or io.EOF.
 func interceptStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	name, isOurs := strings.CutPrefix(method, ours)
 	stream, err := open(ctx, desc, conn, method, opts...)

@@ -1,4 +1,4 @@
-package supervisor
+package workerconn
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/peercred"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 
@@ -28,32 +29,44 @@ const (
 )
 
 var (
-	errEnded    = errors.New("the process ended")
-	errImpostor = errors.New("not the worker that is expected")
+	// ErrEnded says that the process ended before it could be connected to.
+	ErrEnded = errors.New("the process ended")
+	// ErrImpostor says that a process is not the worker that is expected.
+	ErrImpostor = errors.New("not the worker that is expected")
 )
 
-// attachment is our side of one connection to one worker. drop lets go of it;
-// nothing here ever ends the worker.
-type attachment struct {
-	proc     *process.Process
-	identity *workerv1.Identity
-	socket   string
-	hello    *workerv1.HelloResponse
-	worker   workerv1.WorkerClient
-	first    *workerv1.WatchResponse
-	watch    grpc.ServerStreamingClient[workerv1.WatchResponse]
+// Options are the same for all connections of a manager.
+type Options struct {
+	Build       string        // of the manager, told to workers in Hello
+	CallTimeout time.Duration // of a call whose context has no deadline
+	WorkerUID   int           // the user that workers run as
+
+	// Called is told of each call when it has ended.
+	Called func(method string, kind fault.Kind, took time.Duration)
+}
+
+// Conn is our side of one connection to one worker. Drop lets go of it; nothing
+// here ever ends the worker.
+type Conn struct {
+	Process  *process.Process
+	Identity *workerv1.Identity
+	Socket   string
+	Hello    *workerv1.HelloResponse
+	Worker   workerv1.WorkerClient
+	First    *workerv1.WatchResponse // of Watch: the full present state
+	Watch    grpc.ServerStreamingClient[workerv1.WatchResponse]
 
 	mu      sync.Mutex
 	conn    *grpc.ClientConn // guarded by mu; known from go-plugin's first stream on
 	dropped bool             // guarded by mu
-	let     chan struct{}    // closed by drop
+	let     chan struct{}    // closed by Drop
 	stop    context.CancelFunc
 }
 
-// awaitAttachPoint waits until the pinned process has written its attach file.
+// AwaitAttachPoint waits until the pinned process has written its attach file.
 // The file is written by another program into a directory; reading it again
 // every few milliseconds costs less than watching it would.
-func awaitAttachPoint(ctx context.Context, dir workerproc.Dir, p *process.Process) (*workerv1.Identity, string, error) {
+func AwaitAttachPoint(ctx context.Context, dir workerproc.Dir, p *process.Process) (*workerv1.Identity, string, error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -68,35 +81,35 @@ func awaitAttachPoint(ctx context.Context, dir workerproc.Dir, p *process.Proces
 		case <-ctx.Done():
 			return nil, "", fmt.Errorf("wait for attach file: %w", ctx.Err())
 		case <-p.Done():
-			return nil, "", errEnded
+			return nil, "", ErrEnded
 		case <-tick.C:
 		}
 	}
 }
 
-// verify compares what the worker wrote about itself with what the kernel and
+// Verify compares what the worker wrote about itself with what the kernel and
 // the store say. The process is pinned, so the kernel speaks of the same one.
-func verify(id ID, atLeast uint64, p *process.Process, identity *workerv1.Identity) error {
+func Verify(instance string, atLeast uint64, p *process.Process, identity *workerv1.Identity) error {
 	now, err := process.Identify(p.PID())
 	if err != nil {
 		return err
 	}
 	switch {
-	case identity.Instance != string(id):
-		return fmt.Errorf("%w: it serves instance %q", errImpostor, identity.Instance)
+	case identity.Instance != instance:
+		return fmt.Errorf("%w: it serves instance %q", ErrImpostor, identity.Instance)
 	case identity.BootID != now.BootID || identity.StartTicks != now.StartTicks:
-		return fmt.Errorf("%w: its attach file is another process's", errImpostor)
+		return fmt.Errorf("%w: its attach file is another process's", ErrImpostor)
 	case identity.Generation < atLeast:
-		return fmt.Errorf("%w: it is of generation %d, the store is at %d", errImpostor, identity.Generation, atLeast)
+		return fmt.Errorf("%w: it is of generation %d, the store is at %d", ErrImpostor, identity.Generation, atLeast)
 	}
 	return nil
 }
 
-// dial connects through go-plugin, says Hello and opens Watch, all before ctx
+// Dial connects through go-plugin, says Hello and opens Watch, all before ctx
 // ends: the library itself has no deadline anywhere and would wait for ever on
 // a stopped process.
-func (s *Supervisor) dial(ctx context.Context, p *process.Process, identity *workerv1.Identity, socket string) (*attachment, error) {
-	a := &attachment{proc: p, identity: identity, socket: socket, let: make(chan struct{})}
+func Dial(ctx context.Context, opts Options, p *process.Process, identity *workerv1.Identity, socket string) (*Conn, error) {
+	a := &Conn{Process: p, Identity: identity, Socket: socket, let: make(chan struct{})}
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: workerv1.Protocol, MagicCookieKey: workerv1.CookieKey, MagicCookieValue: workerv1.CookieValue,
@@ -111,11 +124,11 @@ func (s *Supervisor) dial(ctx context.Context, p *process.Process, identity *wor
 		},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
-			grpc.WithTransportCredentials(peercred.Manager(p.PID(), s.cfg.workerUID())),
+			grpc.WithTransportCredentials(peercred.Manager(p.PID(), opts.WorkerUID)),
 			// A list of all chats is some megabytes; with the usual window of 64 KiB it
 			// would take a hundred turns.
 			grpc.WithInitialWindowSize(windowSize), grpc.WithInitialConnWindowSize(windowSize), grpc.WithReadBufferSize(bufferSize),
-			grpc.WithUnaryInterceptor(intercept(s.cfg.CallTimeout, s.metrics)),
+			grpc.WithUnaryInterceptor(intercept(opts)),
 			grpc.WithChainStreamInterceptor(interceptStream, a.capture),
 		},
 	})
@@ -124,23 +137,23 @@ func (s *Supervisor) dial(ctx context.Context, p *process.Process, identity *wor
 	select {
 	case err := <-connected:
 		if err != nil {
-			a.drop()
+			a.Drop()
 			return nil, err
 		}
 	case <-ctx.Done():
-		a.drop() // makes connect return
+		a.Drop() // makes connect return
 		<-connected
-		a.drop() // in case it had just succeeded
+		a.Drop() // in case it had just succeeded
 		return nil, fmt.Errorf("connect to worker: %w", ctx.Err())
 	}
-	if err := a.greet(ctx, s.cfg.Build, identity); err != nil {
-		a.drop()
+	if err := a.greet(ctx, opts.Build, identity); err != nil {
+		a.Drop()
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *attachment) connect(client *plugin.Client) error {
+func (c *Conn) connect(client *plugin.Client) error {
 	proto, err := client.Client()
 	if err != nil {
 		return fmt.Errorf("connect to worker: %w", err)
@@ -149,29 +162,29 @@ func (a *attachment) connect(client *plugin.Client) error {
 	if err != nil {
 		return fmt.Errorf("dispense worker: %w", err)
 	}
-	a.worker = stub.(workerv1.WorkerClient)
+	c.Worker = stub.(workerv1.WorkerClient)
 	return nil
 }
 
 // greet proves identity over the wire and waits for Watch's first message, the
-// full present state. The watch itself lives until drop.
-func (a *attachment) greet(ctx context.Context, build string, identity *workerv1.Identity) error {
-	hello, err := a.worker.Hello(ctx, &workerv1.HelloRequest{Protocol: workerv1.Protocol, ManagerBuild: build})
+// full present state. The watch itself lives until Drop.
+func (c *Conn) greet(ctx context.Context, build string, identity *workerv1.Identity) error {
+	hello, err := c.Worker.Hello(ctx, &workerv1.HelloRequest{Protocol: workerv1.Protocol, ManagerBuild: build})
 	if err != nil {
 		return fmt.Errorf("say hello: %w", err)
 	}
 	if hello.GetInstance() != identity.Instance || hello.GetGeneration() != identity.Generation || hello.GetPid() != int64(identity.PID) {
 		return fmt.Errorf("%w: it answers as instance %q, generation %d, pid %d",
-			errImpostor, hello.GetInstance(), hello.GetGeneration(), hello.GetPid())
+			ErrImpostor, hello.GetInstance(), hello.GetGeneration(), hello.GetPid())
 	}
-	a.hello = hello
+	c.Hello = hello
 
 	wctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = stop
+	c.stop = stop
 	early := context.AfterFunc(ctx, stop)
 	defer early()
-	if a.watch, err = a.worker.Watch(wctx, &workerv1.WatchRequest{}); err == nil {
-		a.first, err = a.watch.Recv()
+	if c.Watch, err = c.Worker.Watch(wctx, &workerv1.WatchRequest{}); err == nil {
+		c.First, err = c.Watch.Recv()
 	}
 	if err == nil && !early() {
 		err = ctx.Err()
@@ -182,31 +195,34 @@ func (a *attachment) greet(ctx context.Context, build string, identity *workerv1
 	return nil
 }
 
+// StopWatch ends Watch and keeps the connection.
+func (c *Conn) StopWatch() { c.stop() }
+
 // capture keeps the connection that go-plugin makes and does not show while it
-// blocks, so that drop can close it.
-func (a *attachment) capture(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	a.mu.Lock()
-	a.conn = conn
-	dropped := a.dropped
-	a.mu.Unlock()
+// blocks, so that Drop can close it.
+func (c *Conn) capture(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	c.mu.Lock()
+	c.conn = conn
+	dropped := c.dropped
+	c.mu.Unlock()
 	if dropped {
 		conn.Close()
 	}
 	return open(ctx, desc, conn, method, opts...)
 }
 
-// drop closes our end of the connection. go-plugin's own Close and Kill are
+// Drop closes our end of the connection. go-plugin's own Close and Kill are
 // never used: both end the worker.
-func (a *attachment) drop() {
-	a.mu.Lock()
-	conn, again := a.conn, a.dropped
-	a.dropped = true
-	a.mu.Unlock()
+func (c *Conn) Drop() {
+	c.mu.Lock()
+	conn, again := c.conn, c.dropped
+	c.dropped = true
+	c.mu.Unlock()
 	if !again {
-		close(a.let)
+		close(c.let)
 	}
-	if a.stop != nil {
-		a.stop()
+	if c.stop != nil {
+		c.stop()
 	}
 	if conn != nil {
 		conn.Close()
@@ -215,13 +231,13 @@ func (a *attachment) drop() {
 
 // attachedRunner tells go-plugin when the process ended, by pidfd, or that we
 // let go of it, which ends the library's goroutines the same way.
-type attachedRunner struct{ a *attachment }
+type attachedRunner struct{ c *Conn }
 
 func (r attachedRunner) Wait(ctx context.Context) error {
 	select {
-	case <-r.a.proc.Done():
+	case <-r.c.Process.Done():
 		return nil
-	case <-r.a.let:
+	case <-r.c.let:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -233,7 +249,7 @@ func (attachedRunner) Kill(context.Context) error {
 	return errors.New("workers are ended by their instance, not by go-plugin")
 }
 
-func (r attachedRunner) ID() string { return strconv.Itoa(r.a.proc.PID()) }
+func (r attachedRunner) ID() string { return strconv.Itoa(r.c.Process.PID()) }
 
 func (attachedRunner) PluginToHost(network, addr string) (string, string, error) {
 	return network, addr, nil

@@ -1,4 +1,4 @@
-package supervisor
+package workerconn
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
@@ -34,11 +33,8 @@ func (h held) Call(context.Context, *workerv1.CallRequest) (*workerv1.CallRespon
 // when it was lost may have.
 func TestACallThatWasNeverHandedOverSentNothing(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "w")
-	counts, err := newMetrics(prometheus.NewRegistry(), &Supervisor{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(intercept(time.Minute, counts)))
+	opts := Options{CallTimeout: time.Minute, Called: func(string, fault.Kind, time.Duration) {}}
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(intercept(opts)))
 	if err != nil {
 		t.Fatal(err)
 	}

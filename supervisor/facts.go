@@ -1,11 +1,8 @@
 package supervisor
 
 import (
-	"context"
-
-	workerv1 "whatsapp-manager/proto/worker/v1"
-
 	"whatsapp-manager/proto/process"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
@@ -36,20 +33,20 @@ func (i *instance) look() (facts, *process.Process, error) {
 	return f, p, nil
 }
 
-// survey is recovery for this instance: look, decide, take the first step.
-func (i *instance) survey(ctx context.Context) {
+// recoverInstance is recovery for this instance: look, decide, take the first step.
+func (i *instance) recoverInstance() {
 	f, p, err := i.look()
 	if err != nil {
 		i.log.Error().Err(err).Msg("run directory cannot be read")
 		i.note(func(st *Status) { st.LastError = err.Error() })
 	}
-	i.embrace(f, p)
+	i.applyFacts(f, p)
 }
 
-// embrace takes the first step that the facts ask for. Nothing runs for the
+// applyFacts takes the first step that the facts ask for. Nothing runs for the
 // instance that the loop knows of.
-func (i *instance) embrace(f facts, p *process.Process) {
-	i.hold(p)
+func (i *instance) applyFacts(f facts, p *process.Process) {
+	i.setProcess(p)
 	act := decide(f)
 	if act != forget {
 		i.log.Info().Str("action", string(act)).Int("pid", f.holder).Msg("facts found")
@@ -76,9 +73,7 @@ func (i *instance) embrace(f facts, p *process.Process) {
 		i.step(found, "a worker was found that the database does not let in")
 		i.end = end{asked: true, why: "the database does not let it in", cause: "barred"}
 		// Its own build may be one that knows no roles.
-		if _, newest := i.s.programs.read(); newest != "" {
-			i.assign(newest)
-		}
+		i.s.rollout.GiveInstalled(string(i.id))
 		i.step(recycle, "it is of an earlier build, or its role in the database is gone")
 	case start:
 		if w := i.s.dir(i.id).LastWords(i.snapshot().Generation); w != nil && w.Code != 0 {
@@ -89,7 +84,7 @@ func (i *instance) embrace(f facts, p *process.Process) {
 		i.retryIn(i.s.cfg.Policy.CoolDown)
 		i.note(func(st *Status) { st.LastError = workerproc.ErrUnnamed.Error() })
 		if _, ok := i.step(tripped, workerproc.ErrUnnamed.Error()); !ok {
-			i.settle()
+			i.resolve()
 		}
 	case forget:
 		i.sweep()

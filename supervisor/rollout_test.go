@@ -14,6 +14,7 @@ import (
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/rollout"
 )
 
 // ownMark separates the program from a script of its own at its end: what makes
@@ -83,7 +84,7 @@ func upgradable(t *testing.T, n int) (*host, []supervisor.ID) {
 }
 
 // upgradeIs waits for a state of the upgrade.
-func (h *host) upgradeIs(want supervisor.UpgradeState) supervisor.Upgrade {
+func (h *host) upgradeIs(want rollout.State) rollout.Progress {
 	h.t.Helper()
 	all := h.sup.Subscribe("")
 	defer all.Close()
@@ -91,7 +92,7 @@ func (h *host) upgradeIs(want supervisor.UpgradeState) supervisor.Upgrade {
 	defer tick.Stop()
 	limit := time.After(30 * time.Second)
 	for {
-		u := h.sup.Upgrade()
+		u := h.sup.Rollout()
 		if u.State == want {
 			return u
 		}
@@ -108,8 +109,8 @@ func (h *host) upgradeIs(want supervisor.UpgradeState) supervisor.Upgrade {
 func (h *host) replaced(n int) {
 	h.t.Helper()
 	eventually(h.t, "all workers are replaced", func() bool {
-		u := h.sup.Upgrade()
-		return u.Replaced == n && u.State == supervisor.UpgradeNone && u.Outdated == 0 && u.Program == u.Trusted
+		u := h.sup.Rollout()
+		return u.Replaced == n && u.State == rollout.None && u.Outdated == 0 && u.Program == u.Trusted
 	})
 }
 
@@ -139,7 +140,7 @@ func TestWorkersOfAnOlderBuildAreReplaced(t *testing.T) {
 	// The same build installed once more, and a manager that starts again: nothing to do.
 	h.install(script{Build: "two"})
 	h.manage()
-	if u := h.upgradeIs(supervisor.UpgradeNone); u.Replaced != 0 {
+	if u := h.upgradeIs(rollout.None); u.Replaced != 0 {
 		t.Errorf("the same build: %+v", u)
 	}
 	if after := h.pids(ids); !maps.Equal(pids, after) {
@@ -175,9 +176,9 @@ func TestABuildThatDoesNotComeBackIsRefused(t *testing.T) {
 				h.install(broken.script)
 			}
 			h.manage()
-			u := h.upgradeIs(supervisor.UpgradeRefused)
+			u := h.upgradeIs(rollout.Refused)
 			canary := ids[len(ids)-1]
-			if u.Instance != canary || !strings.Contains(u.Why, broken.why) || u.Outdated != len(ids) || u.Replaced != 0 {
+			if u.Instance != string(canary) || !strings.Contains(u.Why, broken.why) || u.Outdated != len(ids) || u.Replaced != 0 {
 				t.Errorf("refused: %+v, want because of %s at %s", u, broken.why, canary)
 			}
 			st := h.running(canary)
@@ -192,7 +193,7 @@ func TestABuildThatDoesNotComeBackIsRefused(t *testing.T) {
 
 			// The next manager does not try the same build again, and a crash leads to the trusted one.
 			h.manage()
-			h.upgradeIs(supervisor.UpgradeRefused)
+			h.upgradeIs(rollout.Refused)
 			if after := h.pids(ids); !maps.Equal(before, after) {
 				t.Errorf("after the refusal, workers were %v, are %v", before, after)
 			}
@@ -225,8 +226,8 @@ func TestALaterWorkerThatFailsStopsTheRoll(t *testing.T) {
 	}
 	h.install(script{Build: "two"})
 	h.manage()
-	u := h.upgradeIs(supervisor.UpgradeRefused)
-	if u.Instance != failing || !strings.Contains(u.Why, "exit code 4") || u.Replaced != 2 || u.Outdated != 2 || u.Program == u.Trusted {
+	u := h.upgradeIs(rollout.Refused)
+	if u.Instance != string(failing) || !strings.Contains(u.Why, "exit code 4") || u.Replaced != 2 || u.Outdated != 2 || u.Program == u.Trusted {
 		t.Errorf("refused: %+v, want because of %s", u, failing)
 	}
 	for _, want := range []struct {
@@ -257,7 +258,7 @@ func TestALaterWorkerThatFailsStopsTheRoll(t *testing.T) {
 
 	// The next manager leaves it at that.
 	h.manage()
-	if u := h.upgradeIs(supervisor.UpgradeRefused); u.Instance != failing || u.Outdated != 3 {
+	if u := h.upgradeIs(rollout.Refused); u.Instance != string(failing) || u.Outdated != 3 {
 		t.Errorf("with the next manager: %+v", u)
 	}
 	if after := h.pids(ids); !maps.Equal(before, after) {
@@ -285,24 +286,24 @@ func TestAKilledManagerFinishesTheUpgradeNextTime(t *testing.T) {
 	h.await(canary, "on trial", func(s supervisor.Status) bool { return s.State == supervisor.Running && s.Build == "two" })
 	h.end()
 	h.manage()
-	if u := h.upgradeIs(supervisor.UpgradeRefused); u.Instance != canary {
+	if u := h.upgradeIs(rollout.Refused); u.Instance != string(canary) {
 		t.Errorf("the trial of the manager before: %+v", u)
 	}
 	if st := h.running(canary); st.Build != "one" {
 		t.Errorf("the canary: %+v", st)
 	}
 	// The operator asks for it once more.
-	if err := h.sup.RetryUpgrade(); err != nil {
+	if err := h.sup.RetryRollout(); err != nil {
 		t.Fatal(err)
 	}
 	h.await(canary, "on trial again", func(s supervisor.Status) bool { return s.State == supervisor.Running && s.Build == "two" })
-	h.upgradeIs(supervisor.UpgradeRefused)
+	h.upgradeIs(rollout.Refused)
 	h.end()
 	// Back to what runs: there is nothing left to refuse or to replace.
 	h.install(script{Build: "one"})
 	h.manage()
-	h.upgradeIs(supervisor.UpgradeNone)
-	if err := h.sup.RetryUpgrade(); !fault.Is(err, fault.Conflict) {
+	h.upgradeIs(rollout.None)
+	if err := h.sup.RetryRollout(); !fault.Is(err, fault.Conflict) {
 		t.Errorf("retry without a refusal: %v", err)
 	}
 	h.end()
@@ -322,7 +323,7 @@ func TestTheFirstUpgradeStepsBackToTheRunningProgram(t *testing.T) {
 	}
 	h.installFile([]byte("#!/bin/sh\nexit 3\n"))
 	h.manage()
-	h.upgradeIs(supervisor.UpgradeRefused)
+	h.upgradeIs(rollout.Refused)
 	for _, id := range ids {
 		if st := h.running(id); st.Build != "one" {
 			t.Errorf("%+v", st)
@@ -357,8 +358,8 @@ func TestBuildsOfAnEarlierContractAreLeftAtOnce(t *testing.T) {
 		h.await(id, "the new build", func(st supervisor.Status) bool { return st.State == supervisor.Running && st.Build == "two" })
 	}
 	h.await(ids[2], "its end", func(st supervisor.Status) bool { return st.State == supervisor.Stopped })
-	h.upgradeIs(supervisor.UpgradeNone)
-	if u := h.sup.Upgrade(); u.Program != u.Trusted || u.Outdated != 0 {
+	h.upgradeIs(rollout.None)
+	if u := h.sup.Rollout(); u.Program != u.Trusted || u.Outdated != 0 {
 		t.Errorf("%+v", u)
 	}
 	h.end()
@@ -377,7 +378,7 @@ func TestWithoutAPlaceForBuilds(t *testing.T) {
 	if st := h.running(one); st.Build != "one" || st.Outdated {
 		t.Errorf("%+v", st)
 	}
-	if u := h.sup.Upgrade(); u.State != supervisor.UpgradeOff || !strings.Contains(u.Why, "directory of programs") || u.Outdated != 0 {
+	if u := h.sup.Rollout(); u.State != rollout.Off || !strings.Contains(u.Why, "directory of programs") || u.Outdated != 0 {
 		t.Errorf("%+v", u)
 	}
 	h.end()
