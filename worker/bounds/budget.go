@@ -25,12 +25,12 @@ type Budget struct {
 	patience time.Duration
 }
 
-// NewBudget returns a budget of so many bytes.
+// NewBudget returns a budget of size bytes.
 func NewBudget(size int64) *Budget {
 	return &Budget{size: size, free: semaphore.NewWeighted(size), patience: patience}
 }
 
-// Share returns one call's part, which is empty. The caller releases it.
+// Share returns the part of one call, which holds nothing yet. The caller releases it.
 func (b *Budget) Share() *Share { return &Share{budget: b} }
 
 // Share is what one call holds of a Budget. It is safe for concurrent use.
@@ -42,9 +42,9 @@ type Share struct {
 	released bool
 }
 
-// Take adds n bytes and waits for others to release them, if it must. Errors are
-// *fault.Error: TooLarge when the whole budget is less, RateLimited when the
-// bytes do not become free in time.
+// Take adds n bytes, and waits until others release them if it has to. Errors are
+// *fault.Error: TooLarge when the whole budget is smaller, RateLimited when the bytes do
+// not become free in time.
 func (s *Share) Take(ctx context.Context, n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,10 @@ func (s *Share) Take(ctx context.Context, n int64) error {
 	}
 	b := s.budget
 	if s.held+n > b.size {
-		return &fault.Error{Kind: fault.TooLarge, Op: op, Code: "memory", Msg: fmt.Sprintf("this takes more than the %d bytes of memory there are for files", b.size)}
+		return &fault.Error{
+			Kind: fault.TooLarge, Op: op, Code: "memory",
+			Msg: fmt.Sprintf("this takes more than the %d bytes of memory that are available for files", b.size),
+		}
 	}
 	if !b.free.TryAcquire(n) {
 		waiting, cancel := context.WithTimeout(ctx, b.patience)
@@ -62,7 +65,10 @@ func (s *Share) Take(ctx context.Context, n int64) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return &fault.Error{Kind: fault.RateLimited, Op: op, Code: "too_many_files", Msg: "too many files are on their way", RetryAfter: retryAfter}
+			return &fault.Error{
+				Kind: fault.RateLimited, Op: op, Code: "too_many_files",
+				Msg: "too many files are on their way", RetryAfter: retryAfter,
+			}
 		}
 	}
 	s.held += n

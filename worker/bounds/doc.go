@@ -1,5 +1,5 @@
-// Package bounds limits what a worker takes from outside: memory for files that
-// calls have in their hands (Budget), bytes that are downloaded (Transport, whose
-// limits travel in contexts), and what compressed documents unfold to (Inflate,
-// Cost). Nothing in it believes a size that somebody claims.
+// Package bounds limits what a worker takes from outside: the memory for the files of
+// all calls (Budget), the bytes of downloads (Transport, whose limits travel in
+// contexts), and the size of compressed documents once they are unpacked (Inflate,
+// Cost). It trusts no size that somebody claims.
 package bounds

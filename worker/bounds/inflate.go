@@ -13,17 +13,17 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// ErrTooMuch is the error of a document that unfolds to more than allowed.
+// ErrTooMuch refuses a document that is too large once it is unpacked.
 var ErrTooMuch = errors.New("the document unfolds to too much")
 
-// Inflate reads a zlib stream of at most so many bytes. What is larger is
-// noticed before memory is taken for it.
+// Inflate unpacks a zlib stream. It returns ErrTooMuch when the result has more than most
+// bytes, before it takes memory for them.
 func Inflate(packed []byte, most int64) ([]byte, error) {
 	size, err := inflate(packed, io.Discard, most)
 	if err != nil {
 		return nil, err
 	}
-	raw := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // or it grows to find the end
+	raw := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // the spare room keeps it from growing at the end
 	if _, err = inflate(packed, raw, most); err != nil {
 		return nil, err
 	}
@@ -45,13 +45,13 @@ func inflate(packed []byte, to io.Writer, most int64) (int64, error) {
 	return n, nil
 }
 
-// maxDepth is how deep messages may be in each other; protobuf's own limit is
-// 10,000, real ones have a few.
+// maxDepth is how deep messages may be nested. protobuf's own limit is 10,000; real
+// messages have a few levels.
 const maxDepth = 200
 
-// Cost estimates from above what a message of this kind takes in memory once it
-// is decoded, in bytes, and returns ErrTooMuch when that is above most. Two bytes
-// on the wire may be an empty message, which takes hundreds in memory.
+// Cost returns an upper estimate of the memory, in bytes, that a message of this kind
+// takes once it is decoded, and ErrTooMuch when that is above most. Two bytes on the wire
+// may be an empty message, which takes hundreds of bytes in memory.
 func Cost(raw []byte, kind protoreflect.MessageDescriptor, most int64) (int64, error) {
 	c := costing{most: most, sizes: map[protoreflect.FullName]int64{}}
 	err := c.message(raw, kind, 0)
@@ -80,10 +80,10 @@ func (c *costing) size(kind protoreflect.MessageDescriptor) int64 {
 	if n, known := c.sizes[kind.FullName()]; known {
 		return n
 	}
-	n := int64(1024) // of a kind that is not linked in: none is larger by much
+	n := int64(1024) // of a kind that is not linked in; no kind is much larger
 	if found, err := protoregistry.GlobalTypes.FindMessageByName(kind.FullName()); err == nil {
 		n = int64(reflect.TypeOf(found.Zero().Interface()).Elem().Size())
-		n += n / 8 // memory comes in sizes
+		n += n / 8 // the allocator rounds up
 	}
 	c.sizes[kind.FullName()] = n
 	return n

@@ -10,32 +10,32 @@ import (
 	"whatsapp-manager/proto/fault"
 )
 
-// MaxBody bounds what is downloaded where the context says nothing.
+// MaxBody bounds a download whose context has no limit.
 const MaxBody = 64 << 20
 
 // reserveStep is how many bytes are taken of a Share at a time.
 const reserveStep = 1 << 20
 
-// Limit is what all requests of one context may bring in. A new one is used for
-// each download.
+// Limit is what all requests of one context may download together. Each download gets a
+// new one.
 type Limit struct {
 	Most  int64  // bytes of a body
 	Share *Share // of the memory that holds the body; nil when it goes into a file
-	Times int64  // what is taken of Share for each byte of a body
+	Times int64  // bytes of Share for each byte of a body
 
 	mu       sync.Mutex
-	reserved int64 // bytes of a body that Share holds Times of
-	spent    error // one body was too large, and no other host shall be asked
+	reserved int64 // bytes of a body for which Share holds Times each
+	spent    error // a body was too large, and no other host may be asked
 }
 
 type limitKey struct{}
 
-// With returns a context whose downloads are held to a limit.
+// With returns a context whose downloads keep to the limit.
 func With(ctx context.Context, limit *Limit) context.Context {
 	return context.WithValue(ctx, limitKey{}, limit)
 }
 
-// tooLarge is the error of a body above the limit; it stays.
+// tooLarge returns the error of a body above the limit, and keeps it for all that follow.
 func (l *Limit) tooLarge() error {
 	l.spent = &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", l.Most)}
 	return l.spent
@@ -63,10 +63,10 @@ func (l *Limit) take(ctx context.Context, size int64) error {
 	return nil
 }
 
-// Transport counts the bodies of responses as they come, and fails the reader of
-// one that becomes larger than its limit, whatever its sender claimed. It is
-// always the reader that fails, and never the request: whatsmeow takes an error
-// of a request for one of the network, and tries for 15 seconds.
+// Transport counts the bytes of response bodies as they come. The reader of a body that
+// becomes larger than its limit gets an error, whatever size the sender claimed. It is
+// always the reader that fails and never the request, because whatsmeow takes a failed
+// request for a failure of the network, and tries again for 15 seconds.
 type Transport struct{ Next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -75,7 +75,7 @@ func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		limit = &Limit{Most: MaxBody}
 	}
-	// Zero bytes more: only whether a body before this one was too large.
+	// Zero more bytes: this only asks whether an earlier body was too large.
 	if limit.take(req.Context(), 0) != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
@@ -93,7 +93,7 @@ func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		limit.mu.Lock()
 		_ = limit.tooLarge()
 		limit.mu.Unlock()
-		resp.ContentLength = -1 // who gets a length beforehand may make room for it
+		resp.ContentLength = -1 // a reader that knows the length may allocate it
 	}
 	resp.Body = &countedBody{ReadCloser: resp.Body, ctx: req.Context(), limit: limit}
 	return resp, nil
@@ -113,7 +113,7 @@ type countedBody struct {
 	size  int64
 }
 
-// Read counts what was read before it hands it out.
+// Read counts the bytes before it hands them out.
 func (b *countedBody) Read(p []byte) (int, error) {
 	if over := b.limit.take(b.ctx, b.size); over != nil {
 		return 0, over
@@ -126,7 +126,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadAll reads a stream into memory, held to a limit as bodies are.
+// ReadAll reads a stream into memory, under the same rules as a body.
 func ReadAll(ctx context.Context, r io.Reader, limit *Limit) ([]byte, error) {
 	return io.ReadAll(&countedBody{ReadCloser: io.NopCloser(r), ctx: ctx, limit: limit})
 }

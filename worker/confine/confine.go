@@ -9,29 +9,29 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// None is what Held says first where the kernel has no Landlock.
+// None is the first word of Held where the kernel has no Landlock.
 const None = "none"
 
 // netABI is the first version of Landlock that knows TCP ports.
 const netABI = 4
 
-// Settings say what this worker needs beyond what all do.
+// Settings say what this worker needs beyond the needs of all workers.
 type Settings struct {
 	RunDir string   // may be read and written, with all below it
 	Dirs   []string // further directories that may be read; missing ones are left out
-	Ports  []uint16 // of TCP, that may be connected to beside DNS
+	Ports  []uint16 // of TCP, that connections may go to, besides DNS
 }
 
-// Held is what keeps the process. It is complete after Seal.
+// Held says which limits are in force. It is complete after Seal.
 type Held struct {
 	Landlock int  // the kernel's version of it; 0: none
-	Net      bool // TCP is kept to the ports
+	Net      bool // TCP is limited to the ports
 	Seccomp  bool
-	UID      bool // the process is of another user than the manager; set by the caller
+	UID      bool // the process runs as another user than the manager; set by the caller
 }
 
-// String is what an instance shows: landlock:<version> or none, and then what
-// else holds, as in "landlock:7 net seccomp uid".
+// String is the text that an instance shows: landlock:<version> or none, and then the
+// other limits, as in "landlock:7 net seccomp uid".
 func (h Held) String() string {
 	words := []string{None}
 	if h.Landlock > 0 {
@@ -48,9 +48,9 @@ func (h Held) String() string {
 	return strings.Join(words, " ")
 }
 
-// Apply confines the process with all its threads and what it will execute. It
-// cannot be undone. Privileges have to be given up before. What is open already
-// stays open, the log and a lock to ask about among it.
+// Apply confines the process with all its threads and the programs that it will execute.
+// It cannot be undone. Drop has to come before. Files that are open already stay open,
+// among them the log and the manager's lock.
 func Apply(s Settings, log zerolog.Logger) Held {
 	var held Held
 	if err := restrict(s, &held); err != nil {
@@ -72,7 +72,7 @@ func restrict(s Settings, held *Held) error {
 	if err != nil || abi < 1 {
 		return fmt.Errorf("the kernel has no Landlock: version %d, %w", abi, err)
 	}
-	// Later versions restrict what nobody has tried here yet.
+	// Later versions restrict things that nobody has tried here yet.
 	if err := landlock.V7.BestEffort().Restrict(append(files(s), ports(s)...)...); err != nil {
 		return err
 	}
@@ -80,9 +80,9 @@ func restrict(s Settings, held *Held) error {
 	return nil
 }
 
-// Seal ends what a worker needs only until its sockets are open: binding and
-// listening. Otherwise one could take a name in the abstract space by which
-// another instance's worker is known, and so keep it from starting.
+// Seal takes away binding and listening, which a worker needs only until its sockets are
+// open. Otherwise it could take the abstract socket name of another instance's worker,
+// and so keep that from starting.
 func (h Held) Seal(log zerolog.Logger) {
 	if !h.Seccomp {
 		return

@@ -8,7 +8,7 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 )
 
-// What a worker may read, and execute there: libraries, certificates, time
+// Directories whose files a worker may read and execute: libraries, certificates, time
 // zones, MIME types, ffmpeg where packages put it.
 var directories = []string{
 	"/bin", "/lib", "/lib32", "/lib64", "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec",
@@ -30,9 +30,9 @@ var single = []string{
 
 var devices = []string{"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
 
-// Directories in which a resolver's service replaces resolv.conf, and that hold
-// nothing but such files. A permission is for the file that was there at the time,
-// so that a file which is replaced needs its directory.
+// Directories in which a resolver's service replaces resolv.conf, and which hold only such
+// files. A permission is for the file that is there when it is given, so a file that gets
+// replaced needs a permission for its directory.
 var resolverDirs = []string{"/run/systemd/resolve", "/run/resolvconf", "/run/connman", "/run/netconfig", "/mnt/wsl"}
 
 const resolverFile = "/etc/resolv.conf"
@@ -43,7 +43,7 @@ func files(s Settings) []landlock.Rule {
 		landlock.RODirs(directories...).IgnoreIfMissing(),
 		landlock.ROFiles(single...).IgnoreIfMissing(),
 		landlock.RODirs(s.Dirs...).IgnoreIfMissing(),
-		// By this name even when it was replaced, or lies where the user may not look.
+		// This name works even when the program was replaced, or lies where the user may not look.
 		landlock.ROFiles("/proc/self/exe").IgnoreIfMissing(),
 	}
 	if file, err := filepath.EvalSymlinks(resolverFile); err == nil {

@@ -15,10 +15,10 @@ import (
 // ResolverCopy is the name of the manager's copy of resolv.conf in its directory.
 const ResolverCopy = "resolv.conf"
 
-// Resolver finds names as Go does, and goes on when the system's resolv.conf is
-// replaced while the process is confined: the new file may not be read then, and
-// Go would ask this host. The servers are taken from the copy in dir, which the
-// manager keeps up to date. With an empty dir it is Go's own.
+// Resolver finds names as Go does, and keeps working when the system's resolv.conf is
+// replaced while the process is confined. The process may not read the new file, and Go
+// would then ask this host. Resolver takes the servers from the copy in dir instead, which
+// the manager keeps up to date. With an empty dir it is Go's own resolver.
 func Resolver(dir string) *net.Resolver {
 	if dir == "" {
 		return net.DefaultResolver
@@ -30,8 +30,8 @@ func Resolver(dir string) *net.Resolver {
 	}}
 }
 
-// nameServer is the address to ask in place of the one that Go has in mind: the
-// same while the system's file may be read or is not there.
+// nameServer is the address to ask instead of the one that Go chose. It is the same one
+// while the system's file can be read or does not exist.
 func nameServer(system, copied, address string) string {
 	f, err := os.Open(system)
 	if err == nil {
@@ -44,7 +44,7 @@ func nameServer(system, copied, address string) string {
 	if len(servers) == 0 {
 		return address
 	}
-	// Go tries two of this host when it has none, one after the other.
+	// Go tries two addresses of this host when it has no server, one after the other.
 	n := 0
 	if host, _, err := net.SplitHostPort(address); err == nil && strings.Contains(host, ":") {
 		n = 1

@@ -1,8 +1,10 @@
-// Package keystore makes whatsmeow's own tables current: keys, sessions and
-// what else whatsmeow keeps of a device. They live in a schema of their own,
-// and their form is whatsmeow's alone. They belong to the manager; a worker's
-// role may use them and not change their form, so it only looks whether they
-// are what it needs.
+// Package keystore owns the schema of whatsmeow's tables: keys, Signal sessions and
+// whatever else whatsmeow keeps of a device. Their form is decided by whatsmeow alone.
+// They belong to the manager, which creates and upgrades them. The role of a worker may
+// use them but not change their form, so a worker only checks that they are current.
+//
+// The manager links this package, so it must not import what needs libsignal. It must
+// not know what the rows mean.
 package keystore
 
 import (
@@ -18,12 +20,12 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 )
 
-// Schema is where the tables are.
+// Schema is the schema of the tables.
 const Schema = "whatsmeow"
 
 const upgradeLock = 0x77616d5f75706772 // "wam_upgr", of pg_advisory_lock
 
-// SearchPath has connections find whatsmeow's tables first, and ours behind them.
+// SearchPath makes connections find whatsmeow's tables first, and ours behind them.
 func SearchPath(cfg *pgxpool.Config) {
 	path := cfg.ConnConfig.RuntimeParams["search_path"]
 	if path == "" {
@@ -32,12 +34,12 @@ func SearchPath(cfg *pgxpool.Config) {
 	cfg.ConnConfig.RuntimeParams["search_path"] = Schema + "," + path
 }
 
-// ErrTooOld says that the tables are not there, or of a form that this build
-// cannot use: no manager of this build has been at the database.
+// ErrTooOld says that the tables are missing, or too old for this build: no manager of
+// this build has opened the database yet.
 var ErrTooOld = errors.New("whatsmeow's tables are older than this build needs: the manager has to be of this build, too")
 
-// Create makes the tables of the database current, as their owner. Those who do
-// so together take turns; where nothing is to do, no lock is taken.
+// Create makes the tables of the database current, as their owner. Two processes that do
+// so at the same time wait for each other. When there is nothing to do, no lock is taken.
 func Create(ctx context.Context, url string) error {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -65,7 +67,7 @@ func Create(ctx context.Context, url string) error {
 }
 
 // Check returns nil when the tables are current, and ErrTooOld when they are
-// not. The pool's connections have SearchPath.
+// not. The pool's connections need SearchPath.
 func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	var version int
 	err := pool.QueryRow(ctx, "select version from "+Schema+".whatsmeow_version").Scan(&version)

@@ -12,8 +12,8 @@ import (
 // maxLeftovers bounds what one call of Leftovers returns.
 const maxLeftovers = 100
 
-// Leftovers returns the hashes of messages to the device that were decrypted before
-// that moment and that no handler has come to its end with, oldest first.
+// Leftovers returns the hashes of messages to the device that were decrypted before that
+// moment and that no handler has finished, oldest first.
 func Leftovers(ctx context.Context, pool *pgxpool.Pool, device string, before time.Time) ([][]byte, error) {
 	rows, err := pool.Query(ctx, `select ciphertext_hash from `+Schema+`.whatsmeow_event_buffer
 		where our_jid = $1 and plaintext is not null and insert_timestamp < $2 order by insert_timestamp limit $3`,

@@ -8,9 +8,9 @@ import (
 	"whatsapp-manager/proto/fault"
 )
 
-// File is a file of the spool while it is written. It takes the room of what it
-// holds as it grows, and fails beyond its bound for good: whoever fills it was
-// told a size by a stranger. It is used by one goroutine at a time.
+// File is a file of the spool while it is written. It takes room in the spool as it
+// grows. Once it grows beyond its bound, all further writes fail: the size that its
+// writer was told came from a stranger. It is used by one goroutine at a time.
 type File struct {
 	f      *os.File
 	spool  *Spool
@@ -51,7 +51,7 @@ func (w *File) WriteAt(p []byte, at int64) (int, error) {
 	return w.f.WriteAt(p, at)
 }
 
-// Truncate changes the size. Room that was taken stays so until the file is whole.
+// Truncate changes the size. Room that was taken is kept until the file is whole.
 func (w *File) Truncate(size int64) error {
 	if err := w.grow(size); err != nil {
 		return err
@@ -81,7 +81,8 @@ func (w *File) Seek(offset int64, whence int) (int64, error) {
 // Stat describes the file.
 func (w *File) Stat() (os.FileInfo, error) { return w.f.Stat() }
 
-// whole ends the writing: the file is at its start, and has the room of its size.
+// whole ends the writing. The file is then at its start, and takes room for its size
+// only.
 func (w *File) whole() (int64, error) {
 	if w.failed != nil {
 		return 0, w.failed
@@ -98,7 +99,7 @@ func (w *File) whole() (int64, error) {
 	return w.taken, nil
 }
 
-// Passing is a file without a name, which is gone when it is closed.
+// Passing is a file without a name. It is deleted when it is closed.
 type Passing struct {
 	*os.File
 	Size  int64
@@ -111,9 +112,9 @@ func (p *Passing) Close() error {
 	return p.File.Close()
 }
 
-// Pass makes a file of at most so many bytes that only its caller sees, who
-// closes it. It is at its start. The error is that of write, or TooLarge or
-// RateLimited as for Put.
+// Pass makes a file that only its caller sees, filled by write with at most that many
+// bytes, and returns it at its start. The caller closes it. The error is that of write,
+// or TooLarge or RateLimited as for Put.
 func (s *Spool) Pass(most int64, write func(*File) error) (*Passing, error) {
 	f, err := os.CreateTemp(s.dir, "new-")
 	if err != nil {

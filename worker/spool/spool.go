@@ -1,6 +1,8 @@
-// Package spool keeps files that are on their way between HTTP and WhatsApp.
-// They are whole files of a few minutes' life, named by what they are, in a
-// directory of the instance's own; the memory of the worker does not hold them.
+// Package spool keeps files that are on their way between HTTP and WhatsApp, so that the
+// memory of the worker does not hold them. They live for a few minutes, in a directory
+// of the instance's own, and are named by their content.
+//
+// The package must not know WhatsApp, HTTP, or what the files are for.
 package spool
 
 import (
@@ -25,25 +27,26 @@ const sweepEvery = 10 * time.Second
 
 const op = "worker.spool"
 
-// Spool is safe for concurrent use.
+// Spool is a directory of files with a limit on their bytes. It is safe for concurrent
+// use.
 type Spool struct {
 	dir   string
 	limit int64
 
 	mu    sync.Mutex
 	files map[string]*entry
-	used  int64 // bytes promised to files and those being written
+	used  int64 // bytes of all files, those that are being written included
 }
 
 type entry struct {
 	size int64
 	last time.Time
-	busy chan struct{} // closed when the file is there, or will not come
+	busy chan struct{} // closed when the file is there, or when its writing has failed
 	err  error
 }
 
-// Open empties dir, which it creates when it is missing, and keeps at most
-// limit bytes there. Run removes them when their time is over.
+// Open creates dir, or empties it, and keeps at most limit bytes there. Run removes files
+// whose time is over.
 func Open(dir string, limit int64) (*Spool, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("empty spool: %w", err)
@@ -54,8 +57,8 @@ func Open(dir string, limit int64) (*Spool, error) {
 	return &Spool{dir: dir, limit: limit, files: map[string]*entry{}}, nil
 }
 
-// Put keeps what r holds and returns its name, the SHA-256 of the bytes in hex.
-// Errors: TooLarge when it has more than max bytes, RateLimited when too many
+// Put keeps the bytes of r and returns the name of their file, which is their SHA-256 in
+// hex. Errors: TooLarge when there are more than max bytes, RateLimited when too many
 // files are on their way.
 func (s *Spool) Put(r io.Reader, max int64) (name string, size int64, err error) {
 	f, err := os.CreateTemp(s.dir, "new-")
@@ -106,8 +109,8 @@ func (s *Spool) Put(r io.Reader, max int64) (name string, size int64, err error)
 	return name, size, nil
 }
 
-// Get opens a file that Put named; the caller closes it. NotFound when it is
-// not here any more.
+// Get opens a file by the name that Put gave it. The caller closes it. The error is
+// NotFound when the file is no longer here.
 func (s *Spool) Get(name string) (*os.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,9 +121,9 @@ func (s *Spool) Get(name string) (*os.File, error) {
 	return s.open(name, e)
 }
 
-// Fetch opens the file of a key; the caller closes it. When it is not here,
-// write makes it, once for all who ask at the same time, of at most so many
-// bytes. Errors are those of write, and TooLarge and RateLimited as for Put.
+// Fetch opens the file of a key; the caller closes it. If there is none, write makes it,
+// with at most that many bytes, once for all who ask at the same time. Errors are those
+// of write, and TooLarge and RateLimited as for Put.
 func (s *Spool) Fetch(ctx context.Context, key string, most int64, write func(context.Context, *File) error) (*os.File, error) {
 	sum := sha256.Sum256([]byte(key))
 	name := "kept-" + hex.EncodeToString(sum[:])
@@ -137,7 +140,7 @@ func (s *Spool) Fetch(ctx context.Context, key string, most int64, write func(co
 			return nil, ctx.Err()
 		}
 		if e.err != nil && ctx.Err() == nil && (errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded)) {
-			continue // the one who fetched it went away; we did not
+			continue // another caller's fetch ended with that caller; this one goes on
 		}
 		if e.err != nil {
 			return nil, e.err
@@ -187,7 +190,7 @@ func (s *Spool) make(ctx context.Context, name string, e *entry, most int64, wri
 	return f, nil
 }
 
-// open needs mu. A file that is open outlives its removal.
+// open requires mu. An open file outlives its removal.
 func (s *Spool) open(name string, e *entry) (*os.File, error) {
 	f, err := os.Open(filepath.Join(s.dir, name))
 	if err != nil {
@@ -197,15 +200,14 @@ func (s *Spool) open(name string, e *entry) (*os.File, error) {
 	return f, nil
 }
 
-// Run sweeps until ctx ends, and then removes the directory. Files that are open
-// outlive it.
+// Run sweeps until ctx ends, and then removes the directory. Open files outlive it.
 func (s *Spool) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			_ = os.RemoveAll(s.dir) // what is left goes with the next Open
+			_ = os.RemoveAll(s.dir) // the next Open removes what is left
 			return
 		case now := <-tick.C:
 			s.Sweep(now)
@@ -213,7 +215,7 @@ func (s *Spool) Run(ctx context.Context) {
 	}
 }
 
-// Sweep removes what nobody asked for since Keep before now.
+// Sweep removes the files that nobody has asked for within Keep before now.
 func (s *Spool) Sweep(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package together runs functions at the same time for one call. Their panics
-// come back as errors: a recover in the caller cannot see those of other
-// goroutines, and nothing that is asked of a worker may end it.
+// Package together runs functions at the same time for one call. Their panics come back
+// as errors: a recover in the caller cannot see the panics of other goroutines, and no
+// call may end a worker.
 package together
 
 import (
@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Do runs all functions and waits for them. It returns the first error; the
-// context that they get ends with it.
+// Do runs all functions and waits for them. It returns the first error. The context that
+// the functions get ends with that error.
 func Do(ctx context.Context, all ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, do := range all {
