@@ -18,13 +18,13 @@ var (
 	errTooBig = errors.New("the image takes too much memory")
 )
 
-// format is one kind of image: how it begins, how it is decoded, and how much
-// memory that takes.
+// format is one kind of image: its first bytes, its decoder, and the memory that decoding
+// takes.
 type format struct {
 	begins func([]byte) bool
 	decode func(io.Reader) (image.Image, error)
-	// cost reads the header only. It returns the size of the image in pixels and
-	// what decoding takes at most, in bytes.
+	// cost reads the header only. It returns the size of the image in pixels and the
+	// most memory that decoding takes, in bytes.
 	cost func([]byte) (width, height int, bytes int64, err error)
 }
 
@@ -37,9 +37,9 @@ var formats = []format{
 	}, webp.Decode, webpCost},
 }
 
-// decodeImage decodes what stays within the budget. The header decides before
-// anything is decoded, in bytes and not in pixels: a pixel of 16 bits takes
-// twice as much, one of a progressive JPEG up to six times.
+// decodeImage decodes an image that stays within the budget. The header decides that
+// before anything is decoded. The budget is in bytes and not in pixels, because a pixel of
+// 16 bits takes twice as much, and a pixel of a progressive JPEG up to six times.
 func decodeImage(raw []byte, budget int64) (image.Image, error) {
 	for _, f := range formats {
 		if !f.begins(raw) {
@@ -57,9 +57,9 @@ func decodeImage(raw []byte, budget int64) (image.Image, error) {
 	return nil, errFormat
 }
 
-// pngCost: the decoder makes pixels of 4 or 8 bytes as soon as there is a
-// transparent colour, which stands behind the header. An interlaced image is
-// put together out of its seven passes.
+// pngCost counts 4 or 8 bytes for a pixel, since the decoder makes such pixels when there
+// is a transparent colour, which is defined behind the header. An interlaced image is
+// assembled from its seven passes.
 func pngCost(raw []byte) (width, height int, cost int64, err error) {
 	const depth, colour, interlace, size = 24, 25, 28, 29
 	if len(raw) < size || string(raw[12:16]) != "IHDR" {
@@ -82,8 +82,8 @@ func pngCost(raw []byte) (width, height int, cost int64, err error) {
 	return int(w), int(h), area(w, h) * each, nil
 }
 
-// gifCost: the first frame only is decoded, within the screen; an interlaced one
-// is copied once.
+// gifCost counts the first frame, which is the only one that is decoded and lies within
+// the screen. An interlaced frame is copied once.
 func gifCost(raw []byte) (width, height int, cost int64, err error) {
 	if len(raw) < 10 {
 		return 0, 0, 0, errFormat
@@ -92,9 +92,8 @@ func gifCost(raw []byte) (width, height int, cost int64, err error) {
 	return int(w), int(h), area(w, h) * 2, nil
 }
 
-// webpCost: 1.5 bytes a pixel when it is lossy without transparency. The
-// lossless form, which transparency has as well, takes 4 and a copy for a
-// palette.
+// webpCost counts 1.5 bytes for a pixel of a lossy image without transparency. The
+// lossless form, which transparency uses as well, takes 4 bytes, and a copy for a palette.
 func webpCost(raw []byte) (width, height int, cost int64, err error) {
 	c, err := webp.DecodeConfig(bytes.NewReader(raw))
 	if err != nil {

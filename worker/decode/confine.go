@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit sets what the kernel holds the job to, and what it executes.
+// limit sets the kernel's limits for the job and the program that it executes.
 func limit(req request) error {
 	limits := map[int]uint64{
 		unix.RLIMIT_CPU:    req.CPU,
 		unix.RLIMIT_NOFILE: maxDescriptors,
 		unix.RLIMIT_FSIZE:  0, // the answer is a pipe
 	}
-	if !raceDetector { // which reserves more than any limit
+	if !raceDetector { // it reserves more address space than any limit
 		limits[unix.RLIMIT_DATA] = uint64(req.Memory) + idleReserve
 		if req.Op.converts() {
 			limits[unix.RLIMIT_DATA] = uint64(req.Memory)
@@ -30,7 +30,8 @@ func limit(req request) error {
 			return fmt.Errorf("read limit %d: %w", which, err)
 		}
 		most = min(most, now.Max) // the worker's own may be lower
-		// With one value for both the kernel kills; a warning is for programs that can use it.
+		// When both values are the same, the kernel kills the job without a warning signal,
+		// which it could not use.
 		if err := unix.Setrlimit(which, &unix.Rlimit{Cur: most, Max: most}); err != nil {
 			return fmt.Errorf("set limit %d: %w", which, err)
 		}
@@ -41,16 +42,15 @@ func limit(req request) error {
 	return nil
 }
 
-// What ffmpeg needs beside its own file: libraries, and a shell where it is
-// wrapped in a script.
+// What ffmpeg reads besides its own file: libraries, and a shell where a script wraps it.
 var readable = []string{
 	"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64",
 	"/bin", "/usr/bin", "/nix/store", "/gnu/store",
 }
 
-// confine gives up everything but the descriptors that are open. It goes as far
-// as the kernel can, and reports whether that is all the way: what a kernel lacks
-// is no reason to decode in the worker.
+// confine gives up everything but the open descriptors. It goes as far as the kernel can,
+// and reports whether that is all the way. A kernel that lacks a part is no reason to
+// decode in the worker instead.
 func confine(req request) (whole bool) {
 	var grants []grant
 	if req.Op.converts() {
@@ -80,24 +80,24 @@ var refused = []string{
 	"open_by_handle_at", "name_to_handle_at", "fanotify_init", "quotactl", "quotactl_fd", "swapon", "swapoff", "reboot", "acct", "syslog",
 	"init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "iopl", "ioperm",
 	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "vhangup",
-	// what many holes of the kernel were in
+	// the parts of the kernel in which many holes were found
 	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
 	"keyctl", "add_key", "request_key", "memfd_create", "memfd_secret", "personality", "modify_ldt", "lookup_dcookie", "uselib",
 }
 
-// refusedToImages are those that our own code does not need either, once it runs.
+// refusedToImages are calls that our own code does not need either, once it runs.
 var refusedToImages = []string{"open", "openat", "openat2", "creat", "execve", "execveat"}
 
-// absent has its flags in memory, where no filter looks. notThere is how a C
-// library learns that it has to do with clone.
+// absent is a call whose flags are in memory, where no filter can look. It fails as if the
+// kernel did not have it, so that a C library falls back to clone.
 const absent = "clone3"
 const notThere = seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)
 
-// policies allow the system calls that the library knows, but for those above,
-// and some for this process only. All of them hold at a time. The first allows by
-// name and refuses the rest, so that calls by another architecture's numbers are
-// refused as well. Each condition has a filter of its own: once the library has
-// looked at an argument it no longer knows the call's number.
+// policies allow the system calls that the library knows, without the calls above, and
+// some of them for this process only. All policies are in force together. The first one
+// allows calls by name and refuses the rest, so it also refuses calls by the numbers of
+// another architecture. Each condition has a filter of its own: once a filter of the
+// library has looked at an argument, it no longer knows the number of the call.
 func policies(op operation) []seccomp.Policy {
 	names := slices.Clone(refused)
 	if !op.converts() {
@@ -122,9 +122,9 @@ func policies(op operation) []seccomp.Policy {
 		"kill":      {{Argument: 0, Operation: seccomp.NotEqual, Value: self}},
 		"tgkill":    {{Argument: 0, Operation: seccomp.NotEqual, Value: self}},
 		"prlimit64": {{Argument: 0, Operation: seccomp.NotEqual, Value: 0}, {Argument: 0, Operation: seccomp.NotEqual, Value: self}},
-		// Shared memory is no data to the kernel's limit.
+		// The kernel's data limit does not count shared memory.
 		"mmap": {{Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_SHARED}, {Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_ANONYMOUS}},
-		// Threads may be made, processes not.
+		// A job may make threads, but no processes.
 		"clone": {{Argument: 0, Operation: seccomp.BitsNotSet, Value: unix.CLONE_THREAD}},
 	} {
 		all = append(all, seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{

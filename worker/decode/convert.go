@@ -1,7 +1,7 @@
 package decode
 
-// conversions are ffmpeg's arguments. It reads and writes pipes and nothing
-// else, on one thread, and refuses frames above 4K before it decodes them.
+// conversions are ffmpeg's arguments. With them ffmpeg reads and writes pipes and nothing
+// else, runs on one thread, and refuses frames above 4K before it decodes them.
 var conversions = map[operation][]string{
 	opVoice: conversion("-vn", "-ac", "1", "-ar", "48000", "-c:a", "libopus", "-b:a", "32k", "-threads", "1", "-f", "ogg", "pipe:1"),
 	opClip: conversion("-an", "-t", "6",

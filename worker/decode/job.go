@@ -12,27 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A job is known by these; nobody starts one by accident.
+// A job is recognised by these, so that nobody starts one by accident.
 const (
 	cookieKey   = "WAM_DECODE_JOB"
 	cookieValue = "f2a96b9d-3c0e-4c55-9d3a-9a1f5b7a1c60"
 	argument    = "decode"
 )
 
-// Asked reports whether this process was started to be a job. Programs that use
-// a Pool ask before they do anything else, and end with what Main returns.
+// Asked reports whether this process was started as a job. Programs that use a Pool ask
+// that before they do anything else, and then exit with the code that Main returns.
 func Asked() bool { return os.Getenv(cookieKey) == cookieValue }
 
 const (
 	exitDone = 0
-	// exitUnfit: the job could not be confined or limited, so it read nothing.
+	// exitUnfit is for a job that could not be confined or limited, and so read nothing.
 	exitUnfit = 3
 )
 
 // Main does one job, from standard input to standard output, and returns the
 // exit code of the process.
 func Main() int {
-	runtime.LockOSThread() // its niceness, and what ffmpeg inherits, are a thread's
+	runtime.LockOSThread() // niceness belongs to a thread, and ffmpeg inherits it from this one
 	closeInherited()
 	req, err := readHeader[request](os.Stdin)
 	if err != nil {
@@ -43,7 +43,7 @@ func Main() int {
 	}
 	whole := confine(req)
 	if req.Op.converts() {
-		// Only returns when it fails.
+		// Exec returns only when it fails.
 		_ = unix.Exec(req.Program, append([]string{"ffmpeg"}, conversions[req.Op]...), []string{})
 		return exitUnfit
 	}
@@ -66,8 +66,8 @@ func Main() int {
 	return exitDone
 }
 
-// closeInherited closes what the worker had inherited itself and could not know
-// of. The poller of Go's runtime stays, which is there already.
+// closeInherited closes descriptors that the worker inherited itself and could not know
+// about. The poller of Go's runtime, which exists already, stays open.
 func closeInherited() {
 	const few = 256
 	name := make([]byte, 32)
@@ -80,7 +80,7 @@ func closeInherited() {
 	_ = unix.CloseRange(few, math.MaxUint32, 0)
 }
 
-// safely turns a panic of a decoder into what it is: a damaged file.
+// safely takes a panic of a decoder for a damaged file.
 func safely(op operation, raw []byte) (said answer, made []byte) {
 	defer func() {
 		if recover() != nil {

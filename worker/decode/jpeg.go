@@ -8,14 +8,14 @@ const (
 	jpegApp14                    = 0xee
 )
 
-// jpegCost follows image/jpeg: samples of whole blocks of 8x8 in the grid that
-// the largest sampling factors make, four more bytes for each sample when it is
-// progressive, and a copy when the colours are not the usual ones.
+// jpegCost follows image/jpeg. It counts the samples of whole blocks of 8x8, in the grid
+// of the largest sampling factors. A progressive image takes four more bytes for each
+// sample, and unusual colours take a copy.
 func jpegCost(raw []byte) (width, height int, cost int64, err error) {
 	adobe, adobeTransform := false, byte(0)
 	for at := 2; at+4 <= len(raw); {
 		if raw[at] != 0xff {
-			at++ // the decoder skips what stands between segments
+			at++ // the decoder skips bytes between segments
 			continue
 		}
 		marker := raw[at+1]
@@ -23,7 +23,7 @@ func jpegCost(raw []byte) (width, height int, cost int64, err error) {
 			at++
 			continue
 		}
-		if marker == 0 || marker == 1 || marker >= 0xd0 && marker <= 0xd8 { // no length
+		if marker == 0 || marker == 1 || marker >= 0xd0 && marker <= 0xd8 { // markers without a length
 			at += 2
 			continue
 		}
@@ -73,8 +73,8 @@ func jpegFrame(body []byte, progressive, plainColours bool) (width, height int, 
 	if progressive {
 		each += 4
 	}
-	// A segment behind the frame could still ask for the copy; then the job's
-	// limit of memory has to hold it.
+	// A segment behind the frame could still make the copy necessary. Then the job's limit
+	// of memory stops it.
 	copied := n == 4 || n == 3 && (plainColours || body[6] == 'R')
 	cost = grid * blocks * 64 * each
 	if copied {

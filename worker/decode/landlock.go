@@ -13,16 +13,16 @@ const (
 	ofFiles = ll.AccessFSReadFile | ll.AccessFSExecute | ll.AccessFSWriteFile
 )
 
-// grant is a file, or a directory with all below it, and what may be done there.
+// grant is a file, or a directory with all below it, and the rights there.
 type grant struct {
 	path   string
 	rights uint64
 }
 
-// landlock leaves this thread, what it starts and what it executes the given
-// files only; the rest of the process has seccomp. The library's own function
-// changes all threads at once, but looks for them in /proc, which a job of a
-// confined worker does not see, and the process is killed.
+// landlock limits this thread, and everything it starts or executes, to the given files.
+// The other threads of the process are under seccomp. The library's own function would
+// change all threads at once, but it looks for them in /proc, which a job of a confined
+// worker does not see, and then the process is killed.
 func landlock(grants []grant) error {
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil {
@@ -59,7 +59,7 @@ func landlock(grants []grant) error {
 	return nil
 }
 
-// allow adds a rule. What is not there needs none.
+// allow adds a rule. A file that does not exist needs none.
 func allow(rules int, g grant) error {
 	f, err := unix.Open(g.path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {

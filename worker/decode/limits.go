@@ -5,22 +5,22 @@ import "time"
 const (
 	// maxInput bounds a file that goes into a job.
 	maxInput = 64 << 20
-	// maxImage bounds an image as it is sent; what is larger gets no thumbnail.
+	// maxImage bounds an image as it is sent. A larger one gets no thumbnail.
 	maxImage = 32 << 20
-	// pixelBudget bounds an image as it is in memory once decoded, whatever its
-	// format: 50 million pixels of 4 bytes.
+	// pixelBudget bounds a decoded image in memory, whatever its format: 50 million
+	// pixels of 4 bytes.
 	pixelBudget = 208 << 20
-	// scratchBudget bounds what scaling takes beside the image.
+	// scratchBudget bounds the memory that scaling takes besides the image.
 	scratchBudget = 64 << 20
 	// maxSide is the longest side that any of the formats can have.
 	maxSide = 1 << 31 / 16
 
-	// imageMemory is what a job may take: the file, its pixels and scaling.
+	// imageMemory is the memory of a job: the file, its pixels and scaling.
 	imageMemory = maxImage + pixelBudget + scratchBudget + 16<<20
-	// convertMemory is what ffmpeg may take. A clip of 4K needs some 200 MiB.
+	// convertMemory is the memory of ffmpeg. A clip of 4K needs some 200 MiB.
 	convertMemory = 384 << 20
-	// idleReserve is what Go reserves of address space without using it; the
-	// kernel counts it as data.
+	// idleReserve is the address space that Go reserves without using it. The kernel
+	// counts it as data.
 	idleReserve = 192 << 20
 
 	minMemory = 1 << 20
@@ -30,12 +30,12 @@ const (
 	convertCPU = 40
 	maxCPU     = 600
 
-	// imageTime and convertTime bound a job by the clock. Jobs are nice, so that
-	// on a busy machine they take longer than their processor time.
+	// imageTime and convertTime bound a job by the clock. Jobs have a low priority, so on
+	// a busy machine they take longer than their processor time.
 	imageTime   = 20 * time.Second
 	convertTime = 30 * time.Second
 
-	// What may come back.
+	// The largest answers.
 	maxThumbnail = 64 << 10
 	maxPicture   = 2 << 20
 	maxConverted = 32 << 20

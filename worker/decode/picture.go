@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// StickerSide is the side of a sticker in pixels, as WhatsApp asks of sticker makers.
+	// StickerSide is the side of a sticker in pixels, as WhatsApp requires it.
 	StickerSide = 512
 	// pictureSide is the side of a profile picture in pixels; phones and
 	// WhatsApp Web upload that size.
@@ -23,10 +23,10 @@ const (
 	thumbnailQuality = 60
 )
 
-// onImages are the operations on an image, and what each makes of it.
+// onImages are the operations on an image, with their functions.
 var onImages = map[operation]func(image.Image) ([]byte, error){opThumbnail: small, opSquare: squared, opSticker: webpSticker}
 
-// picture decodes a file and has something made of it.
+// picture decodes a file and applies an operation to it.
 func picture(do func(image.Image) ([]byte, error), raw []byte) (answer, []byte) {
 	img, err := decodeImage(raw, pixelBudget)
 	switch {
@@ -45,7 +45,7 @@ func picture(do func(image.Image) ([]byte, error), raw []byte) (answer, []byte) 
 	return answer{Width: size.X, Height: size.Y}, made
 }
 
-// fit returns the sides of an image whose longer side shall be side.
+// fit returns the sides of an image that is scaled so that the longer one is side.
 func fit(b image.Rectangle, side int) (w, h int) {
 	if b.Dx() > b.Dy() {
 		return side, max(1, b.Dy()*side/b.Dx())
@@ -67,7 +67,7 @@ func squared(img image.Image) ([]byte, error) {
 	side := min(b.Dx(), b.Dy())
 	from := image.Rect(0, 0, side, side).Add(b.Min).Add(image.Pt((b.Dx()-side)/2, (b.Dy()-side)/2))
 	out := image.NewRGBA(image.Rect(0, 0, pictureSide, pictureSide))
-	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src) // under what is transparent
+	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src) // shows through transparent pixels
 	img, from = halved(img, from, pictureSide)
 	draw.CatmullRom.Scale(out, out.Bounds(), img, from, draw.Over, nil)
 	return asJPEG(out, pictureQuality)
@@ -75,7 +75,7 @@ func squared(img image.Image) ([]byte, error) {
 
 func webpSticker(img image.Image) ([]byte, error) {
 	w, h := fit(img.Bounds(), StickerSide)
-	out := image.NewNRGBA(image.Rect(0, 0, StickerSide, StickerSide)) // what is left is transparent
+	out := image.NewNRGBA(image.Rect(0, 0, StickerSide, StickerSide)) // the rest stays transparent
 	at := image.Pt((StickerSide-w)/2, (StickerSide-h)/2)
 	img, from := halved(img, img.Bounds(), w)
 	draw.CatmullRom.Scale(out, image.Rect(0, 0, w, h).Add(at), img, from, draw.Src, nil)
@@ -86,9 +86,9 @@ func webpSticker(img image.Image) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// halved makes a part of an image smaller, by two and without loss of quality,
-// as long as scaling it to a width would take more than the budget: four numbers
-// of 8 bytes for each pixel of the new width and the old height.
+// halved halves a part of an image, without loss of quality, as often as scaling it to the
+// width would exceed the budget. Scaling takes four numbers of 8 bytes for each pixel of
+// the new width and the old height.
 func halved(img image.Image, from image.Rectangle, width int) (image.Image, image.Rectangle) {
 	for int64(width)*int64(from.Dy())*32 > scratchBudget && from.Dx() > 1 && from.Dy() > 1 {
 		half := image.NewRGBA(image.Rect(0, 0, from.Dx()/2, from.Dy()/2))

@@ -15,7 +15,7 @@ import (
 	"whatsapp-manager/proto/fault"
 )
 
-// What a file is refused for. Callers map them to faults that name the field.
+// The reasons to refuse a file. Callers map them to faults that name the field.
 var (
 	ErrFormat      = errors.New("the file is none of the formats that can be read")
 	ErrDamaged     = errors.New("the file is damaged")
@@ -24,23 +24,22 @@ var (
 	ErrNoConverter = errors.New("ffmpeg is not installed")
 )
 
-// Pool has files decoded, a few at a time. It is safe for concurrent use.
+// Pool decodes files in jobs, a few at a time. It is safe for concurrent use.
 //
-// Its methods return the errors above, a *fault.Error of kind RateLimited when
-// too many files wait already or the turn does not come in time, and the
-// context's error when that ends.
+// Its methods return the errors above, a *fault.Error of kind RateLimited when too many
+// files wait already or one has waited too long, and the context's error when that ends.
 type Pool struct {
 	log         zerolog.Logger
 	jobs        chan struct{} // a token for each job that runs
-	conversions chan struct{} // for each of them that executes ffmpeg
+	conversions chan struct{} // a token for each job that executes ffmpeg
 	waiting     atomic.Int32
-	open        sync.Once     // said that jobs are not confined
-	patience    time.Duration // of those that wait
+	open        sync.Once     // to say once that jobs are not confined
+	patience    time.Duration // how long a file waits
 	image       bounds
 	convert     bounds
 }
 
-// bounds are what one job may take.
+// bounds are the limits of one job.
 type bounds struct {
 	time   time.Duration
 	memory int64  // bytes
@@ -57,10 +56,10 @@ func New(log zerolog.Logger) *Pool {
 	}
 }
 
-// Thumbnail is a small JPEG and the size of the image it was made of.
+// Thumbnail is a small JPEG and the size of its original.
 type Thumbnail struct {
 	JPEG          []byte
-	Width, Height int // of the image, in pixels
+	Width, Height int // of the original, in pixels
 }
 
 // Thumbnail makes the preview inside a message, of at most 72 pixels.
@@ -81,12 +80,12 @@ func (p *Pool) Sticker(ctx context.Context, raw []byte) ([]byte, error) {
 	return made, err
 }
 
-// Voice makes Ogg with Opus of anything with sound.
+// Voice makes Ogg with Opus from any file with sound.
 func (p *Pool) Voice(ctx context.Context, raw []byte) ([]byte, error) {
 	return p.byConverter(ctx, opVoice, raw)
 }
 
-// Clip makes an animated sticker of the first seconds of a video.
+// Clip makes an animated sticker from the first seconds of a video.
 func (p *Pool) Clip(ctx context.Context, raw []byte) ([]byte, error) {
 	return p.byConverter(ctx, opClip, raw)
 }
@@ -149,7 +148,7 @@ func (p *Pool) byConverter(ctx context.Context, op operation, raw []byte) ([]byt
 	return out, err
 }
 
-// enter waits for a turn in each of the queues, in their order.
+// enter waits for a token of each of the queues, in their order.
 func (p *Pool) enter(ctx context.Context, queues ...chan struct{}) (leave func(), err error) {
 	busy := &fault.Error{Kind: fault.RateLimited, Op: op, Code: "too_many_files", Msg: "too many files are being read", RetryAfter: retryAfter}
 	if p.waiting.Add(1) > jobsWaiting {

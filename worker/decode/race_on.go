@@ -2,5 +2,5 @@
 
 package decode
 
-// raceDetector: its shadow memory would go beyond every limit.
+// raceDetector says that the race detector is on. Its shadow memory would exceed every limit.
 const raceDetector = true

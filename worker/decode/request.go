@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// operation is what a job does.
+// operation is the work of a job.
 type operation string
 
 const (
@@ -21,18 +21,18 @@ const (
 	opClip      operation = "clip"      // an animated sticker, by ffmpeg
 )
 
-// converts reports whether ffmpeg does it.
+// converts reports whether ffmpeg does the work.
 func (o operation) converts() bool { return conversions[o] != nil }
 
 // maxHeader bounds the document in front of a file, in both directions.
 const maxHeader = 4 << 10
 
-// request is the document that a job begins with. It comes from the worker, so
-// it is checked against mistakes only.
+// request is the document at the start of a job's input. It comes from the worker, so the
+// checks are against mistakes only.
 type request struct {
 	Op      operation `json:"op"`
 	Size    int64     `json:"size"`              // bytes of the file that follows
-	Memory  int64     `json:"memory"`            // bytes that the job may take
+	Memory  int64     `json:"memory"`            // bytes of memory that the job may take
 	CPU     uint64    `json:"cpu"`               // seconds of a processor
 	Program string    `json:"program,omitempty"` // ffmpeg; conversions only
 }
@@ -66,12 +66,12 @@ const (
 	wordDamaged = "damaged"
 )
 
-// answer is the document in front of what a job made of an image.
+// answer is the document in front of a job's result from an image.
 type answer struct {
 	Failed string `json:"failed,omitempty"` // one of the words above
 	Width  int    `json:"width,omitempty"`  // of the image that was read, in pixels
 	Height int    `json:"height,omitempty"`
-	Open   bool   `json:"open,omitempty"` // the kernel could not confine the job, or not all the way
+	Open   bool   `json:"open,omitempty"` // the kernel could not confine the job, or only in part
 }
 
 func (a answer) check() error {
@@ -98,8 +98,8 @@ func header(document any) ([]byte, error) {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...), nil
 }
 
-// readHeader reads a document and not one byte of what follows: ffmpeg goes on
-// with the same descriptor.
+// readHeader reads a document and not one byte more: ffmpeg goes on reading from the same
+// descriptor.
 func readHeader[T interface{ check() error }](r io.Reader) (T, error) {
 	var document T
 	var size [4]byte

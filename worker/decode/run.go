@@ -21,7 +21,8 @@ const (
 
 var errTooMuch = errors.New("more than a job may answer")
 
-// collected keeps at most so many bytes and fails beyond, which ends the job.
+// collected keeps a job's output up to a limit. A write beyond it fails, and that ends the
+// job.
 type collected struct {
 	buf  bytes.Buffer
 	most int
@@ -34,8 +35,8 @@ func (c *collected) Write(p []byte) (int, error) {
 	return c.buf.Write(p)
 }
 
-// run starts one job, feeds it, and waits for its end. The job does not outlive
-// this process, nor its time.
+// run starts one job, feeds it, and waits for its end. The job outlives neither this
+// process nor its time limit.
 func (p *Pool) run(ctx context.Context, req request, limit time.Duration, raw []byte, most int) ([]byte, error) {
 	head, err := header(req)
 	if err != nil {
@@ -47,15 +48,15 @@ func (p *Pool) run(ctx context.Context, req request, limit time.Duration, raw []
 	cmd.Args = []string{"whatsapp-worker", argument}
 	cmd.Env = []string{cookieKey + "=" + cookieValue, "GOMAXPROCS=1", "GOTRACEBACK=none", "GODEBUG=containermaxprocs=0", "GORACE=" + os.Getenv("GORACE")}
 	cmd.Dir = "/"
-	// A group of its own, so that one signal ends whatever there is of it.
+	// The job has a process group of its own, so that one signal ends all of it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = pipeDelay
 	out := &collected{most: most}
 	cmd.Stdin, cmd.Stdout = io.MultiReader(bytes.NewReader(head), bytes.NewReader(raw)), out
 
-	// To the kernel the parent is the thread that started the job, and the job
-	// ends with it.
+	// For the kernel the parent is the thread that started the job, and the job ends with
+	// that thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = cmd.Run()
@@ -77,7 +78,7 @@ func (p *Pool) run(ctx context.Context, req request, limit time.Duration, raw []
 	case status.ExitStatus() == exitUnfit:
 		return nil, errors.New("a decoder could not be made safe")
 	case req.Op.converts():
-		return nil, ErrFormat // ffmpeg says no more
+		return nil, ErrFormat // ffmpeg tells no reason
 	}
-	return nil, ErrLimit // Go's runtime ends with 2 when it gets no memory
+	return nil, ErrLimit // Go's runtime exits with 2 when it gets no memory
 }

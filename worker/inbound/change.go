@@ -11,41 +11,41 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Account is the WhatsApp account that a worker speaks for. JID and LID may
-// carry a device, which is ignored.
+// Account is the WhatsApp account of the worker. JID and LID may have a device, which is
+// ignored.
 type Account struct {
 	JID, LID types.JID
 	PushName string
 	Platform string // android, iphone, smba, smbi
 }
 
-// ID returns the account's serialised id, …@c.us; empty before pairing.
+// ID returns the account's serialised id (…@c.us), empty before pairing.
 func (a Account) ID() string { return shape.ID(a.JID) }
 
-// IDs knows which hidden id belongs to which phone number, as far as WhatsApp
-// has told; an unknown one gives the empty JID and no error. The store of a
-// whatsmeow client (Store.LIDs) is one.
+// IDs knows which hidden id belongs to which phone number, as far as WhatsApp has told.
+// For an unknown one it returns the empty JID and no error. The store of a whatsmeow
+// client (Store.LIDs) is one.
 type IDs interface {
 	GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error)
 	GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error)
 }
 
-// Secrets opens what is encrypted with the secret of an earlier message. A
-// *whatsmeow.Client is one. IDs that also implement Secrets make encrypted
-// reactions, edits and poll votes readable; without, they are not recorded.
+// Secrets opens reactions, edits and poll votes that are encrypted with the secret of an
+// earlier message. A *whatsmeow.Client is one. IDs that also implement Secrets make these
+// readable; otherwise they are not recorded.
 type Secrets interface {
 	DecryptReaction(ctx context.Context, reaction *events.Message) (*waE2E.ReactionMessage, error)
 	DecryptPollVote(ctx context.Context, vote *events.Message) (*waE2E.PollVoteMessage, error)
 	DecryptSecretEncryptedMessage(ctx context.Context, evt *events.Message) (*waE2E.Message, error)
 }
 
-// Change is everything that one event of WhatsApp means to us. All ids in it
-// are serialised and canonical: the phone-number form where it is known.
+// Change is the whole meaning of one event of WhatsApp. All ids in it are serialised and
+// canonical: they have the phone-number form where it is known.
 type Change struct {
 	Account  Account
-	Aliases  []Alias   // hidden ids whose phone number this event told
-	Contacts []Contact // names this event told; fields left empty change nothing
-	Op       Op        // nil: nothing beyond aliases and contacts
+	Aliases  []Alias   // hidden ids with their phone numbers, from this event
+	Contacts []Contact // names from this event; empty fields change nothing
+	Op       Op        // nil when there are only aliases and contacts
 }
 
 // Op is the one thing that happened. The types of this package are all there are.
@@ -60,14 +60,14 @@ type Op interface {
 // Alias says that two ids are the same person.
 type Alias struct{ LID, ID string }
 
-// Contact is what an event told about a person. Fields left empty keep what is known.
+// Contact is what an event says about a person. An empty field changes nothing.
 type Contact struct {
 	ID           string
 	LID          string
 	PushName     string
 	BusinessName string
-	// Name and ShortName come from the phone's address book; Saved tells that
-	// they are to be taken as they are, empty ones included.
+	// Name and ShortName come from the phone's address book. With Saved they replace the
+	// known names even when they are empty.
 	Name, ShortName string
 	Saved           bool
 }
@@ -81,15 +81,15 @@ type Message struct {
 	At       time.Time
 	PushName string
 	Raw      *waE2E.Message // as sent, wrappers included; nil when it could not be decrypted
-	Type     string         // set where Raw does not tell: ciphertext, call_log, gp2 …
+	Type     string         // where Raw does not say it: ciphertext, call_log, gp2, ...
 	Body     string         // only with Type
 	ServerID int            // channels
-	// Sent tells that this very device sent it and the server has acknowledged it.
+	// Sent says that this device sent the message and the server has acknowledged it.
 	Sent bool
 	// Recipients is how many others a group message went to; 0 when not known.
 	Recipients int
 	Broadcast  bool
-	// The rest is set for messages of the past only.
+	// The following fields are set for messages of the past only.
 	Ack       int
 	Starred   bool
 	Reactions []Reaction
@@ -98,11 +98,11 @@ type Message struct {
 	RevokedAt int64
 }
 
-// Reaction is a reaction to an earlier message; an empty Text takes it back.
+// Reaction is a reaction to an earlier message. An empty Text removes it.
 type Reaction struct {
 	Chat   string
-	Target string // WhatsApp's id of the message reacted to
-	// TargetFromMe and TargetSender identify the target where the mirror lacks it.
+	Target string // WhatsApp's id of the message that was reacted to
+	// TargetFromMe and TargetSender identify the target when the mirror does not have it.
 	TargetFromMe bool
 	TargetSender string
 	ID           string
@@ -139,7 +139,8 @@ type Revoke struct {
 	At           time.Time
 }
 
-// Vote is a vote on an earlier poll; Hashes are the SHA-256 of the chosen options' names.
+// Vote is a vote on an earlier poll. Hashes are the SHA-256 of the names of the chosen
+// options.
 type Vote struct {
 	Chat         string
 	Target       string
@@ -152,9 +153,10 @@ type Vote struct {
 	AtMs         int64
 }
 
-// Level is how far an own message has come; the values are those of `ack`.
+// Level is how far an own message has come. The values are those of `ack`.
 type Level int
 
+// The levels, from the lowest to the highest.
 const (
 	LevelPending   Level = 0
 	LevelServer    Level = 1
@@ -163,8 +165,8 @@ const (
 	LevelPlayed    Level = 4
 )
 
-// Receipt says that By has received, read or played own messages; Self says
-// that we did so with messages of others, on another device.
+// Receipt says that By has received, read or played own messages. With Self, we have read
+// messages of others on another device.
 type Receipt struct {
 	Chat  string
 	IDs   []string
@@ -174,15 +176,16 @@ type Receipt struct {
 	Self  bool
 }
 
-// ReceiptOf is one person's receipt of a message of the past, in seconds; 0: not yet.
+// ReceiptOf is one person's receipt of a message of the past. Times are in seconds; zero
+// means not yet.
 type ReceiptOf struct {
 	By                            string
 	DeliveredAt, ReadAt, PlayedAt int64
 }
 
-// History is a blob of the past. It fills the mirror and makes no events. Each
-// hands out one part after the other, so that only one is in memory as rows;
-// an error of the callback ends it and is returned.
+// History is one message of the phone with chats and messages of the past. It fills the
+// mirror and makes no events. Each yields one part after the other, so that only one of
+// them is in memory as rows. An error of yield ends it and is returned.
 type History struct {
 	Each func(yield func(Past) error) error
 }
@@ -195,28 +198,29 @@ type Past struct {
 	Messages []Message
 }
 
-// ChatState is what is known of a chat; nil leaves a value as it is.
+// ChatState is the state of a chat. Values that are nil do not change.
 type ChatState struct {
 	ID         string
-	Name       string // empty: as it is
+	Name       string // empty: unchanged
 	Unread     *int   // -1: marked unread
-	Timestamp  int64  // only raises
+	Timestamp  int64  // a lower one changes nothing
 	Archived   *bool
 	Pinned     *bool
-	MutedUntil *int64 // seconds, 0 not, -1 for ever
+	MutedUntil *int64 // seconds; 0 not muted, -1 for ever
 	ReadOnly   *bool
-	Group      *shape.GroupMetadata // nil: as it is
+	Group      *shape.GroupMetadata // nil: unchanged
 }
 
-// ChatSetting is a change the account's owner made to a chat on some device.
-// Quiet ones (from a full synchronisation) make no events.
+// ChatSetting is a change that the account's owner made to a chat on some device. A Quiet
+// one (from a full synchronisation) makes no event.
 type ChatSetting struct {
 	State ChatState
 	At    time.Time
 	Quiet bool
 }
 
-// ClearChat removes messages of a chat up to a time, and the chat itself when Delete is set.
+// ClearChat removes the messages of a chat up to a time. With Delete it removes the chat,
+// too.
 type ClearChat struct {
 	Chat   string
 	UpTo   time.Time
@@ -242,20 +246,20 @@ type Star struct {
 type Pinned struct {
 	Chat, Target string
 	On           bool
-	AtMs         int64 // by the clock of who did it
-	Until        int64 // unix seconds; 0: without an end
+	AtMs         int64 // by the clock of the person who did it
+	Until        int64 // unix seconds; 0 for no end
 }
 
-// GroupChange is one or more changes in a group. Apply alters what is known
-// of it and is not called when nothing is known yet and Full is nil.
+// GroupChange is one or more changes in a group. Apply changes the known metadata. It is
+// not called when nothing is known yet and Full is nil.
 type GroupChange struct {
 	Chat  string
 	At    time.Time
-	Full  *shape.GroupMetadata // the whole of it, when the event had it
+	Full  *shape.GroupMetadata // the complete metadata, when the event had it
 	Apply func(*shape.GroupMetadata)
 	// Notices become group_join, group_leave, group_admin_changed and group_update.
 	Notices []GroupNotice
-	// Left tells that we are no longer in it; Joined that we are (again).
+	// Left says that we are no longer in the group, Joined that we are (again).
 	Left, Joined bool
 }
 
@@ -267,15 +271,15 @@ type GroupNotice struct {
 	By    string
 	Whom  []string
 	At    time.Time
-	// Version tells two changes of the same second and content apart, where
-	// WhatsApp gives one.
+	// Version distinguishes two changes of the same second and content, where WhatsApp
+	// gives one.
 	Version string
 }
 
-// Groups is the present metadata of groups, as asked from WhatsApp. No events.
+// Groups is the present metadata of groups, as WhatsApp answered it. It makes no events.
 type Groups struct{ Groups []shape.GroupMetadata }
 
-// Call is a call that rings.
+// Call is an incoming call.
 type Call struct{ Call shape.Call }
 
 // OwnName is the account's new push name.

@@ -12,8 +12,8 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Joined says what the list of groups we are in means (Client.GetJoinedGroups
-// or GetGroupInfo): their present metadata, without events.
+// Joined translates a list of groups that we are in (of Client.GetJoinedGroups or
+// GetGroupInfo) into their present metadata, without events.
 func Joined(ctx context.Context, acct Account, ids IDs, groups []*types.GroupInfo) (Change, bool, error) {
 	t := &translator{resolver: resolver{ctx: ctx, acct: acct, ids: ids}}
 	op := &Groups{}
@@ -25,7 +25,7 @@ func Joined(ctx context.Context, acct Account, ids IDs, groups []*types.GroupInf
 	return t.change(op)
 }
 
-// metadata is the whole of what WhatsApp says about a group.
+// metadata is the complete metadata of a group.
 func (t *translator) metadata(g *types.GroupInfo) shape.GroupMetadata {
 	m := shape.GroupMetadata{
 		ID:      shape.NewWid(shape.ID(g.JID)),
@@ -75,7 +75,8 @@ func seconds(at time.Time) int64 {
 	return at.Unix()
 }
 
-// joinedGroup: we were added, joined by a link, or a group was made with us in it.
+// joinedGroup is for an account that was added to a group, joined it by a link, or was in
+// it when it was made.
 func (t *translator) joinedGroup(e *events.JoinedGroup) Op {
 	meta := t.metadata(&e.GroupInfo)
 	me := t.acct.ID()
@@ -100,7 +101,7 @@ func deref(jid *types.JID) types.JID {
 	return *jid
 }
 
-// groupInfo: one event may hold several changes; each makes one notification.
+// groupInfo makes one notification of each of the changes that one event may have.
 func (t *translator) groupInfo(e *events.GroupInfo) Op {
 	by := ""
 	if e.Sender != nil {
@@ -161,7 +162,7 @@ func (t *translator) groupInfo(e *events.GroupInfo) Op {
 	return g.op()
 }
 
-// members covers who came, went, rose and fell.
+// members covers members who joined, left, became admins, and are no longer admins.
 func (t *translator) members(e *events.GroupInfo, g *groupEdit) {
 	if joined := t.users(e.Join); len(joined) > 0 {
 		kind := "add"
@@ -221,7 +222,7 @@ func (t *translator) users(jids []types.JID) []string {
 	return ids
 }
 
-// unparsed covers elements that whatsmeow hands on unopened.
+// unparsed covers elements that whatsmeow passes on without parsing them.
 func (t *translator) unparsed(e *events.GroupInfo, g *groupEdit) {
 	for _, node := range e.UnknownChanges {
 		switch node.Tag {
@@ -293,7 +294,7 @@ func (g *groupEdit) op() Op {
 	return &g.GroupChange
 }
 
-// GroupMetadata is the shape of a group that the account need not be in.
+// GroupMetadata is the shape of a group. The account need not be in it.
 func GroupMetadata(ctx context.Context, acct Account, ids IDs, g *types.GroupInfo) shape.GroupMetadata {
 	t := &translator{resolver: resolver{ctx: ctx, acct: acct, ids: ids}}
 	return t.metadata(g)

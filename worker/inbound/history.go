@@ -13,12 +13,12 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// pastPart is how many rows one part of a history holds at most (a chat
-// brings its receipts and reactions along).
+// pastPart is how many rows one part of a history has at most. Receipts and reactions count
+// with their chat.
 const pastPart = 500
 
-// history hands the blob out in parts. Ids are looked up as the parts are
-// made, so an error of the ids' store ends it.
+// history yields the past in parts. Ids are looked up while the parts are made, so an error
+// of their store ends it.
 func (t *translator) history(e *events.HistorySync) Op {
 	data := e.Data
 	if data == nil || data.GetSyncType() == waHistorySync.HistorySync_NON_BLOCKING_DATA && len(data.Conversations) == 0 && len(data.Pushnames) == 0 {
@@ -31,7 +31,7 @@ func (t *translator) history(e *events.HistorySync) Op {
 	}}
 }
 
-// historian goes through one blob.
+// historian goes through one history.
 type historian struct {
 	translator
 	yield func(Past) error
@@ -64,7 +64,7 @@ func (h *historian) all(data *waHistorySync.HistorySync) error {
 	return h.flush()
 }
 
-// pair learns that two addresses are the same person.
+// pair records that two addresses are the same person.
 func (h *historian) pair(lid, pn string) {
 	l, errL := types.ParseJID(lid)
 	p, errP := types.ParseJID(pn)
@@ -74,7 +74,7 @@ func (h *historian) pair(lid, pn string) {
 	h.known[l.User] = p.User
 }
 
-// count hands a part out when it is full.
+// count yields the part when it is full.
 func (h *historian) count(rows int) error {
 	h.rows += rows
 	if h.rows < pastPart {
@@ -178,9 +178,8 @@ func (h *historian) pastGroup(id string, c *waHistorySync.Conversation) *shape.G
 	return g
 }
 
-// webMessage adds one message of the past; what is no message (reactions and
-// votes stand with their targets, keys and settings are nothing to show) is
-// left out.
+// webMessage adds one message of the past. Other entries are left out: reactions and votes
+// come with their targets, and keys and settings are nothing to show.
 func (h *historian) webMessage(chat types.JID, wm *waWeb.WebMessageInfo) error {
 	if wm.GetKey().GetID() == "" {
 		return h.err
@@ -285,7 +284,7 @@ func (h *historian) marks(m *Message, wm *waWeb.WebMessageInfo) {
 	}
 }
 
-// stubType says what a message without content was; "" when it is nothing.
+// stubType is the type of a message without content, empty when it is nothing to show.
 func stubType(wm *waWeb.WebMessageInfo) string {
 	stub := wm.GetMessageStubType()
 	name := stub.String()

@@ -9,20 +9,20 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Label is a label as it is now; Deleted ones are taken off all chats.
+// Label is the present state of a label. A Deleted one is removed from all chats.
 type Label struct {
 	ID, Name string
 	Color    int32
 	Deleted  bool
 }
 
-// LabelledChat puts a label on a chat or takes it off.
+// LabelledChat adds a label to a chat or removes it.
 type LabelledChat struct {
 	LabelID, Chat string
 	On            bool
 }
 
-// Note is what is noted about a customer; a Deleted one has its id only.
+// Note is a note about a customer. A Deleted one has its id only.
 type Note struct {
 	shape.CustomerNote
 	Deleted bool
@@ -55,7 +55,7 @@ func (t *translator) labelled(e *events.LabelAssociationChat) Op {
 	return &LabelledChat{LabelID: shape.Clean(e.LabelID), Chat: t.user(e.JID, types.EmptyJID), On: e.Action.GetLabeled()}
 }
 
-// appState is for settings that whatsmeow has no event of its own for.
+// appState is for settings for which whatsmeow has no event of its own.
 func (t *translator) appState(e *events.AppState) Op {
 	note := e.GetNoteEditAction()
 	if len(e.Index) < 2 || e.Index[0] != appstate.IndexNoteEdit || note == nil {

@@ -10,8 +10,8 @@ import (
 	"whatsapp-manager/worker/wording"
 )
 
-// message sorts what comes in an events.Message: new messages, and the changes
-// to earlier ones that travel the same way.
+// message distinguishes the contents of an events.Message: new messages, and changes to
+// earlier ones, which travel in the same way.
 func (t *translator) message(e *events.Message) Op {
 	raw := e.RawMessage
 	if raw == nil {
@@ -63,7 +63,7 @@ func (t *translator) newMessage(info types.MessageInfo, raw *waE2E.Message) *Mes
 	return m
 }
 
-// names keeps what a message tells about its author.
+// names keeps the names that a message has of its author.
 func (t *translator) names(info types.MessageInfo, sender string) {
 	if info.IsFromMe || !shape.IsUser(sender) {
 		return
@@ -77,8 +77,8 @@ func (t *translator) names(info types.MessageInfo, sender string) {
 	}
 }
 
-// undecryptable is a message whose content may follow; those that are meant
-// to be hidden carry nothing a person would read.
+// undecryptable is a message whose content may follow. Messages that are meant to be
+// hidden are left out: they have nothing that a person would read.
 func (t *translator) undecryptable(e *events.UndecryptableMessage) Op {
 	if e.DecryptFailMode == events.DecryptFailHide || e.Info.Category == "peer" {
 		return nil
@@ -140,7 +140,7 @@ func (t *translator) reaction(e *events.Message, r *waE2E.ReactionMessage) Op {
 	return op
 }
 
-// pin covers both ways. How long a pin lasts stands beside it.
+// pin covers pinning and unpinning. The time of a pin stands beside it in the message.
 func (t *translator) pin(e *events.Message, m *waE2E.Message) Op {
 	p := m.GetPinInChatMessage()
 	if p.GetKey().GetID() == "" || p.GetType() == waE2E.PinInChatMessage_UNKNOWN_TYPE {
@@ -157,8 +157,8 @@ func (t *translator) pin(e *events.Message, m *waE2E.Message) Op {
 	return op
 }
 
-// author says who wrote the message that a key names. Keys are written from
-// their sender's point of view.
+// author returns the author of the message that a key names. Keys are written from the
+// point of view of their sender.
 func (t *translator) author(s types.MessageSource, key *waCommon.MessageKey) (sender string, fromMe bool) {
 	switch {
 	case key.GetFromMe():
@@ -174,14 +174,15 @@ func (t *translator) author(s types.MessageSource, key *waCommon.MessageKey) (se
 	}
 }
 
-// secrets returns who can open what is encrypted with an earlier message's secret.
+// secrets returns the Secrets of the translation, if it has any.
 func (t *translator) secrets() (Secrets, bool) {
 	s, ok := t.ids.(Secrets)
 	return s, ok
 }
 
-// unreadable tells apart what cannot be opened, now or later, from a store
-// that was away; whatsmeow has one text for the latter and no type.
+// unreadable reports whether there was an error, and keeps it when the store was away, so
+// that the event is translated again. Any other error means that the content cannot be
+// opened, now or later.
 func (t *translator) unreadable(err error) bool {
 	if err == nil {
 		return false
@@ -249,7 +250,7 @@ func (t *translator) vote(e *events.Message, p *waE2E.PollUpdateMessage) Op {
 	return v
 }
 
-// receipt keeps what changes an ack or an unread count.
+// receipt keeps receipts that change an ack or an unread count.
 func (t *translator) receipt(e *events.Receipt) Op {
 	r := &Receipt{At: e.Timestamp}
 	switch e.Type {
@@ -273,7 +274,7 @@ func (t *translator) receipt(e *events.Receipt) Op {
 	r.Chat, _ = t.chat(e.MessageSource)
 	r.By = t.sender(e.MessageSource)
 	if e.Chat.IsBroadcastList() {
-		// Our own list: the message stands in the list's chat.
+		// The list is our own: the message stands in the chat of the list.
 		r.Chat = shape.ID(e.Chat)
 	}
 	for _, id := range e.MessageIDs {

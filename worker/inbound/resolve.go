@@ -9,19 +9,19 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// resolver turns addresses into canonical ids and remembers which hidden ids
-// it has seen through on the way.
+// resolver turns addresses into canonical ids, and remembers which hidden ids it has
+// resolved on the way.
 type resolver struct {
 	ctx     context.Context
 	acct    Account
 	ids     IDs
-	known   map[string]string // hidden user to phone user, from the event itself; may be nil
+	known   map[string]string // phone user of a hidden user, from the event itself; may be nil
 	aliases []Alias
-	err     error // of the ids' store; the first one
+	err     error // the first one of the ids' store
 }
 
-// user returns the canonical id of a person (any other address as it is). alt
-// is the other form of the same person where the event has it.
+// user returns the canonical id of a person; any other address stays as it is. alt is the
+// other address of the same person, where the event has it.
 func (r *resolver) user(jid, alt types.JID) string {
 	jid, alt = plain(jid), plain(alt)
 	switch jid.Server {
@@ -38,7 +38,8 @@ func (r *resolver) user(jid, alt types.JID) string {
 	return shape.ID(jid)
 }
 
-// text is user for an address that stands as text in a message; "" when it is none.
+// text is user for an address that a message has as text. It returns an empty id for any
+// other text.
 func (r *resolver) text(address string) string {
 	jid, err := types.ParseJID(address)
 	if err != nil || jid.User == "" {
@@ -78,9 +79,8 @@ func (r *resolver) learn(lid, pn types.JID) {
 	r.aliases = append(r.aliases, alias)
 }
 
-// chat returns the canonical id of the chat a message or receipt belongs to. A
-// message that came through somebody's broadcast list belongs to our chat with
-// them.
+// chat returns the canonical id of the chat to which a message or receipt belongs. A
+// message through somebody's broadcast list belongs to our chat with that person.
 func (r *resolver) chat(s types.MessageSource) (id string, broadcast bool) {
 	if s.IsIncomingBroadcast() {
 		return r.user(s.Sender, s.SenderAlt), true
@@ -98,7 +98,7 @@ func (r *resolver) chat(s types.MessageSource) (id string, broadcast bool) {
 	}
 }
 
-// sender returns the canonical id of who wrote or did something.
+// sender returns the canonical id of the person who wrote or did something.
 func (r *resolver) sender(s types.MessageSource) string {
 	if s.IsFromMe {
 		return r.acct.ID()
@@ -106,7 +106,7 @@ func (r *resolver) sender(s types.MessageSource) string {
 	return r.user(s.Sender, s.SenderAlt)
 }
 
-// plain takes device and agent off, and hosting, which is not part of who it is.
+// plain removes device, agent and hosting, which do not identify a person.
 func plain(jid types.JID) types.JID {
 	jid = types.NewJID(jid.User, jid.Server)
 	switch jid.Server {

@@ -9,7 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// Outgoing is something this device has sent, after the server acknowledged it.
+// Outgoing is something that this device has sent and the server has acknowledged.
 type Outgoing struct {
 	Chat     types.JID // as given to SendMessage
 	ID       string
@@ -20,8 +20,8 @@ type Outgoing struct {
 	Recipients int
 }
 
-// Sent says what an own message, reaction, edit, revocation or vote means, for
-// mirror.RecordSent: whatsmeow reports nothing that this device does itself.
+// Sent translates an own message, reaction, edit, revocation or vote, for
+// mirror.RecordSent. whatsmeow raises no events for what this device does itself.
 func Sent(ctx context.Context, acct Account, ids IDs, out Outgoing) (Change, bool, error) {
 	t := &translator{resolver: resolver{ctx: ctx, acct: acct, ids: ids}}
 	info := types.MessageInfo{

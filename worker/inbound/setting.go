@@ -10,8 +10,8 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// setting is a change of one chat, made on another device (or by us: our own
-// app-state patches come back).
+// setting is a change of one chat that was made on another device, or by us: our own
+// patches of the app state come back.
 func (t *translator) setting(jid types.JID, state ChatState, at time.Time, quiet bool) Op {
 	if jid.User == "" {
 		return nil
@@ -20,7 +20,7 @@ func (t *translator) setting(jid types.JID, state ChatState, at time.Time, quiet
 	return &ChatSetting{State: state, At: at, Quiet: quiet}
 }
 
-// mutedUntil returns unix seconds, 0 for not muted and -1 for ever.
+// mutedUntil returns unix seconds; 0 means not muted, -1 for ever.
 func mutedUntil(a *waSyncAction.MuteAction) int64 {
 	switch {
 	case !a.GetMuted():
@@ -31,8 +31,8 @@ func mutedUntil(a *waSyncAction.MuteAction) int64 {
 	return a.GetMuteEndTimestamp() / 1000
 }
 
-// clear removes what the other device removed: messages up to the end of the
-// range it names, or up to the moment of the action where it names none.
+// clear removes the messages that another device removed: up to the end of the range that
+// it names, or up to the moment of the action if it names none.
 func (t *translator) clear(jid types.JID, r *waSyncAction.SyncActionMessageRange, at time.Time, all, quiet bool) Op {
 	if jid.User == "" {
 		return nil

@@ -9,21 +9,21 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// translator is one translation under way.
+// translator is one translation in progress.
 type translator struct {
 	resolver
 	contacts []Contact
 }
 
-// Translate says what an event of whatsmeow means; false: nothing to record.
-// An error is one of the ids' store and worth another try; what a stranger
-// sent never makes one.
+// Translate returns the meaning of an event of whatsmeow, and false when there is nothing
+// to record. An error comes from the store of ids, and another try may succeed. Content
+// from a stranger never causes one.
 func Translate(ctx context.Context, acct Account, ids IDs, evt any) (Change, bool, error) {
 	t := &translator{resolver: resolver{ctx: ctx, acct: acct, ids: ids}}
 	return t.change(t.translate(evt))
 }
 
-// change collects what the translation brought.
+// change collects the results of the translation.
 func (t *translator) change(op Op) (Change, bool, error) {
 	if t.err != nil {
 		return Change{}, false, t.err

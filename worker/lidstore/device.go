@@ -10,17 +10,17 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Adopt puts the instance's own pairs into a paired device that has whatsmeow's
-// stores, and below whatever stands in front of those: what it reads itself, it
-// reads as whatsmeow's tables have it.
+// Adopt puts the instance's own pairs into a paired device that has whatsmeow's stores.
+// Stores that change values on their way, such as seals, come in front of it afterwards:
+// it reads values as they stand in whatsmeow's tables.
 func (s *Store) Adopt(device *store.Device) {
 	device.LIDs = s
 	device.MsgSecrets = secrets{device.MsgSecrets, s, device.ID.String()}
 	device.PrivacyTokens = tokens{device.PrivacyTokens, s, device.ID.String()}
 }
 
-// forms returns all addresses of a person that whatsmeow may have filed
-// something under, that which was asked for first.
+// forms returns all addresses of a person under which whatsmeow may have filed
+// something. The one that was asked for comes first.
 func (s *Store) forms(ctx context.Context, jid types.JID) ([]string, error) {
 	jid = jid.ToNonAD()
 	all := []string{jid.String()}
@@ -41,8 +41,8 @@ func (s *Store) forms(ctx context.Context, jid types.JID) ([]string, error) {
 	return all, err
 }
 
-// secrets finds message secrets under both addresses of a person. whatsmeow's
-// own statement looks for the other one in the table that is shared.
+// secrets finds message secrets under both addresses of a person. whatsmeow's own
+// statement looks up the other address in the table that all accounts share.
 type secrets struct {
 	store.MsgSecretStore
 	pairs *Store
@@ -53,8 +53,8 @@ const secret = `select key, sender_jid from whatsmeow_message_secrets
 	where our_jid = $1 and chat_jid = any($2::text[]) and sender_jid = any($3::text[]) and message_id = $4
 	order by array_position($3::text[], sender_jid), array_position($2::text[], chat_jid) limit 1`
 
-// GetMessageSecret returns nil where there is no secret, and otherwise also
-// under which of its addresses the sender was filed.
+// GetMessageSecret returns the secret and the address of the sender under which it was
+// filed, and nil where there is none.
 func (s secrets) GetMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID) (key []byte, filed types.JID, err error) {
 	chats, err := s.pairs.forms(ctx, chat)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s secrets) GetMessageSecret(ctx context.Context, chat, sender types.JID, i
 		return nil, types.EmptyJID, err
 	}
 	var text string
-	err = s.pairs.insist(ctx, func() error {
+	err = s.pairs.retry(ctx, func() error {
 		return s.pairs.pool.QueryRow(ctx, secret, s.jid, chats, senders, id).Scan(&key, &text)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -77,7 +77,7 @@ func (s secrets) GetMessageSecret(ctx context.Context, chat, sender types.JID, i
 	return key, filed, err
 }
 
-// tokens is the same for privacy tokens.
+// tokens does the same for privacy tokens.
 type tokens struct {
 	store.PrivacyTokenStore
 	pairs *Store
@@ -96,7 +96,7 @@ func (t tokens) GetPrivacyToken(ctx context.Context, user types.JID) (*store.Pri
 	found := &store.PrivacyToken{User: user.ToNonAD()}
 	var at int64
 	var sent *int64
-	err = t.pairs.insist(ctx, func() error {
+	err = t.pairs.retry(ctx, func() error {
 		return t.pairs.pool.QueryRow(ctx, token, t.jid, users).Scan(&found.Token, &at, &sent)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -1,11 +1,14 @@
-// Package lidstore holds which hidden id (LID) is whose phone number, for one
-// instance and no other. whatsmeow takes the recipient of a message from it. Its
-// own table of pairs has no account in it: whoever may write there decides where
-// everybody's messages go. So that table is neither written nor read by us, nor
-// by the two statements of whatsmeow that look into it (message secrets and
-// privacy tokens), which are asked here instead.
+// Package lidstore knows which phone number belongs to which hidden id (LID), for one
+// instance and no other.
 //
-// A pair that was carried over, from an older version or an archive, is a hint:
-// it answers whose number a LID is, and not where to send. whatsmeow then asks
-// WhatsApp, and its answer replaces the hint.
+// whatsmeow takes the recipient of a message from such pairs. Its own table of pairs has
+// no account in it, so whoever may write there decides where everybody's messages go.
+// Therefore nothing here reads or writes that table. Two statements of whatsmeow look
+// into it (for message secrets and privacy tokens); this package answers both instead.
+//
+// A pair that was carried over from an older version or from an archive is a hint. It
+// says whose number a LID is, but not where to send. whatsmeow then asks WhatsApp, and
+// the answer replaces the hint.
+//
+// The package must not know seals, the link, or messages.
 package lidstore

@@ -18,55 +18,55 @@ const (
 	batchSize = 1000 // pairs in one statement
 )
 
-// users are what the user part of a phone number's or a LID's address looks like.
+// users matches the user part of the address of a phone number or a LID.
 var users = regexp.MustCompile(`^[0-9]{1,20}$`)
 
-// Store is one instance's pairs in Postgres, with a cache in front. It is safe
-// for concurrent use. The instance's worker is the only one that writes them
-// while it runs, so the cache is never behind the table.
+// Store is one instance's pairs in Postgres, with a cache in front. It is safe for
+// concurrent use. While the instance's worker runs, nobody else writes the pairs, so the
+// cache is never older than the table.
 type Store struct {
 	pool     *pgxpool.Pool
 	instance string
-	insist   func(context.Context, func() error) error
+	retry    func(context.Context, func() error) error
 
-	// writing holds a token while a write goes on: two that touch the same person
-	// must not overlap. No write waits inside of somebody's transaction, so nobody
-	// can hold a row that the owner of the token waits for.
+	// writing holds a token during a write: two writes about the same person must not
+	// overlap. No write waits inside of another transaction, so nobody can hold a row
+	// that the owner of the token waits for.
 	writing chan struct{}
 
 	mu    sync.Mutex
-	epoch uint64 // raised by all that makes an answer old that is being read
+	epoch uint64 // raised by every change that makes a read in progress outdated
 	byLID *simplelru.LRU[string, known]
 	byPN  *simplelru.LRU[string, known]
 }
 
 var _ store.LIDStore = (*Store)(nil)
 
-// known is what is known of one side of a pair.
+// known is the knowledge about one side of a pair.
 type known struct {
-	user string // the other side; empty: there is no pair
+	user string // the other side; empty when there is no pair
 	hint bool
 }
 
-// New makes the store of an instance. It connects to nothing yet. The pool finds
-// our tables and whatsmeow's by its search path (keystore.SearchPath). Every access
-// to the database goes through insist, which decides how long an outage is
-// waited out; what is done in it may be repeated.
-func New(pool *pgxpool.Pool, instance string, insist func(context.Context, func() error) error) *Store {
-	s := &Store{pool: pool, instance: instance, insist: insist, writing: make(chan struct{}, 1)}
+// New makes the store of an instance. It connects to nothing yet. The pool needs
+// keystore.SearchPath to find our tables and whatsmeow's. Every access to the database
+// goes through retry, which may call its function again after an outage and decides how
+// long to wait.
+func New(pool *pgxpool.Pool, instance string, retry func(context.Context, func() error) error) *Store {
+	s := &Store{pool: pool, instance: instance, retry: retry, writing: make(chan struct{}, 1)}
 	s.clear()
 	return s
 }
 
 func (s *Store) clear() {
 	s.epoch++
-	// The size is positive, which is all that can be wrong.
+	// The only error is a size that is not positive.
 	s.byLID, _ = simplelru.NewLRU[string, known](cacheSize, nil)
 	s.byPN, _ = simplelru.NewLRU[string, known](cacheSize, nil)
 }
 
-// GetLIDForPN returns the LID that a phone number is addressed by, with the
-// device of the phone number; the empty JID where none is known, or only a hint.
+// GetLIDForPN returns the LID to send to for a phone number, with the device of the phone
+// number. It returns the empty JID when no pair is known, or only a hint.
 func (s *Store) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {
 	if pn.Server != types.DefaultUserServer {
 		return types.JID{}, fmt.Errorf("find LID: %s is no server of phone numbers", pn.Server)
@@ -78,8 +78,8 @@ func (s *Store) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error
 	return types.JID{User: found.user, Device: pn.Device, Server: types.HiddenUserServer}, nil
 }
 
-// GetPNForLID returns the phone number of a LID, with its device; the empty JID
-// where none is known.
+// GetPNForLID returns the phone number of a LID, with its device, and the empty JID when
+// none is known.
 func (s *Store) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error) {
 	if lid.Server != types.HiddenUserServer {
 		return types.JID{}, fmt.Errorf("find phone number: %s is no server of LIDs", lid.Server)
@@ -91,8 +91,8 @@ func (s *Store) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, erro
 	return types.JID{User: found.user, Device: lid.Device, Server: types.DefaultUserServer}, nil
 }
 
-// GetManyLIDsForPNs is GetLIDForPN for many; who has no LID is not in the map,
-// and addresses that are no phone numbers are passed over.
+// GetManyLIDsForPNs is GetLIDForPN for many phone numbers. Numbers without a LID are not
+// in the map; addresses that are no phone numbers are ignored.
 func (s *Store) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[types.JID]types.JID, error) {
 	wanted := make([]string, 0, len(pns))
 	for _, pn := range pns {
@@ -116,8 +116,8 @@ func (s *Store) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[typ
 	return lids, nil
 }
 
-// PutLIDMapping notes that the two are the same person, in place of what was
-// known of either.
+// PutLIDMapping records that the two are the same person. That replaces all that was known
+// about either.
 func (s *Store) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
 	if !isPair(lid, pn) {
 		return fmt.Errorf("note pair: %s and %s are not addresses of a LID and a phone number", lid.Server, pn.Server)
@@ -125,8 +125,8 @@ func (s *Store) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
 	return s.put(ctx, []store.LIDMapping{{LID: lid, PN: pn}})
 }
 
-// PutManyLIDMappings is PutLIDMapping for many, later ones in place of earlier
-// ones. What is no pair is passed over.
+// PutManyLIDMappings is PutLIDMapping for many pairs. Later pairs replace earlier ones;
+// entries that are no pairs are ignored.
 func (s *Store) PutManyLIDMappings(ctx context.Context, pairs []store.LIDMapping) error {
 	for len(pairs) > 0 {
 		n := min(len(pairs), batchSize)
@@ -138,14 +138,14 @@ func (s *Store) PutManyLIDMappings(ctx context.Context, pairs []store.LIDMapping
 	return nil
 }
 
-// Distrust makes hints of all pairs: what a device was told goes with it.
+// Distrust turns all pairs into hints: they came from a device that is gone.
 func (s *Store) Distrust(ctx context.Context) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	err = s.insist(ctx, func() error {
+	err = s.retry(ctx, func() error {
 		_, err := s.pool.Exec(ctx, "update lid_pairs set hint = true where instance_id = $1 and not hint", s.instance)
 		return err
 	})
@@ -163,7 +163,7 @@ func isPair(lid, pn types.JID) bool {
 		users.MatchString(lid.User) && users.MatchString(pn.User)
 }
 
-// enter waits until no other write goes on.
+// enter waits until no other write is in progress.
 func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case s.writing <- struct{}{}:
@@ -173,7 +173,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// side is the column that is asked for, and with it the cache.
+// side is the column to look in, and so also the cache.
 type side string
 
 const (
@@ -193,9 +193,9 @@ func (s *Store) find(ctx context.Context, from side, user string) (known, error)
 	return found[user], err
 }
 
-// planned has Postgres plan a statement each time. A plan that is kept may have
-// been made while the table was empty, and reads all of an instance's pairs for
-// each one that is looked for.
+// planned makes Postgres plan a statement each time. A cached plan may come from a time
+// when the table was empty; it then reads all of an instance's pairs for each one that is
+// looked up.
 const planned = pgx.QueryExecModeExec
 
 var queries = map[side]string{
@@ -203,7 +203,7 @@ var queries = map[side]string{
 	byPN:  "select pn, lid, hint from lid_pairs where instance_id = $1 and pn = any($2::text[])",
 }
 
-// findMany answers from the cache and asks for the rest.
+// findMany answers from the cache and reads the rest from the table.
 func (s *Store) findMany(ctx context.Context, from side, wanted []string) (map[string]known, error) {
 	found := make(map[string]known, len(wanted))
 	var missing []string
@@ -224,7 +224,7 @@ func (s *Store) findMany(ctx context.Context, from side, wanted []string) (map[s
 	if len(missing) == 0 {
 		return found, nil
 	}
-	err := s.insist(ctx, func() error {
+	err := s.retry(ctx, func() error {
 		rows, _ := s.pool.Query(ctx, queries[from], planned, s.instance, missing) // its error comes with the rows
 		var user string
 		var other known
@@ -239,7 +239,7 @@ func (s *Store) findMany(ctx context.Context, from side, wanted []string) (map[s
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.epoch == epoch { // else a write may have made it old, and an absence would be believed for ever
+	if s.epoch == epoch { // otherwise a write may have made it outdated, and an absence would be cached for ever
 		for _, user := range missing {
 			s.cache(from).Add(user, found[user])
 		}

@@ -214,7 +214,7 @@ func TestAnAbsenceIsNotBelievedForEver(t *testing.T) {
 	}
 	knows(t, s, "100", "1")
 	// And the other way round: an old pair, read before it went.
-	s2 := New(pool, one, s.insist)
+	s2 := New(pool, one, s.retry)
 	between = func() { note(t, s2, "200", "1") }
 	if got, err := s2.GetLIDForPN(t.Context(), pnOf("1")); err != nil || got.User != "100" {
 		t.Fatalf("before: %s, %v", got, err)

@@ -8,8 +8,8 @@ import (
 	"go.mau.fi/whatsmeow/store"
 )
 
-// put writes pairs in one statement, so that it may be repeated when nobody
-// knows whether it was committed. It answers with the pairs that had to go.
+// put writes pairs in one statement, so that it can be repeated when it is not known
+// whether it was committed. It returns the pairs that were replaced.
 const put = `with new as (
 	select lid, pn from unnest($2::text[], $3::text[]) as n (lid, pn)
 ), old as (
@@ -40,17 +40,17 @@ func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 		lids[i], pns[i] = p.lid, p.pn
 	}
 	s.mu.Lock()
-	s.epoch++ // nobody keeps what is read from here on, until it is written
+	s.epoch++ // reads from here on are not cached until the write is over
 	s.mu.Unlock()
 	var old []pair
-	err = s.insist(ctx, func() error {
+	err = s.retry(ctx, func() error {
 		rows, _ := s.pool.Query(ctx, put, planned, s.instance, lids, pns) // its error comes with the rows
 		gone, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p pair, err error) {
 			err = row.Scan(&p.lid, &p.pn)
 			return p, err
 		})
 		if err != nil {
-			s.forget() // it may have been written all the same, and then the next try finds nothing old
+			s.forget() // it may have been committed all the same; then the next try reports nothing replaced
 		}
 		old = gone
 		return err
@@ -78,8 +78,8 @@ func (s *Store) forget() {
 	s.clear()
 }
 
-// news leaves out what is no pair, what is known, and of several that are about
-// the same person all but the last.
+// news leaves out entries that are no pairs, pairs that are known, and all but the last of
+// several pairs about the same person.
 func (s *Store) news(mappings []store.LIDMapping) []pair {
 	seenLID, seenPN := map[string]bool{}, map[string]bool{}
 	var pairs []pair

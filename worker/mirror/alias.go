@@ -8,10 +8,10 @@ import (
 	"whatsapp-manager/worker/mirror/db"
 )
 
-// merge moves what is known under hidden ids to the phone-number ids that an
-// event has told, in a transaction of its own: what comes after it shall find
-// one chat. It happens once per person, and only to those who were first seen
-// hidden. The caller holds writing.
+// merge moves everything that is known under hidden ids to the phone-number ids that an
+// event tells, in a transaction of its own, so that the changes after it find one chat.
+// It happens once per person, and only for people who were first known by a hidden id.
+// The caller holds writing.
 func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 	var unmerged []inbound.Alias
 	for _, a := range aliases {
@@ -72,7 +72,7 @@ func (m *Mirror) mergeOne(ctx context.Context, p *plan, a inbound.Alias) {
 	p.put.DropPins(ctx, db.DropPinsParams{InstanceID: in, Chat: a.LID})
 }
 
-// aliases notes pairs that are new and needed no merging.
+// aliases records new pairs that need no merging.
 func (w *writer) aliases(ctx context.Context, aliases []inbound.Alias) {
 	for _, a := range aliases {
 		if w.cache.hasAlias(a) {

@@ -10,21 +10,20 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Apply writes one change and its events in one transaction (a history in
-// several, each of which stands for itself). A redelivery changes nothing and
-// succeeds. After an error nothing was written, or all of it was and the next
-// try will find that out. ErrFenced is final.
+// Apply writes one change and its events in one transaction; a history is written in
+// several, which do not depend on each other. A redelivery changes nothing and succeeds.
+// After an error, either nothing was written, or everything was and the next try finds
+// that out. ErrFenced is final.
 func (m *Mirror) Apply(ctx context.Context, change inbound.Change) error {
 	_, err := m.apply(ctx, change)
 	return err
 }
 
-// RecordSent writes what this device has sent and the server has acknowledged
-// (see inbound.Sent), with its events, and returns the message as it is now,
-// receipts that were faster included. For a reaction, an edit, a vote or a
-// revocation it returns the message that was changed, ErrNotFound when the
-// mirror lacks it. A second call for the same message changes nothing and
-// returns it.
+// RecordSent writes what this device has sent and the server has acknowledged (see
+// inbound.Sent), with its events. It returns the message in its present state, including
+// receipts that came earlier. For a reaction, an edit, a vote or a revocation it returns
+// the message that was changed, and ErrNotFound when the mirror does not have that. A
+// second call for the same message changes nothing and returns it.
 func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.Message, error) {
 	done, err := m.apply(ctx, change)
 	if err != nil {
@@ -47,7 +46,7 @@ func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.M
 	return m.render(row), nil
 }
 
-// concerns is inbound.Op.Concerns, for a change without an Op, too.
+// concerns is inbound.Op.Concerns, but accepts a change without an Op, too.
 func concerns(op inbound.Op) (chat, id string) {
 	if op == nil {
 		return "", ""
@@ -55,7 +54,7 @@ func concerns(op inbound.Op) (chat, id string) {
 	return op.Concerns()
 }
 
-// apply returns the message that a new message became, nil for all else.
+// apply returns the new message as it was written, and nil for any other change.
 func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Message, error) {
 	if err := m.meet(ctx, change.Account); err != nil {
 		return nil, err
@@ -127,7 +126,7 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 	return done, err
 }
 
-// meet makes sure that the account of a change is the one on record.
+// meet makes sure that the account of a change is the recorded one.
 func (m *Mirror) meet(ctx context.Context, acct inbound.Account) error {
 	have := m.Account()
 	if acct.JID.IsEmpty() || (have.ID() == acct.ID() && shape.ID(have.LID) == shape.ID(acct.LID)) {
@@ -145,7 +144,7 @@ type writer struct {
 	now     time.Time
 }
 
-// contacts writes names that differ from what was last written.
+// contacts writes the names that differ from those written last.
 func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 	for _, c := range contacts {
 		if c.Saved {
@@ -180,7 +179,7 @@ func (w *writer) knowsName(c inbound.Contact) bool {
 	return name == c.PushName
 }
 
-// chatNow is the chat as it will be once the names of this change are written.
+// chatNow is the chat as it is after the names of this change are written.
 func (w *writer) chatNow(ctx context.Context, id string) (chat, error) {
 	ch, err := w.chat(ctx, id)
 	for _, c := range w.change.Contacts {
@@ -191,7 +190,7 @@ func (w *writer) chatNow(ctx context.Context, id string) (chat, error) {
 	return ch, err
 }
 
-// named takes over the names that an event told.
+// named returns the chat with the names that an event tells.
 func (c chat) named(with inbound.Contact) chat {
 	if with.Saved {
 		c.savedName = with.Name
@@ -205,7 +204,7 @@ func (c chat) named(with inbound.Contact) chat {
 	return c
 }
 
-// remember keeps the chat as it is after the commit.
+// remember caches the chat after the commit.
 func (w *writer) remember(ch chat) {
 	ch.exists = true
 	w.then(func() { w.cache.chats.Add(ch.ID, ch) })

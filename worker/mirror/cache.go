@@ -56,17 +56,17 @@ func (c *cache) hasAlias(a inbound.Alias) bool {
 	return ok
 }
 
-// chat is a row of chats with the names its title is made of. Metadata is left
-// out, it may hold a thousand participants; others counts them.
+// chat is a row of chats with the names that its title is made of. Metadata is left out,
+// because it may have a thousand participants; others counts them.
 type chat struct {
 	db.Chat
 	exists                          bool
 	savedName, pushName, verifiedAs string
-	others                          int  // participants of a group but us; 0: not known
+	others                          int  // participants of a group without us; 0: not known
 	announce                        bool // only admins of the group may write
 }
 
-// chat returns a chat as it is, or as a new one would be. The caller holds writing.
+// chat returns a chat, or a new one if there is none. The caller holds writing.
 func (m *Mirror) chat(ctx context.Context, id string) (chat, error) {
 	if ch, ok := m.cache.chats.Get(id); ok {
 		return ch, nil
@@ -79,7 +79,7 @@ func (m *Mirror) chat(ctx context.Context, id string) (chat, error) {
 	return ch, nil
 }
 
-// readChat reads a chat past the cache; its metadata is nil when none is known.
+// readChat reads a chat without the cache. Its metadata is nil when none is known.
 func (m *Mirror) readChat(ctx context.Context, id string) (chat, *shape.GroupMetadata, error) {
 	row, err := m.q.OneChat(ctx, db.OneChatParams{InstanceID: m.instance, ID: id})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -122,7 +122,7 @@ func decodeMetadata(encoded []byte) (*shape.GroupMetadata, error) {
 	return &g, nil
 }
 
-// others counts the participants of a group but us.
+// others counts the participants of a group without us.
 func (m *Mirror) others(g *shape.GroupMetadata) int {
 	if g == nil {
 		return 0
@@ -137,7 +137,7 @@ func (m *Mirror) others(g *shape.GroupMetadata) int {
 	return n
 }
 
-// shape renders the chat; metadata and last message are the caller's to add.
+// shape renders the chat. The caller adds metadata and last message.
 func (c chat) shape() shape.Chat {
 	return shape.Chat{
 		ID:             shape.NewWid(c.ID),

@@ -14,25 +14,26 @@ import (
 )
 
 const (
-	// chatsKept bounds how long the list of chats is believed. All writes of a
-	// live account come by here, but for those of retention.
+	// chatsKept bounds how long the list of chats is used. All writes of a live account
+	// are known here, except those of retention.
 	chatsKept = time.Minute
-	// manyChanged is from where reading all chats costs less than each of them.
+	// manyChanged is the number of changed chats above which it costs less to read all
+	// chats than to read each of them.
 	manyChanged = 100
 )
 
-// chatList keeps the chats that were read last, and knows which of them have
-// changed since: those who ask for all chats ask often, and little has happened.
+// chatList keeps the chats that were read last, and knows which of them have changed
+// since. Callers who ask for all chats ask often, and few chats change in between.
 type chatList struct {
-	reading ctxMutex // one refresh at a time, and what it leaves below
+	reading ctxMutex // one refresh at a time; guards the next two fields
 
-	chats map[string]shape.Chat // guarded by reading; by id; nil: none are kept
-	at    time.Time             // guarded by reading; of the last reading of all
-	idle  *time.Timer           // drops the chats when nobody has asked for long
+	chats map[string]shape.Chat // guarded by reading; by id; nil when none are kept
+	at    time.Time             // guarded by reading; when all chats were last read
+	idle  *time.Timer           // drops the chats when nobody has asked for a while
 
 	mu       sync.Mutex
 	changed  map[string]bool // guarded by mu
-	whole    bool            // guarded by mu; nobody knows what has changed
+	whole    bool            // guarded by mu; any chat may have changed
 	underway map[string]int  // guarded by mu; being written now; "": anything
 }
 
@@ -43,7 +44,7 @@ func newChatList() *chatList {
 	return l
 }
 
-// drop gives the memory back, unless somebody reads, who will keep the list anew.
+// drop gives the memory back, unless a read is in progress, which keeps a new list.
 func (l *chatList) drop() {
 	if l.reading.tryLock() {
 		l.chats = nil
@@ -51,8 +52,8 @@ func (l *chatList) drop() {
 	}
 }
 
-// write notes that these chats (none: anything) are written until done is called.
-// What is read in between is read once more.
+// write records that these chats are being written until done is called; no ids mean any
+// chat. A chat that is read in between is read once more.
 func (l *chatList) write(ids ...string) (done func()) {
 	if len(ids) == 0 {
 		ids = []string{""}
@@ -78,7 +79,8 @@ func (l *chatList) write(ids ...string) (done func()) {
 	}
 }
 
-// stale returns what has changed, and forgets it; all: everything may have.
+// stale returns the chats that have changed, and forgets them. With all, any chat may
+// have changed.
 func (l *chatList) stale() (ids []string, all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,9 +118,9 @@ func touched(change inbound.Change) []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// Chats returns all chats with their last message, pinned ones first, then by
-// the newest message; channels and the status list are not among them. What the
-// chats point to is shared: read only.
+// Chats returns all chats with their last message: first the pinned ones, then the others
+// by their newest message. Channels and the status list are not among them. The chats
+// share what they point to, so the caller must not change it.
 func (m *Mirror) Chats(ctx context.Context) ([]shape.Chat, error) {
 	l := m.list
 	if err := l.reading.lock(ctx); err != nil {
@@ -168,8 +170,8 @@ func (m *Mirror) readAll(ctx context.Context) error {
 	return nil
 }
 
-// readAgain reads what has changed. An id may be of a chat that goes by another
-// one now, or that is gone.
+// readAgain reads the chats that have changed. A chat may have another id by now, or be
+// gone.
 func (m *Mirror) readAgain(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		now, err := m.canonical(ctx, id)

@@ -10,8 +10,8 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// edit replaces text or caption. An edit of a message that the mirror lacks is
-// told to readers and changes nothing.
+// edit replaces text or caption. An edit of a message that the mirror does not have makes
+// an event and changes nothing.
 func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 	row, found, err := w.find(ctx, op.Chat, op.Target)
 	if err != nil {
@@ -45,14 +45,14 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 	return w.emit(key, "message_edit", row.Chat, time.Time{}, edited, edited.Body, previous)
 }
 
-// samePerson compares authors; a hidden id whose number is not known cannot be
-// compared with a phone number and gets the benefit of the doubt.
+// samePerson compares authors. A hidden id whose number is not known cannot be compared
+// with a phone number; then the answer is yes.
 func samePerson(a, b string) bool {
 	return a == b || shape.IsLID(a) != shape.IsLID(b)
 }
 
-// revoke empties a message for everyone. One that the mirror lacks is entered
-// as revoked, so that it stays so when it arrives late.
+// revoke empties a message for everyone. A message that the mirror does not have is
+// recorded as revoked, so that it stays revoked when it arrives late.
 func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
 	row, found, err := w.find(ctx, op.Chat, op.Target)
 	if err != nil {
@@ -89,7 +89,7 @@ func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
 	return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, w.render(row), before)
 }
 
-// deleteForMe forgets one message.
+// deleteForMe removes one message.
 func (w *writer) deleteForMe(ctx context.Context, op *inbound.DeleteForMe) error {
 	row, found, err := w.find(ctx, op.Chat, op.ID)
 	if err != nil || !found {

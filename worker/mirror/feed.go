@@ -12,17 +12,17 @@ import (
 	"whatsapp-manager/worker/mirror/db"
 )
 
-// FeedEvent is one event as whatsapp-web.js has it.
+// FeedEvent is one event of whatsapp-web.js.
 type FeedEvent struct {
 	Key  string    // unique per instance; a second one with the same key is skipped
-	Type string    // message, qr, ready …
+	Type string    // message, qr, ready, ...
 	Lane string    // deliveries keep the order within a lane; "" for session events
 	Args []any     // the arguments of the event, in order
 	At   time.Time // zero: now
 }
 
-// Append adds events that are not about the mirror (qr, ready, disconnected …)
-// in one transaction. Events whose key is already there are skipped.
+// Append adds events that are not about the mirror (qr, ready, disconnected, ...) in one
+// transaction. Events whose key is already in the feed are skipped.
 func (m *Mirror) Append(ctx context.Context, events ...FeedEvent) error {
 	if len(events) == 0 {
 		return nil
@@ -54,16 +54,16 @@ const (
 	codeDuplicate = "23505"
 )
 
-// maxTries bounds how often a write is worked out again because the database
-// held something else than expected. Each reason occurs once in practice.
+// maxTries bounds how often a write is built again because the database had something
+// else than expected. In practice each reason occurs once.
 const maxTries = 4
 
-// builder works out what to write. careful is true when the database turned
-// out to hold more than expected: it must look before it inserts then.
+// builder builds the plan of a write. careful is true when the database had more than
+// expected; then the builder must look before it inserts.
 type builder func(ctx context.Context, careful bool) (*plan, error)
 
-// write works a plan out and commits it, again and carefully when the first
-// try met something unexpected. The caller holds writing.
+// write builds a plan and commits it. When a try meets something unexpected, it does both
+// again, carefully. The caller holds writing.
 func (m *Mirror) write(ctx context.Context, build builder) error {
 	careful, checkKeys := false, false
 	var err error
@@ -88,7 +88,7 @@ func (m *Mirror) write(ctx context.Context, build builder) error {
 		if err = m.commit(ctx, p); err == nil {
 			return nil
 		}
-		m.loaded = false // whatever happened, what we believe is in doubt
+		m.loaded = false // the write may have been committed or not: the head and the cache are in doubt
 		m.cache.forget()
 		var pgErr *pgconn.PgError
 		switch {
@@ -109,7 +109,7 @@ func (m *Mirror) write(ctx context.Context, build builder) error {
 	return err
 }
 
-// skipKnown drops the events whose key the feed has, and repeated keys.
+// skipKnown drops events whose key is in the feed already, and repeated keys.
 func (m *Mirror) skipKnown(ctx context.Context, p *plan) error {
 	if len(p.events) == 0 {
 		return nil
@@ -137,8 +137,8 @@ func (m *Mirror) skipKnown(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// commit sends the plan as one pipelined batch, which Postgres runs as one
-// transaction: nothing of it stays when any statement fails.
+// commit sends the plan as one pipelined batch. Postgres runs it as one transaction, so
+// nothing of it stays when any statement fails.
 func (m *Mirror) commit(ctx context.Context, p *plan) error {
 	head := int64(m.head.Load())
 	batch := &recorder{}

@@ -9,9 +9,8 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// learn fills the mirror from the past, one transaction per part, and lets
-// live events in between. It makes no events. Repeating it, whole or in part,
-// changes nothing.
+// learn fills the mirror from the past, in one transaction per part, and lets live events
+// in between. It makes no events. To repeat it, whole or in part, changes nothing.
 func (m *Mirror) learn(ctx context.Context, change inbound.Change, h *inbound.History) error {
 	parts, messages := 0, 0
 	err := h.Each(func(part inbound.Past) error {
@@ -105,7 +104,7 @@ func (w *writer) learnMessage(ctx context.Context, op *inbound.Message) error {
 	return nil
 }
 
-// groupsAtOnce bounds the transaction: metadata of a large group has some 100 KB.
+// groupsAtOnce bounds the transaction: the metadata of a large group has some 100 KB.
 const groupsAtOnce = 25
 
 // learnGroups writes the present metadata of groups, without events.

@@ -41,7 +41,7 @@ func (w *writer) note(ctx context.Context, op *inbound.Note) error {
 	return nil
 }
 
-// Labels returns the account's labels; of a chat, when chat is not empty.
+// Labels returns the account's labels, or those of one chat when chat is not empty.
 func (m *Mirror) Labels(ctx context.Context, chat string) ([]shape.Label, error) {
 	labels := []shape.Label{}
 	if chat == "" {
@@ -68,7 +68,7 @@ func (m *Mirror) Labels(ctx context.Context, chat string) ([]shape.Label, error)
 	return labels, nil
 }
 
-// LabelledChats returns the ids of the chats with a label.
+// LabelledChats returns the ids of the chats that have the label.
 func (m *Mirror) LabelledChats(ctx context.Context, label string) ([]string, error) {
 	chats, err := m.q.ChatsOfLabel(ctx, db.ChatsOfLabelParams{InstanceID: m.instance, LabelID: label})
 	if err != nil {
@@ -77,7 +77,7 @@ func (m *Mirror) LabelledChats(ctx context.Context, label string) ([]string, err
 	return chats, nil
 }
 
-// Note returns what is noted about a customer; ErrNotFound when nothing is.
+// Note returns the note about a customer, and ErrNotFound when there is none.
 func (m *Mirror) Note(ctx context.Context, chat string) (shape.CustomerNote, error) {
 	chat, err := m.canonical(ctx, chat)
 	if err != nil {

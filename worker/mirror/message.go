@@ -12,8 +12,8 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// message adds a new message. The first try does not look whether it is there
-// already: that is rare, and the primary key says so.
+// message adds a new message. The first try does not look whether the message is there
+// already: that is rare, and then the primary key refuses it.
 func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Message, error) {
 	ch, err := w.chatNow(ctx, op.Chat)
 	if err != nil {
@@ -32,7 +32,7 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 			told, err := w.q.KnownKeys(ctx, db.KnownKeysParams{
 				InstanceID: w.instance, Keys: []string{boundKey("message_create:" + messageKey(op))},
 			})
-			if err != nil || len(told) > 0 { // it was deleted since
+			if err != nil || len(told) > 0 { // it was there and has been deleted
 				return nil, err
 			}
 		}
@@ -84,7 +84,7 @@ func (w *writer) newSource(op *inbound.Message) shape.Source {
 	}
 }
 
-// messageKey does not hold the chat: that may be known by another id next time.
+// messageKey does not contain the chat, which may be known by another id next time.
 func messageKey(op *inbound.Message) string {
 	if op.FromMe {
 		return op.ID + ":me"
@@ -112,8 +112,8 @@ func (w *writer) putMessage(ctx context.Context, op *inbound.Message, done shape
 	return nil
 }
 
-// emitOwn: what this device sent begins as pending and has reached the server;
-// receipts may have been faster than we.
+// emitOwn adds the events of an own message. A message that this device sent begins as
+// pending and then reaches the server. Receipts may have come before it is recorded.
 func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) error {
 	if !op.Sent {
 		return w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, done)
@@ -123,7 +123,7 @@ func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) er
 	if err := w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, created); err != nil {
 		return err
 	}
-	if done.HasMedia { // what was sent has been uploaded before
+	if done.HasMedia { // media are uploaded before they are sent
 		if err := w.emit("media:"+key, "media_uploaded", op.Chat, time.Time{}, created); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (w *writer) emitAck(chat, id string, level int, msg shape.Message) error {
 	return w.emit("ack:"+id+":"+chat+":"+strconv.Itoa(level), "message_ack", chat, time.Time{}, msg, level)
 }
 
-// touch moves the chat up and counts what is unread.
+// touch moves the chat up and counts unread messages.
 func (w *writer) touch(ctx context.Context, ch chat, op *inbound.Message, done shape.Message, key string) error {
 	if op.Chat == shape.StatusID || strings.HasSuffix(op.Chat, "@broadcast") {
 		return nil

@@ -16,12 +16,12 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// ErrFenced is returned by every write once a worker of a higher generation
-// has claimed the feed. Nothing was written, and nothing will be.
+// ErrFenced is the error of every write once a worker of a higher generation has claimed
+// the feed. Nothing was written, and nothing will be.
 var ErrFenced = errors.New("a newer generation owns this account")
 
-// Mirror is one account's copy and feed. All methods may be called from any
-// goroutine; writes happen one after the other.
+// Mirror is one account's copy and feed. It is safe for concurrent use; writes happen one
+// after the other.
 type Mirror struct {
 	pool       *pgxpool.Pool
 	q          *db.Queries
@@ -33,15 +33,15 @@ type Mirror struct {
 	head    atomic.Uint64 // written under writing
 	account atomic.Pointer[inbound.Account]
 
-	writing ctxMutex // from reading what a change needs until its commit
-	loaded  bool     // head is what the database says; guarded by writing
+	writing ctxMutex // held from the reads of a change until its commit
+	loaded  bool     // guarded by writing; head is the database's
 	onHead  []func(uint64)
 	cache   cache // guarded by writing
 	list    *chatList
 }
 
-// New returns the mirror of an instance for the worker of that generation. It
-// does nothing yet; Load comes first. The pool stays the caller's.
+// New returns the mirror of an instance for the worker of that generation. Load comes
+// first. The pool stays the caller's.
 func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Logger) *Mirror {
 	m := &Mirror{
 		pool: pool, q: db.New(pool), instance: instance, generation: int64(generation),
@@ -51,10 +51,9 @@ func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Log
 	return m
 }
 
-// Load claims the feed for this generation, so that a worker of a lower one
-// can write no more, and reads the head and the account last paired. It
-// returns ErrFenced when a higher generation has the feed, and may be called
-// again after any other error.
+// Load claims the feed for this generation, so that a worker of a lower one can no longer
+// write, and reads the head and the account that was paired last. It returns ErrFenced
+// when a higher generation has the feed. After any other error it may be called again.
 func (m *Mirror) Load(ctx context.Context) error {
 	if err := m.writing.lock(ctx); err != nil {
 		return err
@@ -92,7 +91,7 @@ func accountOf(row db.OneAccountRow) (inbound.Account, error) {
 	return acct, nil
 }
 
-// claim takes the feed and learns its head. The caller holds writing.
+// claim claims the feed and reads its head. The caller holds writing.
 func (m *Mirror) claim(ctx context.Context) error {
 	head, err := m.q.ClaimFeed(ctx, db.ClaimFeedParams{InstanceID: m.instance, Generation: m.generation})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -125,11 +124,12 @@ func (m *Mirror) Head() uint64 { return m.head.Load() }
 // while somebody writes.
 func (m *Mirror) OnHead(f func(head uint64)) { m.onHead = append(m.onHead, f) }
 
-// Account returns the account last paired; its JID is empty before the first pairing.
+// Account returns the account that was paired last. Its JID is empty before the first
+// pairing.
 func (m *Mirror) Account() inbound.Account { return *m.account.Load() }
 
-// SetAccount records which account the instance is paired with. To be called
-// after pairing and on every start of a paired worker.
+// SetAccount records which account the instance is paired with. It is called after a
+// pairing and at every start of a paired worker.
 func (m *Mirror) SetAccount(ctx context.Context, acct inbound.Account) error {
 	if acct.JID.IsEmpty() {
 		return fmt.Errorf("set account: no id")
@@ -166,8 +166,8 @@ func (m *Mirror) putAccount(ctx context.Context, p *plan, acct inbound.Account) 
 // me returns our own serialised id.
 func (m *Mirror) me() string { return m.account.Load().ID() }
 
-// ctxMutex is a lock whose waiting ends with a context: behind a write that hangs in the
-// database others must be able to give up.
+// ctxMutex is a lock whose waiting ends with a context: while a write hangs in the
+// database, others must be able to give up.
 type ctxMutex chan struct{}
 
 func newCtxMutex() ctxMutex { return make(ctxMutex, 1) }

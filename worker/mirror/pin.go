@@ -35,7 +35,7 @@ func (m *Mirror) Pinned(ctx context.Context, chat string) ([]shape.Message, erro
 	return list, nil
 }
 
-// SetPreference keeps a switch of the account's browser profile.
+// SetPreference keeps a switch that whatsapp-web.js keeps in the browser's profile.
 func (m *Mirror) SetPreference(ctx context.Context, name string, on bool) error {
 	if err := m.q.SetPreference(ctx, db.SetPreferenceParams{InstanceID: m.instance, Name: name, Value: on}); err != nil {
 		return fmt.Errorf("keep preference: %w", err)
@@ -46,7 +46,7 @@ func (m *Mirror) SetPreference(ctx context.Context, name string, on bool) error 
 // Available is the preference by which an account shows itself as online.
 const Available = "available"
 
-// Preference returns a switch that was set; ErrNotFound when it never was.
+// Preference returns a switch, and ErrNotFound when it was never set.
 func (m *Mirror) Preference(ctx context.Context, name string) (bool, error) {
 	on, err := m.q.Preference(ctx, db.PreferenceParams{InstanceID: m.instance, Name: name})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -17,11 +17,11 @@ import (
 	"whatsapp-manager/worker/together"
 )
 
-// ErrNotFound is returned by reads of one thing that the mirror does not hold.
+// ErrNotFound is the error of a read of something that the mirror does not have.
 var ErrNotFound = errors.New("not in the mirror")
 
-// Record is one message with what sending needs to know of it: to quote it,
-// react to it, edit or revoke it, or download its media.
+// Record is one message with everything that is needed to quote it, react to it, edit or
+// revoke it, or download its media.
 type Record struct {
 	Shape    shape.Message
 	Raw      *waE2E.Message // as sent, wrappers included; nil when undecryptable or revoked
@@ -34,15 +34,15 @@ type Record struct {
 
 // Filter chooses messages of a chat.
 type Filter struct {
-	Limit  int   // at most; 0 or more than MaxMessages: MaxMessages
-	FromMe *bool // only own, or only those of others
-	// Before continues below an older page: only messages older than this one,
-	// by WhatsApp's id. ErrNotFound when the chat does not have it.
+	Limit  int   // 0 means MaxMessages, which is also the most
+	FromMe *bool // only own messages, or only those of others
+	// Before selects the messages that are older than this one, by WhatsApp's id. The
+	// error is ErrNotFound when the chat does not have it.
 	Before string
 }
 
-// MaxMessages bounds one answer, because a worker's memory is bounded; Before
-// reaches what is older.
+// MaxMessages bounds one answer, because a worker's memory is bounded. Before reaches older
+// messages.
 const MaxMessages = 5000
 
 // Ref names a message for a read receipt.
@@ -52,7 +52,7 @@ type Ref struct {
 	At     int64 // seconds
 }
 
-// canonical returns the id under which the mirror keeps somebody.
+// canonical returns the id under which the mirror keeps a person.
 func (m *Mirror) canonical(ctx context.Context, id string) (string, error) {
 	if !shape.IsLID(id) {
 		return id, nil
@@ -113,7 +113,8 @@ func (m *Mirror) readChats(ctx context.Context) ([]shape.Chat, error) {
 	return chats, nil
 }
 
-// worthListing leaves out channels, and chats of which only a setting is known.
+// worthListing reports whether a chat belongs into the list. Channels do not, nor do chats
+// of which only a setting is known.
 func worthListing(id string, timestamp int64, hasMessage bool) bool {
 	if strings.HasSuffix(id, "@"+types.NewsletterServer) {
 		return false
@@ -130,7 +131,7 @@ func (m *Mirror) Chat(ctx context.Context, id string) (shape.Chat, error) {
 	return m.chatAt(ctx, id)
 }
 
-// chatAt is Chat for the very id.
+// chatAt is Chat for exactly this id.
 func (m *Mirror) chatAt(ctx context.Context, id string) (shape.Chat, error) {
 	row, metadata, err := m.readChat(ctx, id)
 	if err != nil {
@@ -152,8 +153,8 @@ func (m *Mirror) chatAt(ctx context.Context, id string) (shape.Chat, error) {
 	return ch, nil
 }
 
-// Messages returns messages of a chat, oldest first, without notifications; of
-// those that the filter lets through the newest. An unknown chat has none.
+// Messages returns the newest messages of a chat that pass the filter, without
+// notifications, oldest first. An unknown chat has none.
 func (m *Mirror) Messages(ctx context.Context, chat string, f Filter) ([]shape.Message, error) {
 	chat, err := m.canonical(ctx, chat)
 	if err != nil {
@@ -215,9 +216,9 @@ func (m *Mirror) newest(ctx context.Context, chat string, f Filter, without []st
 	return messages, nil
 }
 
-// Message returns one message by its serialised id, in any form of its chat's
-// id, or by WhatsApp's bare id; ErrNotFound when the mirror lacks it or the
-// text is no message id.
+// Message returns one message by its serialised id, in which the id of the chat may have
+// any form, or by WhatsApp's bare id. The error is ErrNotFound when the mirror does not
+// have the message or the text is no message id.
 func (m *Mirror) Message(ctx context.Context, id string) (Record, error) {
 	row, err := m.locate(ctx, id)
 	if err != nil {
@@ -226,7 +227,7 @@ func (m *Mirror) Message(ctx context.Context, id string) (Record, error) {
 	return m.record(row)
 }
 
-// Oldest returns the oldest message of a chat; ErrNotFound when there is none.
+// Oldest returns the oldest message of a chat, and ErrNotFound when there is none.
 func (m *Mirror) Oldest(ctx context.Context, chat string) (Record, error) {
 	id, err := m.canonical(ctx, chat)
 	if err != nil {
@@ -256,7 +257,7 @@ func (m *Mirror) record(row db.Message) (Record, error) {
 	return r, nil
 }
 
-// locate finds a message by an id as callers have it.
+// locate finds a message by an id in any form that callers use.
 func (m *Mirror) locate(ctx context.Context, id string) (db.Message, error) {
 	if !strings.Contains(id, "_") {
 		rows, err := m.q.MessagesByID(ctx, db.MessagesByIDParams{InstanceID: m.instance, ID: shape.CleanMessageID(id)})
@@ -307,7 +308,7 @@ func (m *Mirror) Unread(ctx context.Context, chat string) ([]Ref, error) {
 	for _, r := range rows {
 		sender, err := shape.ParseID(r.Sender)
 		if err != nil {
-			continue // no address to send a receipt to
+			continue // there is no address for a receipt
 		}
 		refs = append(refs, Ref{ID: r.ID, Sender: sender, At: r.Timestamp})
 	}

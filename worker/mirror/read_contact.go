@@ -11,7 +11,7 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Contacts returns all persons known, ourselves, and all groups, as upstream does.
+// Contacts returns all known people, ourselves, and all groups, as upstream does.
 func (m *Mirror) Contacts(ctx context.Context) ([]shape.Contact, error) {
 	rows, err := m.q.Contacts(ctx, m.instance)
 	if err != nil {
@@ -36,8 +36,8 @@ func (m *Mirror) Contacts(ctx context.Context) ([]shape.Contact, error) {
 	return contacts, nil
 }
 
-// Contact returns one contact by id in either form; an id that is not known
-// gives a contact without names, as upstream does.
+// Contact returns one contact by its id in either form. For an unknown id it returns a
+// contact without names, as upstream does.
 func (m *Mirror) Contact(ctx context.Context, id string) (shape.Contact, error) {
 	if !shape.IsUser(id) {
 		row, _, err := m.readChat(ctx, id)
@@ -77,7 +77,7 @@ func (m *Mirror) contact(row db.OneContactRow) shape.Contact {
 	return c
 }
 
-// SetBlocked keeps whom the account has blocked: the whole list, by id.
+// SetBlocked records the whole list of blocked contacts, by id.
 func (m *Mirror) SetBlocked(ctx context.Context, ids []string) error {
 	if ids == nil {
 		ids = []string{}

@@ -11,9 +11,9 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// receipt raises acks of own messages, or lowers the unread count when we read
-// on another device. Receipts for own messages that are not there yet are
-// kept; the message finds them when it is recorded.
+// receipt raises the acks of own messages, or lowers the unread count when we have read on
+// another device. Receipts of own messages that are not recorded yet are kept until they
+// are.
 func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
 	if op.Self {
 		return w.readElsewhere(ctx, op)
@@ -58,7 +58,7 @@ func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
 func (w *writer) receiptFor(ctx context.Context, op *inbound.Receipt, id string, have map[string]db.Message, known []db.ReceiptsRow) error {
 	row, found := have[id]
 	if found && !row.FromMe {
-		return nil // somebody else's message: says nothing about us
+		return nil // the message is somebody else's, so the receipt is not about us
 	}
 	of := make([]db.ReceiptsRow, 0, len(known)+1)
 	mine := db.ReceiptsRow{MessageID: id, Participant: op.By}
@@ -111,7 +111,7 @@ func (w *writer) receiptFor(ctx context.Context, op *inbound.Receipt, id string,
 	return w.emitAck(chat, id, level, w.render(row))
 }
 
-// first keeps the earlier report; a receipt without time still counts.
+// first returns the earlier time. A receipt without a time still counts.
 func first(have, reported int64) int64 {
 	if have != 0 {
 		return have
@@ -119,7 +119,7 @@ func first(have, reported int64) int64 {
 	return max(reported, 1)
 }
 
-// reached reads how far an own message has come by the receipts that are there.
+// reached returns how far an own message has come, by the receipts that are recorded.
 func (m *Mirror) reached(ctx context.Context, chat, id string, recipients int) (int, error) {
 	rows, err := m.q.Receipts(ctx, db.ReceiptsParams{InstanceID: m.instance, Chat: chat, Ids: []string{id}})
 	if err != nil {
@@ -128,9 +128,9 @@ func (m *Mirror) reached(ctx context.Context, chat, id string, recipients int) (
 	return m.level(chat, rows, recipients), nil
 }
 
-// level is the ack that receipts amount to: what the other one has done, or
-// what everybody in a group has. A group whose members are not known stays at
-// "server". Each level includes the ones below it.
+// level is the ack that follows from receipts: the one that the other person has reached,
+// or everybody in a group. In a group whose members are not known it stays at "server".
+// Each level includes the ones below it.
 func (m *Mirror) level(chat string, receipts []db.ReceiptsRow, recipients int) int {
 	need := 1
 	if shape.IsGroup(chat) {
@@ -163,8 +163,8 @@ func (m *Mirror) level(chat string, receipts []db.ReceiptsRow, recipients int) i
 	return int(inbound.LevelServer)
 }
 
-// readElsewhere: the owner read on another device. What came after the newest
-// message read stays unread.
+// readElsewhere is for messages that the owner has read on another device. Messages after
+// the newest of these stay unread.
 func (w *writer) readElsewhere(ctx context.Context, op *inbound.Receipt) error {
 	ch, err := w.chatNow(ctx, op.Chat)
 	if err != nil {
@@ -181,7 +181,7 @@ func (w *writer) readElsewhere(ctx context.Context, op *inbound.Receipt) error {
 	return w.setUnread(ctx, ch, min(max(ch.UnreadCount, 0), int32(min(left, 1<<30))), key)
 }
 
-// setUnread writes a new unread count and tells it, if it is new.
+// setUnread writes an unread count and its event, if the count has changed.
 func (w *writer) setUnread(ctx context.Context, ch chat, unread int32, key string) error {
 	if unread == ch.UnreadCount {
 		return nil
@@ -194,7 +194,8 @@ func (w *writer) setUnread(ctx context.Context, ch chat, unread int32, key strin
 	return w.emit(key, "unread_count", ch.ID, time.Time{}, ch.shape())
 }
 
-// MarkSeen sets the unread count to zero, with its event. Unknown chats are fine.
+// MarkSeen sets the unread count to zero, with its event. For an unknown chat it does
+// nothing.
 func (m *Mirror) MarkSeen(ctx context.Context, id string) error {
 	defer m.list.write(id)()
 	if err := m.writing.lock(ctx); err != nil {

@@ -31,8 +31,8 @@ func (m *Mirror) source(row db.Message) shape.Source {
 	return s
 }
 
-// decodeRaw returns nil for what cannot be read; it was written by us, so that
-// is a message that never had content.
+// decodeRaw returns nil for content that cannot be read. We wrote it ourselves, so such a
+// message never had content.
 func decodeRaw(encoded []byte) *waE2E.Message {
 	if len(encoded) == 0 {
 		return nil
@@ -55,8 +55,8 @@ func encodeRaw(raw *waE2E.Message) ([]byte, error) {
 	return encoded, nil
 }
 
-// find looks a message up by chat and id. A person's chat that was first known
-// by the other form of its id is found too.
+// find looks a message up by chat and id. It also finds a person's chat that was first
+// known by the other form of its id.
 func (m *Mirror) find(ctx context.Context, chat, id string) (row db.Message, found bool, err error) {
 	one, err := m.q.OneMessage(ctx, db.OneMessageParams{InstanceID: m.instance, ID: id, Chat: chat})
 	if err == nil {

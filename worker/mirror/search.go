@@ -14,15 +14,15 @@ import (
 
 var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-// separators of words, as message_words in the database has them.
+// separators of words, the same as in the database's function message_words.
 const separators = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
-// unspaced are scripts that write words without anything between them, so that
-// an index of words does not find a word of theirs.
+// unspaced are scripts without spaces between words. An index of words does not find their
+// words.
 var unspaced = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan}
 
-// words makes a text search of a query: every word must begin a word of the
-// message. Empty when the query has no words, or they cannot be told apart.
+// words turns a query into a text search in which every word has to begin a word of the
+// message. It is empty when the query has no words, or a script without spaces.
 func words(query string) string {
 	var all []string
 	for _, word := range strings.FieldsFunc(query, func(r rune) bool {
@@ -38,10 +38,10 @@ func words(query string) string {
 	return strings.Join(all, " & ")
 }
 
-// Search returns messages with words that begin with those of the query, in any
-// order, upper and lower case alike, the newest first; of one chat, when chat is
-// not empty. A query without words, such as an emoji, or in a script without
-// spaces, is looked for as it stands.
+// Search returns messages that have words that begin with those of the query, in any order
+// and any case, the newest first. A chat that is not empty limits it to that chat. A query
+// without words (such as an emoji), or in a script without spaces, is searched for as it
+// stands.
 func (m *Mirror) Search(ctx context.Context, query, chat string, offset, limit int) ([]shape.Message, error) {
 	if chat != "" {
 		var err error
@@ -73,8 +73,8 @@ func (m *Mirror) Search(ctx context.Context, query, chat string, offset, limit i
 	return found, nil
 }
 
-// findWords asks a function of the database, since the index of words is not used
-// under row-level security. sqlc knows no such functions.
+// findWords calls a function of the database, because Postgres does not use the index of
+// words under row-level security. sqlc does not support such functions.
 func (m *Mirror) findWords(ctx context.Context, words, chat string, offset, limit int) ([]db.Message, error) {
 	rows, err := m.pool.Query(ctx, `select instance_id, chat, id, from_me, sender, timestamp, position, type, body, ack, push_name, raw, starred, has_reaction,
 		broadcast, history, server_id, recipients, edit_id, edited_at, revoked_at, revoke_id from find_messages($1, $2, $3, $4, $5)`,
@@ -85,9 +85,9 @@ func (m *Mirror) findWords(ctx context.Context, words, chat string, offset, limi
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[db.Message])
 }
 
-// PollVotes returns the newest vote of everybody who voted in a poll, the
-// oldest first; votes taken back have no options. ErrNotFound when the mirror
-// lacks the poll.
+// PollVotes returns the newest vote of everybody who voted in a poll, the oldest vote
+// first. A vote that was taken back has no options. The error is ErrNotFound when the
+// mirror does not have the poll.
 func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, error) {
 	row, err := m.locate(ctx, id)
 	if err != nil {

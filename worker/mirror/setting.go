@@ -10,7 +10,7 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// setting writes what the owner changed on a chat, and tells what upstream tells.
+// setting writes the owner's change of a chat, with the events that upstream has for it.
 func (w *writer) setting(ctx context.Context, op *inbound.ChatSetting) error {
 	s := op.State
 	ch, err := w.chatNow(ctx, s.ID)
@@ -56,7 +56,7 @@ func (w *writer) setting(ctx context.Context, op *inbound.ChatSetting) error {
 	return nil
 }
 
-// clear removes messages up to a time, and the chat when nothing newer is in it.
+// clear removes messages up to a time, and the chat when it has no newer ones.
 func (w *writer) clear(ctx context.Context, op *inbound.ClearChat) error {
 	ch, err := w.chat(ctx, op.Chat)
 	if err != nil || !ch.exists {
@@ -77,7 +77,7 @@ func (w *writer) clear(ctx context.Context, op *inbound.ClearChat) error {
 	return w.emit(key, "chat_removed", op.Chat, time.Time{}, removed)
 }
 
-// group writes what changed in a group and tells each change.
+// group writes the changes in a group, with an event for each of them.
 func (w *writer) group(ctx context.Context, op *inbound.GroupChange) error {
 	ch, metadata, err := w.readChat(ctx, op.Chat)
 	if err != nil {
@@ -90,7 +90,7 @@ func (w *writer) group(ctx context.Context, op *inbound.GroupChange) error {
 	if op.Apply != nil {
 		to := metadata
 		if to == nil {
-			to = &shape.GroupMetadata{} // only to learn the subject
+			to = &shape.GroupMetadata{} // only for the subject
 		}
 		op.Apply(to)
 		name = to.Subject

@@ -19,11 +19,11 @@ import (
 	"whatsapp-manager/proto/seal"
 )
 
-// ErrKey says that a device is sealed and its key is not at hand. Nothing was
-// changed.
+// ErrKey says that a device is sealed and its key is not available. Nothing was changed.
 var ErrKey = errors.New("the device's keys cannot be opened")
 
-// Container keeps devices, as whatsmeow's own does.
+// Container keeps devices, as whatsmeow's own container does. It is safe for concurrent
+// use.
 type Container struct {
 	lib   *sqlstore.Container
 	pool  *pgxpool.Pool
@@ -34,11 +34,11 @@ type Container struct {
 var _ store.DeviceContainer = (*Container)(nil)
 
 // New puts seals in front of whatsmeow's container. The pool's connections find
-// whatsmeow's tables. ring is the instance's; nil seals nothing and opens nothing.
+// whatsmeow's tables. ring has the instance's keys; a nil ring seals and opens nothing.
 //
-// under is called with every device that got whatsmeow's stores, before seals are
-// put in front of them: who reads the tables in other ways has its place there,
-// and sees what is sealed as it stands. It may be nil.
+// under is called with every device that got whatsmeow's stores, before seals are put in
+// front of them. Stores that read the tables in other ways belong there, and see sealed
+// values as they stand in the tables. It may be nil.
 func New(lib *sqlstore.Container, pool *pgxpool.Pool, ring *seal.Ring, under func(*store.Device)) *Container {
 	if under == nil {
 		under = func(*store.Device) {}
@@ -46,17 +46,17 @@ func New(lib *sqlstore.Container, pool *pgxpool.Pool, ring *seal.Ring, under fun
 	return &Container{lib, pool, ring, under}
 }
 
-// Library returns whatsmeow's own.
+// Library returns whatsmeow's own container.
 func (c *Container) Library() *sqlstore.Container { return c.lib }
 
-// NewDevice returns a device that is not paired; pairing saves it, sealed.
+// NewDevice returns a device that is not paired. Pairing saves it, sealed.
 func (c *Container) NewDevice() *store.Device {
 	device := c.lib.NewDevice()
 	device.Container = c
 	return device
 }
 
-// PutDevice saves a device. One that was saved before keeps its keys.
+// PutDevice saves a device. A device that was saved before keeps its keys.
 func (c *Container) PutDevice(ctx context.Context, device *store.Device) error {
 	had := device.Initialized
 	if device.ID == nil || c.ring == nil {
@@ -82,12 +82,12 @@ func (c *Container) PutDevice(ctx context.Context, device *store.Device) error {
 	return err
 }
 
-// DeleteDevice deletes a device with all that belongs to it.
+// DeleteDevice deletes a device with everything that belongs to it.
 func (c *Container) DeleteDevice(ctx context.Context, device *store.Device) error {
 	return c.lib.DeleteDevice(ctx, device)
 }
 
-// adopt makes a device that has whatsmeow's stores one of this container.
+// adopt makes this container the one of a device that has whatsmeow's stores.
 func (c *Container) adopt(device *store.Device) {
 	c.under(device)
 	device.Container = c
@@ -110,9 +110,8 @@ func (c *Container) initialize(device *store.Device, sealer *seal.Device) {
 	device.EventBuffer = eventBuffer{device.EventBuffer, sealer}
 }
 
-// GetDevice returns the device with this AD-JID, nil when there is none. One that
-// stands open, or is sealed with an older key of the ring, is sealed first. Error:
-// ErrKey.
+// GetDevice returns the device with this AD-JID, nil when there is none. A device that is
+// not sealed, or is sealed with an older key of the ring, is sealed first. Error: ErrKey.
 func (c *Container) GetDevice(ctx context.Context, jid types.JID) (*store.Device, error) {
 	if c.ring == nil {
 		return c.unsealed(ctx, jid)
@@ -127,8 +126,8 @@ func (c *Container) GetDevice(ctx context.Context, jid types.JID) (*store.Device
 	return device, err
 }
 
-// unsealed is for a worker that was given no key, by a manager from before there
-// were any.
+// unsealed reads a device for a worker without keys, whose manager is so old that it has
+// none.
 func (c *Container) unsealed(ctx context.Context, jid types.JID) (*store.Device, error) {
 	var adv []byte
 	err := c.pool.QueryRow(ctx, "select adv_key from whatsmeow_device where jid = $1", jid.String()).Scan(&adv)
@@ -151,15 +150,15 @@ func (c *Container) unsealed(ctx context.Context, jid types.JID) (*store.Device,
 // errStale says that a device is not sealed with the ring's present key.
 var errStale = errors.New("the device is not sealed with the present key")
 
-// columns are all of whatsmeow's table, in the order of read.
+// columns are all columns of whatsmeow's table, in the order of read.
 const columns = `jid, lid, registration_id, signed_pre_key_id, signed_pre_key_sig, noise_key, identity_key, signed_pre_key, adv_key,
 	adv_details, adv_account_sig, adv_account_sig_key, adv_device_sig,
 	platform, business_name, push_name, facebook_uuid, lid_migration_ts, companion_meta_nonce`
 
-// read reads a device that is sealed. whatsmeow's own reading would stop at the
-// marked LID, as it is meant to where there are no seals.
+// read reads a sealed device. whatsmeow's own way would fail at the marked LID. That is
+// intended where there are no seals.
 func (c *Container) read(ctx context.Context, jid types.JID, sealer *seal.Device) (*store.Device, error) {
-	device := c.lib.NewDevice() // for what it has beside the row
+	device := c.lib.NewDevice() // for its fields that are not in the row
 	var account waAdv.ADVSignedDeviceIdentity
 	var lid sql.NullString
 	var facebook uuid.NullUUID

@@ -12,11 +12,11 @@ import (
 	"whatsapp-manager/proto/seal"
 )
 
-const page = 500 // rows of a table that are held at once
+const page = 500 // rows of a table in memory at once
 
-// reseal seals a device that stands open, or is sealed with an older key, in one
-// transaction. Only its own worker may do that: nobody else writes these rows
-// meanwhile.
+// reseal seals a device that is not sealed, or is sealed with an older key, in one
+// transaction. Only the device's own worker may call it, because then nobody else writes
+// these rows meanwhile.
 func (c *Container) reseal(ctx context.Context, jid string, sealer *seal.Device) error {
 	return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		r := resealing{tx: tx, jid: jid, sealer: sealer}
@@ -42,7 +42,7 @@ type resealing struct {
 	from   string // the key that the device was sealed with; "" when it stood open
 }
 
-// device comes first: it locks the row, and tells what its other rows are sealed with.
+// device comes first: it locks the row, and finds the key of the device's other rows.
 func (r *resealing) device(ctx context.Context) error {
 	var noise, identity, signed, adv []byte
 	var lid string
@@ -92,7 +92,8 @@ func (r *resealing) preKeys(ctx context.Context) error {
 	return r.tx.SendBatch(ctx, &updates).Close()
 }
 
-// column seals a column page by page: a cursor does not see what is changed behind it.
+// column seals a column page by page: a cursor does not see the rows that change behind
+// it.
 func (r *resealing) column(ctx context.Context, c seal.Column) error {
 	bind := "''::bytea"
 	switch c.Bind {
@@ -103,12 +104,12 @@ func (r *resealing) column(ctx context.Context, c seal.Column) error {
 		bind = "convert_to(" + c.Bind + ", 'UTF8')"
 	}
 	_, err := r.tx.Exec(ctx, fmt.Sprintf("declare standing no scroll cursor for select ctid, %s, %s from %s where %s = '%s' and %s is not null",
-		c.Name, bind, c.Table, c.Owner, strings.ReplaceAll(r.jid, "'", "''"), c.Name)) // takes no parameters
+		c.Name, bind, c.Table, c.Owner, strings.ReplaceAll(r.jid, "'", "''"), c.Name)) // a cursor takes no parameters
 	if err != nil {
 		return err
 	}
 	for {
-		rows, err := r.tx.Query(ctx, fmt.Sprintf("fetch %d from standing", page), pgx.QueryExecModeDescribeExec) // another cursor each time
+		rows, err := r.tx.Query(ctx, fmt.Sprintf("fetch %d from standing", page), pgx.QueryExecModeDescribeExec) // the cursor is another one each time
 		if err != nil {
 			return err
 		}
@@ -137,9 +138,8 @@ func (r *resealing) column(ctx context.Context, c seal.Column) error {
 	}
 }
 
-// open returns a value as whatsmeow knows it. One that does not open stays as it
-// is, and is none: a single row that was spoilt does not keep an account from
-// starting.
+// open returns a value as whatsmeow knows it. A value that does not open stays as it is
+// and does not count: a single damaged row must not keep an account from starting.
 func (r *resealing) open(c seal.Column, kept, bound []byte) ([]byte, bool) {
 	value, err := r.sealer.Open(c.Table, kept, c.Bound(bound)...)
 	if r.from == "" && errors.Is(err, seal.ErrOpen) {

@@ -53,8 +53,8 @@ func (s sessions) PutManySessions(ctx context.Context, sessions map[string][]byt
 	return s.SessionStore.PutManySessions(ctx, sealed)
 }
 
-// preKeys opens what whatsmeow has stored. New keys need no sealing, see
-// seal.Device.OpenPreKey.
+// preKeys opens the keys that whatsmeow has stored. A new key needs no sealing: the random
+// bytes that whatsmeow stores for it count as sealed, see seal.Device.OpenPreKey.
 type preKeys struct {
 	store.PreKeyStore
 	sealer *seal.Device
@@ -225,8 +225,8 @@ func (n nctSalt) GetNCTSalt(ctx context.Context) ([]byte, error) {
 	return n.Open(saltTable, sealed)
 }
 
-// eventBuffer seals the texts of messages that are not handled yet, and of those
-// that recipients may ask for again.
+// eventBuffer seals the texts of messages that are not handled yet, and of messages that
+// recipients may ask for again.
 type eventBuffer struct {
 	store.EventBuffer
 	*seal.Device

@@ -2,7 +2,7 @@ package shape
 
 import "go.mau.fi/whatsmeow/proto/waE2E"
 
-// describeBusiness covers what shops, bots and payments send.
+// describeBusiness covers the messages of shops, bots and payments.
 func describeBusiness(m *waE2E.Message) (content, bool) {
 	switch {
 	case m.ButtonsMessage != nil:
@@ -86,8 +86,8 @@ func describeProduct(p *waE2E.ProductMessage) content {
 	}
 }
 
-// headed is a message with buttons whose head may be media: the kind is that
-// of the head then, and chat without one.
+// headed is a message with buttons whose head may be media. Its type is the type of the
+// head, and chat if it has none.
 func headed(image *waE2E.ImageMessage, video *waE2E.VideoMessage, document *waE2E.DocumentMessage,
 	location *waE2E.LocationMessage, text string) content {
 	switch {

@@ -16,7 +16,7 @@ type Channel struct {
 	Metadata       ChannelMetadata `json:"channelMetadata"`
 }
 
-// ChannelMetadata is what WhatsApp says of a channel.
+// ChannelMetadata is WhatsApp's description of a channel.
 type ChannelMetadata struct {
 	ID             Wid    `json:"id"`
 	Name           string `json:"name"`

@@ -16,7 +16,7 @@ type Chat struct {
 	LastMessage    *Message       `json:"lastMessage,omitempty"`
 }
 
-// GroupMetadata is what is known of a group. A group without description has
+// GroupMetadata is the description of a group. A group without a description text has
 // none of the desc keys.
 type GroupMetadata struct {
 	ID                         Wid                `json:"id"`
@@ -54,7 +54,7 @@ type GroupParticipant struct {
 	IsSuperAdmin bool `json:"isSuperAdmin"`
 }
 
-// GroupNotification is a change in a group. RecipientIDs are those it happened to.
+// GroupNotification is a change in a group. RecipientIDs are the members it happened to.
 type GroupNotification struct {
 	ID           MessageID `json:"id"`
 	Body         string    `json:"body"`

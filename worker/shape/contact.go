@@ -1,7 +1,7 @@
 package shape
 
-// Contact is whatsapp-web.js' Contact. Number is null for a hidden id whose
-// phone number is not known.
+// Contact is whatsapp-web.js' Contact. Number is null for a hidden id whose phone number
+// is unknown.
 type Contact struct {
 	ID           Wid     `json:"id"`
 	Number       *string `json:"number"`
@@ -20,7 +20,7 @@ type Contact struct {
 	IsBlocked    bool    `json:"isBlocked"`
 }
 
-// ClientInfo is what getInfo and Client.info return. Me repeats Wid for old integrations.
+// ClientInfo is the result of getInfo and Client.info. Me repeats Wid for old integrations.
 type ClientInfo struct {
 	Pushname string `json:"pushname"`
 	Wid      Wid    `json:"wid"`

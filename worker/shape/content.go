@@ -6,7 +6,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 )
 
-// Message types that others branch on.
+// Message types that other packages branch on.
 const (
 	TypeChat       = "chat"
 	TypeRevoked    = "revoked"
@@ -15,7 +15,7 @@ const (
 	TypeCallLog    = "call_log"
 	TypeGroup      = "gp2"
 	TypePoll       = "poll_creation"
-	// TypeNotification covers what the chat shows that nobody wrote.
+	// TypeNotification covers entries of a chat that nobody wrote.
 	TypeNotification    = "notification_template"
 	TypeE2ENotification = "e2e_notification"
 )
@@ -25,18 +25,18 @@ var Notifications = []string{
 	TypeNotification, TypeE2ENotification, "broadcast_notification", "notification", TypeGroup,
 }
 
-// content is what one kind of message amounts to.
+// content is the result for one kind of message.
 type content struct {
 	kind    string
 	body    string
 	caption string // of media; also the body
 	media   *media
 	context *waE2E.ContextInfo
-	fill    func(*Message) // what only this kind has; nil: nothing
+	fill    func(*Message) // writes the fields that only this kind has; may be nil
 }
 
-// describe finds the kind of an unwrapped message. Whatever it does not know
-// is of type unknown.
+// describe finds the kind of an unwrapped message. A message of a kind that it does not
+// know is of type unknown.
 func describe(m *waE2E.Message) content {
 	switch {
 	case m.Conversation != nil:
@@ -172,7 +172,7 @@ func describeInvite(i *waE2E.GroupInviteMessage) content {
 	}
 }
 
-// lines joins what is not empty.
+// lines joins the parts that are not empty.
 func lines(parts ...string) string {
 	kept := parts[:0]
 	for _, part := range parts {

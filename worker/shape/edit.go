@@ -5,9 +5,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Edit returns a message with the content of an edit. Media keep their file
-// and take the new caption, because an edit may bring the caption only; text
-// keeps what it quoted. Neither argument is changed.
+// Edit returns a message with the content of an edit. Media keep their file and take the
+// new caption, because an edit may have the caption only. Text keeps its quote. Neither
+// argument is changed.
 func Edit(original, edited *waE2E.Message) *waE2E.Message {
 	to := Unwrap(edited).Message
 	if p := to.GetProtocolMessage(); p.GetEditedMessage() != nil {
@@ -22,7 +22,8 @@ func Edit(original, edited *waE2E.Message) *waE2E.Message {
 	return proto.Clone(to).(*waE2E.Message)
 }
 
-// carry writes the edit into the original; false when they are of different kinds.
+// carry writes the edit into the original. It returns false when they are of different
+// kinds.
 func carry(from, to *waE2E.Message) bool {
 	switch {
 	case from.ImageMessage != nil && to.ImageMessage != nil:
@@ -51,7 +52,7 @@ func carry(from, to *waE2E.Message) bool {
 	return true
 }
 
-// quoteOf keeps the quote where the edit has none of its own; mentions are the edit's.
+// quoteOf keeps the quote where the edit has none of its own. Mentions come from the edit.
 func quoteOf(from, to *waE2E.ContextInfo) *waE2E.ContextInfo {
 	if from == nil || to.GetStanzaID() != "" {
 		return to

@@ -7,14 +7,13 @@ type Label struct {
 	HexColor string `json:"hexColor"`
 }
 
-// palette are the colours that a label's number stands for, as published
-// clients list them.
+// palette has the colour of each label number, as published clients list them.
 var palette = [...]string{
 	"#ff9485", "#64c4ff", "#ffd429", "#dfaef0", "#99b6c1", "#55ccb3", "#ff9dff", "#d3a91d", "#6d7cce", "#d7e752",
 	"#00d0e2", "#ffc5c7", "#93ceac", "#f74848", "#00a0f2", "#83e422", "#ffaf04", "#b5ebff", "#9ba6ff", "#9368cf",
 }
 
-// NewLabel makes one; a number outside the palette has its first colour.
+// NewLabel makes a label. A number outside the palette gets its first colour.
 func NewLabel(id, name string, color int32) Label {
 	if color < 0 || int(color) >= len(palette) {
 		color = 0
@@ -22,7 +21,7 @@ func NewLabel(id, name string, color int32) Label {
 	return Label{ID: id, Name: name, HexColor: palette[color]}
 }
 
-// CustomerNote is whatsapp-web.js' CustomerNote; times in unix seconds.
+// CustomerNote is whatsapp-web.js' CustomerNote. Times are in unix seconds.
 type CustomerNote struct {
 	ChatID     string `json:"chatId"`
 	Content    string `json:"content"`

@@ -6,14 +6,13 @@ import (
 	"unicode"
 )
 
-// linkPattern finds addresses the way people write them: with a scheme, with
-// www, or as a bare host under a common top-level domain. RE2, so its time is
-// linear in the text.
+// linkPattern finds addresses as people write them: with a scheme, with www, or as a bare
+// host under a common top-level domain. It is RE2, so its time is linear in the text.
 var linkPattern = regexp.MustCompile(`(?i)(?:https?://[^\s<>"]+|www\.[^\s<>"]+|(?:[\p{L}\p{N}][\p{L}\p{N}-]*\.)+` +
 	`(?:com|org|net|info|biz|io|app|dev|me|co|de|uk|us|es|fr|it|br|mx|ar|in|id|nl|be|ch|at|pt|ru|eu|tv|ly|gl|do|shop|online|store|site|xyz)` +
 	`\b(?::\d+)?(?:/[^\s<>"]*)?)`)
 
-// maxLinks bounds what one text can cost.
+// maxLinks bounds the work for one text.
 const maxLinks = 100
 
 // findLinks returns the addresses in a text, in order.
@@ -34,8 +33,8 @@ func findLinks(text string) []Link {
 	return links
 }
 
-// suspicious tells whether the host mixes Latin letters with look-alikes of
-// another alphabet.
+// suspicious reports whether the host mixes Latin letters with look-alikes from another
+// alphabet.
 func suspicious(link string) bool {
 	host := link
 	if i := strings.Index(host, "://"); i >= 0 {

@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 )
 
-// media is what the kinds of media messages have in common.
+// media has the fields that all kinds of media messages share.
 type media struct {
 	mimetype, filename, directPath, url string
 	key, sha256, encSHA256              []byte
@@ -63,7 +63,7 @@ func stickerMedia(m *waE2E.StickerMessage) *media {
 	}
 }
 
-// fill writes the media's facts into a message.
+// fill writes the fields of the media into a message.
 func (f *media) fill(m *Message) {
 	d := &m.Data
 	m.HasMedia = f.directPath != ""

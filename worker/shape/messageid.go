@@ -15,9 +15,8 @@ type MessageID struct {
 	Serialized  string `json:"_serialized"`
 }
 
-// NewMessageID builds the id of a message. chat and sender are canonical
-// serialised ids, me is our own; the sender becomes part of the id in groups
-// and in the status list only.
+// NewMessageID builds the id of a message. chat and sender are canonical serialised ids,
+// me is our own. The sender becomes part of the id in groups and in the status list only.
 func NewMessageID(fromMe bool, chat, id, sender, me string) MessageID {
 	m := MessageID{FromMe: fromMe, Remote: chat, ID: clip(id)}
 	m.Serialized = fmt.Sprintf("%t_%s_%s", fromMe, chat, m.ID)
@@ -35,7 +34,7 @@ func NewMessageID(fromMe bool, chat, id, sender, me string) MessageID {
 	return m
 }
 
-// CleanMessageID returns WhatsApp's message id as ids and tables hold it.
+// CleanMessageID returns WhatsApp's message id in the form that ids and tables use.
 func CleanMessageID(id string) string { return clip(id) }
 
 // ParseMessageID takes a serialised message id apart: three parts, or four

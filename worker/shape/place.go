@@ -6,7 +6,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 )
 
-// degrees keeps a coordinate that JSON can carry.
+// degrees returns the coordinate, or zero for a value that JSON cannot express.
 func degrees(f float64) float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0
@@ -66,7 +66,7 @@ func describeEvent(e *waE2E.EventMessage) content {
 	}
 }
 
-// describePoll covers the versions of polls that are not wrapped.
+// describePoll covers the versions of polls that have no wrapper.
 func describePoll(m *waE2E.Message) (content, bool) {
 	for _, poll := range []*waE2E.PollCreationMessage{
 		m.PollCreationMessage, m.PollCreationMessageV2, m.PollCreationMessageV3,

@@ -7,8 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Source is what a Message is rendered from: what WhatsApp sent, and what has
-// become of it since.
+// Source is the input of Render: what WhatsApp sent, and what has happened to it since.
 type Source struct {
 	Me        string // our own id
 	Chat      string // canonical id
@@ -17,9 +16,9 @@ type Source struct {
 	Sender    string // canonical id of the author
 	Timestamp int64
 	PushName  string
-	Raw       *waE2E.Message // wrappers included; nil: nothing to read
-	Type      string         // overrides what Raw tells
-	Body      string         // with Type, and for what has no Raw
+	Raw       *waE2E.Message // wrappers included; nil when there is nothing to read
+	Type      string         // overrides the type of Raw
+	Body      string         // with Type, and for messages without Raw
 	Ack       int
 	Starred   bool
 	Reacted   bool
@@ -98,10 +97,10 @@ func Render(s Source) Message {
 	return m
 }
 
-// maxMentions bounds what one message can cost; a group has at most some thousand members.
+// maxMentions bounds the work for one message. A group has at most some thousand members.
 const maxMentions = 5000
 
-// context writes what a message says about others: quotes, mentions, forwarding.
+// context writes the references of a message to others: quotes, mentions, forwarding.
 func (m *Message) context(c *waE2E.ContextInfo, ephemeral bool) {
 	d := &m.Data
 	if ephemeral || c.GetExpiration() > 0 {
@@ -138,8 +137,8 @@ func (m *Message) context(c *waE2E.ContextInfo, ephemeral bool) {
 	}
 }
 
-// jidText turns an address that stands as text in a message into an id. What
-// is no address is kept, cleaned.
+// jidText turns an address that a message has as text into an id. Any other text is kept,
+// cleaned.
 func jidText(text string) string {
 	if text == "" {
 		return ""

@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxPart bounds the parts of ids. Real ones have at most some forty
-// characters; a longer one is replaced by its digest, because an index entry
-// must not depend on what a stranger chose to send.
+// maxPart bounds the parts of ids. Real ones have at most some forty characters. A longer
+// part is replaced by its digest, because a stranger must not decide the size of an index
+// entry.
 const maxPart = 128
 
 // Clean returns text that both JSON and Postgres accept: valid UTF-8 without NUL.
@@ -36,8 +36,7 @@ func clip(s string) string {
 	return "sha256-" + hex.EncodeToString(sum[:])
 }
 
-// Marshal encodes a shape as JavaScript's JSON.stringify would: without
-// escaping <, > and &.
+// Marshal encodes a shape as JavaScript's JSON.stringify would: <, > and & are not escaped.
 func Marshal(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

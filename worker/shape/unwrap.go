@@ -9,7 +9,7 @@ import (
 // maxWrappers bounds how deep wrappers may nest; WhatsApp nests three at most.
 const maxWrappers = 16
 
-// Unwrapped is the content of a message without its wrappers, and what they said.
+// Unwrapped is the content of a message without its wrappers, and what the wrappers said.
 type Unwrapped struct {
 	Message   *waE2E.Message // never nil
 	Ephemeral bool
@@ -18,7 +18,7 @@ type Unwrapped struct {
 	Secret    []byte // message secret of the outermost wrapper that has one
 }
 
-// Unwrap takes the wrappers off. It changes nothing in raw, and takes nil.
+// Unwrap removes the wrappers. It does not change raw, which may be nil.
 func Unwrap(raw *waE2E.Message) Unwrapped {
 	u := Unwrapped{Message: raw}
 	for range maxWrappers {
@@ -40,8 +40,8 @@ func Unwrap(raw *waE2E.Message) Unwrapped {
 	return u
 }
 
-// step returns what the outermost wrapper holds, nil when there is none, and
-// notes which one it was.
+// step returns the content of the outermost wrapper, nil when there is none, and records
+// which wrapper it was.
 func (u *Unwrapped) step() *waE2E.Message {
 	m := u.Message
 	if inner := m.GetDeviceSentMessage().GetMessage(); inner != nil {
@@ -78,9 +78,9 @@ func (u *Unwrapped) step() *waE2E.Message {
 	return nil
 }
 
-// HasContent tells whether there is anything to show: false for a message that
-// only carries keys, as the first half of a group message does. Content that
-// this version does not know counts.
+// HasContent reports whether there is anything to show. There is not in a message that
+// only carries keys, such as the first half of a group message. Content that this version
+// does not know counts.
 func HasContent(m *waE2E.Message) bool {
 	if m == nil {
 		return false

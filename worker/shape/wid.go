@@ -36,9 +36,8 @@ func ID(jid types.JID) string {
 	return clip(jid.User) + "@" + clip(server)
 }
 
-// ParseID reads an id in any form that integrators use (…@c.us,
-// …@s.whatsapp.net, with or without device, groups, channels, lists) into the
-// address that whatsmeow sends to.
+// ParseID reads an id in any form that integrators use (…@c.us, …@s.whatsapp.net, with or
+// without device, groups, channels, lists). It returns the address that whatsmeow sends to.
 func ParseID(id string) (types.JID, error) {
 	user, server, found := strings.Cut(id, "@")
 	if !found || user == "" || strings.Contains(server, "@") {
@@ -76,7 +75,7 @@ func plainUser(user string) bool {
 	return true
 }
 
-// NewWid returns the id object of a serialised id; it takes any text apart at the last @.
+// NewWid returns the id object of a serialised id. It splits any text at the last @.
 func NewWid(id string) Wid {
 	at := strings.LastIndexByte(id, '@')
 	if at < 0 {
@@ -85,17 +84,17 @@ func NewWid(id string) Wid {
 	return Wid{Server: id[at+1:], User: id[:at], Serialized: id}
 }
 
-// IsGroup tells whether a serialised id names a group.
+// IsGroup reports whether a serialised id names a group.
 func IsGroup(id string) bool { return strings.HasSuffix(id, "@"+types.GroupServer) }
 
-// IsLID tells whether a serialised id is a hidden one, whose phone number is not known.
+// IsLID reports whether a serialised id is a hidden one, whose phone number is not known.
 func IsLID(id string) bool { return strings.HasSuffix(id, "@"+types.HiddenUserServer) }
 
-// IsUser tells whether a serialised id names a person rather than a group, list or channel.
+// IsUser reports whether a serialised id names a person rather than a group, list or channel.
 func IsUser(id string) bool { return strings.HasSuffix(id, "@"+userServer) || IsLID(id) }
 
-// hasAuthors tells whether several people write into the chat, so that
-// messages and their ids name the author.
+// hasAuthors reports whether several people write into the chat, so that messages and
+// their ids name the author.
 func hasAuthors(chat string) bool {
 	return IsGroup(chat) || strings.HasSuffix(chat, "@"+types.BroadcastServer)
 }

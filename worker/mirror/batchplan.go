@@ -17,14 +17,14 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// plan is what one transaction will write. put records its calls instead of
-// running them, so they return nothing but nil.
+// plan is the content of one transaction. put records statements instead of running them,
+// so its methods return no rows and no errors.
 type plan struct {
 	put       *db.Queries
 	recorded  recorder
 	events    []event
-	checkKeys bool     // an event may be there already: ask before writing
-	after     []func() // changes of the cache, for when it is committed
+	checkKeys bool     // an event may be in the feed already: ask before writing
+	after     []func() // changes of the cache, to make after the commit
 }
 
 type event struct {
@@ -43,7 +43,7 @@ func (p *plan) then(f func()) { p.after = append(p.after, f) }
 
 func (p *plan) empty() bool { return p.recorded.Len() == 0 && len(p.events) == 0 }
 
-// emit adds an event. Arguments that are encoded already pass as json.RawMessage.
+// emit adds an event. Arguments that are JSON already are json.RawMessage.
 func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
 	encoded := make([]json.RawMessage, len(args))
 	for i, arg := range args {
@@ -60,7 +60,7 @@ func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
 	return nil
 }
 
-// boundKey keeps a key within what an index entry can hold.
+// boundKey keeps a key within the size of an index entry.
 func boundKey(key string) string {
 	key = shape.Clean(key)
 	if len(key) <= 512 {
@@ -70,8 +70,8 @@ func boundKey(key string) string {
 	return "sha256-" + hex.EncodeToString(sum[:])
 }
 
-// recorder is a database that writes down what it is asked to do. It lets the
-// generated, typed queries fill a batch.
+// recorder is a database that records statements instead of running them. So the
+// generated, typed queries can fill a batch.
 type recorder struct{ pgx.Batch }
 
 var errRecorder = errors.New("a plan can only write")

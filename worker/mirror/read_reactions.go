@@ -10,8 +10,9 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Reactions returns the reactions to a message by emoji, in the order they
-// came; none gives nil. ErrNotFound when the mirror lacks the message.
+// Reactions returns the reactions to a message by emoji, in the order in which they came,
+// nil when there are none. The error is ErrNotFound when the mirror does not have the
+// message.
 func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList, error) {
 	row, err := m.locate(ctx, id)
 	if err != nil {
@@ -42,7 +43,7 @@ func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList
 	return lists, nil
 }
 
-// withoutSkin takes the skin tone off an emoji.
+// withoutSkin removes the skin tone from an emoji.
 func withoutSkin(emoji string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 0x1F3FB && r <= 0x1F3FF {
@@ -52,8 +53,8 @@ func withoutSkin(emoji string) string {
 	}, emoji)
 }
 
-// Info returns who has received, read and played an own message; for messages
-// of others, who is not told, ErrNotFound.
+// Info returns who has received, read and played an own message. For messages of others
+// WhatsApp does not say that, and the error is ErrNotFound.
 func (m *Mirror) Info(ctx context.Context, id string) (shape.MessageInfo, error) {
 	info := shape.MessageInfo{
 		Delivery: []shape.ReceiptEntry{}, Read: []shape.ReceiptEntry{}, Played: []shape.ReceiptEntry{},

@@ -11,9 +11,9 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// notify tells one change in a group. whatsmeow drops the id of WhatsApp's
-// notification, so one is made of what the notification says: a redelivery
-// says the same.
+// notify makes the event of one change in a group. whatsmeow drops the id of WhatsApp's
+// notification, so the id is computed from the content of the notification, which is the
+// same in a redelivery.
 func (w *writer) notify(chat string, place int, n inbound.GroupNotice) error {
 	said := fmt.Sprintf("%s|%s|%s|%d|%s|%d|%s", chat, n.Type, n.By, n.At.Unix(), n.Body, place, strings.Join(n.Whom, ","))
 	if n.Version != "" {

@@ -101,7 +101,7 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 	return w.emit(key, "vote_update", chat, time.Time{}, vote)
 }
 
-// chosen names the options of a poll that a vote's hashes stand for.
+// chosen returns the options of a poll that a vote's hashes stand for.
 func chosen(poll shape.Message, hashes [][]byte) []shape.PollOption {
 	options := []shape.PollOption{}
 	for _, option := range poll.PollOptions {
