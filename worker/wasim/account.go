@@ -104,7 +104,7 @@ func (a *Account) link(d *Device) {
 	slices.SortFunc(a.devices, func(x, y *Device) int { return cmp.Compare(x.number, y.number) })
 	a.keyIndex = nil
 	a.mu.Unlock()
-	a.server.deviceListChanged(a, d, "add")
+	a.server.router.deviceListChanged(a, d, "add")
 }
 
 func (a *Account) unlink(d *Device) bool {
@@ -117,7 +117,7 @@ func (a *Account) unlink(d *Device) bool {
 	delete(a.watchers, d)
 	a.mu.Unlock()
 	if i >= 0 {
-		a.server.deviceListChanged(a, d, "remove")
+		a.server.router.deviceListChanged(a, d, "remove")
 	}
 	return i >= 0
 }

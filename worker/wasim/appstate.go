@@ -21,7 +21,7 @@ func (a *Account) seedState() error {
 	})
 }
 
-func (s *Server) iqAppState(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqAppState(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	if err := from.account.seedState(); err != nil {
 		return nil, stanza.ErrInternal
 	}
@@ -49,7 +49,7 @@ func (s *Server) iqAppState(from origin, iq *waBinary.Node) ([]waBinary.Node, *s
 		}
 		answers = append(answers, answer)
 		if version > 0 {
-			s.tellStateChange(from, name, version)
+			r.tellStateChange(from, name, version)
 		}
 	}
 	return []waBinary.Node{{Tag: "sync", Content: answers}}, nil
@@ -57,14 +57,14 @@ func (s *Server) iqAppState(from origin, iq *waBinary.Node) ([]waBinary.Node, *s
 
 // tellStateChange lets the phone apply a stored patch and the other companions
 // fetch it.
-func (s *Server) tellStateChange(from origin, name string, version uint64) {
+func (r *router) tellStateChange(from origin, name string, version uint64) {
 	a := from.account
 	if from.number != 0 {
 		if err := a.phone.ApplyPatch(name, a.state.Patch(name, version)); err != nil {
-			s.Log.Warn().Err(err).Str("collection", name).Msg("phone cannot apply app state")
+			r.server.Log.Warn().Err(err).Str("collection", name).Msg("phone cannot apply app state")
 		}
 	}
-	a.notify(s.notification("server_sync", a.user.PN, nil, waBinary.Node{
+	a.notify(r.notification("server_sync", a.user.PN, nil, waBinary.Node{
 		Tag: "collection", Attrs: waBinary.Attrs{"name": name, "version": version},
 	}), int(from.number))
 }

@@ -46,14 +46,14 @@ func (a *Account) Ring(to *Account, video bool) string {
 
 // handleCall passes a signal of a call on to the devices of the account that it is
 // meant for.
-func (s *Server) handleCall(from origin, node waBinary.Node) {
+func (r *router) handleCall(from origin, node waBinary.Node) {
 	to, _ := node.Attrs["to"].(types.JID)
 	child := stanza.First(&node)
 	if to.User == "" && to.Server == "call" && child.Tag == "link_create" {
-		s.makeCallLink(from, node, child)
+		r.makeCallLink(from, node, child)
 		return
 	}
-	if peer := s.account(to); peer != nil {
+	if peer := r.account(to); peer != nil {
 		peer.noteCall(from.account, child)
 		peer.broadcast(callStanza(from.JID(to.Server), node.Attrs["id"], child), -1)
 	}
@@ -94,7 +94,7 @@ func (a *Account) CallLinks() []CallLink {
 
 // makeCallLink answers a request for a link by the stanza's ack, as other open
 // clients read it.
-func (s *Server) makeCallLink(from origin, node, child waBinary.Node) {
+func (r *router) makeCallLink(from origin, node, child waBinary.Node) {
 	media, _ := child.Attrs["media"].(string)
 	event := child.GetChildByTag("event")
 	start, _ := event.Attrs["start_time"].(string)

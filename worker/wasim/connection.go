@@ -38,23 +38,18 @@ func newConnection(s *Server, conn *wire.Conn) *connection {
 // run serves the connection until it ends.
 func (c *connection) run(ctx context.Context) {
 	s := c.server
-	s.mu.Lock()
-	s.connections[c] = struct{}{}
-	closing := s.closing
-	s.mu.Unlock()
+	serving := s.life.add(c)
 	defer func() {
 		c.conn.Reset()
 		c.conn.Wait()
-		s.mu.Lock()
-		delete(s.connections, c)
-		s.mu.Unlock()
+		s.life.remove(c)
 		s.pairings.drop(c)
 		c.stopCloser()
 		if c.device != nil {
 			c.device.detach(c)
 		}
 	}()
-	if closing {
+	if !serving {
 		return
 	}
 	log := s.Log.With().Uint64("connection", c.conn.ID).Logger()
@@ -94,12 +89,12 @@ func (c *connection) handle(node *waBinary.Node) {
 		}
 		return
 	}
-	c.server.handle(origin{account: c.device.account, number: c.device.number, connection: c}, *node)
+	c.server.router.handle(origin{account: c.device.account, number: c.device.number, connection: c}, *node)
 }
 
 // request sends an iq of the server and returns where its answer will come.
 func (c *connection) request(attrs waBinary.Attrs, child waBinary.Node) <-chan *waBinary.Node {
-	id := c.server.nextID()
+	id := c.server.router.nextID()
 	answer := make(chan *waBinary.Node, 1)
 	c.mu.Lock()
 	c.answers[id] = answer

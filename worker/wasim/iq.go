@@ -52,33 +52,33 @@ func (o origin) takeIQError(namespace string) *stanza.Error {
 }
 
 // iqHandler answers one namespace: the children of the result, or an error.
-type iqHandler func(s *Server, from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error)
+type iqHandler func(r *router, from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error)
 
 var iqHandlers map[string]iqHandler
 
 func init() {
 	iqHandlers = map[string]iqHandler{
-		"encrypt":           (*Server).iqEncrypt,
-		"passive":           (*Server).iqPassive,
-		"usync":             (*Server).iqUsync,
-		"w:g2":              (*Server).iqGroup,
-		"w:sync:app:state":  (*Server).iqAppState,
-		"w:m":               (*Server).iqMedia,
-		"w:p":               (*Server).iqPing,
-		"w:profile:picture": (*Server).iqPicture,
-		"w:mex":             (*Server).iqMex,
-		"privacy":           (*Server).iqPrivacy,
-		"blocklist":         (*Server).iqBlocklist,
-		"status":            (*Server).iqStatus,
-		"md":                (*Server).iqMultiDevice,
-		"abt":               (*Server).iqProps,
-		"newsletter":        (*Server).iqNewsletter,
-		"fb:thrift_iq":      (*Server).iqOrder,
-		"w:biz:catalog":     (*Server).iqCatalogue,
+		"encrypt":           (*router).iqEncrypt,
+		"passive":           (*router).iqPassive,
+		"usync":             (*router).iqUsync,
+		"w:g2":              (*router).iqGroup,
+		"w:sync:app:state":  (*router).iqAppState,
+		"w:m":               (*router).iqMedia,
+		"w:p":               (*router).iqPing,
+		"w:profile:picture": (*router).iqPicture,
+		"w:mex":             (*router).iqMex,
+		"privacy":           (*router).iqPrivacy,
+		"blocklist":         (*router).iqBlocklist,
+		"status":            (*router).iqStatus,
+		"md":                (*router).iqMultiDevice,
+		"abt":               (*router).iqProps,
+		"newsletter":        (*router).iqNewsletter,
+		"fb:thrift_iq":      (*router).iqOrder,
+		"w:biz:catalog":     (*router).iqCatalogue,
 	}
 }
 
-func (s *Server) handleIQ(from origin, iq *waBinary.Node) {
+func (r *router) handleIQ(from origin, iq *waBinary.Node) {
 	namespace, _ := iq.Attrs["xmlns"].(string)
 	if refused := from.takeIQError(namespace); refused != nil {
 		from.reply(stanza.Failure(iq, refused))
@@ -86,29 +86,29 @@ func (s *Server) handleIQ(from origin, iq *waBinary.Node) {
 	}
 	handler := iqHandlers[namespace]
 	if handler == nil {
-		s.unknown.add(namespace)
+		r.unknown.add(namespace)
 		from.reply(stanza.Result(iq))
 		return
 	}
-	content, refused := handler(s, from, iq)
+	content, refused := handler(r, from, iq)
 	if refused != nil {
-		s.Log.Debug().Str("xmlns", namespace).Int("code", refused.Code).Msg("request refused")
+		r.server.Log.Debug().Str("xmlns", namespace).Int("code", refused.Code).Msg("request refused")
 		from.reply(stanza.Failure(iq, refused))
 		return
 	}
 	from.reply(stanza.Result(iq, content...))
 	if namespace == "passive" {
-		s.activate(from, iq)
+		r.activate(from, iq)
 	}
 }
 
-func (s *Server) iqPing(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
+func (r *router) iqPing(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
 
 // iqPassive answers active and passive. handleIQ activates the device after the
 // answer.
-func (s *Server) iqPassive(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
+func (r *router) iqPassive(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) { return nil, nil }
 
-func (s *Server) activate(from origin, iq *waBinary.Node) {
+func (r *router) activate(from origin, iq *waBinary.Node) {
 	device := from.device()
 	if device == nil || stanza.First(iq).Tag != "active" {
 		return
@@ -118,12 +118,12 @@ func (s *Server) activate(from origin, iq *waBinary.Node) {
 }
 
 // iqProps answers Baileys' query of server-side switches with an empty set.
-func (s *Server) iqProps(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqProps(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	return []waBinary.Node{{Tag: "props", Attrs: waBinary.Attrs{"hash": "sim"}}}, nil
 }
 
 // iqMultiDevice lets a companion unlink itself.
-func (s *Server) iqMultiDevice(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqMultiDevice(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	device := from.device()
 	if stanza.First(iq).Tag != "remove-companion-device" || device == nil {
 		return nil, nil
@@ -133,22 +133,22 @@ func (s *Server) iqMultiDevice(from origin, iq *waBinary.Node) ([]waBinary.Node,
 	return nil, nil
 }
 
-func (s *Server) iqGroup(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
-	return s.groups.Answer(from.sender(), iq, s.GroupsByPhoneNumber)
+func (r *router) iqGroup(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	return r.groups.Answer(from.sender(), iq, r.server.GroupsByPhoneNumber)
 }
 
-func (s *Server) iqNewsletter(_ origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
-	return s.channels.Answer(iq)
+func (r *router) iqNewsletter(_ origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	return r.channels.Answer(iq)
 }
 
-func (s *Server) iqOrder(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqOrder(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	return from.account.shop.AnswerOrder(stanza.First(iq))
 }
 
-func (s *Server) iqCatalogue(_ origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqCatalogue(_ origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	asked := stanza.First(iq)
 	jid, _ := asked.Attrs["jid"].(types.JID)
-	a := s.account(jid)
+	a := r.account(jid)
 	if a == nil {
 		return nil, stanza.ErrNotFound
 	}

@@ -16,11 +16,11 @@ import (
 var errNoDevice = errors.New("no such device")
 
 // iqEncrypt answers requests about prekeys.
-func (s *Server) iqEncrypt(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqEncrypt(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	device := from.device()
 	child := stanza.First(iq)
 	if child.Tag == "key" {
-		return s.bundles(child), nil
+		return r.bundles(child), nil
 	}
 	if device == nil {
 		return nil, stanza.ErrBadRequest
@@ -45,7 +45,7 @@ func (d *Device) handOutKeys() prekeys.Bundle {
 		d.deliver(waBinary.Node{
 			Tag: "notification",
 			Attrs: waBinary.Attrs{
-				"from": types.ServerJID, "type": "encrypt", "id": d.account.server.nextID(), "t": time.Now().Unix(),
+				"from": types.ServerJID, "type": "encrypt", "id": d.account.server.router.nextID(), "t": time.Now().Unix(),
 			},
 			Content: []waBinary.Node{{Tag: "count", Attrs: waBinary.Attrs{"value": left}}},
 		})
@@ -54,7 +54,7 @@ func (d *Device) handOutKeys() prekeys.Bundle {
 }
 
 // bundles answers a key query; each user element repeats the JID exactly as asked.
-func (s *Server) bundles(query waBinary.Node) []waBinary.Node {
+func (r *router) bundles(query waBinary.Node) []waBinary.Node {
 	var users []waBinary.Node
 	for _, user := range query.GetChildren() {
 		jid, ok := user.Attrs["jid"].(types.JID)
@@ -62,7 +62,7 @@ func (s *Server) bundles(query waBinary.Node) []waBinary.Node {
 			continue
 		}
 		var content []waBinary.Node
-		if bundle, err := s.bundle(jid); err == nil {
+		if bundle, err := r.bundle(jid); err == nil {
 			content = bundle.Nodes()
 		} else {
 			content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 404, "text": "item-not-found"}}}
@@ -75,7 +75,12 @@ func (s *Server) bundles(query waBinary.Node) []waBinary.Node {
 // Bundle gives the keys to open a Signal session with a device. A companion's
 // one-time key is used up by it.
 func (s *Server) Bundle(jid types.JID) (*prekey.Bundle, error) {
-	bundle, err := s.bundle(jid)
+	return s.ready().router.signalBundle(jid)
+}
+
+// signalBundle is bundle in libsignal's form.
+func (r *router) signalBundle(jid types.JID) (*prekey.Bundle, error) {
+	bundle, err := r.bundle(jid)
 	if err != nil {
 		return nil, fmt.Errorf("bundle of %s: %w", jid, err)
 	}
@@ -86,8 +91,8 @@ func (s *Server) Bundle(jid types.JID) (*prekey.Bundle, error) {
 	return signal, nil
 }
 
-func (s *Server) bundle(jid types.JID) (prekeys.Bundle, error) {
-	account := s.account(jid)
+func (r *router) bundle(jid types.JID) (prekeys.Bundle, error) {
+	account := r.account(jid)
 	if account == nil {
 		return prekeys.Bundle{}, ErrNoAccount
 	}

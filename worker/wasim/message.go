@@ -9,7 +9,7 @@ import (
 )
 
 // handleMessage fans a message out and acknowledges it to the sender.
-func (s *Server) handleMessage(from origin, node waBinary.Node) {
+func (r *router) handleMessage(from origin, node waBinary.Node) {
 	to, ok := node.Attrs["to"].(types.JID)
 	if !ok {
 		return
@@ -25,13 +25,13 @@ func (s *Server) handleMessage(from origin, node waBinary.Node) {
 	}
 	switch to.Server {
 	case types.GroupServer:
-		extra = s.groups.Route(from.sender(), to, node)
+		extra = r.groups.Route(from.sender(), to, node)
 	case types.BroadcastServer:
-		s.routeStatus(from, to, node)
+		r.routeStatus(from, to, node)
 	case types.NewsletterServer:
-		extra = s.channels.Route(from.sender(), to, node)
+		extra = r.channels.Route(from.sender(), to, node)
 	case types.DefaultUserServer, types.HiddenUserServer:
-		extra = s.routeDirect(from, to, node)
+		extra = r.routeDirect(from, to, node)
 	default:
 		extra["error"] = 404
 	}
@@ -40,8 +40,8 @@ func (s *Server) handleMessage(from origin, node waBinary.Node) {
 	}
 }
 
-func (s *Server) routeDirect(from origin, to types.JID, node waBinary.Node) waBinary.Attrs {
-	peer := s.account(to)
+func (r *router) routeDirect(from origin, to types.JID, node waBinary.Node) waBinary.Attrs {
+	peer := r.account(to)
 	if peer == nil {
 		// A guess: the real code for a number that has left WhatsApp is not known.
 		return waBinary.Attrs{"error": 404}
@@ -59,38 +59,38 @@ func (s *Server) routeDirect(from origin, to types.JID, node waBinary.Node) waBi
 	if !ok {
 		// A retry, or a message to one device: enc lies directly in the message.
 		number := to.Device
-		s.deliverDirect(from, peer, number, s.chatOf(from, peer, node), node, stanza.Ciphertexts(node))
+		r.deliverDirect(from, peer, number, r.chatOf(from, peer, node), node, stanza.Ciphertexts(node))
 		return nil
 	}
 	for _, target := range participants.GetChildrenByTag("to") {
 		jid, _ := target.Attrs["jid"].(types.JID)
-		receiver := s.account(jid)
+		receiver := r.account(jid)
 		if receiver == nil || receiver == from.account && jid.Device == from.number {
 			continue
 		}
 		if receiver != from.account && receiver != peer {
 			continue
 		}
-		s.deliverDirect(from, receiver, jid.Device, peer, node, target.GetChildren())
+		r.deliverDirect(from, receiver, jid.Device, peer, node, target.GetChildren())
 	}
 	return nil
 }
 
 // chatOf finds the account whose chat a message to a single device belongs to. For a
 // message to an own device, the recipient attribute names it.
-func (s *Server) chatOf(from origin, peer *Account, node waBinary.Node) *Account {
+func (r *router) chatOf(from origin, peer *Account, node waBinary.Node) *Account {
 	if peer != from.account {
 		return peer
 	}
 	if recipient, ok := node.Attrs["recipient"].(types.JID); ok {
-		if chat := s.account(recipient); chat != nil {
+		if chat := r.account(recipient); chat != nil {
 			return chat
 		}
 	}
 	return peer
 }
 
-func (s *Server) deliverDirect(
+func (r *router) deliverDirect(
 	from origin, receiver *Account, number uint16, chat *Account, node waBinary.Node, enc []waBinary.Node,
 ) {
 	var copied waBinary.Node
@@ -102,7 +102,7 @@ func (s *Server) deliverDirect(
 		copied.Attrs["peer_recipient_pn"] = chat.user.PN
 	} else {
 		server := types.HiddenUserServer
-		if s.DirectByPhoneNumber {
+		if r.server.DirectByPhoneNumber {
 			server = types.DefaultUserServer
 		}
 		copied = from.copyOf(node, from.JID(server))
@@ -118,11 +118,11 @@ func (o origin) copyOf(node waBinary.Node, sender types.JID) waBinary.Node {
 }
 
 // routeStatus fans a status update out to the devices it lists.
-func (s *Server) routeStatus(from origin, to types.JID, node waBinary.Node) {
+func (r *router) routeStatus(from origin, to types.JID, node waBinary.Node) {
 	shared := stanza.Ciphertexts(node)
 	participants, listed := node.GetOptionalChildByTag("participants")
 	deliver := func(jid types.JID, enc []waBinary.Node) {
-		receiver := s.account(jid)
+		receiver := r.account(jid)
 		if receiver == nil || receiver == from.account && jid.Device == from.number {
 			return
 		}

@@ -39,13 +39,15 @@ func (e exchange) Devices(jid types.JID) []types.JID {
 }
 
 // Bundle implements phone.Network.
-func (e exchange) Bundle(jid types.JID) (*prekey.Bundle, error) { return e.server.Bundle(jid) }
+func (e exchange) Bundle(jid types.JID) (*prekey.Bundle, error) {
+	return e.server.router.signalBundle(jid)
+}
 
 // Send implements phone.Network: it routes a stanza of an account's device 0
 // like any client's. One from an unknown account is dropped.
 func (e exchange) Send(from types.JID, node waBinary.Node) {
 	if account := e.server.account(from); account != nil {
-		e.server.handle(origin{account: account}, node)
+		e.server.router.handle(origin{account: account}, node)
 	}
 }
 
@@ -120,5 +122,5 @@ func (e exchange) Notify(to user.User, node waBinary.Node) { e.accountOf(to).not
 func (e exchange) Notification(
 	kind string, from types.JID, extra waBinary.Attrs, content ...waBinary.Node,
 ) waBinary.Node {
-	return e.server.notification(kind, from, extra, content...)
+	return e.server.router.notification(kind, from, extra, content...)
 }

@@ -261,7 +261,7 @@ func (a *Account) EnterCode(ctx context.Context, code string) error {
 		Tag: "notification",
 		Attrs: waBinary.Attrs{
 			"from": types.ServerJID, "type": "link_code_companion_reg",
-			"id": a.server.nextID(), "t": time.Now().Unix(),
+			"id": a.server.router.nextID(), "t": time.Now().Unix(),
 		},
 		Content: []waBinary.Node{{
 			Tag:   "link_code_companion_reg",

@@ -19,17 +19,17 @@ type picture struct {
 	image []byte // JPEG
 }
 
-func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	target, ok := iq.Attrs["target"].(types.JID)
 	if !ok {
 		target, ok = iq.Attrs["to"].(types.JID)
 	}
 	if ok && target.Server == types.GroupServer && target.User != "" {
-		return s.iqGroupPicture(from, target, iq)
+		return r.iqGroupPicture(from, target, iq)
 	}
 	a := from.account
 	if ok && target.User != "" {
-		if a = s.account(target); a == nil {
+		if a = r.account(target); a == nil {
 			return nil, stanza.ErrNotFound
 		}
 	}
@@ -38,7 +38,7 @@ func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *st
 		if a != from.account {
 			return nil, stanza.ErrForbidden
 		}
-		return s.setPicture(a, child)
+		return r.setPicture(a, child)
 	}
 	id, _ := a.Picture()
 	if id == "" {
@@ -47,27 +47,27 @@ func (s *Server) iqPicture(from origin, iq *waBinary.Node) ([]waBinary.Node, *st
 	if known, _ := child.Attrs["id"].(string); known == id {
 		return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"status": 304}}}, nil
 	}
-	return s.pictureAt("/pp/"+a.user.LID.User, id), nil
+	return r.pictureAt("/pp/"+a.user.LID.User, id), nil
 }
 
-func (s *Server) pictureAt(path, id string) []waBinary.Node {
+func (r *router) pictureAt(path, id string) []waBinary.Node {
 	path += "?ccb=" + id
 	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{
-		"id": id, "type": "image", "direct_path": path, "url": "https://" + s.Address() + path,
+		"id": id, "type": "image", "direct_path": path, "url": "https://" + r.server.Address() + path,
 	}}}
 }
 
 // iqGroupPicture answers about a group's picture.
-func (s *Server) iqGroupPicture(from origin, jid types.JID, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqGroupPicture(from origin, jid types.JID, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	if kind, _ := iq.Attrs["type"].(string); kind == "set" {
-		id, refused := s.groups.SetPicture(from.sender(), jid, stanza.First(iq))
+		id, refused := r.groups.SetPicture(from.sender(), jid, stanza.First(iq))
 		return pictureSet(id), refused
 	}
-	id, refused := s.groups.PictureID(from.sender(), jid)
+	id, refused := r.groups.PictureID(from.sender(), jid)
 	if refused != nil {
 		return nil, refused
 	}
-	return s.pictureAt("/pp/"+jid.User, id), nil
+	return r.pictureAt("/pp/"+jid.User, id), nil
 }
 
 // pictureSet answers a change of a picture.
@@ -78,7 +78,7 @@ func pictureSet(id string) []waBinary.Node {
 	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": id}}}
 }
 
-func (s *Server) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	raw, _ := child.Content.([]byte)
 	if child.Tag == "picture" && !stanza.IsJPEG(raw) {
 		return nil, stanza.ErrNotAcceptable
@@ -93,7 +93,7 @@ func (s *Server) setPicture(a *Account, child waBinary.Node) ([]waBinary.Node, *
 	peers := slices.Collect(maps.Keys(a.peers))
 	a.mu.Unlock()
 	for _, peer := range append(peers, a) {
-		peer.notify(s.notification("picture", a.user.LID, nil, change), -1)
+		peer.notify(r.notification("picture", a.user.LID, nil, change), -1)
 	}
 	return pictureSet(id), nil
 }

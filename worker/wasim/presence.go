@@ -13,11 +13,11 @@ import (
 
 // handlePresence takes a device's availability, or its wish to follow the presence of
 // somebody. Presences are neither queued nor acknowledged.
-func (s *Server) handlePresence(from origin, node waBinary.Node) {
+func (r *router) handlePresence(from origin, node waBinary.Node) {
 	switch kind, _ := node.Attrs["type"].(string); kind {
 	case "subscribe":
 		to, _ := node.Attrs["to"].(types.JID)
-		target, device := s.account(to), from.device()
+		target, device := r.account(to), from.device()
 		if target == nil || device == nil {
 			return
 		}
@@ -77,19 +77,19 @@ func (a *Account) setAvailable(c *connection, available bool) {
 }
 
 // handleChatstate relays typing to the devices of the other side.
-func (s *Server) handleChatstate(from origin, node waBinary.Node) {
+func (r *router) handleChatstate(from origin, node waBinary.Node) {
 	to, ok := node.Attrs["to"].(types.JID)
 	if !ok {
 		return
 	}
 	attrs := waBinary.Attrs{}
 	var receivers []*Account
-	if members, server, ok := s.groups.Members(to); to.Server == types.GroupServer && ok {
+	if members, server, ok := r.groups.Members(to); to.Server == types.GroupServer && ok {
 		attrs["from"], attrs["participant"] = to, from.JID(server)
 		for _, u := range members {
-			receivers = append(receivers, s.account(u.LID))
+			receivers = append(receivers, r.account(u.LID))
 		}
-	} else if peer := s.account(to); peer != nil {
+	} else if peer := r.account(to); peer != nil {
 		attrs["from"] = from.JID(to.Server)
 		receivers = []*Account{peer}
 	}

@@ -12,14 +12,14 @@ import (
 // handleReceipt acknowledges the message that a receipt answers, and relays the
 // receipt to the message's author. Client receipts are not acknowledged: whatsmeow ignores
 // those acks, and they would double the traffic.
-func (s *Server) handleReceipt(from origin, node waBinary.Node) {
+func (r *router) handleReceipt(from origin, node waBinary.Node) {
 	to, ok := node.Attrs["to"].(types.JID)
 	if !ok {
 		return
 	}
 	kind, _ := node.Attrs["type"].(string)
 	if to.Server == types.NewsletterServer && kind == "view" {
-		s.channels.CountViews(to, node)
+		r.channels.CountViews(to, node)
 		from.reply(stanza.Ack("receipt", node, nil))
 		return
 	}
@@ -29,10 +29,10 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 		device.acknowledge(ackKey("message", id, to, participant, ""))
 	}
 	if to.Server == types.GroupServer || to.Server == types.BroadcastServer {
-		s.relayGroupReceipt(from, to, participant, kind, node)
+		r.relayGroupReceipt(from, to, participant, kind, node)
 		return
 	}
-	author := s.account(to)
+	author := r.account(to)
 	if author == nil {
 		return
 	}
@@ -50,24 +50,24 @@ func (s *Server) handleReceipt(from origin, node waBinary.Node) {
 		// The own copy reached this device: only the own others care.
 		author.broadcast(relayed, int(from.number))
 	case kind == "read-self":
-		s.tellOwn(from, node, kind, to)
+		r.tellOwn(from, node, kind, to)
 	default:
 		author.broadcast(relayed, -1)
 		if kind == "read" || kind == "played" {
-			s.tellOwn(from, node, kind, to)
+			r.tellOwn(from, node, kind, to)
 		}
 	}
 }
 
 // tellOwn lets the reader's other devices know what it has read.
-func (s *Server) tellOwn(from origin, node waBinary.Node, kind string, chat types.JID) {
+func (r *router) tellOwn(from origin, node waBinary.Node, kind string, chat types.JID) {
 	own := receiptFor(node, from.JID(chat.Server), kind)
 	own.Attrs["recipient"] = chat.ToNonAD()
 	from.account.broadcast(own, int(from.number))
 }
 
-func (s *Server) relayGroupReceipt(from origin, chat, author types.JID, kind string, node waBinary.Node) {
-	account := s.account(author)
+func (r *router) relayGroupReceipt(from origin, chat, author types.JID, kind string, node waBinary.Node) {
+	account := r.account(author)
 	if account == nil {
 		return
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,30 +53,22 @@ type Server struct {
 	groups    *groups.Groups
 	channels  *channels.Channels
 	registry  registry
+	router    router
 	pairings  pairings
 	dials     faults.Dials
 	host      media.Host
 	started   chan struct{}
 	address   string // written before started is closed
-	serial    atomic.Uint64
 	dialled   atomic.Int64
-	unknown   counter
-
-	mu          sync.Mutex
-	closing     bool
-	base        context.Context // ends with Run; nil before
-	connections map[*connection]struct{}
-	running     sync.WaitGroup
+	life      lifecycle
 }
 
 func (s *Server) init() error {
 	s.once.Do(func() {
 		s.started = make(chan struct{})
-		s.connections = make(map[*connection]struct{})
 		s.groups = groups.New(exchange{s}, exchange{s})
 		s.channels = channels.New(exchange{s}, exchange{s})
-		// Server-chosen ids are plain integers: client ids never look like that.
-		s.serial.Store(1000000)
+		s.router.init(s)
 		s.root = wire.NewRoot()
 		if s.RootKey != "" {
 			if s.root, s.initErr = wire.ParseRoot(s.RootKey); s.initErr != nil {
@@ -121,11 +111,9 @@ func (s *Server) Run(ctx context.Context) error {
 	mux.Handle("/newsletter/", &s.host)
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	s.mu.Lock()
-	s.base = base
-	s.mu.Unlock()
+	s.life.begin(base)
 	server := &http.Server{
-		Handler:           s.counted(mux),
+		Handler:           s.life.counted(mux),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -141,7 +129,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stop()
 	server.Close()
-	s.shutdown()
+	s.life.end()
+	for _, a := range s.registry.all() {
+		a.phone.Close()
+	}
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -150,20 +141,6 @@ func (s *Server) Run(ctx context.Context) error {
 
 // rawConn is the context key of the TCP connection below an HTTP request.
 type rawConn struct{}
-
-func (s *Server) shutdown() {
-	s.mu.Lock()
-	s.closing = true
-	open := slices.Collect(maps.Keys(s.connections))
-	s.mu.Unlock()
-	for _, one := range open {
-		one.conn.Reset()
-	}
-	s.running.Wait()
-	for _, a := range s.registry.all() {
-		a.phone.Close()
-	}
-}
 
 // Started is closed once the server listens and Endpoint is known.
 func (s *Server) Started() <-chan struct{} {
@@ -202,34 +179,14 @@ func (s *Server) Media() *media.Host { return &s.host }
 
 // Unknown counts, by namespace, the requests that the simulator does not know and
 // answered with an empty result.
-func (s *Server) Unknown() map[string]int { return s.unknown.snapshot() }
+func (s *Server) Unknown() map[string]int { return s.router.unknown.snapshot() }
 
 // Connections is the number of open client connections, paired or not.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.connections)
-}
+func (s *Server) Connections() int { return s.life.open() }
 
 // Dialled is how many connections clients have asked for so far. It includes those
 // that were refused or broke at once.
 func (s *Server) Dialled() int { return int(s.dialled.Load()) }
-
-// counted lets shutdown wait for requests and connections.
-func (s *Server) counted(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		if s.closing {
-			s.mu.Unlock()
-			http.Error(w, "closing", http.StatusServiceUnavailable)
-			return
-		}
-		s.running.Add(1)
-		s.mu.Unlock()
-		defer s.running.Done()
-		next.ServeHTTP(w, r)
-	})
-}
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.dialled.Add(1)
@@ -269,23 +226,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 // Background runs f in a goroutine. The end of Run ends the context of f and
 // waits for it. Background returns false, and does nothing, while the server does
 // not run.
-func (s *Server) Background(f func(context.Context)) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing || s.base == nil {
-		return false
-	}
-	ctx := s.base
-	s.running.Add(1)
-	go func() {
-		defer s.running.Done()
-		f(ctx)
-	}()
-	return true
-}
-
-// nextID is a server-chosen stanza id.
-func (s *Server) nextID() string { return fmt.Sprint(s.serial.Add(1)) }
+func (s *Server) Background(f func(context.Context)) bool { return s.life.background(f) }
 
 func checkLoopback(address string) error {
 	host, _, err := net.SplitHostPort(address)
@@ -296,27 +237,4 @@ func checkLoopback(address string) error {
 		return fmt.Errorf("listen address %q: only 127.0.0.1 and ::1 are allowed", address)
 	}
 	return nil
-}
-
-// counter counts occurrences by name.
-type counter struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *counter) add(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = make(map[string]int)
-	}
-	c.n[name]++
-}
-
-func (c *counter) snapshot() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	snapshot := make(map[string]int, len(c.n))
-	maps.Copy(snapshot, c.n)
-	return snapshot
 }

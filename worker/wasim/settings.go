@@ -29,13 +29,13 @@ func (a *Account) setPrivacy(name, value string) {
 	a.privacy[name] = value
 	a.mu.Unlock()
 	changed := []waBinary.Node{{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": value}}}
-	a.notify(a.server.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed}), -1)
+	a.notify(a.server.router.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed}), -1)
 }
 
-func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	child := stanza.First(iq)
 	if child.Tag == "tokens" {
-		s.relayTokens(from, child)
+		r.relayTokens(from, child)
 		return nil, nil
 	}
 	a := from.account
@@ -58,23 +58,23 @@ func (s *Server) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *st
 	}
 	a.mu.Unlock()
 	if len(changed) > 0 {
-		notice := s.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed})
+		notice := r.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed})
 		a.notify(notice, int(from.number))
 	}
 	return []waBinary.Node{{Tag: "privacy", Content: all}}, nil
 }
 
 // relayTokens gives people the privacy tokens that the sender issued for them.
-func (s *Server) relayTokens(from origin, tokens waBinary.Node) {
+func (r *router) relayTokens(from origin, tokens waBinary.Node) {
 	for _, token := range tokens.GetChildrenByTag("token") {
 		jid, _ := token.Attrs["jid"].(types.JID)
-		peer := s.account(jid)
+		peer := r.account(jid)
 		if peer == nil || peer == from.account {
 			continue
 		}
 		value := sha256.Sum256([]byte("token " + from.account.user.LID.User + " " + peer.user.LID.User))
 		sender := from.account.user
-		peer.notify(s.notification("privacy_token", sender.PN, waBinary.Attrs{"sender_lid": sender.LID}, waBinary.Node{
+		peer.notify(r.notification("privacy_token", sender.PN, waBinary.Attrs{"sender_lid": sender.LID}, waBinary.Node{
 			Tag: "tokens", Content: []waBinary.Node{{
 				Tag: "token", Attrs: waBinary.Attrs{"type": "trusted_contact", "t": token.Attrs["t"]}, Content: value[:16],
 			}},
@@ -82,7 +82,7 @@ func (s *Server) relayTokens(from origin, tokens waBinary.Node) {
 	}
 }
 
-func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	a := from.account
 	item, changes := iq.GetOptionalChildByTag("item")
 	a.mu.Lock()
@@ -98,7 +98,7 @@ func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *
 	// A guess: how the real servers hash the list is not known. Clients only compare it.
 	hash := stanza.ParticipantHash(blocked)
 	if changes {
-		a.notify(s.notification("account_sync", a.user.PN, nil, waBinary.Node{
+		a.notify(r.notification("account_sync", a.user.PN, nil, waBinary.Node{
 			Tag: "blocklist", Attrs: waBinary.Attrs{"action": "modify", "dhash": hash},
 			Content: []waBinary.Node{{
 				Tag: "item", Attrs: waBinary.Attrs{"jid": item.Attrs["jid"], "action": item.Attrs["action"]},
@@ -113,7 +113,7 @@ func (s *Server) iqBlocklist(from origin, iq *waBinary.Node) ([]waBinary.Node, *
 }
 
 // iqStatus answers who may see status updates and sets the about text.
-func (s *Server) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	child := stanza.First(iq)
 	switch child.Tag {
 	case "privacy":
@@ -122,18 +122,18 @@ func (s *Server) iqStatus(from origin, iq *waBinary.Node) ([]waBinary.Node, *sta
 		}}}}, nil
 	case "status":
 		raw, _ := child.Content.([]byte)
-		s.setAbout(from.account, string(raw))
+		r.setAbout(from.account, string(raw))
 	}
 	return nil, nil
 }
 
-func (s *Server) setAbout(a *Account, text string) {
+func (r *router) setAbout(a *Account, text string) {
 	a.mu.Lock()
 	a.about = text
 	peers := slices.Collect(maps.Keys(a.peers))
 	a.mu.Unlock()
 	for _, peer := range peers {
-		peer.notify(s.notification("status", a.user.LID, nil, waBinary.Node{Tag: "set", Content: []byte(text)}), -1)
+		peer.notify(r.notification("status", a.user.LID, nil, waBinary.Node{Tag: "set", Content: []byte(text)}), -1)
 	}
 }
 
@@ -142,7 +142,7 @@ const mutationTextStatus = "9152604461510864"
 
 // iqMex answers GraphQL queries about channels and about the about text; any other
 // query gets no data.
-func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	query := stanza.First(iq)
 	if id, _ := query.Attrs["query_id"].(string); id == mutationTextStatus {
 		var request struct {
@@ -154,23 +154,23 @@ func (s *Server) iqMex(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza
 		}
 		raw, _ := query.Content.([]byte)
 		if json.Unmarshal(raw, &request) == nil {
-			s.setAbout(from.account, request.Variables.Input.Text)
+			r.setAbout(from.account, request.Variables.Input.Text)
 		}
 	} else if raw, _ := query.Content.([]byte); channels.Answers(id) {
-		return []waBinary.Node{{Tag: "result", Content: s.channels.Query(from.sender(), id, raw)}}, nil
+		return []waBinary.Node{{Tag: "result", Content: r.channels.Query(from.sender(), id, raw)}}, nil
 	} else {
-		s.unknown.add("w:mex " + fmt.Sprint(query.Attrs["query_id"]))
+		r.unknown.add("w:mex " + fmt.Sprint(query.Attrs["query_id"]))
 	}
 	return []waBinary.Node{{Tag: "result", Content: []byte(`{"data":{}}`)}}, nil
 }
 
 // iqMedia names the media host: this server, by its literal address, so that no client
 // asks another machine for media.
-func (s *Server) iqMedia(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqMedia(origin, *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	return []waBinary.Node{{
 		Tag:     "media_conn",
 		Attrs:   waBinary.Attrs{"auth": "sim", "ttl": 300, "auth_ttl": 21600, "max_buckets": 12},
-		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": s.Address()}}},
+		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": r.server.Address()}}},
 	}}, nil
 }
 
@@ -189,4 +189,4 @@ func (a *Account) Blocked() []types.JID {
 }
 
 // SetAbout changes the about text, as its owner does on the phone.
-func (s *Server) SetAbout(a *Account, text string) { s.setAbout(a, text) }
+func (s *Server) SetAbout(a *Account, text string) { s.router.setAbout(a, text) }

@@ -11,21 +11,21 @@ import (
 )
 
 // iqUsync answers a query about users: for each listed user the protocols asked for.
-func (s *Server) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+func (r *router) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
 	query := iq.GetChildByTag("usync", "query")
 	list := iq.GetChildByTag("usync", "list")
 	protocols := query.GetChildren()
 	var users []waBinary.Node
 	for _, user := range list.GetChildren() {
 		if jid, ok := user.Attrs["jid"].(types.JID); ok {
-			if account := s.account(jid); account != nil {
-				answers := s.usyncUser(account, jid, protocols)
+			if account := r.account(jid); account != nil {
+				answers := r.usyncUser(account, jid, protocols)
 				users = append(users, waBinary.Node{Tag: "user", Attrs: waBinary.Attrs{"jid": jid}, Content: answers})
 			}
 			continue
 		}
 		if contact, ok := user.GetOptionalChildByTag("contact"); ok {
-			users = append(users, s.usyncContact(contact, protocols))
+			users = append(users, r.usyncContact(contact, protocols))
 		}
 	}
 	request := iq.GetChildByTag("usync")
@@ -41,7 +41,7 @@ func (s *Server) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *stan
 	}}}, nil
 }
 
-func (s *Server) usyncUser(account *Account, asked types.JID, protocols []waBinary.Node) (answers []waBinary.Node) {
+func (r *router) usyncUser(account *Account, asked types.JID, protocols []waBinary.Node) (answers []waBinary.Node) {
 	for _, protocol := range protocols {
 		switch protocol.Tag {
 		case "devices":
@@ -70,17 +70,17 @@ func (s *Server) usyncUser(account *Account, asked types.JID, protocols []waBina
 
 // usyncContact answers whether a phone number is on WhatsApp. The user element
 // has a JID in either case, because clients skip an element without one.
-func (s *Server) usyncContact(contact waBinary.Node, protocols []waBinary.Node) waBinary.Node {
+func (r *router) usyncContact(contact waBinary.Node, protocols []waBinary.Node) waBinary.Node {
 	raw, _ := contact.Content.([]byte)
 	number, _, _ := strings.Cut(string(raw), "@")
 	number = strings.TrimPrefix(number, "+")
 	pn := types.NewJID(number, types.DefaultUserServer)
-	account := s.account(pn)
+	account := r.account(pn)
 	kind, attrs := "out", waBinary.Attrs{"jid": pn, "pn_jid": pn}
 	var answers []waBinary.Node
 	if account != nil {
 		kind, attrs = "in", waBinary.Attrs{"jid": account.user.LID, "pn_jid": account.user.PN}
-		for _, answer := range s.usyncUser(account, pn, protocols) {
+		for _, answer := range r.usyncUser(account, pn, protocols) {
 			if answer.Tag != "contact" {
 				answers = append(answers, answer)
 			}
@@ -88,4 +88,103 @@ func (s *Server) usyncContact(contact waBinary.Node, protocols []waBinary.Node) 
 	}
 	answers = append(answers, waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": kind}, Content: raw})
 	return waBinary.Node{Tag: "user", Attrs: attrs, Content: answers}
+}
+
+// deviceJIDs lists every device in the form of a JID server, the phone first.
+func (a *Account) deviceJIDs(server string) []types.JID {
+	numbers := a.numbers()
+	jids := make([]types.JID, len(numbers))
+	for i, number := range numbers {
+		jids[i] = a.user.JID(server, number)
+	}
+	return jids
+}
+
+func (a *Account) deviceList() waBinary.Node {
+	numbers := a.numbers()
+	devices := make([]waBinary.Node, len(numbers))
+	for i, number := range numbers {
+		attrs := waBinary.Attrs{"id": int(number)}
+		if number > 0 {
+			attrs["key-index"] = int(number)
+		}
+		devices[i] = waBinary.Node{Tag: "device", Attrs: attrs}
+	}
+	content := []waBinary.Node{{Tag: "device-list", Content: devices}}
+	if len(numbers) > 1 {
+		content = append(content, a.keyIndexNode())
+	}
+	return waBinary.Node{Tag: "devices", Content: content}
+}
+
+// keyIndexNode is the signed list of key indexes. Making it takes a signature, so it is
+// kept until the devices change.
+func (a *Account) keyIndexNode() waBinary.Node {
+	a.mu.Lock()
+	signed := a.keyIndex
+	a.mu.Unlock()
+	if signed == nil {
+		signed = a.phone.KeyIndexList()
+		a.mu.Lock()
+		a.keyIndex = signed
+		a.mu.Unlock()
+	}
+	return waBinary.Node{Tag: "key-index-list", Attrs: waBinary.Attrs{"ts": time.Now().Unix()}, Content: signed}
+}
+
+// deviceListChanged tells everybody who may have cached the account's devices that
+// one was added ("add") or removed ("remove"): its own companions, the accounts that
+// exchanged messages with it, and those that share a group with it. Clients key their
+// cache by the JID they asked with, so each client is told under both identities. Own
+// companions also get an account_sync.
+func (r *router) deviceListChanged(a *Account, changed *Device, change string) {
+	audience := make(map[*Account]struct{})
+	a.mu.Lock()
+	for peer := range a.peers {
+		audience[peer] = struct{}{}
+	}
+	a.mu.Unlock()
+	for _, u := range r.groups.Companions(a.user) {
+		audience[r.account(u.LID)] = struct{}{}
+	}
+	audience[a] = struct{}{}
+
+	for listener := range audience {
+		for _, device := range listener.Devices() {
+			if device == changed {
+				continue
+			}
+			for _, server := range []string{types.HiddenUserServer, types.DefaultUserServer} {
+				device.deliver(r.deviceNotification(a, changed, change, server))
+			}
+		}
+	}
+
+	listed := a.deviceJIDs(types.DefaultUserServer)
+	entries := make([]waBinary.Node, len(listed))
+	for i, jid := range listed {
+		entries[i] = waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"jid": jid}}
+	}
+	for _, device := range a.Devices() {
+		if device != changed {
+			device.deliver(r.notification("account_sync", a.user.PN, nil, waBinary.Node{
+				Tag: "devices", Attrs: waBinary.Attrs{"dhash": stanza.ParticipantHash(listed)}, Content: entries,
+			}))
+		}
+	}
+}
+
+func (r *router) deviceNotification(a *Account, changed *Device, change, server string) waBinary.Node {
+	attrs := waBinary.Attrs{"jid": a.user.JID(server, changed.number)}
+	if change == "add" {
+		attrs["key-index"] = int(changed.number)
+	}
+	return r.notification("devices", a.user.JID(server, 0), nil, waBinary.Node{
+		Tag:   change,
+		Attrs: waBinary.Attrs{"device_hash": stanza.ParticipantHash(a.deviceJIDs(server))},
+		Content: []waBinary.Node{
+			{Tag: "device", Attrs: attrs},
+			a.keyIndexNode(),
+		},
+	})
 }

@@ -2,44 +2,74 @@ package wasim
 
 import (
 	"maps"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/wasim/channels"
+	"whatsapp-manager/worker/wasim/groups"
 )
 
+// router answers and passes on the stanzas of clients and phones.
+type router struct {
+	server   *Server
+	registry *registry
+	groups   *groups.Groups
+	channels *channels.Channels
+	serial   atomic.Uint64 // of the server's stanza ids
+	unknown  counter       // requests that nobody answers, by namespace
+}
+
+// init prepares the router, before the first account exists.
+func (r *router) init(s *Server) {
+	r.server, r.registry = s, &s.registry
+	r.groups, r.channels = s.groups, s.channels
+	// Server-chosen ids are plain integers: client ids never look like that.
+	r.serial.Store(1000000)
+}
+
+// account finds the account that a user JID means; nil when there is none.
+func (r *router) account(jid types.JID) *Account { return r.registry.find(jid) }
+
+// nextID is a server-chosen stanza id.
+func (r *router) nextID() string { return strconv.FormatUint(r.serial.Add(1), 10) }
+
 // handle routes one stanza of a paired client or a phone.
-func (s *Server) handle(from origin, node waBinary.Node) {
+func (r *router) handle(from origin, node waBinary.Node) {
 	switch node.Tag {
 	case "iq":
-		s.handleIQ(from, &node)
+		r.handleIQ(from, &node)
 	case "message":
-		s.handleMessage(from, node)
+		r.handleMessage(from, node)
 	case "receipt":
-		s.handleReceipt(from, node)
+		r.handleReceipt(from, node)
 	case "ack":
-		s.handleAck(from, node)
+		r.handleAck(from, node)
 	case "presence":
-		s.handlePresence(from, node)
+		r.handlePresence(from, node)
 	case "chatstate":
-		s.handleChatstate(from, node)
+		r.handleChatstate(from, node)
 	case "call":
-		s.handleCall(from, node)
+		r.handleCall(from, node)
 	case "notification":
-		s.handleNotification(from, node)
+		r.handleNotification(from, node)
 	case "ib":
 		// unified_session and offline_batch want no answer: the whole queue is
 		// sent at once.
 	default:
-		s.unknown.add("<" + node.Tag + ">")
+		r.unknown.add("<" + node.Tag + ">")
 	}
 }
 
 // handleNotification passes on what a phone tells an own companion, such as the
 // answer to a media retry; clients send none.
-func (s *Server) handleNotification(from origin, node waBinary.Node) {
+func (r *router) handleNotification(from origin, node waBinary.Node) {
 	to, ok := node.Attrs["to"].(types.JID)
-	if !ok || from.connection != nil || s.account(to) != from.account {
+	if !ok || from.connection != nil || r.account(to) != from.account {
 		return
 	}
 	node.Attrs = maps.Clone(node.Attrs)
@@ -49,7 +79,7 @@ func (s *Server) handleNotification(from origin, node waBinary.Node) {
 }
 
 // handleAck drops from the queue what the client acknowledges.
-func (s *Server) handleAck(from origin, node waBinary.Node) {
+func (r *router) handleAck(from origin, node waBinary.Node) {
 	device := from.device()
 	if device == nil {
 		return
@@ -92,10 +122,33 @@ func (a *Account) notify(node waBinary.Node, except int) {
 }
 
 // notification makes a notification stanza with a fresh id and the present time.
-func (s *Server) notification(
+func (r *router) notification(
 	kind string, from types.JID, extra waBinary.Attrs, content ...waBinary.Node,
 ) waBinary.Node {
-	attrs := waBinary.Attrs{"type": kind, "from": from, "id": s.nextID(), "t": time.Now().Unix()}
+	attrs := waBinary.Attrs{"type": kind, "from": from, "id": r.nextID(), "t": time.Now().Unix()}
 	maps.Copy(attrs, extra)
 	return waBinary.Node{Tag: "notification", Attrs: attrs, Content: content}
+}
+
+// counter counts occurrences by name.
+type counter struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counter) add(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = make(map[string]int)
+	}
+	c.n[name]++
+}
+
+func (c *counter) snapshot() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	snapshot := make(map[string]int, len(c.n))
+	maps.Copy(snapshot, c.n)
+	return snapshot
 }
