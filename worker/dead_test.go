@@ -230,7 +230,7 @@ func TestSlowHandler(t *testing.T) {
 	if err = device.WaitLogins(w.ctx, logins+1); err != nil {
 		t.Fatal(err)
 	}
-	if err = device.WaitSettled(w.ctx); err != nil {
+	if err = device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 	// Postgres may have written what was given up, too: it comes again, and once is enough.
@@ -256,7 +256,7 @@ func TestStuckHandler(t *testing.T) {
 	w.env = plain
 	w.start().attach().state(online)
 	w.received("glue", "behind it")
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -296,7 +296,7 @@ func TestHistoryThatCannotBeDownloaded(t *testing.T) {
 		return value[int](w.instance, "select count(*)::int from messages") >= 6
 	})
 	p.state(online)
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -350,7 +350,7 @@ func TestLateStreamError(t *testing.T) {
 		_ = conn.Close(w.ctx)
 		p.state(online)
 		w.received(text)
-		if err = device.WaitSettled(w.ctx); err != nil {
+		if err = device.WaitIdle(w.ctx); err != nil {
 			t.Fatal(err)
 		}
 		resp, err := p.Call(w.ctx, &workerv1.CallRequest{Method: "sendMessage", Params: []byte(`["15550000999@c.us","after that"]`)})

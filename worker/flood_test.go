@@ -46,7 +46,7 @@ func TestMoreThanTheQueueHolds(t *testing.T) {
 	if err = tx.Rollback(w.ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err = device.WaitSettled(w.ctx); err != nil {
+	if err = device.WaitIdle(w.ctx); err != nil {
 		t.Fatalf("%v; %d of %d unacknowledged", err, device.Pending(), more)
 	}
 	var got []string
@@ -88,7 +88,7 @@ func TestTakesMessagesAtItsPace(t *testing.T) {
 	w.eventually("the worker stands back", func() bool { return niceness("19") })
 	w.received(sent...)
 	w.eventually("the worker is like any other again", func() bool { return niceness("0") })
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 	took := value[float64](w.instance, "select extract(epoch from max(at) - min(at))::float8 from events where type = 'message'")

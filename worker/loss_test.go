@@ -32,7 +32,7 @@ func TestWorkerKilledInABurst(t *testing.T) {
 	p = w.start().attach()
 	p.state(online)
 	w.received(texts...)
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -53,7 +53,7 @@ func TestPostgresRestartedInABurst(t *testing.T) {
 		server.Start()
 		p.state(online)
 		w.received(texts...)
-		if err := device.WaitSettled(w.ctx); err != nil {
+		if err := device.WaitIdle(w.ctx); err != nil {
 			t.Error(err)
 		}
 		if stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{}); err != nil || stats.GetHandlerFailures() != 0 {
@@ -82,7 +82,7 @@ func TestPostgresAwayForLong(t *testing.T) {
 	server.Start()
 	p.state(online)
 	w.received(texts...)
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -116,7 +116,7 @@ func TestNoRoomInTheDatabase(t *testing.T) {
 			next++
 		}
 	}
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -159,7 +159,7 @@ func TestPanickingHandler(t *testing.T) {
 	}
 	device.Drop()
 	w.received("poison")
-	if err = device.WaitSettled(w.ctx); err != nil {
+	if err = device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,7 +191,7 @@ func TestBootstrapInterrupted(t *testing.T) {
 				return value[int](w.instance, "select count(*)::int from whatsmeow.whatsmeow_app_state_version where version > 0") == 5 &&
 					value[int](w.instance, "select count(*)::int from chats") >= 2
 			})
-			if err := device.WaitSettled(w.ctx); err != nil {
+			if err := device.WaitIdle(w.ctx); err != nil {
 				t.Error(err)
 			}
 			w.eventually("ready in the feed", func() bool { return strings.Contains(strings.Join(w.events(), " "), "ready") })

@@ -36,7 +36,7 @@ func TestTheSharedTableOfPairsIsNotNeeded(t *testing.T) {
 	w.exec("drop table whatsmeow.whatsmeow_lid_map")
 	device := w.scan(p)
 	p.state(online)
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Fatal(err)
 	}
 	w.send(p, "to somebody new")
@@ -78,7 +78,7 @@ func TestPairsAreHintsAfterALogout(t *testing.T) {
 	}
 	device := w.scan(p)
 	p.state(online)
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Fatal(err)
 	}
 	w.send(p, "after")

@@ -29,7 +29,7 @@ func TestAWorkerThatIsBarredEnds(t *testing.T) {
 	next := w.startRaised().attach()
 	next.state(online)
 	w.received("before", "after")
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }
@@ -71,7 +71,7 @@ func TestAMissingRightLosesNothing(t *testing.T) {
 		w.exec("grant insert on " + table + " to " + group)
 	}
 	w.received("before", "without whatsmeow.whatsmeow_event_buffer", "without messages")
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 }

@@ -66,8 +66,8 @@ func TestWritingToWhoWritesLosesNothing(t *testing.T) {
 	got := map[string]int{}
 	for _, r := range bob.Received() {
 		got[r.Text]++
-		if r.Attempt != 0 {
-			t.Errorf("Bob could not read %q and got it by retry %d", r.Text, r.Attempt)
+		if r.Retry != 0 {
+			t.Errorf("Bob could not read %q and got it by retry %d", r.Text, r.Retry)
 		}
 	}
 	for i := range n {

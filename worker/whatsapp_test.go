@@ -84,7 +84,7 @@ func (w *world) paired() (*process, *wasim.Device) {
 	p := w.start().attach()
 	device := w.scan(p)
 	p.state(online)
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		w.t.Fatal(err)
 	}
 	return p, device
@@ -201,7 +201,7 @@ func TestRestartResumesWithoutPairing(t *testing.T) {
 		t.Errorf("link: %v", link)
 	}
 	w.received("while you slept")
-	if err := device.WaitSettled(w.ctx); err != nil {
+	if err := device.WaitIdle(w.ctx); err != nil {
 		t.Error(err)
 	}
 	if n := len(w.account.Devices()); n != 1 {

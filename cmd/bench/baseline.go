@@ -93,7 +93,7 @@ func (l *benchLab) pairBaseline(ctx context.Context, container *sqlstore.Contain
 	}
 	for _, step := range []func() error{
 		func() error { return account.ScanQR(ctx, <-codes) },
-		func() error { return newest(account).WaitSettled(ctx) },
+		func() error { return newest(account).WaitIdle(ctx) },
 	} {
 		if err := step(); err != nil {
 			b.close()

@@ -104,7 +104,7 @@ func (l *benchLab) burst(ctx context.Context, to []*wasim.Account, n int) (load,
 			if err != nil {
 				return err
 			}
-			return newest(a).WaitSettled(sending)
+			return newest(a).WaitIdle(sending)
 		})
 	}
 	err = group.Wait()
@@ -125,7 +125,7 @@ func (l *benchLab) contacts(ctx context.Context, to []*wasim.Account) ([]*wasim.
 		}
 	}
 	for _, a := range to {
-		if err := newest(a).WaitSettled(ctx); err != nil {
+		if err := newest(a).WaitIdle(ctx); err != nil {
 			return nil, err
 		}
 	}

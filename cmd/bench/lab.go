@@ -129,7 +129,7 @@ func (l *benchLab) link(ctx context.Context, s *stack.Stack, n int) ([]*linked, 
 				return err
 			}
 			all[i] = &linked{Account: account, id: id, key: key}
-			return all[i].device().WaitSettled(ctx)
+			return all[i].device().WaitIdle(ctx)
 		})
 	}
 	return all, group.Wait()

@@ -111,7 +111,7 @@ func (r *soaking) acquaint(ctx context.Context) error {
 		}
 	}
 	for _, a := range r.all {
-		if err := a.device().WaitSettled(ctx); err != nil {
+		if err := a.device().WaitIdle(ctx); err != nil {
 			return err
 		}
 	}

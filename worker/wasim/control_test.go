@@ -60,7 +60,7 @@ func TestControlAPI(t *testing.T) {
 	if device := r.call("POST", "accounts/15550000001/scan", string(qr), 200); device["connected"] != true {
 		t.Errorf("paired device %v", device)
 	}
-	r.call("POST", "accounts/15550000001/wait", `{"for":"settled"}`, 200)
+	r.call("POST", "accounts/15550000001/wait", `{"for":"idle"}`, 200)
 	r.call("POST", "accounts/15550000001/wait", `{"for":"disconnected","timeout":"10ms"}`, 504)
 
 	sent := r.call("POST", "accounts/15550000002/send", `{"to":"15550000001","text":"burst %d","count":3}`, 200)

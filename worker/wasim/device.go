@@ -129,9 +129,9 @@ func (d *Device) WaitLogins(ctx context.Context, n int) error {
 	return d.wait(ctx, func() bool { return d.logins >= n && d.active })
 }
 
-// WaitSettled returns when the device's phone has handled everything it got and
+// WaitIdle returns when the device's phone has handled everything it got and
 // nothing sent to the device is unacknowledged.
-func (d *Device) WaitSettled(ctx context.Context) error {
+func (d *Device) WaitIdle(ctx context.Context) error {
 	for {
 		if err := d.account.phone.Wait(ctx); err != nil {
 			return err

@@ -50,7 +50,7 @@ func TestTextBothWays(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.awaitReceipt(bob, m.Info.ID, "read")
-			if err := d.WaitSettled(r.ctx); err != nil {
+			if err := d.WaitIdle(r.ctx); err != nil {
 				t.Fatal(err)
 			}
 			if d.Logins() != 1 {

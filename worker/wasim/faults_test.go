@@ -38,7 +38,7 @@ func TestConnectionFaults(t *testing.T) {
 			if d.ConnectionID() == connection {
 				t.Error("connection unchanged")
 			}
-			if err := d.WaitSettled(r.ctx); err != nil {
+			if err := d.WaitIdle(r.ctx); err != nil {
 				t.Fatal(err)
 			}
 			if n := c.texts("during " + name); n != 1 {
@@ -87,7 +87,7 @@ func TestLogOut(t *testing.T) {
 	if len(alice.Devices()) != 1 || !d.Removed() || keep.Removed() {
 		t.Fatalf("devices %v", alice.Devices())
 	}
-	if err := keep.WaitSettled(r.ctx); err != nil {
+	if err := keep.WaitIdle(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	if err := other.Logout(r.ctx); err != nil {
@@ -178,7 +178,7 @@ func TestRequestFaults(t *testing.T) {
 
 	d.CorruptMessages(1)
 	c.send(bob.PN(), "mended")
-	if m := r.awaitReceived(bob, "mended"); m.Attempt == 0 {
+	if m := r.awaitReceived(bob, "mended"); m.Retry == 0 {
 		t.Error("arrived without a retry")
 	}
 	bob.CorruptMessages(1)

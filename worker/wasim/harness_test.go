@@ -247,17 +247,17 @@ func (r *rig) pair(a *wasim.Account) (*client, *wasim.Device) {
 	if err := a.ScanQR(r.ctx, qr.Codes[0]); err != nil {
 		r.t.Fatalf("scan QR: %v", err)
 	}
-	return c, r.settled(c, a)
+	return c, r.idle(c, a)
 }
 
-// settled waits until a freshly paired client has done everything that follows.
-func (r *rig) settled(c *client, a *wasim.Account) *wasim.Device {
+// idle waits until a freshly paired client has done everything that follows.
+func (r *rig) idle(c *client, a *wasim.Account) *wasim.Device {
 	r.t.Helper()
 	await[*events.Connected](c, "Connected", nil)
 	devices := a.Devices()
 	d := devices[len(devices)-1]
-	if err := d.WaitSettled(r.ctx); err != nil {
-		r.t.Fatalf("settle: %v", err)
+	if err := d.WaitIdle(r.ctx); err != nil {
+		r.t.Fatalf("wait until idle: %v", err)
 	}
 	return d
 }

@@ -60,7 +60,7 @@ func BenchmarkConnected(b *testing.B) {
 		return
 	}
 	for _, account := range accounts {
-		if err := account.Devices()[0].WaitSettled(ctx); err != nil {
+		if err := account.Devices()[0].WaitIdle(ctx); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func BenchmarkConnected(b *testing.B) {
 		}
 	}
 	for _, account := range accounts {
-		if err := account.Devices()[0].WaitSettled(ctx); err != nil {
+		if err := account.Devices()[0].WaitIdle(ctx); err != nil {
 			b.Fatal(err)
 		}
 	}

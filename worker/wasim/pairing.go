@@ -254,7 +254,7 @@ func (a *Account) EnterCode(ctx context.Context, code string) error {
 		return fmt.Errorf("enter code: %w", err)
 	}
 	select {
-	case <-client.finish: // left over from an attempt nobody waited for
+	case <-client.finish: // left over from a code that nobody waited for
 	default:
 	}
 	client.conn.Send(waBinary.Node{

@@ -52,7 +52,7 @@ func TestPairByCode(t *testing.T) {
 	if err = alice.EnterCode(r.ctx, code); err != nil {
 		t.Fatalf("right code: %v", err)
 	}
-	r.settled(c, alice)
+	r.idle(c, alice)
 	await[*events.PairSuccess](c, "PairSuccess", nil)
 }
 

@@ -32,7 +32,7 @@ func TestOfflineQueueKeepsOrder(t *testing.T) {
 		t.Errorf("preview %+v", preview)
 	}
 	await[*events.OfflineSyncCompleted](c, "end of the queue", nil)
-	if err := d.WaitSettled(r.ctx); err != nil {
+	if err := d.WaitIdle(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	c.mu.Lock()
@@ -88,7 +88,7 @@ func TestUnacknowledgedMessageComesBack(t *testing.T) {
 	if m := c.awaitText("keep me"); m.Info.ID != id {
 		t.Errorf("got %s again, want %s", m.Info.ID, id)
 	}
-	if err := d.WaitSettled(r.ctx); err != nil {
+	if err := d.WaitIdle(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	// Now that it is acknowledged it is gone for good.
@@ -117,7 +117,7 @@ func TestPrekeysAreReplenished(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := d.WaitSettled(r.ctx); err != nil {
+	if err := d.WaitIdle(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(20 * time.Second)

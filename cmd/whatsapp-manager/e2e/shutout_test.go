@@ -56,7 +56,7 @@ func TestWhomWhatsAppShutsOut(t *testing.T) {
 		c.l = link(t, s, person(t, c.name, wasim.AccountOptions{Chats: 2, Messages: 3}))
 		say(t, writer, c.l.PN(), "before")
 		eventually(t, 20*time.Second, "the text", func() bool { return count(c.l.events(t), "message", "before") == 1 })
-		must(t, c.l.Devices()[0].WaitSettled(deadline(t, 10*time.Second)))
+		must(t, c.l.Devices()[0].WaitIdle(deadline(t, 10*time.Second)))
 		var err error
 		c.before, err = s.Client.Instance(t.Context(), c.l.id)
 		must(t, err)

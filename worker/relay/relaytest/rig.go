@@ -232,7 +232,7 @@ func (r *Rig) pair(cli *whatsmeow.Client) {
 	Await(r, "PairSuccess", func(*events.PairSuccess) bool { return true })
 	Await(r, "Connected", func(*events.Connected) bool { return true })
 	devices := r.Me.Devices()
-	if err := devices[len(devices)-1].WaitSettled(r.Ctx); err != nil {
+	if err := devices[len(devices)-1].WaitIdle(r.Ctx); err != nil {
 		r.T.Fatal(err)
 	}
 }

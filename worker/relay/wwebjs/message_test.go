@@ -153,8 +153,8 @@ func TestAGroupMessageWithoutItsKeyArrives(t *testing.T) {
 	r.Sim.Faults.IQError("encrypt", 503, 1000)
 	sent := ask[shape.Message](r, "sendMessage", group.String(), "to all")
 	for _, member := range []*wasim.Account{bob, carol} {
-		if got := r.Received(member, "to all"); got.ID != sent.ID.ID || got.Attempt < 1 {
-			t.Errorf("%s received %s at attempt %d, sent was %s", member.Number(), got.ID, got.Attempt, sent.ID.ID)
+		if got := r.Received(member, "to all"); got.ID != sent.ID.ID || got.Retry < 1 {
+			t.Errorf("%s received %s by retry %d, sent was %s", member.Number(), got.ID, got.Retry, sent.ID.ID)
 		}
 	}
 }

@@ -37,7 +37,7 @@
 //	POST /control/accounts/{number}/code {code}
 //	     → device, in the same way, by a pairing code.
 //	POST /control/accounts/{number}/wait {device, for, logins, timeout}
-//	     → device. "for" is "settled" (nothing is unacknowledged), "connected",
+//	     → device. "for" is "idle" (nothing is unacknowledged), "connected",
 //	       "disconnected" or "logins". Device 0 is the last one linked. The timeout
 //	       is 30s when left out.
 //
@@ -53,7 +53,8 @@
 //	     → {messages:[message], next}: what the phone decrypted, from position N
 //	       on. It waits for the first message for up to "wait". With Accept:
 //	       text/event-stream it streams events (id: N+1, data: message).
-//	       message: {id, chat, sender, pn, name, text, time, own, attempt}
+//	       message: {id, chat, sender, pn, name, text, time, own, retry}; retry is 0, or the
+//	       number of the retry that brought the message
 //	POST /control/accounts/{number}/read {chat, author, ids}
 //	     → {}; the phone sends a read receipt.
 //	POST /control/accounts/{number}/react {chat, author, id, emoji}

@@ -75,8 +75,8 @@ func (a *api) wait(ctx context.Context, account *wasim.Account, request waitRequ
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	switch request.For {
-	case "settled":
-		err = device.WaitSettled(ctx)
+	case "idle":
+		err = device.WaitIdle(ctx)
 	case "connected":
 		err = device.WaitConnected(ctx)
 	case "disconnected":
@@ -84,7 +84,7 @@ func (a *api) wait(ctx context.Context, account *wasim.Account, request waitRequ
 	case "logins":
 		err = device.WaitLogins(ctx, request.Logins)
 	default:
-		err = badRequest("for: %q is not settled, connected, disconnected or logins", request.For)
+		err = badRequest("for: %q is not idle, connected, disconnected or logins", request.For)
 	}
 	if err != nil {
 		return reply{}, err

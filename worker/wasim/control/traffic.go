@@ -57,21 +57,21 @@ func (a *api) send(ctx context.Context, account *wasim.Account, request sendRequ
 
 // messageView is a received message as the control API shows it.
 type messageView struct {
-	ID      string    `json:"id"`
-	Chat    string    `json:"chat"`
-	Sender  string    `json:"sender"`
-	PN      string    `json:"pn"`
-	Name    string    `json:"name"`
-	Text    string    `json:"text"`
-	Time    time.Time `json:"time"`
-	Own     bool      `json:"own"`
-	Attempt int       `json:"attempt"`
+	ID     string    `json:"id"`
+	Chat   string    `json:"chat"`
+	Sender string    `json:"sender"`
+	PN     string    `json:"pn"`
+	Name   string    `json:"name"`
+	Text   string    `json:"text"`
+	Time   time.Time `json:"time"`
+	Own    bool      `json:"own"`
+	Retry  int       `json:"retry"`
 }
 
 func viewMessage(m phone.Received) messageView {
 	return messageView{
 		ID: m.ID, Chat: m.Chat.String(), Sender: m.Sender.String(), PN: m.PN.String(), Name: m.PushName,
-		Text: m.Text, Time: m.Time, Own: m.Own, Attempt: m.Attempt,
+		Text: m.Text, Time: m.Time, Own: m.Own, Retry: m.Retry,
 	}
 }
 

@@ -270,7 +270,7 @@ func TestCorruptedMessagesArriveOnTheSecondTry(t *testing.T) {
 			if _, err := c.SendMessage(ctx, toBob, &waE2E.Message{Conversation: proto.String(text)}); err != nil {
 				t.Fatal(err)
 			}
-			if m := received(ctx, t, bob.Phone(), func(m phone.Received) bool { return m.Text == text }); m.Attempt == 0 {
+			if m := received(ctx, t, bob.Phone(), func(m phone.Received) bool { return m.Text == text }); m.Retry == 0 {
 				t.Errorf("%q was not corrupted", text)
 			}
 			received(ctx, t, alice.Phone(), func(m phone.Received) bool { return m.Text == text })

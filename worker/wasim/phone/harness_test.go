@@ -128,7 +128,7 @@ func pair(ctx context.Context, t *testing.T, s *wasim.Server, a *wasim.Account) 
 	}
 	devices := a.Devices()
 	c.device = devices[len(devices)-1]
-	if err := c.device.WaitSettled(ctx); err != nil {
+	if err := c.device.WaitIdle(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -19,7 +19,7 @@ type Received struct {
 	Message  *waE2E.Message
 	Time     time.Time // the server's
 	Own      bool      // sent by a companion of this account
-	Attempt  int       // 0, or the number of the retry that brought it
+	Retry    int       // 0, or the number of the retry that brought it
 }
 
 // Receipt is one receipt for something the phone sent or, from an own device, for what it received.

@@ -119,7 +119,7 @@ func (p *Phone) openEnc(ctx context.Context, e envelope, enc waBinary.Node) (*wa
 
 // accept keeps a decrypted message in the ledger, or answers it when a companion asks the phone
 // for something.
-func (p *Phone) accept(ctx context.Context, e envelope, message *waE2E.Message, attempt int, peer bool) {
+func (p *Phone) accept(ctx context.Context, e envelope, message *waE2E.Message, retry int, peer bool) {
 	if e.own && message.GetDeviceSentMessage().GetMessage() != nil {
 		message = message.GetDeviceSentMessage().GetMessage()
 	}
@@ -141,7 +141,7 @@ func (p *Phone) accept(ctx context.Context, e envelope, message *waE2E.Message, 
 	r := Received{
 		ID: e.id, Chat: e.chat, Sender: e.device, PN: e.pn,
 		PushName: attr(e.node, "notify"), Text: textOf(message), Message: message,
-		Time: p.attrTime(e.node), Own: e.own, Attempt: attempt,
+		Time: p.attrTime(e.node), Own: e.own, Retry: retry,
 	}
 	p.ledger.addMessage(r)
 	p.autoAnswer(ctx, r)

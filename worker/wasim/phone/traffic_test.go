@@ -93,8 +93,8 @@ func TestTwoSessionsAtATime(t *testing.T) {
 	}
 	arrives := func(at <-chan Received, text string) {
 		t.Helper()
-		if got := next(t, at); got.Text != text || got.Attempt != 0 {
-			t.Fatalf("got %q by retry %d, not %q at once", got.Text, got.Attempt, text)
+		if got := next(t, at); got.Text != text || got.Retry != 0 {
+			t.Fatalf("got %q by retry %d, not %q at once", got.Text, got.Retry, text)
 		}
 	}
 	inBobs := prepared(bob, alice, "in Bob's session")
@@ -189,13 +189,13 @@ func TestUndecryptableMessageArrivesOnTheSecondTry(t *testing.T) {
 			if _, err := alice.SendText(t.Context(), to, "again"); err != nil {
 				t.Fatal(err)
 			}
-			if got := next(t, atBob); got.Text != "again" || got.Attempt != 1 {
+			if got := next(t, atBob); got.Text != "again" || got.Retry != 1 {
 				t.Fatalf("got %+v", got)
 			}
 			if _, err := alice.SendText(t.Context(), to, "after"); err != nil {
 				t.Fatal(err)
 			}
-			if got := next(t, atBob); got.Text != "after" || got.Attempt != 0 {
+			if got := next(t, atBob); got.Text != "after" || got.Retry != 0 {
 				t.Fatalf("got %+v", got)
 			}
 			if err := bob.Wait(timeout(t)); err != nil {
