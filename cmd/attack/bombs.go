@@ -60,7 +60,7 @@ func bombs(ctx context.Context, l *attackLab) ([]row, error) {
 	}
 
 	peak := peakOf(before.PID)
-	seen := together(ctx, times, func(i int) (int, error) { return call("sendMessage", to, fmt.Sprint("look ", i, " ", page)) })
+	seen := together(times, func(i int) (int, error) { return call("sendMessage", to, fmt.Sprint("look ", i, " ", page)) })
 	if err := lives(fmt.Sprintf("a link to a picture of 7000×7000 with 16 bits is echoed, %d at once", times), seen, peak()); err != nil {
 		return rows, err
 	}
@@ -70,7 +70,7 @@ func bombs(ctx context.Context, l *attackLab) ([]row, error) {
 		return rows, err
 	}
 	peak = peakOf(before.PID)
-	seen = together(ctx, len(ids), func(i int) (int, error) { return call("downloadMedia", ids[i]) })
+	seen = together(len(ids), func(i int) (int, error) { return call("downloadMedia", ids[i]) })
 	return rows, lives(fmt.Sprintf("documents of 95 MiB that claim 1,000 bytes are downloaded, %d at once", times), seen, peak())
 }
 

@@ -68,7 +68,7 @@ func obey(w *worker.Running) {
 		if readJSON(filepath.Join(w.Bootstrap.GetRunDir(), targetsFile), &t) != nil {
 			continue
 		}
-		report := reach(w.Bootstrap, t)
+		report := reach(context.Background(), w.Bootstrap, t)
 		if err := writeJSON(filepath.Join(w.Bootstrap.GetRunDir(), reportFile), report); err != nil {
 			fmt.Fprintln(os.Stderr, "hostile worker:", err)
 		}
@@ -77,21 +77,20 @@ func obey(w *worker.Running) {
 }
 
 // reach tries everything that code inside a worker could.
-func reach(boot *workerv1.Bootstrap, t targets) []probe {
+func reach(ctx context.Context, boot *workerv1.Bootstrap, t targets) []probe {
 	var all []probe
 	all = append(all, reachFiles(t)...)
 	all = append(all, reachProcesses(t)...)
 	all = append(all, reachKernel()...)
-	all = append(all, reachNetwork(t)...)
-	return append(all, reachDatabase(boot, t)...)
+	all = append(all, reachNetwork(ctx, t)...)
+	return append(all, reachDatabase(ctx, boot, t)...)
 }
 
 func tried(what string, err error) probe {
 	a := probe{Tried: what, Got: err == nil}
 	if err != nil {
 		a.Error = err.Error()
-		var errno syscall.Errno
-		if errors.As(err, &errno) {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
 			a.Error = errno.Error()
 		}
 	}

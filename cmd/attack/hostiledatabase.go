@@ -13,8 +13,8 @@ import (
 )
 
 // reachDatabase uses the credentials that the worker was given.
-func reachDatabase(boot *workerv1.Bootstrap, t targets) []probe {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func reachDatabase(ctx context.Context, boot *workerv1.Bootstrap, t targets) []probe {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, boot.GetDatabaseUrl())
 	if err != nil {

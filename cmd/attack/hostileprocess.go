@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -137,13 +138,14 @@ func root() error {
 	return nil
 }
 
-func reachNetwork(t targets) []probe {
+func reachNetwork(ctx context.Context, t targets) []probe {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
 	var all []probe
 	for _, to := range []struct{ what, address string }{
 		{"the API on loopback", t.API}, {"another service on loopback", t.Closed},
 		{"the cloud's metadata address", "169.254.169.254:80"}, {"mail on loopback", "127.0.0.1:25"},
 	} {
-		c, err := net.DialTimeout("tcp", to.address, 2*time.Second)
+		c, err := dialer.DialContext(ctx, "tcp", to.address)
 		if err == nil {
 			_ = c.Close()
 		}
@@ -158,7 +160,7 @@ func reachNetwork(t targets) []probe {
 	paths, _ := filepath.Glob(filepath.Join(t.RunDir, t.VictimID, "*"))
 	all = append(all, probe{Tried: "list the victim's run directory", Got: len(paths) > 0, Error: fmt.Sprint(len(paths), " found")})
 	for _, name := range []string{"egress.sock", "plugin"} {
-		c, err := net.DialTimeout("unix", filepath.Join(t.RunDir, t.VictimID, name), time.Second)
+		c, err := dialer.DialContext(ctx, "unix", filepath.Join(t.RunDir, t.VictimID, name))
 		if err == nil {
 			_ = c.Close()
 		}

@@ -72,7 +72,7 @@ func fillMemory(ctx context.Context, l *attackLab) ([]row, error) {
 	const mib = 1 << 20
 	before := rss(l.stack.ManagerPID())
 	peak := peakOf(l.stack.ManagerPID())
-	statuses := together(ctx, large, func(int) (int, error) {
+	statuses := together(large, func(int) (int, error) {
 		return pour(ctx, l, "/api/proxy/"+stopped.key+"/sendMessage", `{"params":["1@c.us",{"mimetype":"image/jpeg","data":"`, 30*mib)
 	})
 	most := peak()
@@ -81,7 +81,7 @@ func fillMemory(ctx context.Context, l *attackLab) ([]row, error) {
 
 	before = rss(l.stack.ManagerPID())
 	peak = peakOf(l.stack.ManagerPID())
-	statuses = together(ctx, logins, func(int) (int, error) {
+	statuses = together(logins, func(int) (int, error) {
 		return pour(ctx, l, "/api/auth/login", `{"email":"a@example.org","password":"`, mib)
 	})
 	most = peak()
@@ -118,7 +118,7 @@ func (letters) Read(b []byte) (int, error) {
 }
 
 // together runs f n times at once and says which statuses came how often.
-func together(ctx context.Context, n int, f func(i int) (int, error)) string {
+func together(n int, f func(i int) (int, error)) string {
 	var mu sync.Mutex
 	counts := map[string]int{}
 	var all sync.WaitGroup
@@ -181,7 +181,7 @@ func holdConnections(ctx context.Context, l *attackLab) ([]row, error) {
 		shut()
 	}
 	// One body that never comes: the answer comes, and the connection ends.
-	c, err := net.Dial("tcp", address)
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return rows, err
 	}

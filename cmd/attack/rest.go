@@ -80,11 +80,11 @@ func holding(dir string, secret []byte, places ...string) (string, error) {
 		}
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || where != "" || !entry.Type().IsRegular() {
-				return nil // gone meanwhile, or found already
+				return nil //nolint:nilerr // gone meanwhile, or found already
 			}
 			text, err := os.ReadFile(path)
 			if err != nil {
-				return nil
+				return nil //nolint:nilerr // gone meanwhile
 			}
 			for _, form := range forms {
 				if bytes.Contains(text, form) {

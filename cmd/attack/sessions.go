@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -153,10 +154,14 @@ func openSSE(ctx context.Context, l *attackLab, t *tenant, credential string) (*
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	req.Header.Set("Authorization", "Bearer "+credential)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil || resp.StatusCode != http.StatusOK {
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the goroutine below closes it
+	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("open an event stream: %v %w", resp, err)
+		return nil, fmt.Errorf("open an event stream: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		cancel()
+		return nil, errors.Join(fmt.Errorf("open an event stream: %s", resp.Status), resp.Body.Close())
 	}
 	s := &stream{kind: "SSE", ended: make(chan struct{})}
 	s.shut = func() { cancel(); <-s.ended }
@@ -171,7 +176,8 @@ func openSSE(ctx context.Context, l *attackLab, t *tenant, credential string) (*
 
 func openWebSocket(ctx context.Context, l *attackLab, t *tenant, credential string) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(l.admin.Base, "http")+"/api/instances/"+t.id+"/events",
+	conn, _, err := websocket.Dial( //nolint:bodyclose // the library says that there is no need
+		ctx, "ws"+strings.TrimPrefix(l.admin.Base, "http")+"/api/instances/"+t.id+"/events",
 		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + credential}}})
 	if err != nil {
 		cancel()
@@ -181,7 +187,7 @@ func openWebSocket(ctx context.Context, l *attackLab, t *tenant, credential stri
 	s.shut = func() { cancel(); <-s.ended }
 	go func() {
 		defer close(s.ended)
-		defer conn.CloseNow()
+		defer func() { _ = conn.CloseNow() }() // it has ended already
 		for {
 			_, text, err := conn.Read(ctx)
 			if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func statOf(path string) []string {
 	if err != nil {
 		return nil
 	}
-	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 }
 
 // cpuOf is the time that a process has computed.
@@ -134,7 +135,7 @@ func (r *soaking) report(w io.Writer, all []usage) {
 	defer r.mu.Unlock()
 	fmt.Fprintf(w, "%d messages, all arrived; %d of them began late because %d were under way\n", len(r.messages), r.late.Load(), soakAtOnce)
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(out, "\tfirst third\tsecond\tlast\tlast of first")
+	fmt.Fprintln(out, "\tfirst third\tsecond\tthird\tthird of first")
 	line := func(what, format string, of func(third int) float64) {
 		first, second, last := of(0), of(1), of(2)
 		growth := "–"

@@ -65,7 +65,7 @@ func (l *chaosLab) play(ctx context.Context, began time.Time, faults []fault, h 
 		case <-time.After(time.Until(began.Add(f.at))):
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the time of the faults is over
 		}
 		f.at = time.Since(began)
 		hit, err := l.inject(context.WithoutCancel(ctx), f)

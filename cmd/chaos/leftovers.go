@@ -30,7 +30,7 @@ func (l *chaosLab) leftovers(ctx context.Context, v *verdict) {
 	if n := l.Sim.Connections(); n > 0 {
 		v.fail("%d connections to WhatsApp are left", n)
 	}
-	if conn, err := net.Dial("tcp", strings.TrimPrefix(l.stack.Client.Base, "http://")); err == nil {
+	if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(l.stack.Client.Base, "http://")); err == nil {
 		_ = conn.Close()
 		v.fail("somebody still listens at %s", l.stack.Client.Base)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -174,7 +175,7 @@ var messageCases = map[string]check{
 	}},
 	"MessageMedia.fromFilePath": {"501: the files are on the caller's machine", func(w *world) {
 		_, err := w.a.try("MessageMedia.fromFilePath", "/etc/hostname")
-		r, ok := err.(*refusal)
+		r, ok := errors.AsType[*refusal](err)
 		want(ok && r.status == 501, "%v", err)
 	}},
 }

@@ -21,7 +21,7 @@ const effectTimeout = 15 * time.Second
 // world is an installation with three paired accounts that know each other,
 // and the control of the stand-in that plays WhatsApp.
 type world struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // cases read better without one
 	stack   *stack.Stack
 	control string // base URL of the stand-in
 	files   *httptest.Server

@@ -168,7 +168,7 @@ func TestATakenOverWorkerGetsAtNothing(t *testing.T) {
 	})
 }
 
-const noNumber = syscall.Errno(^uintptr(0)) // the end of a connection has none
+const errNoNumber = syscall.Errno(^uintptr(0)) // the end of a connection has none
 
 // expected is how an attempt has to end.
 func expected(name string) []syscall.Errno {
@@ -178,7 +178,7 @@ func expected(name string) []syscall.Errno {
 	case name == "call clone3":
 		return []syscall.Errno{syscall.ENOSYS}
 	case name == "call to the victim's worker", name == "ask the manager as a child": // the end of the connection, or exit code 13
-		return []syscall.Errno{noNumber, syscall.ECONNRESET}
+		return []syscall.Errno{errNoNumber, syscall.ECONNRESET}
 	case name == "link to the victim's file":
 		return []syscall.Errno{syscall.EACCES, syscall.EXDEV, syscall.EPERM}
 	case strings.HasPrefix(name, "read "), strings.HasPrefix(name, "follow "), strings.HasPrefix(name, "write "), strings.HasPrefix(name, "removal "), strings.HasPrefix(name, "a place "),

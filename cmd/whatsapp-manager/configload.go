@@ -73,8 +73,7 @@ func nameSettings(err error) error {
 	}
 	var errs []error
 	for _, err := range all.Errors {
-		var parse env.ParseError
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[env.ParseError](err); ok {
 			err = wrongSetting(settingOfField(parse.Name), "%w", plainly(parse.Err))
 		}
 		errs = append(errs, err)
@@ -84,8 +83,7 @@ func nameSettings(err error) error {
 
 // plainly says what is wrong with a value without the names of Go's functions.
 func plainly(err error) error {
-	var number *strconv.NumError
-	if errors.As(err, &number) {
+	if number, ok := errors.AsType[*strconv.NumError](err); ok {
 		return fmt.Errorf("%q: %w", number.Num, number.Err)
 	}
 	return err

@@ -97,7 +97,7 @@ func (db *database) Run(ctx context.Context) error {
 		next, err := localpg.Ensure(ctx, db.cfg)
 		for wait := 100 * time.Millisecond; err != nil; wait = min(2*wait, 5*time.Second) {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it does not start because we end
 			}
 			db.log.Error().Err(err).Msg("the private Postgres does not start")
 			timer := time.NewTimer(wait)

@@ -97,6 +97,7 @@ func examineDatabase(ctx context.Context, c config) []finding {
 func judgeAccess(r roles.Report) []finding {
 	isolation := finding{well, "isolation", "instance: each worker has a role that sees its account only"}
 	switch r.Isolation {
+	case roles.PerInstance:
 	case roles.Shared:
 		isolation = finding{better, "isolation", "shared: one role for all workers, which sees the chats of all accounts: " + r.Why}
 	case roles.None:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
@@ -51,8 +52,8 @@ func (l *Lab) Defer(f func() error) { l.undo = append(l.undo, f) }
 // Close undoes everything, the last first. A second call does nothing.
 func (l *Lab) Close() error {
 	var errs []error
-	for i := len(l.undo) - 1; i >= 0; i-- {
-		errs = append(errs, l.undo[i]())
+	for _, f := range slices.Backward(l.undo) {
+		errs = append(errs, f())
 	}
 	l.undo = nil
 	return errors.Join(errs...)

@@ -53,7 +53,7 @@ func (s *Stack) Workers() map[string][]int {
 }
 
 func instanceOf(environ []byte) string {
-	for _, kv := range bytes.Split(environ, []byte{0}) {
+	for kv := range bytes.SplitSeq(environ, []byte{0}) {
 		if dir, ok := strings.CutPrefix(string(kv), "PLUGIN_UNIX_SOCKET_DIR="); ok {
 			return filepath.Base(dir)
 		}

@@ -252,7 +252,7 @@ func (s *Stack) Logs() (map[string][]byte, error) {
 	logs := map[string][]byte{}
 	err := filepath.WalkDir(s.Dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.Contains(filepath.Base(path), ".log") {
-			return nil // a file that went away while walking is no log
+			return nil //nolint:nilerr // a file that went away while walking is no log
 		}
 		text, err := os.ReadFile(path)
 		if err != nil {
