@@ -10,7 +10,9 @@ BIN      := bin
 BUILDFLAGS := -trimpath
 DATA     ?= data
 
-STATIC   := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Each tool has a module file of its own: their needs contradict each other, and
+# would raise the versions of what the product links.
+LINT     := $(GO) tool -modfile=.ci/tools/lint.mod golangci-lint
 
 .PHONY: help
 help: ## list the targets
@@ -78,16 +80,30 @@ attack: postgres ## attack a fresh installation as a tenant, a taken-over worker
 	$(GO) run ./cmd/attack $(ARGS)
 
 .PHONY: generate
-generate: ## write generated code anew (protobuf, SQL, method list)
+generate: ## write generated code anew (protobuf, SQL, method list, lists of licences)
 	cd proto && $(GO) tool -modfile=../.ci/tools/buf.mod buf generate
 	$(GO) generate ./...
+	.ci/generated write
+
+.PHONY: generate-check
+generate-check: generate ## fail when the generators make something else than what is committed
+	git diff --exit-code
+	@test -z "$$(git status --porcelain)" || { git status --short; exit 1; }
 
 .PHONY: verify
-verify: ## static checks: vet, staticcheck, formatting, tidy modules
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./...
-	$(STATIC) ./...
+verify: ## static checks: linters (vet and staticcheck among them), formatting, tidy modules, generated code
 	$(GO) mod tidy -diff
+	.ci/generated check
+	$(LINT) config verify
+	$(LINT) run
+
+.PHONY: format
+format: ## format the sources the way that verify wants them
+	$(LINT) fmt
+
+.PHONY: govulncheck
+govulncheck: ## look for known weaknesses in what is linked (asks the database of vuln.go.dev)
+	$(GO) tool -modfile=.ci/tools/vuln.mod govulncheck ./...
 
 .PHONY: clean
 clean: ## remove what was built

@@ -133,10 +133,15 @@ func TestNoTwoSettingsShareANameOrAField(t *testing.T) {
 		if name == "" || names[name] || fields[field.Name] {
 			t.Errorf("field %s, setting %q", field.Name, name)
 		}
-		if field.Tag.Get("help") == "" {
+		if help[name] == "" {
 			t.Errorf("%s has no help", name)
 		}
 		names[name], fields[field.Name] = true, true
+	}
+	for name := range help {
+		if !names[name] {
+			t.Errorf("there is help for %s, which is no setting", name)
+		}
 	}
 }
 

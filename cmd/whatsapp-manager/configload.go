@@ -186,7 +186,7 @@ func besideThisProgram(name string) (string, error) {
 func addFlags(flags *pflag.FlagSet) {
 	for field := range settings() {
 		name := strings.ToLower(strings.ReplaceAll(field.Tag.Get("env"), "_", "-"))
-		flags.String(name, field.Tag.Get("envDefault"), field.Tag.Get("help"))
+		flags.String(name, field.Tag.Get("envDefault"), help[field.Tag.Get("env")])
 	}
 }
 
