@@ -1,81 +1,94 @@
-// Command chaos lets an installation with paired accounts run under load, breaks
-// what can break in a random order, and counts: did every message arrive, once?
+// Command chaos runs an installation with paired accounts under load, breaks
+// things in random order, and then counts: did every message arrive exactly once?
 //
 // # What runs
 //
-// Real manager, worker and Postgres processes; the simulator in this process. The
-// worker is this program, built anew, for the sake of its leak. Each
-// instance has a contact who writes numbered texts to it, and a client of the API
-// who sends numbered texts to the contact with an Idempotency-Key. Three of four
-// sends are repeated with their key until they succeed, the fourth is never
-// repeated. Every third goes by the queue instead (queue.go): to be sent at once or
-// seconds later; half of those are taken back, well before they are due or when they
-// may be on their way, and one in five is never repeated. A webhook receiver checks every signature and keeps a ledger, and a
-// reader per instance follows the event stream and resumes it by Last-Event-ID.
+// The manager, the workers and Postgres are real processes; the simulator runs in
+// this process. The worker is this program under another name, so that it can be
+// made to leak memory.
+//
+// Each instance has a contact who writes numbered texts to it, and an API client
+// that sends numbered texts to the contact with an Idempotency-Key. The client
+// repeats three of four sends with the same key until they succeed; it never
+// repeats the fourth. Every third send goes through the queue instead (queue.go),
+// to be sent at once or some seconds later. Half of those are cancelled, either
+// well before they are due or when they may already be on their way, and one in
+// five is never repeated.
+//
+// A webhook receiver checks every signature and keeps a ledger. One reader per
+// instance follows the event stream and resumes it with Last-Event-ID.
 //
 // # What goes wrong
 //
 // The schedule (schedule.go) follows from the seed alone; -plan prints it. Its
-// tracks run side by side, within one the faults follow each other:
+// tracks run side by side. Within a track, one fault follows the other:
 //
-//	host    the manager is killed or gets SIGTERM, and a new one starts; Postgres
-//	        shuts down fast or immediately; the disk with the data is full for a
-//	        while (where a file system of its own may be mounted); another build
-//	        of manager and worker is installed, and the manager goes over to it by
-//	        SIGHUP or by SIGTERM and a start
-//	worker  one is killed, stopped (SIGSTOP) for a while, or made to eat memory
-//	link    an account's connection is reset, torn within a frame, closed, stalled,
-//	        silent for good, slow, sends garbage, a stream error or the stream's
-//	        end; logins and upgrades are refused, acks lost, frames repeated
-//	client  the webhook receiver is slow, fails, hangs or is gone; clients of the
-//	        API ask as fast as they can
-//	clock   the wall clock of manager and workers is minutes, an hour or 26 hours
-//	        ahead or behind for a while; the monotonic one goes on
+//	host    The manager is killed or gets SIGTERM, and a new one starts. Postgres
+//	        shuts down in fast or immediate mode. The disk with the data is full
+//	        for a while (if a file system can be mounted for it). Another build of
+//	        manager and worker is installed, and the manager changes to it by
+//	        SIGHUP, or by SIGTERM and a start.
+//	worker  A worker is killed, stopped (SIGSTOP) for a while, or made to leak.
+//	link    An account's connection is reset, torn within a frame, closed, stalled,
+//	        silent for good or slow; it carries garbage, a stream error or the end
+//	        of the stream. Logins and WebSocket upgrades are refused, acks are lost,
+//	        frames are repeated.
+//	client  The webhook receiver is slow, fails, hangs or is gone. API clients send
+//	        requests as fast as they can.
+//	clock   The wall clock of manager and workers is minutes, an hour or 26 hours
+//	        ahead or behind for a while. The monotonic clock goes on.
 //
-// An upgrade as a fault is over when the new manager answers. The roll of the
-// workers goes on meanwhile, and what else goes wrong hits it; replacing a worker
-// spends nothing of its restart budget.
+// An upgrade as a fault is over when the new manager answers. The workers are
+// replaced meanwhile, and other faults hit that replacement. Replacing a worker
+// does not count against its restart budget.
 //
-// The machine's clock is not ours to step. The programs are built with a package
-// time whose Now adds an offset (clock.go), while Postgres, the simulator and the
-// receivers keep the true time: node and database differ for as long, which
-// happens where they are two machines. A receiver refuses signatures that are
-// more than five minutes old or young, as it must. A step counts when the
-// manager's and a worker's times were seen to show it. It is for runs of a minute
-// or more: the first of them compiles every package anew.
+// This program may not change the machine's clock. Instead it builds the programs
+// with a package time whose Now adds an offset (clock.go). Postgres, the simulator
+// and the receivers keep the true time. So the node and the database differ for
+// that long, as they would on two machines. A receiver refuses signatures that
+// differ from its time by more than five minutes, as it must. A clock step counts
+// only if both the manager and a worker were seen to have the wrong time. Clock
+// steps need a run of a minute or more, because the first such run compiles every
+// package again.
 //
-// A kind of fault comes at least once in a run that is long enough for its track;
-// what a track that is behind has not begun at the end does not happen. The moments are as exact as the machine
-// is; what a fault meets at its moment is never the same twice, so a seed repeats
-// the schedule and makes an accident likely again, not certain.
+// Every kind of fault happens at least once if the run is long enough for its
+// track. A fault that a late track has not begun at the end does not happen. The
+// moments are only as exact as the machine, and the state that a fault meets
+// differs every time. So a seed repeats the schedule and makes an accident likely
+// to happen again, but not certain.
 //
 // # What must hold
 //
-// Nothing is tolerated: after the last fault every instance is ready within two
-// minutes (a link that is silent for good is found within 90 s), and every worker
-// of the installed build within three; an upgrade that the faults had stopped is
-// told of, asked for again, and must then come to its end; every message of
-// a contact is in the feed and the stream once, under one id and in order, and at
-// the webhook, first arrivals in order; every send that was answered with success
-// is at the contact, under one id; every other send has an outcome that GET
-// …/sends/{key} tells and that is what the contact saw; a send whose outcome is told
-// to be unknown, and of which the contact has seen nothing, can be repeated; every
-// queue is empty within two minutes after everything is ready, what was accepted
-// for it and not taken back is at the contact once and not before its time, what was
-// taken back with success never is, and GET, list and the one send_update in the
-// feed tell it the same way; no two workers of an instance ever speak to WhatsApp at
-// the same moment; and after the end no process, connection, port, socket, lock or
-// temporary file is left. A scheduled send may go early where the clock was ahead
-// between its request and its arrival.
+// Nothing is tolerated. After the last fault:
+//
+//   - Every instance is ready within two minutes (a link that is silent for good
+//     is found within 90 s), and every worker is of the installed build within
+//     three. An upgrade that the faults stopped is reported, requested again, and
+//     must then finish.
+//   - Every message of a contact is in the feed and in the stream once, under one
+//     id and in order. It is at the webhook, with first arrivals in order.
+//   - Every send that was answered with success is at the contact, under one id.
+//   - Every other send has an outcome. GET …/sends/{key} reports it, and it matches
+//     what the contact saw. A send with an unknown outcome that the contact has not
+//     seen can be repeated.
+//   - Every queue is empty within two minutes after everything is ready. What was
+//     accepted for it and not cancelled is at the contact once and not early; what
+//     was cancelled with success never is. GET, the list and the one send_update in
+//     the feed agree. A scheduled send may be early if the clock was ahead at some
+//     time between its request and its arrival.
+//   - No two workers of an instance ever speak to WhatsApp at the same moment.
+//   - After the end no process, connection, port, socket, lock or temporary file is
+//     left.
 //
 // Recovery is the time from the end of a fault's cause until a message sent after
-// it is at the webhook; where faults overlap it includes what the others cost.
+// it is at the webhook. Where faults overlap, it includes the cost of the others.
 //
 // # What is left out
 //
-// A clock that stays wrong for longer than an hour is believed: ages cannot be
-// told without one. A build that does not come back has tests of its own, with
-// real builds. Faults that an owner has to act upon (a logout, a replaced stream,
-// a ban) are no matter of recovery. Corrupted ciphertexts reorder messages by
-// their nature, since a message comes after its retry, and have tests of their own.
+// A clock that stays wrong for more than an hour is believed, because ages cannot
+// be told without a clock. A build that does not start has tests of its own, with
+// real builds. Faults that an owner has to act on (a logout, a replaced stream, a
+// ban) are not a matter of recovery. Corrupted ciphertexts reorder messages by
+// their nature, since the message comes after its retry; they have tests of their
+// own.
 package main

@@ -1,7 +1,3 @@
-// Compat asks an installation for every method of whatsapp-web.js that makes
-// sense over HTTP, by name, and looks for its effect: on the other side, or on
-// what is answered afterwards. It speaks to the public API only, and to the
-// phones of whatever stands in for WhatsApp.
 package main
 
 import (
@@ -23,7 +19,7 @@ var reference []byte
 
 func main() {
 	bin := flag.String("bin", "bin", "directory of whatsapp-manager, whatsapp-worker and wasim")
-	endpoint := flag.String("endpoint", "", "a stand-in that runs already, as in WAM_WHATSAPP_ENDPOINT; empty: one is started")
+	endpoint := flag.String("endpoint", "", "endpoint of a running simulator, as in WAM_WHATSAPP_ENDPOINT; empty: start one")
 	report := flag.String("report", "", "write the report to this file")
 	only := flag.String("only", "", "only methods whose name contains this")
 	flag.Parse()

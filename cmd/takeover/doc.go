@@ -1,5 +1,5 @@
-// Package takeover holds what is left to somebody who has taken over a worker:
-// a real manager's supervision launches a real worker, with the product's own
-// confinement, whose program then tries everything that would get it at another
-// instance, the manager, or this host. It has tests only.
+// Package takeover tests what somebody can do who has taken over a worker. A real
+// manager's supervision starts a real worker with the product's own confinement.
+// The worker's program then tries to reach another instance, the manager, and
+// this host. The package has tests only.
 package takeover

@@ -18,7 +18,7 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
-// instancesCommand is what an operator does to single instances beside the API.
+// instancesCommand holds what an operator does to a single instance outside the API.
 // It works on the database, whether the manager runs or not.
 func instancesCommand() *cobra.Command {
 	var phrase passphrase
@@ -32,12 +32,12 @@ func instancesCommand() *cobra.Command {
 		Short: "Write an instance into an encrypted file",
 		Long: `Write an instance into an encrypted file: keys, messages, events, webhooks, API keys and settings.
 
-With --move the instance is stopped first and cannot be started here any more: the file is the account on its
-way to another server. With --copy it runs on, and the file is a backup for the day this server is lost. Never
-let both the original and a copy run: WhatsApp keeps only one connected, and both lose messages.`,
+With --move the instance is stopped first and can no longer be started here: the file carries the account to
+another server. With --copy the instance keeps running, and the file is a backup in case this server is lost.
+Never run the original and a copy at the same time: WhatsApp keeps only one connected, and both lose messages.`,
 	}
-	export.Flags().BoolVar(&e.move, "move", false, "the account goes to another server; it is stopped here for good")
-	export.Flags().BoolVar(&e.copy, "copy", false, "a backup; the account stays here")
+	export.Flags().BoolVar(&e.move, "move", false, "move the account to another server; the instance is stopped here for good")
+	export.Flags().BoolVar(&e.copy, "copy", false, "make a backup; the account stays here")
 	export.MarkFlagsOneRequired("move", "copy")
 	export.MarkFlagsMutuallyExclusive("move", "copy")
 
@@ -46,15 +46,15 @@ let both the original and a copy run: WhatsApp keeps only one connected, and bot
 		Use: "import FILE", Args: cobra.ExactArgs(1), RunE: operate(func(ctx context.Context, o *operation, args []string) error {
 			return i.run(ctx, o, phrase, args[0])
 		}),
-		Short: "Take in an instance that was exported, all of it or nothing",
-		Long: `Take in an instance that was exported, all of it or nothing, with its id, its API keys and its webhooks.
+		Short: "Import an exported instance, completely or not at all",
+		Long: `Import an exported instance, completely or not at all, with its id, its API keys and its webhooks.
 
-What was moved runs here if it ran there; a copy stays stopped until it is started. A manager that runs finds
-the instance by itself within WAM_HEALTH_INTERVAL.`,
+An instance that was moved runs here if it ran there; a copy stays stopped until somebody starts it. A running
+manager finds the instance within WAM_HEALTH_INTERVAL.`,
 	}
-	imports.Flags().StringVar(&i.owner, "owner", "", "e-mail address of the user who owns it here; default: the same as there")
-	imports.Flags().BoolVar(&i.start, "start", false, "let it run, whatever the file says")
-	imports.Flags().BoolVar(&i.stopped, "stopped", false, "let it stand still, whatever the file says")
+	imports.Flags().StringVar(&i.owner, "owner", "", "e-mail address of the instance's owner on this server; default: the same as before")
+	imports.Flags().BoolVar(&i.start, "start", false, "start the instance, whatever the file says")
+	imports.Flags().BoolVar(&i.stopped, "stopped", false, "leave the instance stopped, whatever the file says")
 	imports.MarkFlagsMutuallyExclusive("start", "stopped")
 
 	for _, cmd := range []*cobra.Command{export, imports} {
@@ -62,7 +62,7 @@ the instance by itself within WAM_HEALTH_INTERVAL.`,
 	}
 	reclaim := &cobra.Command{
 		Use: "reclaim ID", Args: cobra.ExactArgs(1), RunE: operate(reclaim),
-		Short: "Let an instance run here again that was exported with --move; only when it does not run elsewhere",
+		Short: "Allow an instance that was exported with --move to run here again; only if it does not run elsewhere",
 	}
 	group.AddCommand(export, imports, reclaim)
 	return group

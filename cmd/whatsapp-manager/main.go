@@ -49,19 +49,19 @@ func root() *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "stop", Args: cobra.NoArgs, RunE: with(stop),
-			Short: "End the manager of this data directory, its workers and its private Postgres, gracefully",
+			Short: "Gracefully end the manager of this data directory, its workers and its private Postgres",
 		},
 		&cobra.Command{
 			Use: "migrate", Args: cobra.NoArgs, RunE: with(migrate),
-			Short: "Bring the database to this version's schema and exit",
+			Short: "Migrate the database to this version's schema and exit",
 		},
 		&cobra.Command{
 			Use: "doctor", Args: cobra.NoArgs, RunE: with(doctor),
-			Short: "Say what is wrong with the installation and what could be better; changes nothing",
+			Short: "Check the installation: say what is wrong and what could be better; changes nothing",
 		},
 		&cobra.Command{
 			Use: "demo", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), cmd.Flags()) },
-			Short: "Run against a simulated WhatsApp with accounts that pair and chat by themselves",
+			Short: "Run against a simulated WhatsApp, with accounts that pair and chat by themselves",
 		},
 		instancesCommand(),
 		secretsCommand(),

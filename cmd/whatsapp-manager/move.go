@@ -63,7 +63,7 @@ func (e exporting) run(ctx context.Context, o *operation, p passphrase, id super
 	}
 	fmt.Fprintf(o.out, "Instance %s (%s) is in %s: %d messages, %d events.\n", id, in.Name, path, sum.Rows["messages"], sum.Rows["events"])
 	if e.move {
-		fmt.Fprintf(o.out, "It is stopped here and cannot be started again. Import the file on the other server; when it runs there, delete the instance here.\n")
+		fmt.Fprintf(o.out, "It is stopped here and cannot be started again. Import the file on the other server. When it runs there, delete it here.\n")
 	}
 	return o.audit(ctx, "instance.export", id, map[string]any{"kind": kind})
 }
@@ -100,7 +100,7 @@ func (o *operation) evict(ctx context.Context, id supervisor.ID) error {
 		return err
 	}
 	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Remains(ctx, workerproc.EvictGrace) {
-		return fmt.Errorf("process %d is its worker and not in %s: give this command the settings of the manager", w.Proc.PID, o.config.Node.RunDir)
+		return fmt.Errorf("its worker, process %d, does not use %s: run this command with the settings of the manager", w.Proc.PID, o.config.Node.RunDir)
 	}
 	return nil
 }

@@ -33,14 +33,14 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 		if file, err = keyfile.Create(c.Data.SecretKeyFile); errors.Is(err, fs.ErrExist) {
 			file, err = keyfile.Open(c.Data.SecretKeyFile)
 		} else if err == nil {
-			log.Info().Str("file", c.Data.SecretKeyFile).Msg("made the key that seals the secrets in the database: keep a copy of this file, apart from the backups of the database, which are worthless without it")
+			log.Info().Str("file", c.Data.SecretKeyFile).Msg("made the key that seals the secrets in the database: keep a copy of this file, apart from the database backups, which cannot be used without it")
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("setting %sSECRET_KEY_FILE: %w", envPrefix, err)
 	}
 	file.OnBad(func(err error) {
-		log.Error().Err(err).Msg("the secret key file was changed and cannot be used; going on with the keys that it had")
+		log.Error().Err(err).Msg("the changed secret key file cannot be used; the previous keys stay in use")
 	})
 	sealed, err := st.UseKeys(ctx, file)
 	if errors.Is(err, store.ErrWrongKeys) {
@@ -51,7 +51,7 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 		return nil, fmt.Errorf("seal the secrets in the database: %w", err)
 	}
 	if sealed > 0 {
-		log.Info().Int("rows", sealed).Str("key", file.Ring().ID()).Msg("secrets in the database that stood open, or were sealed with an older key, are sealed now")
+		log.Info().Int("rows", sealed).Str("key", file.Ring().ID()).Msg("sealed secrets in the database that were not sealed, or were sealed with an older key")
 	}
 	return file, nil
 }
@@ -69,35 +69,36 @@ func secretsCommand() *cobra.Command {
 	group := &cobra.Command{Use: "secrets", Short: "Show or change the key that seals the secrets in the database"}
 	status := &cobra.Command{
 		Use: "status", Args: cobra.NoArgs, RunE: operate(func(ctx context.Context, o *operation, _ []string) error { return o.showSecrets(ctx) }),
-		Short: "Say which key the secrets are sealed with",
+		Short: "Show which key the secrets are sealed with",
 	}
 	rotate := &cobra.Command{
 		Use: "rotate", Args: cobra.NoArgs, RunE: operate(rotateSecrets),
-		Short: "Make a new key and seal the secrets anew",
-		Long: `Make a new key and seal the secrets anew. It stands first in the file; the old ones stay and open what is
-still sealed with them. The manager may run, and finds the new key by itself. What belongs to WhatsApp devices
-is sealed anew by their workers, each at its next start. When status shows nothing any more under the old key,
-prune removes it.`,
+		Short: "Make a new key and seal the secrets with it",
+		Long: `Make a new key and seal the secrets with it. The new key is the first in the file. The old keys stay and open
+what is still sealed with them. The manager may run meanwhile; it finds the new key by itself. Each worker seals
+the secrets of its WhatsApp device with the new key when it starts the next time. When status shows nothing under
+the old key, prune removes it.`,
 	}
 	prune := &cobra.Command{
 		Use: "prune", Args: cobra.NoArgs, RunE: operate(pruneSecrets),
 		Short: "Remove old keys that nothing is sealed with",
-		Long: `Remove old keys that nothing is sealed with. Backups of the database from before the rotation are then
-worthless, unless you have kept a copy of the old file.`,
+		Long: `Remove old keys that nothing is sealed with. Database backups from before the rotation can then no longer be
+used, unless you have kept a copy of the old file.`,
 	}
 	var sure bool
 	abandon := &cobra.Command{
 		Use: "abandon --yes", Args: cobra.NoArgs, RunE: operateOn(withoutKeys, func(ctx context.Context, o *operation, _ []string) error {
 			if !sure {
-				return errors.New("this cannot be taken back; say --yes, with no manager and no worker running")
+				return errors.New("this cannot be undone; stop the manager and all workers, then repeat with --yes")
 			}
 			return abandonSecrets(ctx, o)
 		}),
-		Short: "Go on with a new key after the old one was lost: accounts have to be paired again",
-		Long: `Give up what is sealed with a key that is lost. Users log in again, webhooks are disabled until their secret is
-renewed, and accounts have to be paired again. Messages, events and API keys stay. Nothing may run meanwhile.`,
+		Short: "Continue with a new key after the old one was lost: accounts have to be paired again",
+		Long: `Give up everything that is sealed with a lost key. Users have to log in again, webhooks are disabled until their
+secret is renewed, and accounts have to be paired again. Messages, events and API keys stay. The manager and the
+workers must be stopped.`,
 	}
-	abandon.Flags().BoolVar(&sure, "yes", false, "yes, for good")
+	abandon.Flags().BoolVar(&sure, "yes", false, "confirm; this cannot be undone")
 	group.AddCommand(status, rotate, prune, abandon)
 	return group
 }
@@ -146,7 +147,7 @@ func rotateSecrets(ctx context.Context, o *operation, _ []string) error {
 	if _, err := o.store.Reseal(ctx); err != nil {
 		return fmt.Errorf("%w; the new key is in place, and the manager's next start seals the rest", err)
 	}
-	fmt.Fprintln(o.out, "There is a new key. Keep a copy of the file. Devices follow when their workers start again.")
+	fmt.Fprintln(o.out, "There is a new key. Keep a copy of the file. Each device follows when its worker starts again.")
 	return errors.Join(o.showSecrets(ctx), o.audit(ctx, "secrets.rotate", "", map[string]any{"key": ring.ID()}))
 }
 
@@ -158,7 +159,7 @@ func pruneSecrets(ctx context.Context, o *operation, _ []string) error {
 	case err != nil:
 		return err
 	case n > 0:
-		return fmt.Errorf("%d workers know the old key only, and may still seal with it: restart their instances first", n)
+		return fmt.Errorf("%d workers know only the old key and may still seal with it: restart their instances first", n)
 	}
 	counts, err := o.store.CountSecrets(ctx)
 	if err != nil {
@@ -171,7 +172,7 @@ func pruneSecrets(ctx context.Context, o *operation, _ []string) error {
 	if err := o.keys.Replace(after); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.out, "%d old keys are removed.\n", len(before.Keys())-len(after.Keys()))
+	fmt.Fprintf(o.out, "%d old keys were removed.\n", len(before.Keys())-len(after.Keys()))
 	return errors.Join(o.showSecrets(ctx), o.audit(ctx, "secrets.prune", "", nil))
 }
 
@@ -192,7 +193,7 @@ func abandonSecrets(ctx context.Context, o *operation) error {
 		return err
 	}
 	o.keys = file
-	fmt.Fprintf(o.out, "%d secrets are given up.\n", n)
+	fmt.Fprintf(o.out, "%d secrets were given up.\n", n)
 	return errors.Join(o.showSecrets(ctx), o.audit(ctx, "secrets.abandon", "", map[string]any{"rows": n}))
 }
 

@@ -1,5 +1,5 @@
-// Package stack runs the whole product for tests and benchmarks: real manager
-// and worker processes, the embedded Postgres, and the simulator in the
-// caller's process. It drives the product through its public API only, and
-// faults through signals.
+// Package stack runs the whole product for tests and benchmarks: real manager and
+// worker processes and the private Postgres, in front of a simulator that the
+// caller runs. It uses the product through its public API only, and breaks it
+// through signals only. It must not import the product's packages.
 package stack
