@@ -17,10 +17,8 @@ import (
 // reattach gets hold of a worker known to live: after our own restart, or after Watch broke.
 func (i *instance) reattach(ctx context.Context) result {
 	i.setAttachment(nil)
-	if i.flapping > 0 {
-		if !pause(ctx, min(100*time.Millisecond<<min(i.flapping, 10), 5*time.Second), i.process().Done()) {
-			return result{}
-		}
+	if d := i.pauses.next; d > 0 && !pause(ctx, d, i.process().Done()) {
+		return result{}
 	}
 	leave, ok := slot(ctx, i.s.adopting, longestTurn)
 	if !ok {

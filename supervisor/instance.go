@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/process"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -42,8 +43,8 @@ type instance struct {
 	watching time.Time // since the present Watch opened
 	cause    string    // of the next start, when nobody asked for it
 	noStore  int       // starts in a row that the store did not allow
-	flapping int       // attachments in a row that broke at once
-	logFrom  int64     // where the present worker's output begins in its log; -1 unknown
+	pauses   pauses
+	logFrom  int64 // where the present worker's output begins in its log; -1 unknown
 	answered sync.Once
 	answer   chan struct{} // closed when recovery has an answer for this instance
 
@@ -51,6 +52,13 @@ type instance struct {
 	status Status           // guarded by mu
 	proc   *process.Process // guarded by mu
 	att    *workerconn.Conn // guarded by mu
+}
+
+// pauses are those before the next try of what failed for no fault of a worker.
+type pauses struct {
+	store    *backoff.Backoff // of a start that the store did not allow
+	reattach *backoff.Backoff // of attaching to a worker whose Watch broke at once
+	next     time.Duration    // before the present try to attach again
 }
 
 // end says how a process is to be ended.
@@ -67,6 +75,10 @@ func newInstance(s *Supervisor, r Record, orphan bool) *instance {
 		log:  s.log.With().Str("instance", string(r.ID)).Logger(),
 		cmds: make(chan request, 8), gone: make(chan struct{}), answer: make(chan struct{}),
 		breaker: newBreaker(s.cfg.Policy), logFrom: -1,
+		pauses: pauses{
+			store:    backoff.New(2*s.cfg.Policy.MinDelay, 10*time.Second),
+			reattach: backoff.New(200*time.Millisecond, 5*time.Second),
+		},
 	}
 	i.remove.Store(orphan || !r.DeletedAt.IsZero())
 	i.barred.Store(r.Barred)

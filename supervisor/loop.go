@@ -91,14 +91,16 @@ func (i *instance) apply(out result) {
 		return
 	case attached:
 		i.watching, i.noStore, i.cause = time.Now(), 0, ""
+		i.pauses.store.Reset()
 		if i.attached.IsZero() {
 			i.attached = i.watching
 		}
 	case lost:
 		if time.Since(i.watching) < 10*time.Second {
-			i.flapping++
+			i.pauses.next = i.pauses.reattach.Next()
 		} else {
-			i.flapping = 0
+			i.pauses.next = 0
+			i.pauses.reattach.Reset()
 		}
 	case deadline:
 		i.end = end{kill: true, why: out.why, cause: "unreachable"}

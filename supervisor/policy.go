@@ -42,7 +42,13 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// breaker remembers the ends of one instance's workers. Not safe for concurrent use.
+// breaker remembers the ends of one instance's workers. Not safe for concurrent
+// use.
+//
+// It is our own because the breakers of libraries wrap a call, and there is none
+// here: the end of a process is reported, its delay becomes a timer of the state
+// machine, and open is the instance's state Failed, which others see and the
+// owner can leave. A delay grows as Policy says, which may be set.
 type breaker struct {
 	policy Policy
 	random func() float64 // in [0, 1)

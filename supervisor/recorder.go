@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -124,7 +125,7 @@ func (r *recorder) run(ctx context.Context) {
 
 // persist writes w or gives it up for lost; false when ctx ended before either.
 func (r *recorder) persist(ctx context.Context, w write) bool {
-	pause := 100 * time.Millisecond
+	pauses := backoff.New(100*time.Millisecond, 5*time.Second)
 	for try := 1; ; {
 		wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		err := w.do(wctx)
@@ -140,11 +141,8 @@ func (r *recorder) persist(ctx context.Context, w write) bool {
 				return true
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if pauses.Wait(ctx) != nil {
 			return false
-		case <-time.After(pause):
-			pause = min(2*pause, 5*time.Second)
 		}
 	}
 }

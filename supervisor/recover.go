@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/proto/process"
 	"whatsapp-manager/supervisor/workerproc"
 )
@@ -65,7 +66,7 @@ func (s *Supervisor) recover(ctx context.Context) {
 // rows asks the store until it answers. Without it nobody knows which worker is
 // wanted, and those that live are safe alone.
 func (s *Supervisor) rows(ctx context.Context) ([]Record, bool) {
-	pause := 100 * time.Millisecond
+	pauses := backoff.New(100*time.Millisecond, 5*time.Second)
 	for {
 		actx, cancel := context.WithTimeout(ctx, storeTimeout)
 		rows, err := s.store.Instances(actx)
@@ -74,11 +75,8 @@ func (s *Supervisor) rows(ctx context.Context) ([]Record, bool) {
 			return rows, true
 		}
 		s.log.Error().Err(err).Msg("instances cannot be read, trying again")
-		select {
-		case <-ctx.Done():
+		if pauses.Wait(ctx) != nil {
 			return nil, false
-		case <-time.After(pause):
-			pause = min(2*pause, 5*time.Second)
 		}
 	}
 }

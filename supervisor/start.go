@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"whatsapp-manager/proto/backoff"
@@ -23,8 +24,9 @@ func (i *instance) start(ctx context.Context) result {
 	}
 	defer leave()
 	// A start that met another one in its way is no failure of this one; it looks again.
+	pauses := backoff.New(40*time.Millisecond, 160*time.Millisecond)
 	for try := range 5 {
-		if try > 1 && backoff.Sleep(ctx, 10*time.Millisecond<<try) != nil {
+		if try > 1 && pauses.Wait(ctx) != nil {
 			return result{}
 		}
 		f, p, err := i.look()
@@ -114,4 +116,19 @@ func (i *instance) late(ctx context.Context, why string) result {
 		return result{}
 	}
 	return result{event: deadline, why: why}
+}
+
+// slot waits for one of a bounded number of places, to be given back by leave;
+// false when ctx ended first. The place becomes free after longest in any case,
+// so that whoever is stuck in it holds up nobody else.
+func slot(ctx context.Context, places chan struct{}, longest time.Duration) (leave func(), ok bool) {
+	select {
+	case places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, false
+	}
+	var once sync.Once
+	free := func() { once.Do(func() { <-places }) }
+	expiry := time.AfterFunc(longest, free)
+	return func() { expiry.Stop(); free() }, true
 }

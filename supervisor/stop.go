@@ -164,7 +164,7 @@ func (i *instance) account(out result) event {
 		return exited
 	case out.refuse:
 		i.noStore++
-		i.retryIn(min(i.s.cfg.Policy.MinDelay<<min(i.noStore, 16), 10*time.Second))
+		i.retryIn(i.pauses.store.Next())
 		return exited
 	}
 	i.cause = out.cause

@@ -367,21 +367,6 @@ func (s *Supervisor) launchLocked(r Record, orphan bool) *instance {
 	return i
 }
 
-// slot waits for one of a bounded number of places, to be given back by leave;
-// false when ctx ended first. The place becomes free after longest in any case,
-// so that whoever is stuck in it holds up nobody else.
-func slot(ctx context.Context, places chan struct{}, longest time.Duration) (leave func(), ok bool) {
-	select {
-	case places <- struct{}{}:
-	case <-ctx.Done():
-		return nil, false
-	}
-	var once sync.Once
-	free := func() { once.Do(func() { <-places }) }
-	expiry := time.AfterFunc(longest, free)
-	return func() { expiry.Stop(); free() }, true
-}
-
 func (s *Supervisor) dir(id ID) workerproc.Dir { return s.cfg.dir(id) }
 
 // dialing is what all connections to workers have in common.
