@@ -3,10 +3,10 @@ package auth
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/credential"
@@ -20,6 +20,8 @@ const (
 	// on this node a revocation holds at once.
 	keyTTL     = 10 * time.Second
 	touchEvery = 15 * time.Second
+	// keysKept is how many keys are remembered; the others cost a query.
+	keysKept = 10_000
 )
 
 // keyring answers "whose key is this?" without asking the database each time.
@@ -27,9 +29,9 @@ type keyring struct {
 	store keyUses
 
 	mu      sync.Mutex
-	entries map[string]keyEntry  // guarded by mu; by hash
-	epoch   uint64               // guarded by mu; raised by forget, so that a read that began before is not kept
-	used    map[string]time.Time // guarded by mu; key id to last use, since the last flush
+	entries *lru.Cache[string, keyEntry] // guarded by mu; by hash
+	epoch   uint64                       // guarded by mu; raised by forget, so that a read that began before is not kept
+	used    map[string]time.Time         // guarded by mu; key id to last use, since the last flush
 }
 
 type keyEntry struct {
@@ -39,7 +41,11 @@ type keyEntry struct {
 }
 
 func newKeyring(st keyUses) *keyring {
-	return &keyring{store: st, entries: map[string]keyEntry{}, used: map[string]time.Time{}}
+	entries, err := lru.New[string, keyEntry](keysKept)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &keyring{store: st, entries: entries, used: map[string]time.Time{}}
 }
 
 // find returns the instance of the key and the key's id, or fault.Unauthorized.
@@ -52,7 +58,7 @@ func (k *keyring) find(ctx context.Context, key string) (store.Instance, string,
 	at := time.Now()
 
 	k.mu.Lock()
-	entry, ok := k.entries[string(hash)]
+	entry, ok := k.entries.Get(string(hash))
 	if ok && at.Before(entry.until) {
 		k.used[entry.keyID] = at
 		k.mu.Unlock()
@@ -74,7 +80,7 @@ func (k *keyring) find(ctx context.Context, key string) (store.Instance, string,
 	defer k.mu.Unlock()
 	k.used[found.ID] = at
 	if k.epoch == epoch {
-		k.entries[string(hash)] = keyEntry{instance: in, keyID: found.ID, until: at.Add(keyTTL)}
+		k.entries.Add(string(hash), keyEntry{instance: in, keyID: found.ID, until: at.Add(keyTTL)})
 	}
 	return in, found.ID, nil
 }
@@ -82,18 +88,23 @@ func (k *keyring) find(ctx context.Context, key string) (store.Instance, string,
 // forget drops what is remembered of an instance: a key was revoked, its
 // settings changed, or it is gone.
 func (k *keyring) forget(id supervisor.ID) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.epoch++
-	maps.DeleteFunc(k.entries, func(_ string, e keyEntry) bool { return e.instance.ID == id })
+	k.drop(func(in store.Instance) bool { return in.ID == id })
 }
 
 // forgetOwner drops what is remembered of all instances of a user.
 func (k *keyring) forgetOwner(userID string) {
+	k.drop(func(in store.Instance) bool { return in.OwnerID == userID })
+}
+
+func (k *keyring) drop(gone func(store.Instance) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.epoch++
-	maps.DeleteFunc(k.entries, func(_ string, e keyEntry) bool { return e.instance.OwnerID == userID })
+	for _, hash := range k.entries.Keys() {
+		if e, ok := k.entries.Peek(hash); ok && gone(e.instance) {
+			k.entries.Remove(hash)
+		}
+	}
 }
 
 // run writes the last uses of keys down from time to time, and once more at the end.
@@ -117,8 +128,6 @@ func (k *keyring) flush(ctx context.Context, log zerolog.Logger) {
 	k.mu.Lock()
 	used := k.used
 	k.used = map[string]time.Time{}
-	at := time.Now()
-	maps.DeleteFunc(k.entries, func(_ string, e keyEntry) bool { return at.After(e.until) })
 	k.mu.Unlock()
 	if len(used) == 0 {
 		return
