@@ -55,8 +55,8 @@ func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (r
 		ev, kept := bySeq[row.Seq]
 		if !kept {
 			// The feed's retention took the event: say so rather than block the lane for ever.
-			if err := r.store.BuryBacklog(ctx, r.endpoint.ID, row.Seq, time.Now(), nil, "the event is no longer in the feed"); err != nil {
-				res.err = fmt.Errorf("bury event: %w", err)
+			if err := r.store.MoveToDeadLetter(ctx, r.endpoint.ID, row.Seq, time.Now(), nil, "the event is no longer in the feed"); err != nil {
+				res.err = fmt.Errorf("move event to the dead letters: %w", err)
 				return res
 			}
 			continue
@@ -64,11 +64,11 @@ func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (r
 		// A probe, or a lane opened by another's success, comes before the head is
 		// due: its failure does not count against the retries.
 		early := row.Attempts > 0 && due.After(time.Now())
-		out := r.poster.post(r.posting, r.endpoint, ev)
+		out := r.client.post(r.posting, r.endpoint, ev)
 		if res.cut = r.wasCut(out); res.cut {
 			return res
 		}
-		res.outcome = out
+		res.last = out
 		res.posts = append(res.posts, r.attempt(row.Seq, out))
 		if out.ok() {
 			if err := r.store.ResolveBacklog(ctx, r.endpoint.ID, row.Seq); err != nil {
@@ -87,12 +87,12 @@ func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (r
 }
 
 // again notes a failed try: the time of the next one, or the end of all.
-func (r *runner) again(ctx context.Context, row store.Backlog, out outcome) (time.Time, error) {
+func (r *runner) again(ctx context.Context, row store.Backlog, out postResult) (time.Time, error) {
 	now := time.Now()
 	attempts := row.Attempts + 1
 	if r.schedule.spent(attempts) {
-		if err := r.store.BuryBacklog(ctx, r.endpoint.ID, row.Seq, now, out.statusPtr(), out.err); err != nil {
-			return now.Add(r.schedule.wait(attempts)), fmt.Errorf("bury event: %w", err)
+		if err := r.store.MoveToDeadLetter(ctx, r.endpoint.ID, row.Seq, now, out.statusPtr(), out.err); err != nil {
+			return now.Add(r.schedule.wait(attempts)), fmt.Errorf("move event to the dead letters: %w", err)
 		}
 		return now, nil
 	}
@@ -115,8 +115,8 @@ func (r *runner) settleBacklog(ctx context.Context, res result, l *lane) {
 	if res.cut {
 		return
 	}
-	if !res.outcome.ok() {
-		r.failed(res.outcome)
+	if !res.last.ok() {
+		r.failed(res.last)
 		l.nextAt, l.due = res.due, res.due
 		return
 	}

@@ -31,7 +31,7 @@ type deliveryList struct {
 	Pagination route.Pagination `json:"pagination"`
 }
 
-func (h *manager) deliveries(ctx context.Context, in *pageOfWebhook) (*body[deliveryList], error) {
+func (h *webhooks) deliveries(ctx context.Context, in *pageOfWebhook) (*body[deliveryList], error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ type deadLetterList struct {
 	Pagination  route.Pagination `json:"pagination"`
 }
 
-func (h *manager) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[deadLetterList], error) {
+func (h *webhooks) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[deadLetterList], error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ type redriven struct {
 	Count int `json:"count"`
 }
 
-func (h *manager) redrive(ctx context.Context, in *redriveInput) (*body[redriven], error) {
+func (h *webhooks) redrive(ctx context.Context, in *redriveInput) (*body[redriven], error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -113,8 +113,8 @@ func (h *manager) redrive(ctx context.Context, in *redriveInput) (*body[redriven
 
 // Test posts a signed event of the type "test" that is in no feed, so its seq
 // is 0 and its ID one of its own, and does not try again.
-func (d *Deliverer) Test(ctx context.Context, e store.Endpoint) outcome {
-	p := newPoster(d.timeout, d.networks)
+func (d *Deliverer) Test(ctx context.Context, e store.Endpoint) postResult {
+	p := newHTTPClient(d.timeout, d.networks)
 	defer p.close()
 	return p.send(ctx, e, Envelope{
 		// Receivers drop an ID they have seen, and a second test is not the first.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/supervisor"
 )
 
@@ -86,12 +87,12 @@ func (d *Deliverer) tell(ctx context.Context, c change) {
 // Run delivers until ctx ends, then waits for the posts under way. Call it once.
 func (d *Deliverer) Run(ctx context.Context) error {
 	defer close(d.ended)
-	p := newPoster(d.timeout, d.networks)
+	p := newHTTPClient(d.timeout, d.networks)
 	defer p.close()
-	r := &roster{Deliverer: d, poster: p, running: map[string]*handle{}, unread: map[string]bool{}}
+	r := &runners{Deliverer: d, client: p, running: map[string]*handle{}, unread: map[string]bool{}}
 	defer r.all.Wait()
 	for !r.refresh(ctx) {
-		if !pause(ctx, storeRetryGap) {
+		if backoff.Sleep(ctx, storeRetryGap) != nil {
 			return nil
 		}
 	}

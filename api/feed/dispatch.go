@@ -82,18 +82,18 @@ func (r *runner) startFresh(name string, l *lane) {
 	l.busy = true
 	r.inFlight++
 	r.posts.Go(func() {
-		res := result{lane: name, event: ev, outcome: r.poster.post(r.posting, r.endpoint, ev)}
-		if res.cut = r.wasCut(res.outcome); !res.cut {
-			res.posts = []store.Attempt{r.attempt(ev.Seq, res.outcome)}
+		res := result{lane: name, event: ev, last: r.client.post(r.posting, r.endpoint, ev)}
+		if res.cut = r.wasCut(res.last); !res.cut {
+			res.posts = []store.Attempt{r.attempt(ev.Seq, res.last)}
 		}
 		r.results <- res
 	})
 }
 
 // wasCut reports whether a post failed because we ended it ourselves.
-func (r *runner) wasCut(out outcome) bool { return !out.ok() && r.posting.Err() != nil }
+func (r *runner) wasCut(out postResult) bool { return !out.ok() && r.posting.Err() != nil }
 
-func (r *runner) attempt(seq uint64, out outcome) store.Attempt {
+func (r *runner) attempt(seq uint64, out postResult) store.Attempt {
 	return store.Attempt{
 		EndpointID: r.endpoint.ID, Seq: seq, At: time.Now(), Status: out.statusPtr(), Error: out.err,
 		DurationMS: int(out.took.Milliseconds()),

@@ -23,19 +23,26 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
-// endpoints is what managing webhooks needs of the store.
+// endpoints is what managing webhooks needs of the store, by use.
 type endpoints interface {
-	CreateEndpoint(ctx context.Context, e store.Endpoint) error
-	Endpoint(ctx context.Context, id string) (store.Endpoint, error)
-	EndpointsOf(ctx context.Context, instance supervisor.ID) ([]store.Endpoint, error)
-	AllEndpoints(ctx context.Context) ([]store.Endpoint, error)
-	UpdateEndpoint(ctx context.Context, e store.Endpoint) error
-	DeleteEndpoint(ctx context.Context, id string) error
+	endpointReader
+	endpointChanges
+	deliveryRecords
 	FeedHead(ctx context.Context, instance supervisor.ID) (uint64, error)
 	Instances(ctx context.Context, ownerID string, offset, limit int) ([]store.Instance, int, error)
+}
+
+type endpointChanges interface {
+	EndpointsOf(ctx context.Context, instance supervisor.ID) ([]store.Endpoint, error)
+	CreateEndpoint(ctx context.Context, e store.Endpoint) error
+	UpdateEndpoint(ctx context.Context, e store.Endpoint) error
+	DeleteEndpoint(ctx context.Context, id string) error
+}
+
+type deliveryRecords interface {
+	Attempts(ctx context.Context, endpointID string, offset, limit int) ([]store.Attempt, int, error)
 	DeadLetters(ctx context.Context, endpointID string, offset, limit int) ([]store.Backlog, int, error)
 	Redrive(ctx context.Context, endpointID string, seqs []uint64, now time.Time) (int, error)
-	Attempts(ctx context.Context, endpointID string, offset, limit int) ([]store.Attempt, int, error)
 }
 
 const secretPrefix = "whsec_"
@@ -85,8 +92,8 @@ func show(e store.Endpoint) Webhook {
 	}
 }
 
-// manager serves the routes about webhook endpoints.
-type manager struct {
+// webhooks serve the routes about webhook endpoints.
+type webhooks struct {
 	mount   *api.Mount
 	store   endpoints
 	deliver *Deliverer
@@ -97,7 +104,7 @@ type manager struct {
 // EndpointRoutes adds the management of webhook endpoints.
 func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 	return func(m *api.Mount) {
-		h := &manager{mount: m, store: st, deliver: d}
+		h := &webhooks{mount: m, store: st, deliver: d}
 		m.Method("on", h.on)
 		m.OnKeyRevoked(h.endThoseOf)
 		m.OnOwnerChanged(d.Recount)
@@ -145,7 +152,7 @@ type created struct {
 	Secret  string  `json:"secret,omitempty" doc:"whsec_…, for the verification of signatures; shown this once"`
 }
 
-func (h *manager) create(ctx context.Context, in *createInput) (*body[created], error) {
+func (h *webhooks) create(ctx context.Context, in *createInput) (*body[created], error) {
 	instance, err := h.mount.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -191,7 +198,7 @@ func (h *manager) create(ctx context.Context, in *createInput) (*body[created], 
 }
 
 // on is whatsapp-web.js' on: over HTTP a listener is a URL.
-func (h *manager) on(ctx context.Context, instance store.Instance, params method.Params) (any, error) {
+func (h *webhooks) on(ctx context.Context, instance store.Instance, params method.Params) (any, error) {
 	var in createInput
 	in.ID = string(instance.ID)
 	var event string
@@ -221,7 +228,7 @@ type webhookList struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
-func (h *manager) list(ctx context.Context, in *OfInstance) (*body[webhookList], error) {
+func (h *webhooks) list(ctx context.Context, in *OfInstance) (*body[webhookList], error) {
 	instance, err := h.mount.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -238,7 +245,7 @@ func showAll(all []store.Endpoint) *body[webhookList] {
 	return &body[webhookList]{out}
 }
 
-func (h *manager) listAll(ctx context.Context, _ *struct{}) (*body[webhookList], error) {
+func (h *webhooks) listAll(ctx context.Context, _ *struct{}) (*body[webhookList], error) {
 	owner, err := h.mount.Visible(ctx)
 	if err != nil {
 		return nil, err
@@ -263,7 +270,7 @@ func (h *manager) listAll(ctx context.Context, _ *struct{}) (*body[webhookList],
 }
 
 // find returns an endpoint if the asker may see its instance.
-func (h *manager) find(ctx context.Context, id string) (store.Endpoint, error) {
+func (h *webhooks) find(ctx context.Context, id string) (store.Endpoint, error) {
 	absent := fault.New(fault.NotFound, "feed.find", "there is no such webhook")
 	e, err := h.store.Endpoint(ctx, id)
 	if fault.Is(err, fault.NotFound) {
@@ -280,7 +287,7 @@ func (h *manager) find(ctx context.Context, id string) (store.Endpoint, error) {
 	return e, nil
 }
 
-func (h *manager) get(ctx context.Context, in *OfWebhook) (*body[created], error) {
+func (h *webhooks) get(ctx context.Context, in *OfWebhook) (*body[created], error) {
 	e, err := h.find(ctx, in.Webhook)
 	return &body[created]{created{Webhook: show(e)}}, err
 }
@@ -297,7 +304,7 @@ type updateInput struct {
 	}
 }
 
-func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], error) {
+func (h *webhooks) update(ctx context.Context, in *updateInput) (*body[created], error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -342,7 +349,7 @@ func (h *manager) update(ctx context.Context, in *updateInput) (*body[created], 
 	return &body[created]{out}, nil
 }
 
-func (h *manager) delete(ctx context.Context, in *OfWebhook) (*struct{}, error) {
+func (h *webhooks) delete(ctx context.Context, in *OfWebhook) (*struct{}, error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -356,7 +363,7 @@ func (h *manager) delete(ctx context.Context, in *OfWebhook) (*struct{}, error) 
 }
 
 // endThoseOf deletes the webhooks that were made with a key.
-func (h *manager) endThoseOf(ctx context.Context, instance store.Instance, keyID string) error {
+func (h *webhooks) endThoseOf(ctx context.Context, instance store.Instance, keyID string) error {
 	all, err := h.store.EndpointsOf(ctx, instance.ID)
 	if err != nil {
 		return err
@@ -381,7 +388,7 @@ type testResult struct {
 	DurationMS int64  `json:"durationMs"`
 }
 
-func (h *manager) test(ctx context.Context, in *OfWebhook) (*body[testResult], error) {
+func (h *webhooks) test(ctx context.Context, in *OfWebhook) (*body[testResult], error) {
 	e, err := h.find(ctx, in.Webhook)
 	if err != nil {
 		return nil, err

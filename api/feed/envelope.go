@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"whatsapp-manager/proto/event"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
@@ -28,18 +29,9 @@ func EventID(instance supervisor.ID, seq uint64) string {
 }
 
 func wrap(ev store.Event) (Envelope, error) {
-	var payload struct {
-		Data json.RawMessage `json:"data"`
-		Args json.RawMessage `json:"args"`
-	}
-	if err := json.Unmarshal(ev.Payload, &payload); err != nil {
-		return Envelope{}, fmt.Errorf("parse payload of event %d: %w", ev.Seq, err)
-	}
-	if payload.Data == nil {
-		payload.Data = json.RawMessage("null")
-	}
-	if payload.Args == nil {
-		payload.Args = json.RawMessage("[]")
+	payload, err := event.Decode(ev.Payload)
+	if err != nil {
+		return Envelope{}, fmt.Errorf("event %d: %w", ev.Seq, err)
 	}
 	return Envelope{
 		ID: EventID(ev.Instance, ev.Seq), Instance: ev.Instance, Seq: ev.Seq, Event: ev.Type,

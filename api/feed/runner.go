@@ -26,18 +26,35 @@ const (
 	shownAttempts = 200                    // the newest posts of an endpoint that the store keeps
 )
 
-// deliveries is what delivery needs of the store.
+// deliveries is what delivery needs of the store, by use.
 type deliveries interface {
+	feedReader
+	backlogRecords
+	progressRecords
+	endpointReader
+}
+
+type feedReader interface {
 	Events(ctx context.Context, instance supervisor.ID, after uint64, limit int) ([]store.Event, error)
 	EventsOf(ctx context.Context, instance supervisor.ID, seqs []uint64) ([]store.Event, error)
-	AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error
+}
+
+// backlogRecords are the rows of events that wait for a retry.
+type backlogRecords interface {
 	Park(ctx context.Context, id string, cursor uint64, rows []store.Backlog) error
 	BacklogHeads(ctx context.Context, id string, limit int) ([]store.Backlog, error)
 	BacklogLane(ctx context.Context, id, lane string, limit int) ([]store.Backlog, error)
 	ResolveBacklog(ctx context.Context, id string, seq uint64) error
 	RetryBacklog(ctx context.Context, id string, seq uint64, attempts int, nextAt time.Time, status *int, errText string) error
-	BuryBacklog(ctx context.Context, id string, seq uint64, at time.Time, status *int, errText string) error
+	MoveToDeadLetter(ctx context.Context, id string, seq uint64, at time.Time, status *int, errText string) error
+}
+
+type progressRecords interface {
+	AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error
 	RecordAttempts(ctx context.Context, attempts []store.Attempt) error
+}
+
+type endpointReader interface {
 	Endpoint(ctx context.Context, id string) (store.Endpoint, error)
 	AllEndpoints(ctx context.Context) ([]store.Endpoint, error)
 }
@@ -57,7 +74,7 @@ type lane struct {
 type runner struct {
 	endpoint store.Endpoint
 	store    deliveries
-	poster   *poster
+	client   *httpClient
 	schedule Schedule
 	log      zerolog.Logger
 	counters *counters
@@ -95,8 +112,8 @@ type runner struct {
 type result struct {
 	lane    string
 	event   store.Event // of a fresh post
-	outcome outcome
-	backlog bool // a run over a parked lane: outcome is that of its last post
+	last    postResult
+	backlog bool // a run over a parked lane: last is that of its last post
 	posts   []store.Attempt
 	done    int       // deliveries of a backlog run
 	due     time.Time // when the parked lane's head is due again
@@ -167,15 +184,4 @@ func outlive(ctx context.Context, by time.Duration) (context.Context, context.Ca
 	longer, end := context.WithCancel(context.WithoutCancel(ctx))
 	forget := context.AfterFunc(ctx, func() { time.AfterFunc(by, end) })
 	return longer, func() { forget(); end() }
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

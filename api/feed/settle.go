@@ -26,21 +26,21 @@ func (r *runner) settle(ctx context.Context, res result) {
 
 func (r *runner) settleFresh(ctx context.Context, res result, l *lane) {
 	l.queue = slices.Delete(l.queue, 0, 1)
-	if res.outcome.ok() {
+	if res.last.ok() {
 		r.succeeded(1)
 		r.settleSeq(res.event.Seq)
 		r.enqueue(res.lane, l)
 		r.drop(res.lane, l)
 		return
 	}
-	r.failed(res.outcome)
+	r.failed(res.last)
 	if r.delivered > r.saved {
 		r.saveCursor(ctx) // a success of before must not clear the error that is saved next
 	}
-	nextAt := time.Now().Add(max(r.schedule.wait(1), res.outcome.retryAfter))
+	nextAt := time.Now().Add(max(r.schedule.wait(1), res.last.retryAfter))
 	r.toPark = append(r.toPark, store.Backlog{
 		EndpointID: r.endpoint.ID, Seq: res.event.Seq, Lane: res.lane, Attempts: 1, NextAt: nextAt,
-		LastStatus: res.outcome.statusPtr(), LastError: res.outcome.err,
+		LastStatus: res.last.statusPtr(), LastError: res.last.err,
 	})
 	r.parkLane(res.lane, l, nextAt)
 }
@@ -57,7 +57,7 @@ func (r *runner) succeeded(n int64) {
 	}
 }
 
-func (r *runner) failed(out outcome) {
+func (r *runner) failed(out postResult) {
 	now := time.Now()
 	r.failures++
 	r.probeAt = now.Add(min(r.schedule.wait(r.failures-downAfter+1), longestProbe))

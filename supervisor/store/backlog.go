@@ -85,10 +85,10 @@ func (s *Store) RetryBacklog(ctx context.Context, endpointID string, seq uint64,
 	}))
 }
 
-// BuryBacklog records the last failed try of a live row and makes it a dead
+// MoveToDeadLetter records the last failed try of a live row and makes it a dead
 // letter.
-func (s *Store) BuryBacklog(ctx context.Context, endpointID string, seq uint64, now time.Time, status *int, errText string) error {
-	return failure("store.BuryBacklog", s.q.BuryBacklog(ctx, db.BuryBacklogParams{
+func (s *Store) MoveToDeadLetter(ctx context.Context, endpointID string, seq uint64, now time.Time, status *int, errText string) error {
+	return failure("store.MoveToDeadLetter", s.q.MoveToDeadLetter(ctx, db.MoveToDeadLetterParams{
 		EndpointID: endpointID, Seq: seq, At: now, Status: status, Error: errText,
 	}))
 }

@@ -211,9 +211,9 @@ func TestBacklog(t *testing.T) {
 	if h[1].Attempts != 2 || h[1].LastStatus != nil || h[1].LastError != "connection refused" || !h[1].NextAt.Equal(noon.Add(time.Hour)) {
 		t.Errorf("got %+v", h[1])
 	}
-	must(t, st.BuryBacklog(ctx, "e", 1, noon, &status, "gave up"))
-	must(t, st.BuryBacklog(ctx, "e", 1, noon.Add(time.Hour), nil, "again"))
-	must(t, st.BuryBacklog(ctx, "e", 2, noon, &status, "gave up"))
+	must(t, st.MoveToDeadLetter(ctx, "e", 1, noon, &status, "gave up"))
+	must(t, st.MoveToDeadLetter(ctx, "e", 1, noon.Add(time.Hour), nil, "again"))
+	must(t, st.MoveToDeadLetter(ctx, "e", 2, noon, &status, "gave up"))
 	heads(10, "5 4")
 	dead, total, err := st.DeadLetters(ctx, "e", 0, 1)
 	must(t, err)

@@ -147,36 +147,6 @@ func (q *Queries) BacklogLanes(ctx context.Context, endpointID string) ([]string
 	return items, nil
 }
 
-const buryBacklog = `-- name: BuryBacklog :exec
-with e as (
-    select l.id from webhook_endpoints l where l.id = $2 for no key update
-), buried as (
-    update webhook_backlog b set attempts = b.attempts + 1, dead_at = $3::timestamptz, last_status = $4, last_error = $1
-    from e where b.endpoint_id = e.id and b.endpoint_id = $2 and b.seq = $5 and coalesce(b.dead_at, 'infinity') = 'infinity'
-    returning b.endpoint_id
-)
-update webhook_endpoints w set last_error = $1 from buried where w.id = buried.endpoint_id
-`
-
-type BuryBacklogParams struct {
-	Error      string
-	EndpointID string
-	At         time.Time
-	Status     *int
-	Seq        uint64
-}
-
-func (q *Queries) BuryBacklog(ctx context.Context, arg BuryBacklogParams) error {
-	_, err := q.db.Exec(ctx, buryBacklog,
-		arg.Error,
-		arg.EndpointID,
-		arg.At,
-		arg.Status,
-		arg.Seq,
-	)
-	return err
-}
-
 const countDeadLetters = `-- name: CountDeadLetters :one
 select count(*) from webhook_backlog where endpoint_id = $1 and dead_at is not null
 `
@@ -226,6 +196,36 @@ func (q *Queries) DeadLetters(ctx context.Context, arg DeadLettersParams) ([]Web
 		return nil, err
 	}
 	return items, nil
+}
+
+const moveToDeadLetter = `-- name: MoveToDeadLetter :exec
+with e as (
+    select l.id from webhook_endpoints l where l.id = $2 for no key update
+), buried as (
+    update webhook_backlog b set attempts = b.attempts + 1, dead_at = $3::timestamptz, last_status = $4, last_error = $1
+    from e where b.endpoint_id = e.id and b.endpoint_id = $2 and b.seq = $5 and coalesce(b.dead_at, 'infinity') = 'infinity'
+    returning b.endpoint_id
+)
+update webhook_endpoints w set last_error = $1 from buried where w.id = buried.endpoint_id
+`
+
+type MoveToDeadLetterParams struct {
+	Error      string
+	EndpointID string
+	At         time.Time
+	Status     *int
+	Seq        uint64
+}
+
+func (q *Queries) MoveToDeadLetter(ctx context.Context, arg MoveToDeadLetterParams) error {
+	_, err := q.db.Exec(ctx, moveToDeadLetter,
+		arg.Error,
+		arg.EndpointID,
+		arg.At,
+		arg.Status,
+		arg.Seq,
+	)
+	return err
 }
 
 const parkBacklog = `-- name: ParkBacklog :exec

@@ -69,7 +69,7 @@ with e as (
 )
 update webhook_endpoints w set last_error = @error from tried where w.id = tried.endpoint_id;
 
--- name: BuryBacklog :exec
+-- name: MoveToDeadLetter :exec
 with e as (
     select l.id from webhook_endpoints l where l.id = @endpoint_id for no key update
 ), buried as (

@@ -2,130 +2,17 @@ package feed_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
-
-	"whatsapp-manager/api"
-	"whatsapp-manager/api/feed"
-	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
-	"whatsapp-manager/supervisor/store/storetest"
 )
-
-// office is the API with its webhook and stream routes, a supervisor that runs
-// no worker, and a deliverer.
-type office struct {
-	*rig
-	server      *api.Server
-	base, admin string
-}
-
-const password = "correct horse battery"
-
-func newOffice(t *testing.T) *office { t.Helper(); return newOfficeWith(t, feed.Options{}) }
-
-func newOfficeWith(t *testing.T, opts feed.Options, change ...func(*api.Config)) *office {
-	t.Helper()
-	r := prepare(t, storetest.NewURL(t), opts)
-	dir, err := os.MkdirTemp("", "wam")
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	sup, err := supervisor.New(supervisor.Config{
-		Node: "test", RunDir: filepath.Join(dir, "run"), LogDir: filepath.Join(dir, "logs"),
-		WorkerConfig: supervisor.WorkerConfig{WorkerPath: filepath.Join(dir, "none")},
-	}, r.store.Supervision(), zerolog.Nop(), prometheus.NewRegistry())
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	supervising := make(chan error, 1)
-	go func() { supervising <- sup.Run(ctx) }()
-	r.run()
-	reg := prometheus.NewRegistry()
-	streamer := feed.NewStreamer(r.store, &r.hub, zerolog.Nop())
-	cfg := api.Config{Node: "test", Listen: "127.0.0.1:0", AdminEmail: "root@example.com", AdminPassword: password, SendsPerMinute: 20}
-	for _, c := range change {
-		c(&cfg)
-	}
-	server, err := api.New(cfg, api.Deps{
-		Store: r.store, Supervisor: sup, Log: zerolog.Nop(), Registerer: reg, Gatherer: reg,
-		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(r.store, r.deliverer)},
-	})
-	must(t, err)
-	_, err = server.EnsureAdmin(t.Context())
-	must(t, err)
-	r.populate()
-	o := &office{rig: r, server: server, base: listen(t, server.Handler())}
-	t.Cleanup(func() {
-		r.stop()
-		cancel()
-		if err := <-supervising; err != nil {
-			t.Errorf("supervisor: %v", err)
-		}
-	})
-	<-sup.Recovered()
-	o.admin = o.login("root@example.com")
-	return o
-}
-
-func (o *office) login(email string) string {
-	o.t.Helper()
-	return o.do(http.StatusOK, "POST", "/api/auth/login", "", map[string]any{"email": email, "password": password})["tokens"].(map[string]any)["accessToken"].(string)
-}
-
-func (o *office) tenant(email string) string {
-	o.t.Helper()
-	o.do(http.StatusCreated, "POST", "/api/users", o.admin, map[string]any{"email": email, "password": password, "role": "user"})
-	return o.login(email)
-}
-
-// do calls the API and wants a status; it returns the decoded body.
-func (o *office) do(status int, method, path, token string, body any) map[string]any {
-	o.t.Helper()
-	var reader io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		must(o.t, err)
-		reader = bytes.NewReader(encoded)
-	}
-	req, err := http.NewRequestWithContext(o.t.Context(), method, o.base+path, reader)
-	must(o.t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	must(o.t, err)
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	must(o.t, err)
-	if resp.StatusCode != status {
-		o.t.Fatalf("%s %s: %d, want %d: %s", method, path, resp.StatusCode, status, raw)
-	}
-	var out map[string]any
-	if len(raw) > 0 {
-		must(o.t, json.Unmarshal(raw, &out))
-	}
-	return out
-}
-
-func at(m map[string]any, path string) any {
-	var v any = m
-	for name := range strings.SplitSeq(path, ".") {
-		inner, _ := v.(map[string]any)
-		v = inner[name]
-	}
-	return v
-}
 
 func TestAWebhookWithoutHeadersShowsNone(t *testing.T) {
 	t.Parallel()
@@ -340,63 +227,6 @@ func (o *office) stream(ctx context.Context, query, lastID string) (next func() 
 	}, func() { resp.Body.Close() }
 }
 
-func TestStreamResumesWithoutGapOrRepetition(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	o.happen("chat", 450)
-	seen := 0
-	read := func(next func() (event, error), n int) {
-		t.Helper()
-		for range n {
-			e, err := next()
-			must(t, err)
-			seen++
-			if e.ID != fmt.Sprint(seen) || e.Data["id"] != fmt.Sprintf("evt_%s_%d", instance, seen) || e.Name != "message" {
-				t.Fatalf("event %+v, want seq %d", e, seen)
-			}
-		}
-	}
-	next, done := o.stream(ctx, "?after=0", "")
-	read(next, 430)
-	done()
-	// A browser reconnects with the URL it knows and its last id, which wins.
-	next, done = o.stream(ctx, "?after=0", "430")
-	read(next, 20)
-	o.happen("chat", 5)
-	read(next, 5)
-	done()
-	// Without a position only what comes.
-	next, done = o.stream(ctx, "?events=message_ack,qr", "")
-	defer done()
-	o.happen("chat", 3)
-	o.happenAs("message_ack", "chat", 1)
-	if e, err := next(); err != nil || e.Name != "message_ack" || e.ID != "459" {
-		t.Errorf("filtered: %+v, %v", e, err)
-	}
-}
-
-func TestPagesOfTheFeed(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t)
-	o.happen("chat", 7)
-	o.happenAs("message_ack", "chat", 2)
-	path := "/api/instances/" + string(instance) + "/events"
-	page := o.do(http.StatusOK, "GET", path+"?after=2&limit=3", o.admin, nil)
-	if events := page["events"].([]any); len(events) != 3 || page["next"] != 5.0 || at(events[0].(map[string]any), "seq") != 3.0 {
-		t.Errorf("page: %v", page)
-	}
-	if page = o.do(http.StatusOK, "GET", path+"?events=message_ack", o.admin, nil); len(page["events"].([]any)) != 2 || page["next"] != 9.0 {
-		t.Errorf("filtered page: %v", page)
-	}
-	for field, query := range map[string]string{"limit": "?limit=0", "after": "?after=x"} {
-		if p := o.do(http.StatusBadRequest, "GET", path+query, o.admin, nil); !strings.Contains(fmt.Sprint(p), field) {
-			t.Errorf("%s is not named: %v", field, p)
-		}
-	}
-}
-
 // whatsapp-web.js' on makes a webhook of a URL.
 func TestOnMakesAWebhook(t *testing.T) {
 	o := newOffice(t)
@@ -419,45 +249,5 @@ func TestOnMakesAWebhook(t *testing.T) {
 		if got := refused["details"].(map[string]any)["field"]; got != field {
 			t.Errorf("%v names %v", params, got)
 		}
-	}
-}
-
-// The same events over a WebSocket, with the same resuming.
-func TestWebSocketResumes(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	dial := func(query, token string) (*websocket.Conn, *http.Response, error) {
-		return websocket.Dial(ctx, o.base+"/api/instances/"+string(instance)+"/events"+query, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
-	}
-	o.happen("chat", 250)
-	conn, _, err := dial("?after=0", o.admin)
-	must(t, err)
-	read := func(from, to int) {
-		t.Helper()
-		for seq := from; seq <= to; seq++ {
-			kind, raw, err := conn.Read(ctx)
-			must(t, err)
-			var e struct {
-				ID, Event string
-				Data      map[string]any
-			}
-			must(t, json.Unmarshal(raw, &e))
-			if kind != websocket.MessageText || e.ID != fmt.Sprintf("evt_%s_%d", instance, seq) || e.Event != "message" || e.Data == nil {
-				t.Fatalf("event %s, want seq %d", raw, seq)
-			}
-		}
-	}
-	read(1, 240)
-	must(t, conn.Close(websocket.StatusNormalClosure, ""))
-	conn, _, err = dial("?after=240", o.admin)
-	must(t, err)
-	read(241, 250)
-	o.happen("chat", 3)
-	read(251, 253)
-	must(t, conn.Close(websocket.StatusNormalClosure, ""))
-	if _, resp, err := dial("", "nobody"); err == nil || resp == nil || resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a stranger was let in: %v", err)
 	}
 }

@@ -18,32 +18,32 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
-// outcome is what one try at a delivery brought.
-type outcome struct {
+// postResult is what one attempt at a delivery brought.
+type postResult struct {
 	status     int           // 0: no answer
 	err        string        // empty: delivered; never holds the body
 	took       time.Duration //
 	retryAfter time.Duration // asked for by the receiver
 }
 
-func (o outcome) ok() bool { return o.err == "" }
+func (o postResult) ok() bool { return o.err == "" }
 
-func (o outcome) statusPtr() *int {
+func (o postResult) statusPtr() *int {
 	if o.status == 0 {
 		return nil
 	}
 	return &o.status
 }
 
-// poster sends signed events. Signature and headers follow the Standard
+// httpClient sends signed events. Signature and headers follow the Standard
 // Webhooks specification (standardwebhooks.com): webhook-id, webhook-timestamp,
 // webhook-signature "v1,<base64 HMAC-SHA256 of id.timestamp.body>".
-type poster struct {
+type httpClient struct {
 	client  *http.Client
 	timeout time.Duration
 }
 
-func newPoster(timeout time.Duration, allowed []netip.Prefix) *poster {
+func newHTTPClient(timeout time.Duration, allowed []netip.Prefix) *httpClient {
 	transport := &http.Transport{
 		Proxy:                 nil, // it would connect for us, to whatever address
 		DialContext:           netguard.Dialer(5*time.Second, allowed).DialContext,
@@ -53,7 +53,7 @@ func newPoster(timeout time.Duration, allowed []netip.Prefix) *poster {
 		ForceAttemptHTTP2:     true,
 		ResponseHeaderTimeout: timeout,
 	}
-	return &poster{
+	return &httpClient{
 		timeout: timeout,
 		client: &http.Client{
 			Transport: transport,
@@ -63,44 +63,44 @@ func newPoster(timeout time.Duration, allowed []netip.Prefix) *poster {
 	}
 }
 
-func (p *poster) close() { p.client.CloseIdleConnections() }
+func (p *httpClient) close() { p.client.CloseIdleConnections() }
 
-func (p *poster) post(ctx context.Context, to store.Endpoint, ev store.Event) outcome {
+func (p *httpClient) post(ctx context.Context, to store.Endpoint, ev store.Event) postResult {
 	envelope, err := wrap(ev)
 	if err != nil {
-		return outcome{err: err.Error()}
+		return postResult{err: err.Error()}
 	}
 	return p.send(ctx, to, envelope)
 }
 
-func (p *poster) send(ctx context.Context, to store.Endpoint, envelope Envelope) outcome {
+func (p *httpClient) send(ctx context.Context, to store.Endpoint, envelope Envelope) postResult {
 	began := time.Now()
 	out := p.try(ctx, to, envelope, began)
 	out.took = time.Since(began)
 	return out
 }
 
-func (p *poster) try(ctx context.Context, to store.Endpoint, envelope Envelope, now time.Time) outcome {
+func (p *httpClient) try(ctx context.Context, to store.Endpoint, envelope Envelope, now time.Time) postResult {
 	body, err := json.Marshal(envelope)
 	if err != nil {
-		return outcome{err: fmt.Sprintf("encode event: %v", err)}
+		return postResult{err: fmt.Sprintf("encode event: %v", err)}
 	}
 	if len(to.Secret) == 0 { // it could not be opened, and nothing is posted as if it had been
-		return outcome{err: "the signing secret cannot be read; renew it"}
+		return postResult{err: "the signing secret cannot be read; renew it"}
 	}
 	signer, err := standardwebhooks.NewWebhookRaw(to.Secret)
 	if err != nil {
-		return outcome{err: fmt.Sprintf("read secret: %v", err)}
+		return postResult{err: fmt.Sprintf("read secret: %v", err)}
 	}
 	signature, err := signer.Sign(envelope.ID, now, body)
 	if err != nil {
-		return outcome{err: fmt.Sprintf("sign event: %v", err)}
+		return postResult{err: fmt.Sprintf("sign event: %v", err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {
-		return outcome{err: "the endpoint's URL cannot be used"}
+		return postResult{err: "the endpoint's URL cannot be used"}
 	}
 	req.Header.Set("User-Agent", "whatsapp-manager")
 	for name, value := range to.Headers {
@@ -113,15 +113,15 @@ func (p *poster) try(ctx context.Context, to store.Endpoint, envelope Envelope, 
 
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return outcome{err: netguard.Reason(err)}
+		return postResult{err: netguard.Reason(err)}
 	}
 	defer resp.Body.Close()
 	// Reading what is left lets the connection be used again; a receiver that talks without end loses it.
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return outcome{status: resp.StatusCode}
+		return postResult{status: resp.StatusCode}
 	}
-	return outcome{
+	return postResult{
 		// The receiver's own words for the status may be any bytes.
 		status: resp.StatusCode, err: strings.TrimSpace(fmt.Sprintf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), now),

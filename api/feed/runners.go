@@ -9,11 +9,11 @@ import (
 	"whatsapp-manager/supervisor/store"
 )
 
-// roster is the runners at work, one per enabled endpoint. The goroutine in
+// runners are the runners at work, one per enabled endpoint. The goroutine in
 // Deliverer.Run owns it.
-type roster struct {
+type runners struct {
 	*Deliverer
-	poster  *poster
+	client  *httpClient
 	running map[string]*handle
 	unread  map[string]bool // endpoints that changed and whose row could not be read
 	all     sync.WaitGroup
@@ -27,7 +27,7 @@ type handle struct {
 	redrive chan struct{}
 }
 
-func (s *roster) start(ctx context.Context, e store.Endpoint) {
+func (s *runners) start(ctx context.Context, e store.Endpoint) {
 	if !e.Enabled || e.Held {
 		return
 	}
@@ -40,7 +40,7 @@ func (s *roster) start(ctx context.Context, e store.Endpoint) {
 		sub := s.wakers.Subscribe(e.Instance)
 		defer sub.Close()
 		r := &runner{
-			endpoint: e, store: s.store, poster: s.poster, schedule: s.schedule, counters: s.counters, wake: sub.C(), redrive: h.redrive,
+			endpoint: e, store: s.store, client: s.client, schedule: s.schedule, counters: s.counters, wake: sub.C(), redrive: h.redrive,
 			log: s.log.With().Str("instance", string(e.Instance)).Str("endpoint", e.ID).Logger(),
 		}
 		r.run(ctx)
@@ -49,7 +49,7 @@ func (s *roster) start(ctx context.Context, e store.Endpoint) {
 
 // end returns when the endpoint's runner, if there is one, has saved how far
 // it came: the next one begins there.
-func (s *roster) end(id string) {
+func (s *runners) end(id string) {
 	if h := s.running[id]; h != nil {
 		h.cancel()
 		<-h.done
@@ -58,7 +58,7 @@ func (s *roster) end(id string) {
 }
 
 // reload ends an endpoint's runner and starts one with the row as it is now.
-func (s *roster) reload(ctx context.Context, id string) {
+func (s *runners) reload(ctx context.Context, id string) {
 	s.end(id)
 	e, err := s.store.Endpoint(ctx, id)
 	switch {
@@ -74,7 +74,7 @@ func (s *roster) reload(ctx context.Context, id string) {
 
 // refresh reads all endpoints and brings the runners in line; false when the
 // store did not answer.
-func (s *roster) refresh(ctx context.Context) bool {
+func (s *runners) refresh(ctx context.Context) bool {
 	endpoints, err := s.store.AllEndpoints(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -101,7 +101,7 @@ func (s *roster) refresh(ctx context.Context) bool {
 	return true
 }
 
-func (s *roster) redriven(id string) {
+func (s *runners) redriven(id string) {
 	if h := s.running[id]; h != nil {
 		select {
 		case h.redrive <- struct{}{}:
