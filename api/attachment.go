@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"whatsapp-manager/api/route"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
@@ -26,12 +27,19 @@ const opDownload = "api.download"
 // downloadTime is for a whole file on a slow line.
 const downloadTime = 10 * time.Minute
 
-func (s *Server) attachmentRoutes() {
-	get := s.router.Authenticated(route.OwnInstance, s.attachment)
-	s.echo.GET("/api/instances/:id/messages/:messageId/media", get)
-	s.echo.HEAD("/api/instances/:id/messages/:messageId/media", get)
+// attachments are the files of messages.
+type attachments struct {
+	router  *route.Router
+	auth    instanceFinder
+	workers sends.Workers
+}
+
+func (a *attachments) routes() {
+	get := a.router.Authenticated(route.OwnInstance, a.attachment)
+	a.router.Echo().GET("/api/instances/:id/messages/:messageId/media", get)
+	a.router.Echo().HEAD("/api/instances/:id/messages/:messageId/media", get)
 	text := &huma.Schema{Type: huma.TypeString}
-	s.router.Document(&huma.Operation{OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
+	a.router.Document(&huma.Operation{OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
 		Summary: "The file of a message, as it is",
 		Description: "Streams the decrypted file; Range asks for a part of it. What WhatsApp no longer has is asked for again at the phone. " +
 			"404 with the code no_file: the message has no file, or nobody has it any more.",
@@ -47,11 +55,11 @@ func (s *Server) attachmentRoutes() {
 		}})
 }
 
-func (s *Server) attachment(c echo.Context) error {
+func (a *attachments) attachment(c echo.Context) error {
 	req := c.Request()
 	ctx, cancel := context.WithTimeout(req.Context(), downloadTime)
 	defer cancel()
-	in, err := s.auth.Instance(ctx, c.Param("id"))
+	in, err := a.auth.Instance(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -59,7 +67,7 @@ func (s *Server) attachment(c echo.Context) error {
 	if err != nil {
 		return fault.Bad(opDownload, "messageId", "messageId: is not escaped as a path is")
 	}
-	worker, err := s.worker(ctx, in.ID)
+	worker, err := a.workers.Worker(ctx, in.ID)
 	if err != nil {
 		return err
 	}

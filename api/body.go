@@ -26,6 +26,7 @@ import (
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -42,19 +43,29 @@ const (
 	strangerTime = 10 * time.Second
 )
 
-// Admit lets those in who may use the route, and counts for them what the request
-// holds.
-func (s *Server) Admit(c echo.Context, who route.Access) error {
-	if err := s.auth.Admit(c, who); err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	return s.recognised(ctx, auth.Of(ctx))
+// bodies takes the bodies of requests, within the limits of those who ask.
+type bodies struct {
+	cfg     Config
+	memory  *budget.Budget
+	auth    instanceFinder
+	pace    *callPace
+	workers sends.Workers
+	sends   sendLookup
+}
+
+// instanceFinder narrows the request's principal to an instance; *auth.Auth is one.
+type instanceFinder interface {
+	Instance(ctx context.Context, id string) (store.Instance, error)
+}
+
+// sendLookup tells whether a key names a send.
+type sendLookup interface {
+	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 }
 
 // recognised lets what the request holds count for the one who asks, and keeps
 // their connection until it is answered; fault.RateLimited when they have too many.
-func (s *Server) recognised(ctx context.Context, p auth.Principal) error {
+func (b *bodies) recognised(ctx context.Context, p auth.Principal) error {
 	owner := budget.Owner{}
 	switch {
 	case p.Instance != "":
@@ -66,7 +77,7 @@ func (s *Server) recognised(ctx context.Context, p auth.Principal) error {
 	}
 	t := trace.Of(ctx)
 	t.Account.Close()
-	t.Account = s.memory.Account(owner)
+	t.Account = b.memory.Account(owner)
 	if !connlimit.Of(ctx).Known(owner.Name) {
 		return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "connection_share", Msg: "this caller has as many requests under way as it may", RetryAfter: time.Second}
 	}
@@ -75,41 +86,41 @@ func (s *Server) recognised(ctx context.Context, p auth.Principal) error {
 
 // account is where the request's memory is counted. Whoever is not recognised
 // is a stranger by their address.
-func (s *Server) account(ctx context.Context) *budget.Account {
+func (b *bodies) account(ctx context.Context) *budget.Account {
 	t := trace.Of(ctx)
 	if t.Account == nil {
-		t.Account = s.memory.Account(budget.Owner{Name: "address " + networkOf(t.IP), Stranger: true})
+		t.Account = b.memory.Account(budget.Owner{Name: "address " + networkOf(t.IP), Stranger: true})
 	}
 	return t.Account
 }
 
 // counting returns what counts bytes of a body.
-func (s *Server) counting(ctx context.Context) func(n int64) error {
-	account := s.account(ctx)
+func (b *bodies) counting(ctx context.Context) func(n int64) error {
+	account := b.account(ctx)
 	return func(n int64) error { return account.Take(bodyCopies * n) }
 }
 
 // takeBody reads the body whole, for those who come after.
-func (s *Server) takeBody(c echo.Context, limit int64) error {
-	return s.takeBodyTimes(c, limit, bodyCopies)
+func (b *bodies) takeBody(c echo.Context, limit int64) error {
+	return b.takeBodyTimes(c, limit, bodyCopies)
 }
 
-func (s *Server) takeBodyTimes(c echo.Context, limit, copies int64) error {
+func (b *bodies) takeBodyTimes(c echo.Context, limit, copies int64) error {
 	body := intake.Of(c.Request().Context())
 	if body == nil {
 		return nil
 	}
-	account := s.account(c.Request().Context())
+	account := b.account(c.Request().Context())
 	data, err := body.All(limit, func(n int64) error { return account.Take(copies * n) })
 	if err != nil {
 		return err
 	}
-	return s.inspect(c, data)
+	return b.inspect(c, data)
 }
 
 // inspect refuses what no handler should have to think of, and leaves the body
 // where handlers look for it.
-func (s *Server) inspect(c echo.Context, data []byte) error {
+func (b *bodies) inspect(c echo.Context, data []byte) error {
 	if d := jsoncheck.Check(data, maxDepth); d != nil {
 		field := d.Path
 		if field == "" {
@@ -126,54 +137,54 @@ func (s *Server) inspect(c echo.Context, data []byte) error {
 
 // callBody takes the body of a call, once it is known that there is somebody to
 // be called: a large one is not read for nothing.
-func (s *Server) callBody(c echo.Context, in store.Instance, m catalog.Method) (err error) {
+func (b *bodies) callBody(c echo.Context, in store.Instance, m catalog.Method) (err error) {
 	req := c.Request()
 	body := intake.Of(req.Context())
 	if body == nil {
 		return nil
 	}
-	if err = s.awaited(req.Context(), in, m, req.Header.Get(sends.HeaderKey)); err != nil {
+	if err = b.awaited(req.Context(), in, m, req.Header.Get(sends.HeaderKey)); err != nil {
 		return err
 	}
 	switch {
 	case isForm(req):
-		trace.Of(req.Context()).Body, err = s.takeForm(c, in, m)
+		trace.Of(req.Context()).Body, err = b.takeForm(c, in, m)
 		return err
-	case m.TakesMedia() && (body.Announced() < 0 || body.Announced() > s.cfg.BodyLimit):
-		return s.takeFiles(c, in)
+	case m.TakesMedia() && (body.Announced() < 0 || body.Announced() > b.cfg.BodyLimit):
+		return b.takeFiles(c, in)
 	}
-	return s.takeBody(c, s.cfg.BodyLimit)
+	return b.takeBody(c, b.cfg.BodyLimit)
 }
 
-// TakeBody takes the body of a management route. Those who may not use it do
+// take takes the body of a management route. Those who may not use it do
 // not come here.
-func (s *Server) TakeBody(c echo.Context, who route.Access) error {
+func (b *bodies) take(c echo.Context, who route.Access) error {
 	ctx := c.Request().Context()
 	body := intake.Of(ctx)
 	switch {
 	case body == nil:
 		return nil
 	case who == route.Public:
-		body.Within(min(strangerTime, s.cfg.BodyTimeout), 0)
-		return s.takeBody(c, min(strangerLimit, s.cfg.BodyLimit))
+		body.Within(min(strangerTime, b.cfg.BodyTimeout), 0)
+		return b.takeBody(c, min(strangerLimit, b.cfg.BodyLimit))
 	case c.Path() == "/api/instances/:id/send":
-		return s.sendBody(c)
+		return b.sendBody(c)
 	case c.Path() == "/api/instances/:id/sends":
 		// Kept in the queue with its file, for a worker that may not be there yet.
-		body.Within(uploadTime, s.cfg.BodyTimeout)
-		return s.takeBodyTimes(c, s.cfg.queueLimit(), queueCopies)
+		body.Within(uploadTime, b.cfg.BodyTimeout)
+		return b.takeBodyTimes(c, b.cfg.queueLimit(), queueCopies)
 	}
-	return s.takeBody(c, s.cfg.BodyLimit)
+	return b.takeBody(c, b.cfg.BodyLimit)
 }
 
 // sendBody takes the body of a message to be sent at once.
-func (s *Server) sendBody(c echo.Context) error {
+func (b *bodies) sendBody(c echo.Context) error {
 	ctx := c.Request().Context()
-	in, err := s.auth.Instance(ctx, c.Param("id"))
+	in, err := b.auth.Instance(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
-	if err := s.pace.wait(ctx, in.ID); err != nil {
+	if err := b.pace.wait(ctx, in.ID); err != nil {
 		return err
 	}
 	trace.Of(ctx).Paced = true
@@ -181,20 +192,20 @@ func (s *Server) sendBody(c echo.Context) error {
 	if !ok {
 		return fault.New(fault.Unimplemented, "api.send", "this build does not know sendMessage")
 	}
-	return s.callBody(c, in, m)
+	return b.callBody(c, in, m)
 }
 
 // awaited says before the body what would be said after it: that there is no
 // worker to be called. A send whose key is known is answered without one.
-func (s *Server) awaited(ctx context.Context, in store.Instance, m catalog.Method, idempotency string) error {
+func (b *bodies) awaited(ctx context.Context, in store.Instance, m catalog.Method, idempotency string) error {
 	if m.Manager {
 		return nil
 	}
-	_, err := s.worker(ctx, in.ID)
+	_, err := b.workers.Worker(ctx, in.ID)
 	if err == nil || !m.Sends || idempotency == "" || len(idempotency) > sends.MaxKey {
 		return err
 	}
-	if _, unknown := s.store.Send(ctx, in.ID, idempotency); unknown != nil {
+	if _, unknown := b.sends.Send(ctx, in.ID, idempotency); unknown != nil {
 		return err
 	}
 	return nil
@@ -202,17 +213,17 @@ func (s *Server) awaited(ctx context.Context, in store.Instance, m catalog.Metho
 
 // takeFiles reads a large JSON body. Its files go to the worker as they come, and
 // what remains names their uploads, as with a form.
-func (s *Server) takeFiles(c echo.Context, in store.Instance) error {
-	limit := max(s.cfg.MediaBodyLimit, s.cfg.BodyLimit)
+func (b *bodies) takeFiles(c echo.Context, in store.Instance) error {
+	limit := max(b.cfg.MediaBodyLimit, b.cfg.BodyLimit)
 	body := intake.Of(c.Request().Context())
 	if body.Announced() > limit {
 		return intake.TooLarge(limit)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), uploadTime)
 	defer cancel()
-	body.Within(uploadTime, s.cfg.BodyTimeout)
+	body.Within(uploadTime, b.cfg.BodyTimeout)
 	put := func(path string, r io.Reader) (string, error) {
-		worker, err := s.worker(ctx, in.ID)
+		worker, err := b.workers.Worker(ctx, in.ID)
 		if err != nil {
 			return nameOnly(r) // a repetition, whose answer is known
 		}
@@ -224,13 +235,13 @@ func (s *Server) takeFiles(c echo.Context, in store.Instance) error {
 		return name, err
 	}
 	rest, err := jsonfile.Take(&bounded{body: body, limit: limit}, jsonfile.Options{
-		Limit: s.cfg.BodyLimit, MaxDepth: maxDepth, MaxFiles: maxFiles, Put: put, Hold: s.counting(ctx),
-		TooLarge: func() error { return withoutFile(s.cfg.BodyLimit) },
+		Limit: b.cfg.BodyLimit, MaxDepth: maxDepth, MaxFiles: maxFiles, Put: put, Hold: b.counting(ctx),
+		TooLarge: func() error { return withoutFile(b.cfg.BodyLimit) },
 	})
 	if err != nil {
 		return err
 	}
-	return s.inspect(c, rest)
+	return b.inspect(c, rest)
 }
 
 // bounded is a body of at most limit bytes, with faults for errors.

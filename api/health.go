@@ -9,10 +9,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"whatsapp-manager/api/auth"
+	"whatsapp-manager/api/edge"
 	"whatsapp-manager/api/route"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/rollout"
+	"whatsapp-manager/supervisor/store"
 )
 
 const pingTime = 2 * time.Second
@@ -101,25 +104,49 @@ type stateOutput struct {
 	}
 }
 
-func (s *Server) healthRoutes() {
+// health are the routes that tell whether all is well.
+type health struct {
+	router     *route.Router
+	auth       *auth.Auth
+	database   pinger
+	supervisor statuses
+	upgrades   Upgrades // nil: none
+	isolation  store.Isolation
+	forwarded  *edge.Forwarded
+	began      time.Time
+
+	node, version string
+	simulated     bool
+}
+
+type pinger interface {
+	Ping(ctx context.Context) error
+}
+
+type statuses interface {
+	Statuses() []supervisor.Status
+	Recovered() <-chan struct{}
+}
+
+func (h *health) routes() {
 	op := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/api/health" + path, Summary: summary, Tags: []string{"Health"}, DefaultStatus: http.StatusOK}
 	}
-	route.Add(s.router, route.Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-		h, _, _ := s.health(ctx)
-		return &healthOutput{Status: healthStatus(h), Body: h}, nil
+	route.Add(h.router, route.Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+		sum, _, _ := h.look(ctx)
+		return &healthOutput{Status: healthStatus(sum), Body: sum}, nil
 	})
-	route.Add(s.router, route.Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
+	route.Add(h.router, route.Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
 		return state(http.StatusOK, "live"), nil
 	})
-	route.Add(s.router, route.Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
-		if h, _, _ := s.health(ctx); !h.Database || !h.Recovered {
+	route.Add(h.router, route.Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
+		if sum, _, _ := h.look(ctx); !sum.Database || !sum.Recovered {
 			return state(http.StatusServiceUnavailable, "not ready"), nil
 		}
 		return state(http.StatusOK, "ready"), nil
 	})
-	route.Add(s.router, route.Admin, op("health-detailed", "/detailed", "What exactly is not well"), s.detailed)
-	s.upgradeRoutes()
+	route.Add(h.router, route.Admin, op("health-detailed", "/detailed", "What exactly is not well"), h.detailed)
+	h.upgradeRoutes()
 }
 
 func state(status int, word string) *stateOutput {
@@ -135,25 +162,25 @@ func healthStatus(h Health) int {
 	return http.StatusOK
 }
 
-func (s *Server) health(ctx context.Context) (h Health, ping time.Duration, upgrade rollout.Progress) {
+func (h *health) look(ctx context.Context) (sum Health, ping time.Duration, upgrade rollout.Progress) {
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	begin := time.Now()
-	err := s.store.Ping(ctx)
+	err := h.database.Ping(ctx)
 	ping = time.Since(begin)
-	h = Health{
-		Status: healthy, Simulated: s.cfg.Simulated, Timestamp: now(), Uptime: time.Since(s.began).Seconds(), Database: err == nil,
+	sum = Health{
+		Status: healthy, Simulated: h.simulated, Timestamp: now(), Uptime: time.Since(h.began).Seconds(), Database: err == nil,
 		Instances: Counts{ByStatus: map[string]int{}},
 	}
 	select {
-	case <-s.supervisor.Recovered():
-		h.Recovered = true
+	case <-h.supervisor.Recovered():
+		sum.Recovered = true
 	default:
 	}
-	upgrade = s.upgrade()
-	h.Upgrade = string(upgrade.State)
-	for _, st := range s.supervisor.Statuses() {
-		c := &h.Instances
+	upgrade = h.upgrade()
+	sum.Upgrade = string(upgrade.State)
+	for _, st := range h.supervisor.Statuses() {
+		c := &sum.Instances
 		c.Total++
 		word := supervisor.StatusWord(st)
 		c.ByStatus[word]++
@@ -168,12 +195,12 @@ func (s *Server) health(ctx context.Context) (h Health, ping time.Duration, upgr
 		}
 	}
 	switch {
-	case !h.Database:
-		h.Status = unhealthy
-	case !h.Recovered || h.Instances.Failing > 0 || h.Upgrade == string(rollout.Refused):
-		h.Status = degraded
+	case !sum.Database:
+		sum.Status = unhealthy
+	case !sum.Recovered || sum.Instances.Failing > 0 || sum.Upgrade == string(rollout.Refused):
+		sum.Status = degraded
 	}
-	return h, ping, upgrade
+	return sum, ping, upgrade
 }
 
 // failing says whether an instance is not as its owner wants it through a
@@ -190,24 +217,24 @@ func failing(st supervisor.Status) bool {
 	return link == workerv1.LinkState_LINK_STATE_OFFLINE || link == workerv1.LinkState_LINK_STATE_REFUSED
 }
 
-func (s *Server) detailed(ctx context.Context, _ *struct{}) (*detailedOutput, error) {
-	h, ping, upgrade := s.health(ctx)
+func (h *health) detailed(ctx context.Context, _ *struct{}) (*detailedOutput, error) {
+	sum, ping, upgrade := h.look(ctx)
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	d := DetailedHealth{
-		Health: h, Node: s.cfg.Node, Build: s.version(), Goroutines: runtime.NumGoroutine(), HeapBytes: mem.HeapAlloc,
+		Health: sum, Node: h.node, Build: h.version, Goroutines: runtime.NumGoroutine(), HeapBytes: mem.HeapAlloc,
 		DatabaseMS: float64(ping.Microseconds()) / 1000, Problems: []HealthIssue{}, ByState: map[string]int{}, Workers: viewUpgrade(upgrade),
-		Access: DatabaseAccess{Isolation: cmp.Or(s.isolation.Level, "none"), Superuser: s.isolation.Superuser, Why: s.isolation.Why},
+		Access: DatabaseAccess{Isolation: cmp.Or(h.isolation.Level, "none"), Superuser: h.isolation.Superuser, Why: h.isolation.Why},
 	}
-	if seen := s.forwarded.Seen(); seen.Count > 0 {
+	if seen := h.forwarded.Seen(); seen.Count > 0 {
 		d.Proxies = &UndeclaredProxy{Peer: seen.Peer, Requests: seen.Count, LastAt: seen.Last}
 	}
-	for _, st := range s.supervisor.Statuses() {
+	for _, st := range h.supervisor.Statuses() {
 		d.ByState[string(st.State)]++
 		d.RSSBytes += st.RSSBytes
 		if failing(st) {
 			d.Problems = append(d.Problems, HealthIssue{ID: string(st.ID), Status: supervisor.StatusWord(st), State: string(st.State), Link: linkWord(st.Link), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt)})
 		}
 	}
-	return &detailedOutput{Status: healthStatus(h), Body: d}, nil
+	return &detailedOutput{Status: healthStatus(sum), Body: d}, nil
 }

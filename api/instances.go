@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/credential"
@@ -46,17 +49,45 @@ type instancesOutput struct {
 	}
 }
 
-func (s *Server) instanceRoutes() {
-	route.Add(s.router, route.SignedIn, route.OfInstance("list-instances", http.MethodGet, "", "List instances; administrators see all", http.StatusOK), s.listInstances)
-	route.Add(s.router, route.SignedIn, route.OfInstance("create-instance", http.MethodPost, "", "Create an instance and its first API key", http.StatusCreated), s.createInstance)
-	route.Add(s.router, route.OwnInstance, route.OfInstance("get-instance", http.MethodGet, "/{id}", "Show an instance", http.StatusOK), s.getInstance)
-	route.Add(s.router, route.SignedIn, route.OfInstance("update-instance", http.MethodPatch, "/{id}", "Change name, description or limits", http.StatusOK), s.updateInstance)
-	del := route.OfInstance("delete-instance", http.MethodDelete, "/{id}", "Delete an instance with everything that belongs to it", http.StatusNoContent)
-	del.Description = "Ends the worker, logs the account out where WhatsApp can be reached, and removes events, messages, keys and webhooks."
-	route.Add(s.router, route.SignedIn, del, s.deleteInstance)
+// instances are the routes about instances: making, changing and deleting them.
+type instances struct {
+	cfg        Config
+	router     *route.Router
+	auth       *auth.Auth
+	store      instanceRecords
+	supervisor instanceSupervisor
+	cleanup    *cleanup
+	log        zerolog.Logger
+
+	creating sync.Mutex // held while instances are counted and one is made
 }
 
-func (s *Server) listInstances(ctx context.Context, in *struct {
+type instanceRecords interface {
+	CreateInstance(ctx context.Context, in store.Instance, key store.APIKey) error
+	// Instances lists those of an owner, or all when ownerID is empty, newest first.
+	Instances(ctx context.Context, ownerID string, offset, limit int) ([]store.Instance, int, error)
+	UpdateInstance(ctx context.Context, id supervisor.ID, name, description *string, sendsPerMinute *int) error
+	MarkDeleted(ctx context.Context, id supervisor.ID, now time.Time) error
+}
+
+type instanceSupervisor interface {
+	statusAndWorker
+	Add(ctx context.Context, id supervisor.ID) error
+	Want(ctx context.Context, id supervisor.ID, d supervisor.Desired) error
+	Restart(ctx context.Context, id supervisor.ID) error
+}
+
+func (h *instances) routes() {
+	route.Add(h.router, route.SignedIn, route.OfInstance("list-instances", http.MethodGet, "", "List instances; administrators see all", http.StatusOK), h.listInstances)
+	route.Add(h.router, route.SignedIn, route.OfInstance("create-instance", http.MethodPost, "", "Create an instance and its first API key", http.StatusCreated), h.createInstance)
+	route.Add(h.router, route.OwnInstance, route.OfInstance("get-instance", http.MethodGet, "/{id}", "Show an instance", http.StatusOK), h.getInstance)
+	route.Add(h.router, route.SignedIn, route.OfInstance("update-instance", http.MethodPatch, "/{id}", "Change name, description or limits", http.StatusOK), h.updateInstance)
+	del := route.OfInstance("delete-instance", http.MethodDelete, "/{id}", "Delete an instance with everything that belongs to it", http.StatusNoContent)
+	del.Description = "Ends the worker, logs the account out where WhatsApp can be reached, and removes events, messages, keys and webhooks."
+	route.Add(h.router, route.SignedIn, del, h.deleteInstance)
+}
+
+func (h *instances) listInstances(ctx context.Context, in *struct {
 	route.Paging
 	All bool `query:"all" default:"true" doc:"For administrators: false lists only their own"`
 }) (*instancesOutput, error) {
@@ -65,20 +96,20 @@ func (s *Server) listInstances(ctx context.Context, in *struct {
 	if p.IsAdmin() && in.All {
 		owner = ""
 	}
-	rows, total, err := s.store.Instances(ctx, owner, in.Offset(), in.Limit)
+	rows, total, err := h.store.Instances(ctx, owner, in.Offset(), in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &instancesOutput{}
 	out.Body.Instances = make([]InstanceView, 0, len(rows))
 	for _, row := range rows {
-		out.Body.Instances = append(out.Body.Instances, s.view(row))
+		out.Body.Instances = append(out.Body.Instances, h.view(row))
 	}
 	out.Body.Pagination = in.Of(total)
 	return out, nil
 }
 
-func (s *Server) createInstance(ctx context.Context, in *struct {
+func (h *instances) createInstance(ctx context.Context, in *struct {
 	Body struct {
 		auth.Confirmation
 		Name           string `json:"name" maxLength:"100" example:"Support"`
@@ -91,25 +122,25 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 	if name == "" {
 		return nil, fault.Bad(op, "name", "name: must not be empty")
 	}
-	if err := s.auth.Confirm(ctx, in.Body.CurrentPassword); err != nil {
+	if err := h.auth.Confirm(ctx, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
-	s.creating.Lock()
-	defer s.creating.Unlock()
-	if err := s.mayCreate(ctx, *auth.Of(ctx).User); err != nil {
+	h.creating.Lock()
+	defer h.creating.Unlock()
+	if err := h.mayCreate(ctx, *auth.Of(ctx).User); err != nil {
 		return nil, err
 	}
-	if s.cfg.MaxInstances > 0 {
-		_, total, err := s.store.Instances(ctx, "", 0, 1)
+	if h.cfg.MaxInstances > 0 {
+		_, total, err := h.store.Instances(ctx, "", 0, 1)
 		if err != nil {
 			return nil, err
 		}
-		if total >= s.cfg.MaxInstances {
+		if total >= h.cfg.MaxInstances {
 			return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "instance_limit", Msg: "the installation holds as many instances as it may"}
 		}
 	}
 	at := now()
-	sends := s.cfg.SendsPerMinute
+	sends := h.cfg.SendsPerMinute
 	if in.Body.SendsPerMinute != nil {
 		sends = *in.Body.SendsPerMinute
 	}
@@ -118,26 +149,26 @@ func (s *Server) createInstance(ctx context.Context, in *struct {
 		Desired: supervisor.Stop, SendsPerMinute: sends, CreatedAt: at, UpdatedAt: at,
 	}
 	key := credential.NewKey()
-	err := s.store.CreateInstance(ctx, row, store.APIKey{
+	err := h.store.CreateInstance(ctx, row, store.APIKey{
 		ID: ident.New(), InstanceID: row.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
 	})
 	if err != nil {
 		return nil, err
 	}
 	trace.Of(ctx).Instance = row.ID
-	if err := s.supervisor.Add(ctx, row.ID); err != nil {
+	if err := h.supervisor.Add(ctx, row.ID); err != nil {
 		// It exists and its key is shown this once; the next manager finds it.
-		trace.Of(ctx).Logger(s.log).Warn().Err(err).Msg("new instance is not supervised yet")
+		trace.Of(ctx).Logger(h.log).Warn().Err(err).Msg("new instance is not supervised yet")
 	}
-	s.auth.Audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
+	h.auth.Audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
 	out := &createdOutput{}
-	out.Body.Instance, out.Body.APIKey = s.view(row), key
+	out.Body.Instance, out.Body.APIKey = h.view(row), key
 	return out, nil
 }
 
 // mayCreate holds a user to how many instances they may have.
-func (s *Server) mayCreate(ctx context.Context, u store.User) error {
-	most := s.cfg.UserInstances
+func (h *instances) mayCreate(ctx context.Context, u store.User) error {
+	most := h.cfg.UserInstances
 	if auth.Of(ctx).IsAdmin() {
 		most = 0
 	}
@@ -147,7 +178,7 @@ func (s *Server) mayCreate(ctx context.Context, u store.User) error {
 	if most == 0 {
 		return nil
 	}
-	_, total, err := s.store.Instances(ctx, u.ID, 0, 1)
+	_, total, err := h.store.Instances(ctx, u.ID, 0, 1)
 	if err != nil {
 		return err
 	}
@@ -157,15 +188,15 @@ func (s *Server) mayCreate(ctx context.Context, u store.User) error {
 	return nil
 }
 
-func (s *Server) getInstance(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+func (h *instances) getInstance(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return s.show(row, http.StatusOK), nil
+	return h.show(row, http.StatusOK), nil
 }
 
-func (s *Server) updateInstance(ctx context.Context, in *struct {
+func (h *instances) updateInstance(ctx context.Context, in *struct {
 	route.InstancePath
 	Body struct {
 		Name           *string `json:"name,omitempty" maxLength:"100"`
@@ -173,7 +204,7 @@ func (s *Server) updateInstance(ctx context.Context, in *struct {
 		SendsPerMinute *int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000"`
 	}
 }) (*instanceOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -184,34 +215,34 @@ func (s *Server) updateInstance(ctx context.Context, in *struct {
 		}
 		in.Body.Name = &name
 	}
-	if err := s.store.UpdateInstance(ctx, row.ID, in.Body.Name, in.Body.Description, in.Body.SendsPerMinute); err != nil {
+	if err := h.store.UpdateInstance(ctx, row.ID, in.Body.Name, in.Body.Description, in.Body.SendsPerMinute); err != nil {
 		return nil, err
 	}
-	s.auth.InstanceChanged(row.ID)
-	s.auth.Audit(ctx, "instance.update", string(row.ID), nil)
-	if row, err = s.auth.Instance(ctx, in.ID); err != nil {
+	h.auth.InstanceChanged(row.ID)
+	h.auth.Audit(ctx, "instance.update", string(row.ID), nil)
+	if row, err = h.auth.Instance(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.show(row, http.StatusOK), nil
+	return h.show(row, http.StatusOK), nil
 }
 
 // deleteInstance marks the row first: from then on the instance is gone for
 // everyone, and a manager that dies in between finishes the removal.
-func (s *Server) deleteInstance(ctx context.Context, in *route.InstancePath) (*route.NoContent, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+func (h *instances) deleteInstance(ctx context.Context, in *route.InstancePath) (*route.NoContent, error) {
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	// A client that stops waiting does not stop what it began.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
 	defer cancel()
-	s.sayFarewell(ctx, row.ID)
-	if err := s.store.MarkDeleted(ctx, row.ID, now()); err != nil {
+	h.sayFarewell(ctx, row.ID)
+	if err := h.store.MarkDeleted(ctx, row.ID, now()); err != nil {
 		return nil, err
 	}
-	s.auth.InstanceEnded(row.ID)
-	s.auth.Audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
-	if err := s.remove(ctx, row); err != nil {
+	h.auth.InstanceEnded(row.ID)
+	h.auth.Audit(ctx, "instance.delete", string(row.ID), map[string]any{"name": row.Name})
+	if err := h.cleanup.remove(ctx, row); err != nil {
 		return nil, err
 	}
 	return route.Done, nil
@@ -219,24 +250,24 @@ func (s *Server) deleteInstance(ctx context.Context, in *route.InstancePath) (*r
 
 // sayFarewell logs the account out where it can, so that the phone does not
 // list a device that is gone. Without it WhatsApp drops the device in time.
-func (s *Server) sayFarewell(ctx context.Context, id supervisor.ID) {
-	st, ok := s.supervisor.Status(id)
+func (h *instances) sayFarewell(ctx context.Context, id supervisor.ID) {
+	st, ok := h.supervisor.Status(id)
 	if !ok || st.Link.GetState() != workerv1.LinkState_LINK_STATE_ONLINE {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
-	worker, err := s.supervisor.Worker(ctx, id)
+	worker, err := h.supervisor.Worker(ctx, id)
 	if err == nil {
 		_, err = worker.Logout(ctx, &workerv1.LogoutRequest{})
 	}
 	if err != nil {
-		trace.Of(ctx).Logger(s.log).Info().Err(err).Msg("deleted without a logout")
+		trace.Of(ctx).Logger(h.log).Info().Err(err).Msg("deleted without a logout")
 	}
 }
 
-func (s *Server) show(row store.Instance, status int) *instanceOutput {
+func (h *instances) show(row store.Instance, status int) *instanceOutput {
 	out := &instanceOutput{Status: status}
-	out.Body.Instance = s.view(row)
+	out.Body.Instance = h.view(row)
 	return out
 }

@@ -67,12 +67,12 @@ type Memory struct {
 
 // view joins the row with the supervisor's present. Before the supervisor knows
 // of the instance the row alone speaks.
-func (s *Server) view(in store.Instance) InstanceView {
-	st, known := s.supervisor.Status(in.ID)
+func (h *instances) view(in store.Instance) InstanceView {
+	st, known := h.supervisor.Status(in.ID)
 	if !known {
 		st = supervisor.Status{ID: in.ID, Desired: in.Desired, State: supervisor.Stopped, Generation: in.Generation}
 	}
-	return viewInstance(in, st, s.cfg.Node)
+	return viewInstance(in, st, h.cfg.Node)
 }
 
 func viewInstance(in store.Instance, st supervisor.Status, node string) InstanceView {

@@ -10,6 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"whatsapp-manager/api/route"
 )
 
 // metrics counts requests by the template of their route: never by path, where
@@ -54,9 +56,9 @@ func (s *Server) occupancy(reg prometheus.Registerer) error {
 		gauge("wam_http_connections_limit", "Most connections at a time.", func() float64 { return float64(s.house.Limits().All) }),
 		counter("wam_http_connections_evicted_total", "Connections closed to make room for others.", func() float64 { return float64(s.house.Counts().Evicted) }),
 		counter("wam_http_connections_refused_total", "Connections told that there is no room.", func() float64 { return float64(s.house.Counts().Refused) }),
-		gauge("wam_http_memory_bytes", "Memory counted for the requests under way.", func() float64 { used, _ := s.memory.Used(); return float64(used) }),
-		gauge("wam_http_memory_peak_bytes", "The most there ever was of it.", func() float64 { _, peak := s.memory.Used(); return float64(peak) }),
-		gauge("wam_http_memory_limit_bytes", "The most there may be of it.", func() float64 { return float64(s.memory.Limit()) }),
+		gauge("wam_http_memory_bytes", "Memory counted for the requests under way.", func() float64 { used, _ := s.bodies.memory.Used(); return float64(used) }),
+		gauge("wam_http_memory_peak_bytes", "The most there ever was of it.", func() float64 { _, peak := s.bodies.memory.Used(); return float64(peak) }),
+		gauge("wam_http_memory_limit_bytes", "The most there may be of it.", func() float64 { return float64(s.bodies.memory.Limit()) }),
 	} {
 		if err := reg.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
@@ -77,11 +79,11 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 }
 
-func (s *Server) metricsRoute(gatherer prometheus.Gatherer) {
+func (s *Server) metricsRoute(r *route.Router, gatherer prometheus.Gatherer) {
 	if gatherer == nil {
 		return
 	}
 	s.echo.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{})))
-	s.router.Document(&huma.Operation{OperationID: "metrics", Method: http.MethodGet, Path: "/metrics", Summary: "Figures for Prometheus", Tags: []string{"Health"},
+	r.Document(&huma.Operation{OperationID: "metrics", Method: http.MethodGet, Path: "/metrics", Summary: "Figures for Prometheus", Tags: []string{"Health"},
 		Responses: map[string]*huma.Response{"200": {Description: "Prometheus' text format", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}}}}})
 }

@@ -12,9 +12,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/connlimit"
 	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/problem"
+	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/fault"
 )
@@ -118,6 +120,19 @@ func badURL(u *url.URL) string {
 	}
 	return ""
 }
+
+// Admit lets those in who may use the route, and counts for them what the request
+// holds.
+func (s *Server) Admit(c echo.Context, who route.Access) error {
+	if err := s.auth.Admit(c, who); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	return s.bodies.recognised(ctx, auth.Of(ctx))
+}
+
+// TakeBody reads the body of a documented route.
+func (s *Server) TakeBody(c echo.Context, who route.Access) error { return s.bodies.take(c, who) }
 
 // WriteError is where every error of a request ends, unless huma wrote it.
 func (s *Server) WriteError(err error, c echo.Context) {

@@ -7,6 +7,7 @@ import (
 	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/method"
 	"whatsapp-manager/api/route"
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 )
 
@@ -15,16 +16,17 @@ import (
 type Mount struct {
 	*route.Router
 	*auth.Auth
-	server *Server
+	managed map[string]Managed
+	opened  catalog.Opened
 }
 
 // Method adds a method of the catalog that the package answers.
-func (m *Mount) Method(name string, do Managed) { m.server.managed[name] = do }
+func (m *Mount) Method(name string, do Managed) { m.managed[name] = do }
 
 // CheckSend checks a call that is to be made later against the catalog: it is a
 // method that sends, and its parameters have the right form. It returns them.
 func (m *Mount) CheckSend(name string, params json.RawMessage) (json.RawMessage, error) {
-	known, err := method.Find(m.server.cfg.Opened, http.MethodPost, name)
+	known, err := method.Find(m.opened, http.MethodPost, name)
 	if err != nil {
 		return nil, err
 	}

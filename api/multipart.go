@@ -45,7 +45,7 @@ func isForm(req *http.Request) bool {
 // It returns the body that the same call would have as JSON, each {"$file":"name"}
 // replaced by a MessageMedia that names the upload. The SHA-256 of a file is its
 // name there, so that a repeated form is the same call.
-func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Method) ([]byte, error) {
+func (b *bodies) takeForm(c echo.Context, in store.Instance, method catalog.Method) ([]byte, error) {
 	req := c.Request()
 	if !method.TakesMedia() {
 		return nil, fault.Bad(opUpload, "body", "%s takes no file; send the parameters as JSON", method.Name)
@@ -56,8 +56,8 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), uploadTime)
 	defer cancel()
-	intake.Of(ctx).Within(uploadTime, s.cfg.BodyTimeout)
-	worker, err := s.worker(ctx, in.ID)
+	intake.Of(ctx).Within(uploadTime, b.cfg.BodyTimeout)
+	worker, err := b.workers.Worker(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 		name := part.FormName()
 		switch {
 		case name == "params" && part.FileName() == "":
-			if params, err = s.formParams(ctx, part); err != nil {
+			if params, err = b.formParams(ctx, part); err != nil {
 				return nil, err
 			}
 		case name == "" || part.FileName() == "":
@@ -92,16 +92,16 @@ func (s *Server) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 	return placeFiles(params, files)
 }
 
-func (s *Server) formParams(ctx context.Context, part *multipart.Part) ([]byte, error) {
-	if err := s.counting(ctx)(s.cfg.BodyLimit); err != nil {
+func (b *bodies) formParams(ctx context.Context, part *multipart.Part) ([]byte, error) {
+	if err := b.counting(ctx)(b.cfg.BodyLimit); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(part, s.cfg.BodyLimit+1))
+	data, err := io.ReadAll(io.LimitReader(part, b.cfg.BodyLimit+1))
 	switch {
 	case err != nil:
 		return nil, brokenForm(err)
-	case int64(len(data)) > s.cfg.BodyLimit:
-		return nil, &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: "params", Msg: fmt.Sprintf("params: is larger than %d bytes", s.cfg.BodyLimit)}
+	case int64(len(data)) > b.cfg.BodyLimit:
+		return nil, &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: "params", Msg: fmt.Sprintf("params: is larger than %d bytes", b.cfg.BodyLimit)}
 	}
 	if d := jsoncheck.Check(data, maxDepth); d != nil {
 		return nil, fault.Bad(opUpload, "params", "params: %s", d.Reason)

@@ -5,16 +5,18 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/qr"
 	"whatsapp-manager/api/route"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/phone"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store"
 )
 
 const (
@@ -25,6 +27,25 @@ const (
 // qrScale is pixels to the module: about 400 pixels for WhatsApp's codes.
 const qrScale = 6
 
+// pairing links accounts: by QR code, or by a code to type into the phone.
+type pairing struct {
+	router     *route.Router
+	auth       pairingAuth
+	supervisor pairingSupervisor
+}
+
+type pairingAuth interface {
+	instanceFinder
+	While(ctx context.Context, in store.Instance) (held context.Context, release func(), err error)
+}
+
+type pairingSupervisor interface {
+	sends.Workers
+	Want(ctx context.Context, id supervisor.ID, d supervisor.Desired) error
+	Status(id supervisor.ID) (supervisor.Status, bool)
+	Subscribe(id supervisor.ID) *supervisor.Subscription
+}
+
 // QRView is a code to scan.
 type QRView struct {
 	Status    string     `json:"status" example:"qr_pending"`
@@ -33,17 +54,17 @@ type QRView struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"WhatsApp then shows the next code; ask again"`
 }
 
-func (s *Server) pairingRoutes() {
+func (p *pairing) routes() {
 	code := route.OfInstance("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
 	code.Description = "404 with the reason when there is none to show. When the codes ran out unread, asking makes new ones. A code that is being made is waited for."
 	code.Responses = map[string]*huma.Response{"200": {Description: "The code, in the form asked for", Content: map[string]*huma.MediaType{
-		"application/json": {Schema: s.router.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[QRView](), true, "QRView")},
+		"application/json": {Schema: p.router.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[QRView](), true, "QRView")},
 		"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		"image/svg+xml":    {Schema: &huma.Schema{Type: huma.TypeString}},
 		"text/plain":       {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}}
-	route.Add(s.router, route.OwnInstance, code, s.getQR)
-	route.Add(s.router, route.OwnInstance, route.OfInstance("request-pairing-code", http.MethodPost, "/{id}/pairing-code", "A code to type into the phone instead of scanning", http.StatusOK), s.pairingCode)
+	route.Add(p.router, route.OwnInstance, code, p.getQR)
+	route.Add(p.router, route.OwnInstance, route.OfInstance("request-pairing-code", http.MethodPost, "/{id}/pairing-code", "A code to type into the phone instead of scanning", http.StatusOK), p.pairingCode)
 }
 
 type qrOutput struct {
@@ -51,23 +72,23 @@ type qrOutput struct {
 	Body        any
 }
 
-func (s *Server) getQR(ctx context.Context, in *struct {
+func (p *pairing) getQR(ctx context.Context, in *struct {
 	route.InstancePath
 	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: the bare picture; text: for a terminal"`
 	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"Most seconds to wait for a code that is being made"`
 }) (*qrOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+	row, err := p.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	ctx, release, err := s.auth.While(ctx, row)
+	ctx, release, err := p.auth.While(ctx, row)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	var st supervisor.Status
-	err = s.settled(ctx, row.ID, time.Duration(in.Wait)*time.Second, func() (err error) {
-		st, err = s.pairable(ctx, row.ID)
+	err = p.await(ctx, row.ID, time.Duration(in.Wait)*time.Second, func() (err error) {
+		st, err = p.pairable(ctx, row.ID)
 		return err
 	})
 	if cause := context.Cause(ctx); fault.Is(cause, fault.Unauthorized) {
@@ -104,13 +125,13 @@ func (s *Server) getQR(ctx context.Context, in *struct {
 
 // pairable returns the status with a code in it, or why there is none. An
 // unpaired worker that shows nothing is asked to begin.
-func (s *Server) pairable(ctx context.Context, id supervisor.ID) (supervisor.Status, error) {
+func (p *pairing) pairable(ctx context.Context, id supervisor.ID) (supervisor.Status, error) {
 	const op = "api.qr"
 	none := func(code, msg string) error {
 		return &fault.Error{Kind: fault.NotFound, Op: op, Code: code, Msg: msg}
 	}
 	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: codeSoon, Msg: "the code is being made; ask again in a moment", RetryAfter: time.Second}
-	st, ok := s.supervisor.Status(id)
+	st, ok := p.supervisor.Status(id)
 	if showsQR(st) {
 		return st, nil
 	}
@@ -131,18 +152,18 @@ func (s *Server) pairable(ctx context.Context, id supervisor.ID) (supervisor.Sta
 	case workerv1.LinkState_LINK_STATE_REFUSED:
 		return st, none("refused", "WhatsApp refuses this instance: "+st.Link.GetReason())
 	case workerv1.LinkState_LINK_STATE_UNPAIRED, workerv1.LinkState_LINK_STATE_LOGGED_OUT:
-		if err := s.beginPairing(ctx, id); err != nil {
+		if err := p.beginPairing(ctx, id); err != nil {
 			return st, err
 		}
-		if st, _ = s.supervisor.Status(id); showsQR(st) {
+		if st, _ = p.supervisor.Status(id); showsQR(st) {
 			return st, nil
 		}
 	}
 	return st, soon
 }
 
-func (s *Server) beginPairing(ctx context.Context, id supervisor.ID) error {
-	worker, err := s.worker(ctx, id)
+func (p *pairing) beginPairing(ctx context.Context, id supervisor.ID) error {
+	worker, err := p.supervisor.Worker(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -155,11 +176,11 @@ func showsQR(st supervisor.Status) bool {
 	return st.State == supervisor.Running && st.Link.GetQr() != "" && (exp == nil || exp.AsTime().After(time.Now()))
 }
 
-// settled tries until the answer is no longer "soon": whenever the instance's
+// await tries until the answer is no longer "soon": whenever the instance's
 // status changed, and as often as the answer says, for at most wait. A script
 // that starts an instance and asks for its code in the next line gets it.
-func (s *Server) settled(ctx context.Context, id supervisor.ID, wait time.Duration, try func() error) error {
-	changes := s.supervisor.Subscribe(id)
+func (p *pairing) await(ctx context.Context, id supervisor.ID, wait time.Duration, try func() error) error {
+	changes := p.supervisor.Subscribe(id)
 	defer changes.Close()
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
@@ -191,35 +212,26 @@ type pairingCodeOutput struct {
 	}
 }
 
-func (s *Server) pairingCode(ctx context.Context, in *struct {
+func (p *pairing) pairingCode(ctx context.Context, in *struct {
 	route.InstancePath
 	Body struct {
 		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"International, with or without +" example:"4915112345678"`
 		ShowNotification bool   `json:"showNotification,omitempty" default:"true" doc:"Also on the phone"`
 	}
 }) (*pairingCodeOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+	row, err := p.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	number, ok := digits(in.Body.PhoneNumber)
-	if !ok {
-		return nil, fault.Bad("api.pairingCode", "phoneNumber", "phoneNumber: needs 7 to 15 digits, beginning with the country code")
+	number, err := phone.Digits(in.Body.PhoneNumber)
+	if err != nil {
+		return nil, fault.Bad("api.pairingCode", "phoneNumber", "phoneNumber: %v", err)
 	}
-	answer, err := s.pair(ctx, row.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
+	answer, err := p.pair(ctx, row.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
 	if err != nil {
 		return nil, err
 	}
 	out := &pairingCodeOutput{}
 	out.Body.Code, out.Body.ExpiresAt = answer.GetCode(), when(answer.GetExpiresAt())
 	return out, nil
-}
-
-// digits returns the phone number without the marks people write in it.
-func digits(text string) (string, bool) {
-	number := strings.NewReplacer("+", "", " ", "", "-", "", "(", "", ")", "", ".", "", "/", "").Replace(text)
-	if len(number) < 7 || len(number) > 15 || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
-		return "", false
-	}
-	return number, true
 }

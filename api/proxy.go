@@ -21,22 +21,31 @@ import (
 
 const tagProxy = "Proxy"
 
-func (s *Server) proxyRoutes() error {
-	e := s.echo
-	e.GET("/api/proxy/methods", s.listMethods)
+// proxy relays one method of an instance by its name.
+type proxy struct {
+	router *route.Router
+	auth   *auth.Auth
+	bodies *bodies
+	calls  *calls
+	opened catalog.Opened
+}
+
+func (p *proxy) routes() error {
+	e := p.router.Echo()
+	e.GET("/api/proxy/methods", p.listMethods)
 	e.GET("/api/proxy/events", func(c echo.Context) error {
 		return c.JSON(http.StatusOK, map[string]any{"events": catalog.Events()})
 	})
-	e.POST("/api/proxy/:key/:method", s.relayed)
-	e.GET("/api/proxy/:key/:method", s.relayed)
-	e.POST("/api/proxy/:method", s.relayed)
-	e.GET("/api/proxy/:method", s.relayed)
-	return s.documentProxy()
+	e.POST("/api/proxy/:key/:method", p.relayed)
+	e.GET("/api/proxy/:key/:method", p.relayed)
+	e.POST("/api/proxy/:method", p.relayed)
+	e.GET("/api/proxy/:method", p.relayed)
+	return p.documentProxy()
 }
 
 // relayed is the way of a call: whose key, which method, are the parameters
 // what the catalog says, may it send now, and then the worker's bytes.
-func (s *Server) relayed(c echo.Context) error {
+func (p *proxy) relayed(c echo.Context) error {
 	req := c.Request()
 	ctx := req.Context()
 	t := trace.Of(ctx)
@@ -44,34 +53,34 @@ func (s *Server) relayed(c echo.Context) error {
 	if key == "" {
 		return &fault.Error{Kind: fault.Unauthorized, Op: "api.proxy", Field: "apiKey", Code: "key_missing", Msg: "an API key is needed: in the path, as X-API-Key, or as a Bearer token"}
 	}
-	in, who, err := s.auth.FindKey(ctx, key)
+	in, who, err := p.auth.FindKey(ctx, key)
 	if err != nil {
 		return err
 	}
 	t.Instance = in.ID
 	ctx = auth.With(ctx, who)
-	if err := s.recognised(ctx, who); err != nil {
+	if err := p.bodies.recognised(ctx, who); err != nil {
 		return err
 	}
-	if err := s.pace.wait(ctx, in.ID); err != nil {
+	if err := p.calls.pace.wait(ctx, in.ID); err != nil {
 		return err
 	}
 
-	m, err := method.Find(s.cfg.Opened, req.Method, c.Param("method"))
+	m, err := method.Find(p.opened, req.Method, c.Param("method"))
 	if err != nil {
 		return err
 	}
 	t.Method = m.Name
-	if err := s.callBody(c, in, m); err != nil {
+	if err := p.bodies.callBody(c, in, m); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout+ownTime)
+	ctx, cancel := context.WithTimeout(ctx, p.calls.timeout+ownTime)
 	defer cancel()
 	params, err := method.Read(m, t.Body)
 	if err != nil {
 		return err
 	}
-	result, err := s.relay(ctx, in, m, params, req.Header.Get(sends.HeaderKey))
+	result, err := p.calls.relay(ctx, in, m, params, req.Header.Get(sends.HeaderKey))
 	if err != nil {
 		return err
 	}
@@ -96,7 +105,7 @@ type methodsOutput struct {
 }
 
 // listMethods answers the catalog, whole or one family or class of it.
-func (s *Server) listMethods(c echo.Context) error {
+func (p *proxy) listMethods(c echo.Context) error {
 	all, err := method.List()
 	if err != nil {
 		return err
@@ -110,7 +119,7 @@ func (s *Server) listMethods(c echo.Context) error {
 	out := methodsOutput{Methods: []catalog.Method{}}
 	for _, m := range all {
 		if (family == "" || string(m.Family) == family) && (class == "" || m.Class == class) && strings.Contains(strings.ToLower(m.Name), part) {
-			out.Methods = append(out.Methods, s.cfg.Opened.Apply(m))
+			out.Methods = append(out.Methods, p.opened.Apply(m))
 		}
 	}
 	out.Total = len(out.Methods)
@@ -118,8 +127,8 @@ func (s *Server) listMethods(c echo.Context) error {
 }
 
 // documentProxy describes the hand-written routes from the same types they answer with.
-func (s *Server) documentProxy() error {
-	schemas := s.router.OpenAPI().Components.Schemas
+func (p *proxy) documentProxy() error {
+	schemas := p.router.OpenAPI().Components.Schemas
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
@@ -142,7 +151,7 @@ func (s *Server) documentProxy() error {
 				Properties: map[string]*huma.Schema{"params": {Type: huma.TypeString}}, AdditionalProperties: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}},
 	}
-	for _, p := range []struct {
+	for _, o := range []struct {
 		id, verb, path, summary string
 		params                  []*huma.Param
 		body                    *huma.RequestBody
@@ -153,13 +162,13 @@ func (s *Server) documentProxy() error {
 		{"call-by-header", http.MethodPost, "/api/proxy/{method}", "Call a method, the key in a header", []*huma.Param{name, idempotency}, params, route.Security(route.OwnInstance)},
 		{"call-getter-by-header", http.MethodGet, "/api/proxy/{method}", "Call a getter, the key in a header", []*huma.Param{name}, nil, route.Security(route.OwnInstance)},
 	} {
-		s.router.Document(&huma.Operation{OperationID: p.id, Method: p.verb, Path: p.path, Summary: p.summary, Tags: []string{tagProxy}, Security: p.security,
-			Parameters: p.params, RequestBody: p.body, Responses: map[string]*huma.Response{"200": success, "default": failure}})
+		p.router.Document(&huma.Operation{OperationID: o.id, Method: o.verb, Path: o.path, Summary: o.summary, Tags: []string{tagProxy}, Security: o.security,
+			Parameters: o.params, RequestBody: o.body, Responses: map[string]*huma.Response{"200": success, "default": failure}})
 	}
-	s.router.Document(&huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
+	p.router.Document(&huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
 		Responses: map[string]*huma.Response{"200": {Description: "All kinds", Content: body(&huma.Schema{Type: huma.TypeObject})}}})
-	s.router.Document(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
+	p.router.Document(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
 		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(reflect.TypeFor[methodsOutput](), true, "Methods"))}, "default": failure}})
-	return docs.AddMethods(s.router.OpenAPI(), key, success, failure)
+	return docs.AddMethods(p.router.OpenAPI(), key, success, failure)
 }

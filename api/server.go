@@ -26,35 +26,24 @@ import (
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/wallclock"
-	"whatsapp-manager/supervisor/store"
 )
 
-// Server answers HTTP. Its methods are safe for use at the same time.
+// Server answers HTTP: it has what every request passes, and puts the routes
+// together. Its methods are safe for use at the same time.
 type Server struct {
-	cfg        Config
-	store      Store
-	supervisor Supervisor
-	upgrades   Upgrades // nil: none
-	isolation  store.Isolation
-	log        zerolog.Logger
+	cfg Config
+	log zerolog.Logger
 
-	echo     *echo.Echo
-	handler  http.Handler // echo behind what every request passes first
-	router   *route.Router
-	auth     *auth.Auth
-	document []byte // OpenAPI 3.1 as JSON, made once all routes are known
+	echo    *echo.Echo
+	handler http.Handler // echo behind what every request passes first
+	auth    *auth.Auth
+	bodies  *bodies
+	cleanup *cleanup
 
 	hosts     *edge.Hosts
 	forwarded *edge.Forwarded
-	sender    *sends.Sender
-	pace      *callPace
-	memory    *budget.Budget
 	house     *connlimit.House
-	creating  sync.Mutex // held while instances are counted and one is made, when there is a limit
-	managed   map[string]Managed
 	metrics   *metrics
-	began     time.Time
-	clock     *wallclock.Watch
 
 	closing   chan struct{} // closed by Run when it begins to end
 	closeOnce sync.Once
@@ -67,18 +56,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(deps.Registerer)
-	if err != nil {
-		return nil, err
-	}
 	s := &Server{
-		cfg: cfg, store: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, isolation: deps.Isolation, log: deps.Log,
-		sender: deps.Sender, pace: newCallPace(cfg.CallsPerSecond),
-		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts), forwarded: edge.NewForwarded(cfg.TrustedProxies),
-		metrics: m, began: time.Now(), clock: wallclock.New(), closing: make(chan struct{}),
-	}
-	if s.sender == nil {
-		s.sender = sends.New(deps.Store, deps.Supervisor, cfg.CallTimeout, deps.Log)
+		cfg: cfg, log: deps.Log, closing: make(chan struct{}), forwarded: edge.NewForwarded(cfg.TrustedProxies),
+		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts),
 	}
 	if s.auth, err = auth.New(auth.Config{
 		AdminEmail: cfg.AdminEmail, AdminPassword: cfg.AdminPassword, JWTSecret: cfg.JWTSecret, OpenRegister: cfg.OpenRegister,
@@ -86,50 +66,84 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}, deps.Store, deps.Log); err != nil {
 		return nil, err
 	}
-	s.memory = budget.New(cfg.MemoryBudget, cfg.share())
-	s.house, err = connlimit.New(connlimit.Limits{All: cfg.MaxConnections, PerAddress: cfg.MaxConnectionsPerAddress, Trusted: cfg.TrustedProxies, PartTime: cfg.ReaderTimeout})
-	if err != nil {
+	if s.house, err = connlimit.New(connlimit.Limits{
+		All: cfg.MaxConnections, PerAddress: cfg.MaxConnectionsPerAddress, Trusted: cfg.TrustedProxies, PartTime: cfg.ReaderTimeout,
+	}); err != nil {
+		return nil, err
+	}
+	pace := newCallPace(cfg.CallsPerSecond)
+	s.bodies = &bodies{
+		cfg: cfg, memory: budget.New(cfg.MemoryBudget, cfg.share()), auth: s.auth, pace: pace, workers: deps.Supervisor, sends: deps.Store,
+	}
+	if s.metrics, err = newMetrics(deps.Registerer); err != nil {
 		return nil, err
 	}
 	if err = s.occupancy(deps.Registerer); err != nil {
 		return nil, err
 	}
-	s.managed = s.managedMethods()
 	s.echo = s.newEcho()
-	s.handler = seated(intake.Handler(s.echo, intake.Rules{Whole: cfg.BodyTimeout, Unread: func(ctx context.Context) { connlimit.Of(ctx).Unread() }}))
-	s.router = route.New(s.echo, s, route.Options{
-		Version: s.version(), PublicURL: cfg.PublicURL, Timeout: cfg.CallTimeout + ownTime, Closing: s.closing, Log: deps.Log,
-	})
-	s.auth.Routes(s.router)
-	s.instanceRoutes()
-	s.lifecycleRoutes()
-	s.pairingRoutes()
-	s.relayRoutes()
-	s.attachmentRoutes()
-	s.sendRoutes()
-	s.insightRoutes()
-	s.healthRoutes()
-	if err = s.proxyRoutes(); err != nil {
+	s.handler = seated(intake.Handler(s.echo, intake.Rules{
+		Whole: cfg.BodyTimeout, Unread: func(ctx context.Context) { connlimit.Of(ctx).Unread() },
+	}))
+	if err = s.addRoutes(deps, pace); err != nil {
 		return nil, err
 	}
-	mount := &Mount{Router: s.router, Auth: s.auth, server: s}
+	return s, nil
+}
+
+// addRoutes adds all routes and makes the document about them.
+func (s *Server) addRoutes(deps Deps, pace *callPace) error {
+	cfg, version := s.cfg, cmp.Or(s.cfg.Build, "dev")
+	sender := deps.Sender
+	if sender == nil {
+		sender = sends.New(deps.Store, deps.Supervisor, cfg.CallTimeout, deps.Log)
+	}
+	r := route.New(s.echo, s, route.Options{
+		Version: version, PublicURL: cfg.PublicURL, Timeout: cfg.CallTimeout + ownTime, Closing: s.closing, Log: deps.Log,
+	})
+	link := &pairing{router: r, auth: s.auth, supervisor: deps.Supervisor}
+	relay := &calls{
+		timeout: cfg.CallTimeout, workers: deps.Supervisor, sender: sender, pace: pace, bodies: s.bodies, managed: link.methods(),
+	}
+	s.cleanup = &cleanup{
+		store: deps.Store, supervisor: deps.Supervisor, auth: s.auth, sender: sender, pace: pace, clock: wallclock.New(), log: deps.Log,
+	}
+	all := &instances{
+		cfg: cfg, router: r, auth: s.auth, store: deps.Store, supervisor: deps.Supervisor, cleanup: s.cleanup, log: deps.Log,
+	}
+	texts := &messages{router: r, auth: s.auth, calls: relay, sender: sender, sends: deps.Store}
+	s.auth.Routes(r)
+	all.routes()
+	all.lifecycleRoutes()
+	link.routes()
+	texts.routes()
+	(&attachments{router: r, auth: s.auth, workers: deps.Supervisor}).routes()
+	texts.sendRoutes()
+	(&workerInfo{router: r, auth: s.auth, supervisor: deps.Supervisor, records: deps.Store, logDir: cfg.LogDir}).routes()
+	(&health{
+		router: r, auth: s.auth, database: deps.Store, supervisor: deps.Supervisor, upgrades: deps.Upgrades, isolation: deps.Isolation,
+		forwarded: s.forwarded, began: time.Now(), node: cfg.Node, version: version, simulated: cfg.Simulated,
+	}).routes()
+	if err := (&proxy{router: r, auth: s.auth, bodies: s.bodies, calls: relay, opened: cfg.Opened}).routes(); err != nil {
+		return err
+	}
+	mount := &Mount{Router: r, Auth: s.auth, managed: relay.managed, opened: cfg.Opened}
 	for _, add := range deps.Mounts {
 		add(mount)
 	}
-	s.metricsRoute(deps.Gatherer)
-	if s.document, err = json.Marshal(s.router.OpenAPI()); err != nil {
-		return nil, fmt.Errorf("write OpenAPI document: %w", err)
+	s.metricsRoute(r, deps.Gatherer)
+	document, err := json.Marshal(r.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
 	}
-	docs.Routes(s.echo, s.router.OpenAPI().Info.Title, s.document)
-	return s, nil
+	docs.Routes(s.echo, r.OpenAPI().Info.Title, document)
+	return nil
 }
 
 // EnsureAdmin creates the first superadmin; see auth.Auth.EnsureAdmin.
 func (s *Server) EnsureAdmin(ctx context.Context) (password string, err error) {
 	return s.auth.EnsureAdmin(ctx)
 }
-
-func (s *Server) version() string { return cmp.Or(s.cfg.Build, "dev") }
 
 // ownTime is what a request may take beside its call of a worker: for the
 // database, mostly.
@@ -186,7 +200,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.auth.Run(running) })
-	group.Go(func() error { return s.tidy(running) })
+	group.Go(func() error { return s.cleanup.run(running) })
 	return group.Wait()
 }
 

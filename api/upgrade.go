@@ -24,11 +24,11 @@ type WorkerUpgrade struct {
 	Since      *time.Time `json:"since,omitempty"`
 }
 
-func (s *Server) upgrade() rollout.Progress {
-	if s.upgrades == nil {
+func (h *health) upgrade() rollout.Progress {
+	if h.upgrades == nil {
 		return rollout.Progress{State: rollout.Off}
 	}
-	return s.upgrades.Rollout()
+	return h.upgrades.Rollout()
 }
 
 func viewUpgrade(u rollout.Progress) WorkerUpgrade {
@@ -40,18 +40,18 @@ func viewUpgrade(u rollout.Progress) WorkerUpgrade {
 
 type upgradeOutput struct{ Body WorkerUpgrade }
 
-func (s *Server) upgradeRoutes() {
-	route.Add(s.router, route.Admin, huma.Operation{
+func (h *health) upgradeRoutes() {
+	route.Add(h.router, route.Admin, huma.Operation{
 		OperationID: "retry-upgrade", Method: http.MethodPost, Path: "/api/health/upgrade/retry", Tags: []string{"Health"}, DefaultStatus: http.StatusAccepted,
 		Summary: "Try the installed build of the worker again that was given up; 409 when none was",
 	}, func(ctx context.Context, _ *struct{}) (*upgradeOutput, error) {
-		if s.upgrades == nil {
+		if h.upgrades == nil {
 			return nil, fault.New(fault.Conflict, "api.retryUpgrade", "this installation keeps no builds of the worker")
 		}
-		if err := s.upgrades.RetryRollout(); err != nil {
+		if err := h.upgrades.RetryRollout(); err != nil {
 			return nil, err
 		}
-		s.auth.Audit(ctx, "upgrade.retry", "", nil)
-		return &upgradeOutput{Body: viewUpgrade(s.upgrade())}, nil
+		h.auth.Audit(ctx, "upgrade.retry", "", nil)
+		return &upgradeOutput{Body: viewUpgrade(h.upgrade())}, nil
 	})
 }

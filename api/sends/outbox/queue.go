@@ -14,36 +14,50 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/sends"
+	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
 const (
-	drainers   = 64 // instances that send from their queues at the same time
-	sweepEvery = time.Minute
-	lookEvery  = 200 * time.Millisecond // for jobs that are due
-	lateBy     = 10 * time.Second       // how late a job may come back before it is no longer counted on
-	stopGrace  = 10 * time.Second
-	maxQueued  = 10_000 // sends waiting in one instance's queue
-	maxAhead   = 366 * 24 * time.Hour
+	drainers      = 64 // instances that send from their queues at the same time
+	sweepEvery    = time.Minute
+	lookEvery     = 200 * time.Millisecond // for jobs that are due
+	lateBy        = 10 * time.Second       // how late a job may come back before it is no longer counted on
+	stopGrace     = 10 * time.Second
+	startRetryGap = time.Second
+	maxQueued     = 10_000 // sends waiting in one instance's queue
+	maxAhead      = 366 * 24 * time.Hour
 )
 
-// Store is what the queue needs of the database; *store.Store is one.
+// Store is what the queue needs of the database, by use; *store.Store is one.
 type Store interface {
+	queueRecords
+	sendRecords
+	pauseRecords
 	Instance(ctx context.Context, id supervisor.ID) (store.Instance, error)
+	Pool() *store.Conns
+}
+
+type queueRecords interface {
 	Enqueue(ctx context.Context, send store.Send, and func(store.Tx) error) (known store.Send, fresh bool, err error)
-	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 	Queued(ctx context.Context, instance supervisor.ID) (int, error)
 	QueueHead(ctx context.Context, instance supervisor.ID, now time.Time) (store.Send, error)
 	DueQueues(ctx context.Context, now time.Time) ([]supervisor.ID, error)
+}
+
+type sendRecords interface {
+	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
 	CancelSend(ctx context.Context, instance supervisor.ID, key string, now time.Time, also ...store.Event) error
 	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
+}
+
+type pauseRecords interface {
 	Pause(ctx context.Context, instance supervisor.ID) (store.Pause, error)
 	SetPause(ctx context.Context, instance supervisor.ID, p store.Pause, also ...store.Event) error
 	EndPause(ctx context.Context, instance supervisor.ID, also ...store.Event) error
-	Pool() *store.Conns
 }
 
 // Sender tries a send once, and tells what is known of one; *sends.Sender is one.
@@ -145,10 +159,8 @@ func (q *Queue) start(ctx context.Context) error {
 			return nil
 		}
 		q.log.Warn().Err(err).Msg("send queue does not start yet")
-		select {
-		case <-ctx.Done():
+		if backoff.Sleep(ctx, startRetryGap) != nil {
 			return nil
-		case <-time.After(time.Second):
 		}
 	}
 }

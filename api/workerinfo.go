@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api/route"
+	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -26,13 +27,31 @@ const (
 	statsTime = 3 * time.Second
 )
 
-func (s *Server) insightRoutes() {
+// workerInfo are the routes that look at one worker: its history, figures and log.
+type workerInfo struct {
+	router     *route.Router
+	auth       instanceFinder
+	supervisor statusAndWorker
+	records    histories
+	logDir     string // empty: no logs are shown
+}
+
+type statusAndWorker interface {
+	sends.Workers
+	Status(id supervisor.ID) (supervisor.Status, bool)
+}
+
+type histories interface {
+	History(ctx context.Context, id supervisor.ID, offset, limit int) ([]supervisor.Transition, int, error)
+}
+
+func (h *workerInfo) routes() {
 	op := func(id, path, summary string) huma.Operation {
 		return route.OfInstance(id, http.MethodGet, "/{id}"+path, summary, http.StatusOK)
 	}
-	route.Add(s.router, route.OwnInstance, op("instance-history", "/history", "Every change of the worker's state, newest first"), s.history)
-	route.Add(s.router, route.OwnInstance, op("instance-stats", "/stats", "Counters and memory of the worker since it started"), s.stats)
-	route.Add(s.router, route.OwnInstance, op("instance-logs", "/logs", "The end of the worker's log"), s.logs)
+	route.Add(h.router, route.OwnInstance, op("instance-history", "/history", "Every change of the worker's state, newest first"), h.history)
+	route.Add(h.router, route.OwnInstance, op("instance-stats", "/stats", "Counters and memory of the worker since it started"), h.stats)
+	route.Add(h.router, route.OwnInstance, op("instance-logs", "/logs", "The end of the worker's log"), h.logs)
 }
 
 // TransitionView is one line of an instance's history.
@@ -51,15 +70,15 @@ type historyOutput struct {
 	}
 }
 
-func (s *Server) history(ctx context.Context, in *struct {
+func (h *workerInfo) history(ctx context.Context, in *struct {
 	route.InstancePath
 	route.Paging
 }) (*historyOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	list, total, err := s.store.History(ctx, row.ID, in.Offset(), in.Limit)
+	list, total, err := h.records.History(ctx, row.ID, in.Offset(), in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -89,18 +108,18 @@ type statsOutput struct {
 	}
 }
 
-func (s *Server) stats(ctx context.Context, in *route.InstancePath) (*statsOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+func (h *workerInfo) stats(ctx context.Context, in *route.InstancePath) (*statsOutput, error) {
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &statsOutput{}
-	st, _ := s.supervisor.Status(row.ID)
+	st, _ := h.supervisor.Status(row.ID)
 	out.Body.Memory, out.Body.CPUPercent, out.Body.FeedHead = Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, st.CPUPercent, st.FeedHead
 	if st.State != supervisor.Running {
 		return out, nil
 	}
-	worker, err := s.worker(ctx, row.ID)
+	worker, err := h.supervisor.Worker(ctx, row.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -123,20 +142,20 @@ type logsOutput struct {
 	}
 }
 
-func (s *Server) logs(ctx context.Context, in *struct {
+func (h *workerInfo) logs(ctx context.Context, in *struct {
 	route.InstancePath
 	Lines int `query:"lines" minimum:"1" maximum:"1000" default:"100"`
 }) (*logsOutput, error) {
-	row, err := s.auth.Instance(ctx, in.ID)
+	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &logsOutput{}
 	out.Body.Lines = []string{}
-	if s.cfg.LogDir == "" {
+	if h.logDir == "" {
 		return out, nil
 	}
-	tail, err := readTail(filepath.Join(s.cfg.LogDir, string(row.ID)+".log"), logTail)
+	tail, err := readTail(filepath.Join(h.logDir, string(row.ID)+".log"), logTail)
 	if errors.Is(err, fs.ErrNotExist) {
 		return out, nil
 	}
