@@ -131,7 +131,8 @@ var rooms = []room{
 	{path: "worker/mirror/...", ours: []string{"proto/event", "worker/inbound", "worker/shape", "worker/together"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"}},
 	// The way of a call knows no single method: those are above it.
-	{path: "worker/relay", ours: []string{"proto/...", "worker/inbound", "worker/mirror", "worker/shape", "worker/relay/media", "worker/relay/param"}, never: decoders,
+	{path: "worker/relay", ours: []string{"proto/backoff", "proto/catalog", "proto/fault", "proto/worker/v1", "worker/inbound", "worker/mirror", "worker/shape", "worker/wording", "worker/relay/media", "worker/relay/param"},
+		never: slices.Concat(decoders, web),
 		tests: []string{"worker/relay/...", "worker/wasim/phone"}},
 	{path: "worker/relay/value", ours: []string{"proto/fault"}, never: noFiles},
 	{path: "worker/relay/policy", ours: []string{"proto/catalog", "proto/fault"}, never: noFiles},

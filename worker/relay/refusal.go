@@ -13,6 +13,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/mirror"
+	"whatsapp-manager/worker/wording"
 )
 
 // toFault gives every error of a method a kind. An error of no known kind is what
@@ -48,7 +49,7 @@ func toFault(err error) *fault.Error {
 		}
 	}
 	f = fault.Wrap(fault.Refused, Op, err, "%s", ClipText(err.Error()))
-	if isUnknownNumber(err) {
+	if wording.UnknownNumber(err) {
 		f.Code, f.Msg = "not_on_whatsapp", "WhatsApp does not know this number"
 	}
 	return f
@@ -88,7 +89,8 @@ var refusals = []struct {
 
 func timeFault(err error) *fault.Error {
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, whatsmeow.ErrMessageTimedOut):
+	case errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, whatsmeow.ErrMessageTimedOut):
 		return fault.Wrap(fault.Deadline, Op, err, "WhatsApp did not answer in time")
 	case errors.Is(err, context.Canceled):
 		return fault.Wrap(fault.Unavailable, Op, err, "the call was cancelled")

@@ -85,8 +85,8 @@ func (c *Call) Transmit(
 ) (whatsmeow.SendResponse, error) {
 	response, err := c.Write(ctx, to, msg, extra)
 	if err == nil && !c.readable(ctx, to) {
-		f := fault.New(fault.Refused, Op, "WhatsApp took the message, but none of the recipient's devices could be encrypted to, "+
-			"so nobody can read it")
+		f := fault.New(fault.Refused, Op, "WhatsApp took the message, but none of the recipient's devices could be "+
+			"encrypted to, so nobody can read it")
 		f.Code = "not_encrypted"
 		err = f
 	}

@@ -2,13 +2,16 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 
 	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/wording"
 )
 
 // The pauses between the tries to write a setting.
@@ -36,7 +39,7 @@ func (c *Call) Patch(ctx context.Context, info appstate.PatchInfo) error {
 		// then no patch fits any more.
 		//lint:ignore SA1019 whatsmeow has no other way to write without a second try
 		err := c.Client.DangerousInternals().SendAppState(ctx, info, false)
-		if !isConflict(err) {
+		if !errors.Is(err, whatsmeow.ErrAppStateUpdate) || !wording.AppStateConflict(err) {
 			return err
 		}
 		if err = pauses.Wait(ctx); err != nil {

@@ -70,17 +70,23 @@ func New(deps Deps, families ...[]Method) *Table {
 // WhatsApp's id; a second call with the same one waits for the first and does not
 // send twice. Every error is a *fault.Error. A panic inside is recovered and
 // becomes one.
-func (t *Table) Call(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error) {
+func (t *Table) Call(
+	ctx context.Context, method string, params json.RawMessage, messageID string,
+) (json.RawMessage, error) {
 	return t.run(ctx, method, params, &Call{MessageID: messageID})
 }
 
 // CallFirst is Call under a messageID that no earlier call had, so that there is
 // no need to look whether it was sent.
-func (t *Table) CallFirst(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error) {
+func (t *Table) CallFirst(
+	ctx context.Context, method string, params json.RawMessage, messageID string,
+) (json.RawMessage, error) {
 	return t.run(ctx, method, params, &Call{MessageID: messageID, first: true})
 }
 
-func (t *Table) run(ctx context.Context, method string, params json.RawMessage, c *Call) (result json.RawMessage, err error) {
+func (t *Table) run(
+	ctx context.Context, method string, params json.RawMessage, c *Call,
+) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may quote parameters; its stack does not.

@@ -74,13 +74,16 @@ func eventTime(seconds, date json.RawMessage, path string) (time.Time, error) {
 // Build makes the message of the event; for a call it gets the link.
 func (e *Event) Build(ctx context.Context, c *relay.Call) (*waE2E.EventMessage, error) {
 	m := &waE2E.EventMessage{
-		Name: &e.Name, Description: value.OrNil(e.Options.Description), StartTime: proto.Int64(e.start.Unix()), IsCanceled: &e.Options.Canceled,
+		Name: &e.Name, Description: value.OrNil(e.Options.Description),
+		StartTime: proto.Int64(e.start.Unix()), IsCanceled: &e.Options.Canceled,
 	}
 	if !e.end.IsZero() {
 		m.EndTime = proto.Int64(e.end.Unix())
 	}
 	if e.Options.Location != "" {
-		m.Location = &waE2E.LocationMessage{Name: &e.Options.Location, DegreesLatitude: proto.Float64(0), DegreesLongitude: proto.Float64(0)}
+		m.Location = &waE2E.LocationMessage{
+			Name: &e.Options.Location, DegreesLatitude: proto.Float64(0), DegreesLongitude: proto.Float64(0),
+		}
 	}
 	if kind := e.Options.CallType; kind == "video" || kind == "voice" {
 		link, err := CallLink(ctx, c, e.start, kind)
@@ -92,7 +95,9 @@ func (e *Event) Build(ctx context.Context, c *relay.Call) (*waE2E.EventMessage, 
 	return m, nil
 }
 
-func (e *Event) Message(ctx context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (e *Event) Message(
+	ctx context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	m, err := e.Build(ctx, c)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,9 @@ type Content interface {
 // Text is a message of text.
 type Text string
 
-func (t Text) Message(ctx context.Context, c *relay.Call, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (t Text) Message(
+	ctx context.Context, c *relay.Call, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	msg := Compose(string(t), options, info)
 	if !param.SwitchedOff(options.LinkPreview) {
 		msg = Preview(ctx, c, string(t), msg)
@@ -63,7 +65,9 @@ func (l *location) check(path string) error {
 	return nil
 }
 
-func (l *location) Message(_ context.Context, _ *relay.Call, _ Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (l *location) Message(
+	_ context.Context, _ *relay.Call, _ Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	first, rest, _ := strings.Cut(l.Description, "\n")
 	m := &waE2E.LocationMessage{DegreesLatitude: l.Latitude, DegreesLongitude: l.Longitude, ContextInfo: info}
 	m.Name = value.OrNil(cmp.Or(l.Name, l.Options.Name, first))
@@ -128,7 +132,9 @@ func (p *Poll) Message(_ context.Context, c *relay.Call, _ Options, info *waE2E.
 // contacts are people sent as vCards.
 type contacts []types.JID
 
-func (l contacts) Message(ctx context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (l contacts) Message(
+	ctx context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	cards := make([]*waE2E.ContactMessage, len(l))
 	for i, jid := range l {
 		contact, err := c.Mirror.Contact(ctx, shape.ID(jid))
@@ -232,6 +238,8 @@ func ContactName(contact shape.Contact) string {
 type Media struct{ *media.MessageMedia }
 
 // Message implements Content.
-func (m Media) Message(ctx context.Context, c *relay.Call, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (m Media) Message(
+	ctx context.Context, c *relay.Call, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	return m.MessageMedia.Message(ctx, c.Media, options.Options, info)
 }

@@ -22,7 +22,9 @@ func (w *Work) asVoice(ctx context.Context, raw []byte, field string) ([]byte, e
 }
 
 // asSticker makes a WebP image of 512 pixels; WebP stays as it is.
-func (w *Work) asSticker(ctx context.Context, mimetype string, raw []byte, field string) (data []byte, animated bool, err error) {
+func (w *Work) asSticker(
+	ctx context.Context, mimetype string, raw []byte, field string,
+) (data []byte, animated bool, err error) {
 	if len(raw) > 21 && string(raw[:4]) == "RIFF" && string(raw[8:12]) == "WEBP" {
 		return raw, string(raw[12:16]) == "VP8X" && raw[20]&2 != 0, nil
 	}

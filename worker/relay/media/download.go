@@ -221,7 +221,8 @@ func pathAgain(
 		return "", nil // the phone may be off; as whatsapp-web.js has it, there is no file now
 	}
 	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, file.GetMediaKey())
-	if errors.Is(err, whatsmeow.ErrMediaNotAvailableOnPhone) || err == nil && retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS {
+	failed := err == nil && retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS
+	if failed || errors.Is(err, whatsmeow.ErrMediaNotAvailableOnPhone) {
 		return "", nil
 	}
 	if err != nil {

@@ -142,7 +142,9 @@ func notFetched(field, msg string, err error) error {
 }
 
 func tooLarge(field string) error {
-	return &fault.Error{Kind: fault.TooLarge, Op: op, Field: field, Msg: fmt.Sprintf("the file is larger than %d bytes", MaxFile)}
+	return &fault.Error{
+		Kind: fault.TooLarge, Op: op, Field: field, Msg: fmt.Sprintf("the file is larger than %d bytes", MaxFile),
+	}
 }
 
 // mimetypeOf takes the server's word, then the name's, then the bytes'.

@@ -55,7 +55,8 @@ func (m *MessageMedia) Read(raw json.RawMessage, path string) error {
 		return nil // read when it is needed
 	}
 	data := m.Data
-	if header, rest, ok := strings.Cut(data, ","); ok && strings.HasPrefix(header, "data:") && strings.HasSuffix(header, ";base64") {
+	header, rest, ok := strings.Cut(data, ",")
+	if ok && strings.HasPrefix(header, "data:") && strings.HasSuffix(header, ";base64") {
 		data = rest // a data URL, as browsers make them
 		if m.Mimetype == "" {
 			m.Mimetype = strings.TrimSuffix(strings.TrimPrefix(header, "data:"), ";base64")

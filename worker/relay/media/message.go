@@ -30,7 +30,9 @@ const defaultFilename = "file"
 
 // Message uploads the file and builds the message that shows it, in the form
 // that its media type and the options ask for.
-func (m *MessageMedia) Message(ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (m *MessageMedia) Message(
+	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	if err := w.load(ctx, m); err != nil {
 		return nil, err
 	}
@@ -63,7 +65,9 @@ func (m *MessageMedia) Message(ctx context.Context, w *Work, options Options, in
 	return built, nil
 }
 
-func (m *MessageMedia) image(ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (m *MessageMedia) image(
+	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	// What cannot be decoded is sent without a preview; who comes while many
 	// others do is asked to come again.
 	preview, err := w.Decoder.Thumbnail(ctx, m.raw)
@@ -81,7 +85,8 @@ func (m *MessageMedia) image(ctx context.Context, w *Work, options Options, info
 		Caption: value.OrNil(options.Caption), ViewOnce: value.OrNil(options.ViewOnce),
 	}
 	if preview.JPEG != nil {
-		im.Width, im.Height, im.JPEGThumbnail = proto.Uint32(uint32(preview.Width)), proto.Uint32(uint32(preview.Height)), preview.JPEG
+		im.Width, im.Height = proto.Uint32(uint32(preview.Width)), proto.Uint32(uint32(preview.Height))
+		im.JPEGThumbnail = preview.JPEG
 	}
 	if options.AsHD {
 		im.ImageSourceType = waE2E.ImageMessage_USER_IMAGE.Enum()
@@ -89,7 +94,9 @@ func (m *MessageMedia) image(ctx context.Context, w *Work, options Options, info
 	return &waE2E.Message{ImageMessage: im}, nil
 }
 
-func (m *MessageMedia) video(ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (m *MessageMedia) video(
+	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	up, err := w.Upload(ctx, m.raw, whatsmeow.MediaVideo)
 	if err != nil {
 		return nil, err
@@ -106,7 +113,9 @@ func (m *MessageMedia) video(ctx context.Context, w *Work, options Options, info
 // voiceType is what phones record voice messages as.
 const voiceType = "audio/ogg; codecs=opus"
 
-func (m *MessageMedia) audio(ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (m *MessageMedia) audio(
+	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	data, kind := m.raw, m.Mimetype
 	if options.AsVoice {
 		var err error
@@ -131,7 +140,9 @@ func (m *MessageMedia) audio(ctx context.Context, w *Work, options Options, info
 	return &waE2E.Message{AudioMessage: audio}, nil
 }
 
-func (m *MessageMedia) document(ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
+func (m *MessageMedia) document(
+	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
+) (*waE2E.Message, error) {
 	up, err := w.Upload(ctx, m.raw, whatsmeow.MediaDocument)
 	if err != nil {
 		return nil, err

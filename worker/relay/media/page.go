@@ -102,7 +102,9 @@ func readPage(ctx context.Context, client *http.Client, at *url.URL) (page, erro
 }
 
 // get reads at most limit bytes of an answer of the kind, and drops the rest.
-func get(ctx context.Context, client *http.Client, at *url.URL, kind string, limit int64) ([]byte, *http.Response, error) {
+func get(
+	ctx context.Context, client *http.Client, at *url.URL, kind string, limit int64,
+) ([]byte, *http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return nil, nil, err

@@ -15,8 +15,9 @@ import (
 // Kinds of ids. All but MessageID have a types.JID as their value.
 var (
 	// ChatID is the id of anything that can be a chat.
-	ChatID = idOf("a chat, like 4915123456789@c.us or 120363000000000000@g.us", types.DefaultUserServer, types.HiddenUserServer,
-		types.GroupServer, types.NewsletterServer, types.BroadcastServer, types.BotServer)
+	ChatID = idOf("a chat, like 4915123456789@c.us or 120363000000000000@g.us",
+		types.DefaultUserServer, types.HiddenUserServer, types.GroupServer,
+		types.NewsletterServer, types.BroadcastServer, types.BotServer)
 	// UserID is the id of a person: a phone number, or a hidden id.
 	UserID = idOf("a person, like 4915123456789@c.us", types.DefaultUserServer, types.HiddenUserServer)
 	// GroupID is the id of a group.
@@ -59,7 +60,8 @@ func readPhone(raw json.RawMessage, path string) (any, error) {
 	}
 	digits, err := phone.Digits(text)
 	if err != nil {
-		return nil, Bad(path, "expected a phone number with country code, like %s, or an id like %s@c.us", phone.Example, phone.Example)
+		const form = "expected a phone number with country code, like %s, or an id like %s@c.us"
+		return nil, Bad(path, form, phone.Example, phone.Example)
 	}
 	return types.NewJID(digits, types.DefaultUserServer), nil
 }

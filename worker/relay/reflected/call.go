@@ -121,7 +121,9 @@ const grace = time.Second
 // bounded returns Deadline for a method that does not listen to its context
 // (NewsletterMarkViewed waits for an answer for ever). Such a method is left
 // behind: its goroutine ends with the connection, and only so many may wait.
-func (m callable) bounded(ctx context.Context, c *relay.Call, fn reflect.Value, args []reflect.Value) (json.RawMessage, error) {
+func (m callable) bounded(
+	ctx context.Context, c *relay.Call, fn reflect.Value, args []reflect.Value,
+) (json.RawMessage, error) {
 	type answer struct {
 		result json.RawMessage
 		err    error
@@ -247,7 +249,8 @@ func boundWaits(ctx context.Context, args []reflect.Value) {
 func (m *method) invoke(c *relay.Call, fn reflect.Value, args []reflect.Value) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Log.Error().Str("method", familyPrefix+m.name).Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("whatsmeow panicked")
+			c.Log.Error().Str("method", m.Name()).Str("panic", fmt.Sprintf("%T", p)).
+				Bytes("stack", debug.Stack()).Msg("whatsmeow panicked")
 			f := fault.New(fault.Invalid, relay.Op, "whatsmeow could not work with these parameters of %s", m.name)
 			f.Field, f.Code = "params", "method_panicked"
 			if c.MaybeSent() {

@@ -23,7 +23,8 @@ import (
 func (m *method) Describe() catalog.Method {
 	out := catalog.Method{
 		Name: familyPrefix + m.name, Family: catalog.Whatsmeow, Class: "whatsmeow", Params: []catalog.Param{},
-		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason, Unpaired: m.need < relay.NeedData && m.reason == "",
+		Result: m.resultText(), Verdict: catalog.Native, Reason: m.reason,
+		Unpaired: m.need < relay.NeedData && m.reason == "",
 		Decision: m.line.Decision,
 	}
 	for i, in := range m.in {

@@ -167,7 +167,8 @@ var emptyJID = map[string]int{
 // mayBeNull tells whether whatsmeow copes with a nil for the parameter: lists
 // of options by pointer, such as *GetProfilePictureParams.
 func mayBeNull(t reflect.Type) bool {
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == clientType.Elem().PkgPath() && strings.HasSuffix(t.Elem().Name(), "Params")
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == clientType.Elem().PkgPath() &&
+		strings.HasSuffix(t.Elem().Name(), "Params")
 }
 
 // isEnum tells the types with a fixed set of words, such as ParticipantChange.
@@ -176,7 +177,8 @@ func mayBeNull(t reflect.Type) bool {
 // meaning for the empty string.
 func isEnum(t reflect.Type) bool {
 	switch t {
-	case reflect.TypeFor[types.ReceiptType](), reflect.TypeFor[types.ChatPresenceMedia](), reflect.TypeFor[whatsmeow.MediaType]():
+	case reflect.TypeFor[types.ReceiptType](), reflect.TypeFor[types.ChatPresenceMedia](),
+		reflect.TypeFor[whatsmeow.MediaType]():
 		return false
 	}
 	return t.Kind() == reflect.String && t.PkgPath() != ""

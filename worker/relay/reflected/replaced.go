@@ -75,7 +75,9 @@ func (c caller) setDisappearingTimer(ctx context.Context, chat types.JID, timer 
 }
 
 // updateBlocklist is whatsmeow's; the mirror learns what came of it.
-func (c caller) updateBlocklist(ctx context.Context, jid types.JID, action events.BlocklistChangeAction) (*types.Blocklist, error) {
+func (c caller) updateBlocklist(
+	ctx context.Context, jid types.JID, action events.BlocklistChangeAction,
+) (*types.Blocklist, error) {
 	listed, err := c.Client.UpdateBlocklist(ctx, jid, action)
 	if err != nil {
 		return nil, err

@@ -101,7 +101,9 @@ func (d Decoder) Into(raw json.RawMessage, dst reflect.Value, path string) error
 	return fault.New(fault.Unimplemented, "", "%s: a %s cannot be given as JSON", path, t)
 }
 
-func set[T any](dst reflect.Value, path string, raw json.RawMessage, read func(json.RawMessage, string) (T, error)) error {
+func set[T any](
+	dst reflect.Value, path string, raw json.RawMessage, read func(json.RawMessage, string) (T, error),
+) error {
 	v, err := read(raw, path)
 	if err == nil {
 		dst.Set(reflect.ValueOf(v))
@@ -129,7 +131,8 @@ func integerText(raw json.RawMessage, path string) (string, error) {
 		return text, nil
 	case "number":
 		text = strings.TrimSpace(string(raw))
-		if f, err := strconv.ParseFloat(text, 64); err == nil && f == math.Trunc(f) && strings.ContainsAny(text, ".eE") && math.Abs(f) < 1<<53 {
+		f, err := strconv.ParseFloat(text, 64)
+		if err == nil && f == math.Trunc(f) && strings.ContainsAny(text, ".eE") && math.Abs(f) < 1<<53 {
 			text = strconv.FormatInt(int64(f), 10)
 		}
 		return text, nil

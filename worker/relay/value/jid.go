@@ -9,7 +9,9 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-var errJID = errors.New("expected an id like 4915123456789@s.whatsapp.net, 4915123456789@c.us, 120363000000000000@g.us or 123456789@lid")
+var errJID = errors.New(
+	"expected an id like 4915123456789@s.whatsapp.net, 4915123456789@c.us, 120363000000000000@g.us or 123456789@lid",
+)
 
 // maxUser bounds the user part of an address; real ones have at most some 30 characters.
 const maxUser = 64

@@ -37,7 +37,10 @@ var addressbookRows = []relay.Row{
 			{Name: "phoneNumber", Kind: param.Phone},
 			{Name: "firstName", Kind: param.Name},
 			{Name: "lastName", Kind: param.Name},
-			{Name: "syncToAddressbook", Kind: param.Bool, Optional: true, Doc: "save it in the phone's own address book, too (false)"},
+			{
+				Name: "syncToAddressbook", Kind: param.Bool, Optional: true,
+				Doc: "save it in the phone's own address book, too (false)",
+			},
 		},
 		Example: `["4915123456789","Ada","Lovelace"]`,
 		Doc:     "Saves a contact, or changes its name.",
@@ -53,7 +56,8 @@ var addressbookRows = []relay.Row{
 
 func forgetContact(ctx context.Context, c *relay.Call) (any, error) {
 	jid := relay.Arg[types.JID](c, 0)
-	if err := removeSetting(ctx, c, appstate.WAPatchCriticalUnblockLow, 2, appstate.IndexContact, jid.String()); err != nil {
+	err := removeSetting(ctx, c, appstate.WAPatchCriticalUnblockLow, 2, appstate.IndexContact, jid.String())
+	if err != nil {
 		return nil, err
 	}
 	// whatsmeow does not pass removals on, so its own address book is told, too.
@@ -70,7 +74,9 @@ func saveContact(ctx context.Context, c *relay.Call) (any, error) {
 	if full == "" {
 		return nil, param.Bad("params[1]", "expected a first or a last name")
 	}
-	action := &waSyncAction.ContactAction{FullName: &full, FirstName: &first, SaveOnPrimaryAddressbook: proto.Bool(relay.Arg[bool](c, 3))}
+	action := &waSyncAction.ContactAction{
+		FullName: &full, FirstName: &first, SaveOnPrimaryAddressbook: proto.Bool(relay.Arg[bool](c, 3)),
+	}
 	if lid, err := c.HiddenID(ctx, jid); err != nil {
 		return nil, err
 	} else if lid.Server == types.HiddenUserServer {
@@ -78,7 +84,8 @@ func saveContact(ctx context.Context, c *relay.Call) (any, error) {
 	}
 	// Index and version as published clients write them.
 	return nil, c.Change(ctx, appstate.PatchInfo{Type: appstate.WAPatchCriticalUnblockLow, Mutations: []appstate.MutationInfo{{
-		Index: []string{appstate.IndexContact, jid.String()}, Version: 2, Value: &waSyncAction.SyncActionValue{ContactAction: action},
+		Index: []string{appstate.IndexContact, jid.String()}, Version: 2,
+		Value: &waSyncAction.SyncActionValue{ContactAction: action},
 	}}}, &events.Contact{JID: jid, Timestamp: time.Now(), Action: action})
 }
 
@@ -88,7 +95,9 @@ const removeTries = 3
 
 // removeSetting takes one entry out of an app-state collection. whatsmeow only
 // sets entries; formats and keys are those of its package appstate.
-func removeSetting(ctx context.Context, c *relay.Call, name appstate.WAPatchName, version int32, index ...string) error {
+func removeSetting(
+	ctx context.Context, c *relay.Call, name appstate.WAPatchName, version int32, index ...string,
+) error {
 	for range removeTries {
 		if err := c.Client.FetchAppState(ctx, name, false, false); err != nil {
 			return fmt.Errorf("fetch settings: %w", err)
@@ -122,7 +131,9 @@ func removeSetting(ctx context.Context, c *relay.Call, name appstate.WAPatchName
 }
 
 // removal encodes the patch, for the collection's version that is returned.
-func removal(ctx context.Context, c *relay.Call, name appstate.WAPatchName, version int32, index []string) (patch []byte, before uint64, err error) {
+func removal(
+	ctx context.Context, c *relay.Call, name appstate.WAPatchName, version int32, index []string,
+) (patch []byte, before uint64, err error) {
 	before, sum, err := c.Client.Store.AppState.GetAppStateVersion(ctx, string(name))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read version of settings: %w", err)
@@ -139,7 +150,8 @@ func removal(ctx context.Context, c *relay.Call, name appstate.WAPatchName, vers
 		return nil, 0, fault.New(fault.Unavailable, relay.Op, "the phone has not shared the keys of the settings yet")
 	}
 	keys := hkdfutil.SHA256(key.Data, nil, []byte("WhatsApp Mutation Keys"), 160)
-	indexKey, valueKey, valueMACKey, snapshotKey, patchKey := keys[:32], keys[32:64], keys[64:96], keys[96:128], keys[128:160]
+	indexKey, valueKey, valueMACKey := keys[:32], keys[32:64], keys[64:96]
+	snapshotKey, patchKey := keys[96:128], keys[128:160]
 
 	indexText, err := json.Marshal(index)
 	if err != nil {
@@ -154,7 +166,8 @@ func removal(ctx context.Context, c *relay.Call, name appstate.WAPatchName, vers
 		return nil, 0, fault.New(fault.NotFound, relay.Op, "there is no such contact in the address book")
 	}
 	content, err := proto.Marshal(&waSyncAction.SyncActionData{
-		Index: indexText, Value: &waSyncAction.SyncActionValue{Timestamp: proto.Int64(time.Now().UnixMilli())}, Padding: []byte{}, Version: &version,
+		Index: indexText, Padding: []byte{}, Version: &version,
+		Value: &waSyncAction.SyncActionValue{Timestamp: proto.Int64(time.Now().UnixMilli())},
 	})
 	if err != nil {
 		return nil, 0, err
@@ -163,7 +176,8 @@ func removal(ctx context.Context, c *relay.Call, name appstate.WAPatchName, vers
 	if err != nil {
 		return nil, 0, fmt.Errorf("encrypt setting: %w", err)
 	}
-	valueMAC := sumOf(sha512.New, valueMACKey, []byte{byte(waServerSync.SyncdMutation_REMOVE) + 1}, keyID, sealed, number64(uint64(len(keyID)+1)))[:32]
+	operation := []byte{byte(waServerSync.SyncdMutation_REMOVE) + 1}
+	valueMAC := sumOf(sha512.New, valueMACKey, operation, keyID, sealed, number64(uint64(len(keyID)+1)))[:32]
 
 	lthash.WAPatchIntegrity.SubtractThenAddInPlace(sum[:], [][]byte{old}, nil)
 	next := before + 1
@@ -173,7 +187,9 @@ func removal(ctx context.Context, c *relay.Call, name appstate.WAPatchName, vers
 		Mutations: []*waServerSync.SyncdMutation{{
 			Operation: waServerSync.SyncdMutation_REMOVE.Enum(),
 			Record: &waServerSync.SyncdRecord{
-				Index: &waServerSync.SyncdIndex{Blob: indexMAC}, Value: &waServerSync.SyncdValue{Blob: append(sealed, valueMAC...)}, KeyID: &waServerSync.KeyId{ID: keyID},
+				Index: &waServerSync.SyncdIndex{Blob: indexMAC},
+				Value: &waServerSync.SyncdValue{Blob: append(sealed, valueMAC...)},
+				KeyID: &waServerSync.KeyId{ID: keyID},
 			},
 		}},
 	}

@@ -71,7 +71,8 @@ func getOrder(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) 
 		return nil, err
 	}
 	o := order{
-		Products: make([]product, len(details.Products)), Currency: details.Price.Currency, CreatedAt: details.CreatedAt.Unix(),
+		Products: make([]product, len(details.Products)),
+		Currency: details.Price.Currency, CreatedAt: details.CreatedAt.Unix(),
 		Subtotal: strconv.FormatInt(details.Price.Subtotal, 10), Total: strconv.FormatInt(details.Price.Total, 10),
 	}
 	for i, p := range details.Products {
@@ -152,7 +153,9 @@ func productData(ctx context.Context, c *relay.Call) (any, error) {
 			asked = append(asked, waBinary.Node{Tag: "after", Content: []byte(after)})
 		}
 		answer, err := query(ctx, c, "w:biz:catalog", waBinary.Node{
-			Tag: "product_catalog", Attrs: waBinary.Attrs{"jid": c.Account().JID.ToNonAD(), "allow_shop_source": "true"}, Content: asked,
+			Tag:     "product_catalog",
+			Attrs:   waBinary.Attrs{"jid": c.Account().JID.ToNonAD(), "allow_shop_source": "true"},
+			Content: asked,
 		})
 		if err != nil {
 			return nil, err
@@ -160,7 +163,10 @@ func productData(ctx context.Context, c *relay.Call) (any, error) {
 		catalogue := answer.GetChildByTag("product_catalog")
 		for _, p := range catalogue.GetChildrenByTag("product") {
 			if childText(p, "id") == id {
-				return productMetadata{ID: id, RetailerID: childText(p, "retailer_id"), Name: childText(p, "name"), Description: childText(p, "description")}, nil
+				return productMetadata{
+					ID: id, RetailerID: childText(p, "retailer_id"), Name: childText(p, "name"),
+					Description: childText(p, "description"),
+				}, nil
 			}
 		}
 		paging := catalogue.GetChildByTag("paging")
@@ -180,5 +186,7 @@ func childText(n waBinary.Node, tag string) string {
 // query sends an iq of a kind that whatsmeow does not know, and waits for the answer.
 func query(ctx context.Context, c *relay.Call, xmlns string, content waBinary.Node) (*waBinary.Node, error) {
 	//lint:ignore SA1019 whatsmeow has no other way to send a query of one's own
-	return c.Client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{Namespace: xmlns, Type: "get", To: types.ServerJID, Content: []waBinary.Node{content}})
+	return c.Client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: xmlns, Type: "get", To: types.ServerJID, Content: []waBinary.Node{content},
+	})
 }

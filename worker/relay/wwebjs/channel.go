@@ -37,7 +37,9 @@ func unsubscribe(ctx context.Context, c *relay.Call, jid types.JID) error {
 	if err := c.Client.UnfollowNewsletter(ctx, jid); err != nil || !relay.Arg[unsubscribeOptions](c, 1).DeleteLocalModels {
 		return err
 	}
-	return c.Mirror.Apply(ctx, inbound.Change{Op: &inbound.ClearChat{Chat: shape.ID(jid), UpTo: time.Now(), Delete: true, Quiet: true}})
+	return c.Mirror.Apply(ctx, inbound.Change{
+		Op: &inbound.ClearChat{Chat: shape.ID(jid), UpTo: time.Now(), Delete: true, Quiet: true},
+	})
 }
 
 // channelRows find, make and follow channels.
@@ -58,7 +60,10 @@ var channelRows = []relay.Row{
 		Name: "createChannel", Result: "CreateChannelResult|string", Need: relay.NeedOnline,
 		Params: []param.Param{
 			{Name: "title", Kind: param.Title},
-			{Name: "options", Kind: param.Object("CreateChannelOptions", (*channelOptions).check), Optional: true, Doc: "description, picture"},
+			{
+				Name: "options", Kind: param.Object("CreateChannelOptions", (*channelOptions).check), Optional: true,
+				Doc: "description, picture",
+			},
 		},
 		Example: `["Our news",{"description":"Once a week"}]`,
 		Doc:     "Makes a channel; a text that begins with CreateChannelError when WhatsApp refuses.",
@@ -76,7 +81,10 @@ var channelRows = []relay.Row{
 		Name: "unsubscribeFromChannel", Result: "boolean", Need: relay.NeedOnline,
 		Params: []param.Param{
 			channelFirst,
-			{Name: "options", Kind: param.Object[unsubscribeOptions]("object", nil), Optional: true, Doc: "deleteLocalModels: forget its messages, too"},
+			{
+				Name: "options", Kind: param.Object[unsubscribeOptions]("object", nil), Optional: true,
+				Doc: "deleteLocalModels: forget its messages, too",
+			},
 		},
 		Example: channelExample,
 		Doc:     "Stops following a channel; false for one that the account owns.",
@@ -85,7 +93,8 @@ var channelRows = []relay.Row{
 	{
 		Name: "searchChannels", Result: "Channel[]", Need: relay.NeedOnline,
 		Params: []param.Param{
-			{Name: "searchOptions", Kind: param.Object("SearchChannelsOptions", (*directoryOptions).check), Optional: true, Doc: "searchText, countryCodes, skipSubscribedNewsletters, view (0 " +
+			{Name: "searchOptions", Kind: kindDirectoryOptions, Optional: true, Doc: "" +
+				"searchText, countryCodes, skipSubscribedNewsletters, view (0 " +
 				"recommended, 1 trending, 2 popular, 3 new), limit (50)"},
 		},
 		Example: `[{"searchText":"bread","limit":10}]`,
@@ -139,8 +148,9 @@ func channelShape(ctx context.Context, c *relay.Call, m *types.NewsletterMetadat
 	ch := shape.Channel{
 		ID: id, Name: shape.Clean(thread.Name.Text), Description: shape.Clean(thread.Description.Text), IsChannel: true,
 		Metadata: shape.ChannelMetadata{
-			ID: id, Name: shape.Clean(thread.Name.Text), Description: shape.Clean(thread.Description.Text), Reactions: string(thread.Settings.ReactionCodes.Value),
-			Size: thread.SubscriberCount, Verified: thread.VerificationState == types.NewsletterVerificationStateVerified, State: string(m.State.Type),
+			ID: id, Name: shape.Clean(thread.Name.Text), Description: shape.Clean(thread.Description.Text),
+			Reactions: string(thread.Settings.ReactionCodes.Value), Size: thread.SubscriberCount,
+			Verified: thread.VerificationState == types.NewsletterVerificationStateVerified, State: string(m.State.Type),
 		},
 	}
 	if !thread.CreationTime.IsZero() {
@@ -238,7 +248,9 @@ func createChannel(ctx context.Context, c *relay.Call) (any, error) {
 	if err := c.Client.AcceptTOSNotice(ctx, termsOfChannels, termsStage); err != nil {
 		return nil, err
 	}
-	made, err := c.Client.CreateNewsletter(ctx, whatsmeow.CreateNewsletterParams{Name: title, Description: options.Description, Picture: jpeg})
+	made, err := c.Client.CreateNewsletter(ctx, whatsmeow.CreateNewsletterParams{
+		Name: title, Description: options.Description, Picture: jpeg,
+	})
 	if refusedByServer(err) {
 		return "CreateChannelError: An unknown error occupied while creating a channel", nil // as whatsapp-web.js writes it
 	}
@@ -249,13 +261,16 @@ func createChannel(ctx context.Context, c *relay.Call) (any, error) {
 		return nil, fault.New(fault.Refused, relay.Op, "WhatsApp made no channel")
 	}
 	return createdChannel{
-		Title: title, NID: shape.NewWid(shape.ID(made.ID)), InviteLink: whatsmeow.NewsletterLinkPrefix + made.ThreadMeta.InviteCode, CreatedAt: made.ThreadMeta.CreationTime.Unix(),
+		Title: title, NID: shape.NewWid(shape.ID(made.ID)),
+		InviteLink: whatsmeow.NewsletterLinkPrefix + made.ThreadMeta.InviteCode, CreatedAt: made.ThreadMeta.CreationTime.Unix(),
 	}, nil
 }
 
 // onChannel does something with a channel; false when WhatsApp refuses, and for
 // those in whose role it makes no sense.
-func onChannel(do func(context.Context, *relay.Call, types.JID) error, not ...types.NewsletterRole) func(context.Context, *relay.Call) (any, error) {
+func onChannel(
+	do func(context.Context, *relay.Call, types.JID) error, not ...types.NewsletterRole,
+) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid := relay.Arg[types.JID](c, 0)
 		if len(not) > 0 {
@@ -283,6 +298,8 @@ type directoryOptions struct {
 	View      int      `json:"view"`
 	Limit     *int     `json:"limit"`
 }
+
+var kindDirectoryOptions = param.Object("SearchChannelsOptions", (*directoryOptions).check)
 
 var directoryViews = []string{"RECOMMENDED", "TRENDING", "POPULAR", "NEW"}
 
@@ -314,7 +331,10 @@ func searchChannels(ctx context.Context, c *relay.Call) (any, error) {
 	if o.Limit != nil {
 		limit = *o.Limit
 	}
-	input, doc := map[string]any{"view": directoryViews[o.View], "limit": limit, "filters": map[string]any{"country_codes": o.Countries}}, docDirectory
+	doc := docDirectory
+	input := map[string]any{
+		"view": directoryViews[o.View], "limit": limit, "filters": map[string]any{"country_codes": o.Countries},
+	}
 	if o.Text != "" {
 		doc = docDirectorySearch
 		input = map[string]any{"search_text": o.Text, "limit": limit}

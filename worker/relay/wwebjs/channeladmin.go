@@ -76,7 +76,9 @@ var channelAdminRows = []relay.Row{
 		Params:  []param.Param{channelFirst, {Name: "newDescription", Kind: param.Description}},
 		Example: `["120363000000000000@newsletter","Once a week"]`,
 		Doc:     "Describes this channel; false when WhatsApp refuses.",
-		Do:      updateChannel(func(c *relay.Call) map[string]any { return map[string]any{"description": relay.Arg[string](c, 1)} }),
+		Do: updateChannel(func(c *relay.Call) map[string]any {
+			return map[string]any{"description": relay.Arg[string](c, 1)}
+		}),
 	},
 	{
 		Name: "Channel.setProfilePicture", Result: "boolean", Need: relay.NeedOnline,
@@ -127,8 +129,10 @@ var kindCount = param.Kind{Label: "number", Read: func(raw json.RawMessage, path
 
 var (
 	userParam     = param.Param{Name: "userId", Kind: param.UserID}
-	inviteOptions = param.Param{Name: "options", Kind: param.Object[inviteComment]("object", nil), Optional: true, Doc: "comment"}
-	ownerOptions  = param.Param{
+	inviteOptions = param.Param{
+		Name: "options", Kind: param.Object[inviteComment]("object", nil), Optional: true, Doc: "comment",
+	}
+	ownerOptions = param.Param{
 		Name: "options", Kind: param.Object[dismissal]("object", nil), Optional: true, Doc: "shouldDismissSelfAsAdmin",
 	}
 )
@@ -144,7 +148,7 @@ var adminRows = slices.Concat(
 			Example: `["4915123456789@c.us","120363000000000000@newsletter"]`,
 			Doc:     "Invites somebody to administer a channel; false when WhatsApp refuses.",
 			Do: func(ctx context.Context, c *relay.Call) (any, error) {
-				return inviteAdmin(ctx, c, relay.Arg[types.JID](c, 1), relay.Arg[types.JID](c, 0), relay.Arg[inviteComment](c, 2).Comment)
+				return inviteAdmin(ctx, c, relay.Arg[types.JID](c, 1), relay.Arg[types.JID](c, 0))
 			},
 		},
 		{
@@ -153,7 +157,7 @@ var adminRows = slices.Concat(
 			Example: withUser,
 			Doc:     "Invites somebody to administer this channel; false when WhatsApp refuses.",
 			Do: func(ctx context.Context, c *relay.Call) (any, error) {
-				return inviteAdmin(ctx, c, relay.Arg[types.JID](c, 0), relay.Arg[types.JID](c, 1), relay.Arg[inviteComment](c, 2).Comment)
+				return inviteAdmin(ctx, c, relay.Arg[types.JID](c, 0), relay.Arg[types.JID](c, 1))
 			},
 		},
 	},
@@ -228,9 +232,11 @@ func agreed(err error) (any, error) {
 	return err == nil, err
 }
 
-func updateChannel(updates func(*relay.Call) map[string]any) func(context.Context, *relay.Call) (any, error) {
+func updateChannel(updates func(*relay.Call) map[string]any) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
-		_, err := mex(ctx, c, docUpdate, map[string]any{"newsletter_id": relay.Arg[types.JID](c, 0).String(), "updates": updates(c)})
+		_, err := mex(ctx, c, docUpdate, map[string]any{
+			"newsletter_id": relay.Arg[types.JID](c, 0).String(), "updates": updates(c),
+		})
 		return agreed(err)
 	}
 }
@@ -284,8 +290,8 @@ func getSubscribers(ctx context.Context, c *relay.Call) (any, error) {
 	return list, nil
 }
 
-// inviteAdmin makes an invitation and sends it to whom it is for.
-func inviteAdmin(ctx context.Context, c *relay.Call, channel, whom types.JID, comment string) (any, error) {
+// inviteAdmin makes an invitation and sends it to the person it is for.
+func inviteAdmin(ctx context.Context, c *relay.Call, channel, whom types.JID) (any, error) {
 	user, err := c.HiddenID(ctx, whom)
 	if err != nil {
 		return nil, err
@@ -307,7 +313,11 @@ func inviteAdmin(ctx context.Context, c *relay.Call, channel, whom types.JID, co
 	if err != nil {
 		return nil, err
 	}
-	m := &waE2E.NewsletterAdminInviteMessage{NewsletterJID: proto.String(channel.String()), NewsletterName: proto.String(info.ThreadMeta.Name.Text), Caption: &comment}
+	comment := relay.Arg[inviteComment](c, 2).Comment
+	m := &waE2E.NewsletterAdminInviteMessage{
+		NewsletterJID: proto.String(channel.String()), NewsletterName: proto.String(info.ThreadMeta.Name.Text),
+		Caption: &comment,
+	}
 	if expires, err := strconv.ParseInt(answer.Invite.Expires, 10, 64); err == nil {
 		m.InviteExpiration = &expires
 	}

@@ -50,7 +50,9 @@ func fetchChannel(ctx context.Context, c *relay.Call) (any, error) {
 	messages := []shape.Message{}
 	before := 0
 	for len(messages) < options.limit {
-		posts, err := c.Client.GetNewsletterMessages(ctx, jid, &whatsmeow.GetNewsletterMessagesParams{Count: min(channelPage, options.limit-len(messages)), Before: before})
+		posts, err := c.Client.GetNewsletterMessages(ctx, jid, &whatsmeow.GetNewsletterMessagesParams{
+			Count: min(channelPage, options.limit-len(messages)), Before: before,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +79,9 @@ func fetchChannel(ctx context.Context, c *relay.Call) (any, error) {
 
 // postShape is a post as a Message. One that the account sent is in the mirror;
 // WhatsApp does not say who wrote a post.
-func postShape(ctx context.Context, c *relay.Call, me string, jid types.JID, p *types.NewsletterMessage) (*shape.Message, error) {
+func postShape(
+	ctx context.Context, c *relay.Call, me string, jid types.JID, p *types.NewsletterMessage,
+) (*shape.Message, error) {
 	if p.Message == nil {
 		return nil, nil // deleted
 	}
@@ -89,7 +93,8 @@ func postShape(ctx context.Context, c *relay.Call, me string, jid types.JID, p *
 		return nil, fmt.Errorf("read message: %w", err)
 	}
 	m := shape.Render(shape.Source{
-		Me: me, Chat: shape.ID(jid), ID: p.MessageID, Sender: shape.ID(jid), Timestamp: p.Timestamp.Unix(), Raw: p.Message, Ack: 1, ServerID: p.MessageServerID, Reacted: len(p.ReactionCounts) > 0,
+		Me: me, Chat: shape.ID(jid), ID: p.MessageID, Sender: shape.ID(jid), Timestamp: p.Timestamp.Unix(),
+		Raw: p.Message, Ack: 1, ServerID: p.MessageServerID, Reacted: len(p.ReactionCounts) > 0,
 	})
 	return &m, nil
 }

@@ -28,9 +28,7 @@ var chatRows = slices.Concat(
 			},
 			Example: `["4915123456789@c.us","Hello"]`,
 			Doc:     "Sends a message to this chat and returns it once WhatsApp has it.",
-			Do: func(ctx context.Context, c *relay.Call) (any, error) {
-				return content.Send(ctx, c, relay.Arg[types.JID](c, 0), relay.Arg[content.Content](c, 1), relay.Arg[content.Options](c, 2))
-			},
+			Do:      sendMessage,
 		},
 	},
 	relay.Twins("sendSeen", "Chat.sendSeen", relay.Row{
@@ -44,7 +42,10 @@ var chatRows = slices.Concat(
 			Name: "Chat.fetchMessages", Result: "Message[]", Need: relay.NeedData,
 			Params: []param.Param{
 				{Name: "chatId", Kind: param.ChatID},
-				{Name: "searchOptions", Kind: kindMessageOptions, Optional: true, Doc: fmt.Sprintf("limit (%d; null or \"Infinity\" for up to %d), fromMe", defaultFetch, maxFetch)},
+				{
+					Name: "searchOptions", Kind: kindMessageOptions, Optional: true,
+					Doc: fmt.Sprintf("limit (%d; null or \"Infinity\" for up to %d), fromMe", defaultFetch, maxFetch),
+				},
 			},
 			Example: `["4915123456789@c.us",{"limit":20}]`,
 			Doc:     "Returns the newest messages of this chat, oldest first.",
@@ -91,7 +92,8 @@ func fetchMessages(ctx context.Context, c *relay.Call) (any, error) {
 	if options.limit == 0 { // to the mirror, 0 means all
 		return []shape.Message{}, nil
 	}
-	return relay.List(c.Mirror.Messages(ctx, shape.ID(relay.Arg[types.JID](c, 0)), mirror.Filter{Limit: options.limit, FromMe: options.FromMe}))
+	filter := mirror.Filter{Limit: options.limit, FromMe: options.FromMe}
+	return relay.List(c.Mirror.Messages(ctx, shape.ID(relay.Arg[types.JID](c, 0)), filter))
 }
 
 func sendSeen(ctx context.Context, c *relay.Call) (any, error) {
@@ -121,7 +123,9 @@ var presenceRows = []relay.Row{
 	},
 }
 
-func chatState(state types.ChatPresence, media types.ChatPresenceMedia) func(context.Context, *relay.Call) (any, error) {
+func chatState(
+	state types.ChatPresence, media types.ChatPresenceMedia,
+) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		return true, c.Client.SendChatPresence(ctx, relay.Arg[types.JID](c, 0), state, media)
 	}

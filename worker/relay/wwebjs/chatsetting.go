@@ -121,7 +121,9 @@ func chatNow(ctx context.Context, c *relay.Call, jid types.JID) (shape.Chat, *wa
 		return chat, nil, time.Unix(chat.Timestamp, 0), nil
 	}
 	m := newest[0]
-	key := &waCommon.MessageKey{RemoteJID: proto.String(jid.String()), FromMe: proto.Bool(m.FromMe), ID: proto.String(m.ID.ID)}
+	key := &waCommon.MessageKey{
+		RemoteJID: proto.String(jid.String()), FromMe: proto.Bool(m.FromMe), ID: proto.String(m.ID.ID),
+	}
 	if jid.Server == types.GroupServer && !m.FromMe {
 		if author, err := value.ParseJID(m.Author); err == nil {
 			key.Participant = proto.String(author.String())
@@ -130,22 +132,26 @@ func chatNow(ctx context.Context, c *relay.Call, jid types.JID) (shape.Chat, *wa
 	return chat, key, time.Unix(m.Timestamp, 0), nil
 }
 
-func archive(on bool) func(context.Context, *relay.Call) (any, error) {
+func archive(on bool) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid := relay.Arg[types.JID](c, 0)
 		_, key, at, err := chatNow(ctx, c, jid)
 		if err != nil {
 			return nil, err
 		}
-		means := []any{&events.Archive{JID: jid, Timestamp: time.Now(), Action: &waSyncAction.ArchiveChatAction{Archived: &on}}}
+		means := []any{
+			&events.Archive{JID: jid, Timestamp: time.Now(), Action: &waSyncAction.ArchiveChatAction{Archived: &on}},
+		}
 		if on { // which unpins
-			means = append(means, &events.Pin{JID: jid, Timestamp: time.Now(), Action: &waSyncAction.PinAction{Pinned: proto.Bool(false)}})
+			means = append(means, &events.Pin{
+				JID: jid, Timestamp: time.Now(), Action: &waSyncAction.PinAction{Pinned: proto.Bool(false)},
+			})
 		}
 		return on, c.Change(ctx, appstate.BuildArchive(jid, on, at, key), means...)
 	}
 }
 
-func pin(on bool) func(context.Context, *relay.Call) (any, error) {
+func pin(on bool) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid := relay.Arg[types.JID](c, 0)
 		chat, _, _, err := chatNow(ctx, c, jid)
@@ -179,7 +185,7 @@ type muteResult struct {
 	MuteExpiration int64 `json:"muteExpiration"`
 }
 
-func mute(on bool) func(context.Context, *relay.Call) (any, error) {
+func mute(on bool) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid := relay.Arg[types.JID](c, 0)
 		if _, _, _, err := chatNow(ctx, c, jid); err != nil {
@@ -209,7 +215,9 @@ func markUnread(ctx context.Context, c *relay.Call) (any, error) {
 		return nil, err
 	}
 	return nil, c.Change(ctx, appstate.BuildMarkChatAsRead(jid, false, at, key),
-		&events.MarkChatAsRead{JID: jid, Timestamp: time.Now(), Action: &waSyncAction.MarkChatAsReadAction{Read: proto.Bool(false)}})
+		&events.MarkChatAsRead{
+			JID: jid, Timestamp: time.Now(), Action: &waSyncAction.MarkChatAsReadAction{Read: proto.Bool(false)},
+		})
 }
 
 func clearMessages(ctx context.Context, c *relay.Call) (any, error) {
@@ -243,5 +251,7 @@ func deleteChat(ctx context.Context, c *relay.Call) (any, error) {
 		return nil, err
 	}
 	return true, c.Change(ctx, appstate.BuildDeleteChat(jid, at, key, true),
-		&events.DeleteChat{JID: jid, Timestamp: time.Now(), Action: &waSyncAction.DeleteChatAction{MessageRange: upTo(at, key)}})
+		&events.DeleteChat{
+			JID: jid, Timestamp: time.Now(), Action: &waSyncAction.DeleteChatAction{MessageRange: upTo(at, key)},
+		})
 }

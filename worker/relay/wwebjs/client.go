@@ -27,15 +27,14 @@ var clientRows = []relay.Row{
 			{Name: "content", Kind: content.Kind, Doc: "text, a MessageMedia ({mimetype, data: base64, filename} or " +
 				"{url}), a tagged Location, Poll or Contact, or an array of Contacts; a text that starts with BEGIN:VCARD " +
 				"is sent as a contact"},
-			{Name: "options", Kind: content.KindOptions, Optional: true, Doc: "quotedMessageId, mentions, groupMentions, sendSeen (true), " +
+			{Name: "options", Kind: content.KindOptions, Optional: true, Doc: "" +
+				"quotedMessageId, mentions, groupMentions, sendSeen (true), " +
 				"parseVCards (true), ignoreQuoteErrors (true); of media: caption, sendAudioAsVoice, sendVideoAsGif, " +
 				"sendMediaAsSticker, sendMediaAsDocument, sendMediaAsHd, isViewOnce"},
 		},
 		Example: `["4915123456789@c.us","Hello"]`,
 		Doc:     "Sends a message to a chat and returns it once WhatsApp has it.",
-		Do: func(ctx context.Context, c *relay.Call) (any, error) {
-			return content.Send(ctx, c, relay.Arg[types.JID](c, 0), relay.Arg[content.Content](c, 1), relay.Arg[content.Options](c, 2))
-		},
+		Do:      sendMessage,
 	},
 	{
 		Name: "getState", Result: "WAState|null", Getter: true,
@@ -135,6 +134,12 @@ var clientRows = []relay.Row{
 			return nil, c.Logout(ctx)
 		},
 	},
+}
+
+// sendMessage sends the content of the second parameter to the chat of the first.
+func sendMessage(ctx context.Context, c *relay.Call) (any, error) {
+	what, options := relay.Arg[content.Content](c, 1), relay.Arg[content.Options](c, 2)
+	return content.Send(ctx, c, relay.Arg[types.JID](c, 0), what, options)
 }
 
 func getInfo(_ context.Context, c *relay.Call) (any, error) {

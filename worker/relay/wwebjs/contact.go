@@ -100,7 +100,8 @@ var contactRows = slices.Concat(
 func pictureURL(ctx context.Context, c *relay.Call) (any, error) {
 	picture, err := c.Client.GetProfilePictureInfo(ctx, relay.Arg[types.JID](c, 0), &whatsmeow.GetProfilePictureParams{})
 	switch {
-	case errors.Is(err, whatsmeow.ErrProfilePictureNotSet), errors.Is(err, whatsmeow.ErrProfilePictureUnauthorized), err == nil && picture == nil:
+	case errors.Is(err, whatsmeow.ErrProfilePictureNotSet), errors.Is(err, whatsmeow.ErrProfilePictureUnauthorized),
+		err == nil && picture == nil:
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -122,7 +123,7 @@ func about(ctx context.Context, c *relay.Call) (any, error) {
 	return nil, nil
 }
 
-func block(action events.BlocklistChangeAction) func(context.Context, *relay.Call) (any, error) {
+func block(action events.BlocklistChangeAction) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid, err := c.HiddenID(ctx, relay.Arg[types.JID](c, 0))
 		if err != nil {

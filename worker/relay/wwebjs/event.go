@@ -45,7 +45,9 @@ var eventRows = []relay.Row{
 }
 
 // seal encrypts an answer or an edit with the secret of the event's message.
-func seal(ctx context.Context, c *relay.Call, r mirror.Record, use whatsmeow.MsgSecretType, m proto.Message) (payload, iv []byte, key *waCommon.MessageKey, err error) {
+func seal(
+	ctx context.Context, c *relay.Call, r mirror.Record, use whatsmeow.MsgSecretType, m proto.Message,
+) (payload, iv []byte, key *waCommon.MessageKey, err error) {
 	plain, err := proto.Marshal(m)
 	if err != nil {
 		return nil, nil, nil, err
@@ -71,16 +73,22 @@ func respondToEvent(ctx context.Context, c *relay.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if answer != float64(int(answer)) || answer < 0 || answer > 3 || r.Raw == nil || shape.Unwrap(r.Raw).Message.GetEventMessage() == nil {
+	if answer != float64(int(answer)) || answer < 0 || answer > 3 {
+		return false, nil
+	}
+	if r.Raw == nil || shape.Unwrap(r.Raw).Message.GetEventMessage() == nil {
 		return false, nil
 	}
 	payload, iv, key, err := seal(ctx, c, r, whatsmeow.EncSecretEventResponse, &waE2E.EventResponseMessage{
-		Response: waE2E.EventResponseMessage_EventResponseType(int32(answer)).Enum(), TimestampMS: proto.Int64(time.Now().UnixMilli()), ExtraGuestCount: proto.Int32(0),
+		Response:    waE2E.EventResponseMessage_EventResponseType(int32(answer)).Enum(),
+		TimestampMS: proto.Int64(time.Now().UnixMilli()), ExtraGuestCount: proto.Int32(0),
 	})
 	if err != nil {
 		return nil, err
 	}
-	message := &waE2E.Message{EncEventResponseMessage: &waE2E.EncEventResponseMessage{EventCreationMessageKey: key, EncPayload: payload, EncIV: iv}}
+	message := &waE2E.Message{
+		EncEventResponseMessage: &waE2E.EncEventResponseMessage{EventCreationMessageKey: key, EncPayload: payload, EncIV: iv},
+	}
 	meta := []waBinary.Node{{Tag: "meta", Attrs: waBinary.Attrs{"event_type": "response"}}}
 	_, _, err = c.Deliver(ctx, r.Chat, message, whatsmeow.SendRequestExtra{ID: c.MessageID, AdditionalNodes: &meta})
 	return err == nil, err
@@ -113,5 +121,8 @@ func editEvent(ctx context.Context, c *relay.Call, r mirror.Record) (any, error)
 		return nil, err
 	}
 	// Recorded as what it means.
-	return c.Record(ctx, inbound.Outgoing{Chat: r.Chat, ID: response.ID, At: response.Timestamp, Message: c.Client.BuildEdit(r.Chat, r.ID, &waE2E.Message{EventMessage: m})})
+	return c.Record(ctx, inbound.Outgoing{
+		Chat: r.Chat, ID: response.ID, At: response.Timestamp,
+		Message: c.Client.BuildEdit(r.Chat, r.ID, &waE2E.Message{EventMessage: m}),
+	})
 }

@@ -38,9 +38,14 @@ func syncHistory(ctx context.Context, c *relay.Call) (any, error) {
 	case err != nil:
 		return nil, fmt.Errorf("find oldest message: %w", err)
 	}
-	info := &types.MessageInfo{ID: oldest.ID, Timestamp: time.Unix(oldest.Shape.Timestamp, 0), MessageSource: types.MessageSource{Chat: oldest.Chat, Sender: oldest.Sender, IsFromMe: oldest.FromMe}}
+	info := &types.MessageInfo{
+		ID: oldest.ID, Timestamp: time.Unix(oldest.Shape.Timestamp, 0),
+		MessageSource: types.MessageSource{Chat: oldest.Chat, Sender: oldest.Sender, IsFromMe: oldest.FromMe},
+	}
 	if _, err := c.Client.SendPeerMessage(ctx, c.Client.BuildHistorySyncRequest(info, askedMessages)); err != nil {
-		return nil, fault.Wrap(fault.Unavailable, relay.Op, err, "the phone could not be asked: %s", relay.ClipText(err.Error()))
+		return nil, fault.Wrap(
+			fault.Unavailable, relay.Op, err, "the phone could not be asked: %s", relay.ClipText(err.Error()),
+		)
 	}
 	return true, nil
 }

@@ -47,10 +47,13 @@ var (
 		{Name: "labelIds", Kind: kindLabelIDs, Doc: "the labels the chats shall have; others are taken off"},
 		{Name: "chatIds", Kind: param.ListOf(param.ChatID)},
 	}
-	changeParams = []param.Param{{Name: "chatId", Kind: param.ChatID}, {Name: "labelIds", Kind: kindLabelIDs, Doc: "the labels the chat shall have; others are taken off"}}
-	labelOnly    = []param.Param{{Name: "labelId", Kind: kindLabelID}}
-	noteParams   = []param.Param{{Name: "userId", Kind: param.UserID}, {Name: "note", Kind: kindNote}}
-	userOnly     = []param.Param{{Name: "userId", Kind: param.UserID}}
+	changeParams = []param.Param{
+		{Name: "chatId", Kind: param.ChatID},
+		{Name: "labelIds", Kind: kindLabelIDs, Doc: "the labels the chat shall have; others are taken off"},
+	}
+	labelOnly  = []param.Param{{Name: "labelId", Kind: kindLabelID}}
+	noteParams = []param.Param{{Name: "userId", Kind: param.UserID}, {Name: "note", Kind: kindNote}}
+	userOnly   = []param.Param{{Name: "userId", Kind: param.UserID}}
 )
 
 // labelRows are about labels and customer notes, which the apps for businesses show.
@@ -161,7 +164,9 @@ func setLabels(ctx context.Context, c *relay.Call, ids []string, chats []types.J
 	var means []any
 	set := func(chat types.JID, id string, on bool) {
 		patch.Mutations = append(patch.Mutations, appstate.BuildLabelChat(chat, id, on).Mutations...)
-		means = append(means, &events.LabelAssociationChat{JID: chat, Timestamp: time.Now(), LabelID: id, Action: &waSyncAction.LabelAssociationAction{Labeled: &on}})
+		means = append(means, &events.LabelAssociationChat{
+			JID: chat, Timestamp: time.Now(), LabelID: id, Action: &waSyncAction.LabelAssociationAction{Labeled: &on},
+		})
 	}
 	for _, chat := range chats {
 		if _, _, _, err := chatNow(ctx, c, chat); err != nil {
@@ -214,10 +219,14 @@ func putNote(ctx context.Context, c *relay.Call) (any, error) {
 		Timestamp: proto.Int64(now.UnixMilli()),
 		NoteEditAction: &waSyncAction.NoteEditAction{
 			Type: waSyncAction.NoteEditAction_UNSTRUCTURED.Enum(), ChatJID: proto.String(customer.String()),
-			CreatedAt: proto.Int64(created.UnixMilli()), Deleted: proto.Bool(false), UnstructuredContent: proto.String(relay.Arg[string](c, 1)),
+			CreatedAt: proto.Int64(created.UnixMilli()), Deleted: proto.Bool(false),
+			UnstructuredContent: proto.String(relay.Arg[string](c, 1)),
 		},
 	}
 	index := []string{appstate.IndexNoteEdit, id}
-	return nil, c.Change(ctx, appstate.PatchInfo{Type: appstate.WAPatchRegularLow, Mutations: []appstate.MutationInfo{{Index: index, Version: 7, Value: action}}},
+	return nil, c.Change(ctx, appstate.PatchInfo{
+		Type:      appstate.WAPatchRegularLow,
+		Mutations: []appstate.MutationInfo{{Index: index, Version: 7, Value: action}},
+	},
 		&events.AppState{Index: index, SyncActionValue: action})
 }

@@ -41,9 +41,13 @@ var messageChangeRows = []relay.Row{
 		Name: "Message.delete", Result: "void", Need: relay.NeedOnline, Sends: true,
 		Params: []param.Param{
 			{Name: "messageId", Kind: param.MessageID},
-			{Name: "everyone", Kind: param.Bool, Optional: true, Doc: "for everyone, where this account may: its own messages, and " +
+			{Name: "everyone", Kind: param.Bool, Optional: true, Doc: "" +
+				"for everyone, where this account may: its own messages, and " +
 				"others' in groups it administers"},
-			{Name: "clearMedia", Kind: param.Bool, Optional: true, Doc: "remove its file from the account's devices, too (true)"},
+			{
+				Name: "clearMedia", Kind: param.Bool, Optional: true,
+				Doc: "remove its file from the account's devices, too (true)",
+			},
 		},
 		Example: `["true_4915123456789@c.us_3EB0C431C26A1916E07E",true]`,
 		Doc:     "Deletes this message, for everyone or on the account's own devices.",
@@ -167,7 +171,9 @@ func deleteMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, er
 	} else if r.Chat.Server == types.GroupServer {
 		author = r.Sender.String()
 	}
-	action := &waSyncAction.DeleteMessageForMeAction{DeleteMedia: &clearMedia, MessageTimestamp: proto.Int64(r.Shape.Timestamp)}
+	action := &waSyncAction.DeleteMessageForMeAction{
+		DeleteMedia: &clearMedia, MessageTimestamp: proto.Int64(r.Shape.Timestamp),
+	}
 	return nil, c.Change(ctx, appstate.PatchInfo{Type: appstate.WAPatchRegularHigh, Mutations: []appstate.MutationInfo{{
 		Index: []string{appstate.IndexDeleteMessageForMe, r.Chat.String(), r.ID, own, author}, Version: 3,
 		Value: &waSyncAction.SyncActionValue{DeleteMessageForMeAction: action},
@@ -193,7 +199,8 @@ func administers(ctx context.Context, c *relay.Call, chat types.JID) bool {
 func star(on bool) func(context.Context, *relay.Call, mirror.Record) (any, error) {
 	return func(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 		return nil, c.Change(ctx, appstate.BuildStar(r.Chat, r.Sender, r.ID, r.FromMe, on), &events.Star{
-			ChatJID: r.Chat, SenderJID: r.Sender, MessageID: r.ID, IsFromMe: r.FromMe, Timestamp: time.Now(), Action: &waSyncAction.StarAction{Starred: &on},
+			ChatJID: r.Chat, SenderJID: r.Sender, MessageID: r.ID, IsFromMe: r.FromMe,
+			Timestamp: time.Now(), Action: &waSyncAction.StarAction{Starred: &on},
 		})
 	}
 }
@@ -237,18 +244,24 @@ func setContextInfo(msg *waE2E.Message, info *waE2E.ContextInfo) (done bool) {
 }
 
 func pinMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
-	return sendPin(ctx, c, r, waE2E.PinInChatMessage_PIN_FOR_ALL, &waE2E.MessageContextInfo{MessageAddOnDurationInSecs: proto.Uint32(relay.Arg[uint32](c, 1))})
+	return sendPin(ctx, c, r, waE2E.PinInChatMessage_PIN_FOR_ALL, &waE2E.MessageContextInfo{
+		MessageAddOnDurationInSecs: proto.Uint32(relay.Arg[uint32](c, 1)),
+	})
 }
 
 func unpinMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 	return sendPin(ctx, c, r, waE2E.PinInChatMessage_UNPIN_FOR_ALL, nil)
 }
 
-func sendPin(ctx context.Context, c *relay.Call, r mirror.Record, kind waE2E.PinInChatMessage_Type, info *waE2E.MessageContextInfo) (any, error) {
+func sendPin(
+	ctx context.Context, c *relay.Call, r mirror.Record, kind waE2E.PinInChatMessage_Type,
+	info *waE2E.MessageContextInfo,
+) (any, error) {
 	group, _ := c.Group(ctx, r.Chat)
 	_, err := c.Send(ctx, r.Chat, &waE2E.Message{
 		PinInChatMessage: &waE2E.PinInChatMessage{
-			Key: c.Client.BuildMessageKey(r.Chat, c.MemberForm(ctx, group, r.Sender), r.ID), Type: kind.Enum(), SenderTimestampMS: proto.Int64(time.Now().UnixMilli()),
+			Key:  c.Client.BuildMessageKey(r.Chat, c.MemberForm(ctx, group, r.Sender), r.ID),
+			Type: kind.Enum(), SenderTimestampMS: proto.Int64(time.Now().UnixMilli()),
 		},
 		MessageContextInfo: info,
 	})
@@ -271,7 +284,10 @@ func vote(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 	}
 	group, _ := c.Group(ctx, r.Chat)
 	msg, err := c.Client.BuildPollVote(ctx, &types.MessageInfo{
-		MessageSource: types.MessageSource{Chat: r.Chat, Sender: c.WireForm(ctx, r), IsFromMe: r.FromMe, IsGroup: group != nil}, ID: r.ID,
+		ID: r.ID,
+		MessageSource: types.MessageSource{
+			Chat: r.Chat, Sender: c.WireForm(ctx, r), IsFromMe: r.FromMe, IsGroup: group != nil,
+		},
 	}, chosen)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,9 @@ var messageLookupRows = slices.Concat(
 			Name: "Message.rawData", Result: "object", Need: relay.NeedData,
 			Params: messageOnly, Example: messageExample,
 			Doc: "Returns the raw data of this message.",
-			Do:  relay.OfMessage(func(_ context.Context, _ *relay.Call, r mirror.Record) (any, error) { return r.Shape.Data, nil }),
+			Do: relay.OfMessage(func(_ context.Context, _ *relay.Call, r mirror.Record) (any, error) {
+				return r.Shape.Data, nil
+			}),
 		},
 		{
 			Name: "Message.getChat", Result: "Chat|GroupChat", Need: relay.NeedData,
@@ -110,7 +112,10 @@ var messageLookupRows = slices.Concat(
 		{
 			Name: "searchMessages", Result: "Message[]", Need: relay.NeedData,
 			Params: []param.Param{
-				{Name: "query", Kind: param.Kind{Label: "string", Read: readQuery}, Doc: "words, or how they begin; upper and lower case are the same"},
+				{
+					Name: "query", Kind: param.Kind{Label: "string", Read: readQuery},
+					Doc: "words, or how they begin; upper and lower case are the same",
+				},
 				{Name: "options", Kind: kindSearchOptions, Optional: true, Doc: "chatId, page (1), limit (100)"},
 			},
 			Example: `["invoice",{"limit":20}]`,

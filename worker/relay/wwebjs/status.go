@@ -54,7 +54,7 @@ var statusRows = slices.Concat(
 				if r.Chat != types.StatusBroadcastJID || !r.FromMe {
 					return nil, param.Bad("params[0]", "this is no status message of the account")
 				}
-				_, err := c.Send(ctx, types.StatusBroadcastJID, c.Client.BuildRevoke(types.StatusBroadcastJID, types.EmptyJID, r.ID))
+				_, err := c.Send(ctx, r.Chat, c.Client.BuildRevoke(r.Chat, types.EmptyJID, r.ID))
 				return nil, err
 			}),
 		},

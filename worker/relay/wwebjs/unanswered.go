@@ -61,7 +61,8 @@ var managerRows = []relay.Row{
 		Params: []param.Param{
 			{Name: "phoneNumber", Kind: param.Phone},
 			{Name: "showNotification", Kind: param.Bool, Optional: true, Doc: "also on the phone (true)"},
-			{Name: "intervalMs", Kind: param.Number, Optional: true, Doc: "ignored: a code lives as long as WhatsApp lets it, and can " +
+			{Name: "intervalMs", Kind: param.Number, Optional: true, Doc: "" +
+				"ignored: a code lives as long as WhatsApp lets it, and can " +
 				"be asked for again"},
 		},
 		Example: `["4915123456789"]`,

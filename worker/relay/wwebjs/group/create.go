@@ -24,7 +24,8 @@ var groupCreateRows = []relay.Row{
 		Params: []param.Param{
 			{Name: "title", Kind: param.Title},
 			{Name: "participants", Kind: param.People, Optional: true},
-			{Name: "options", Kind: kindCreateOptions, Optional: true, Doc: "messageTimer (seconds), parentGroupId, autoSendInviteV4 " +
+			{Name: "options", Kind: kindCreateOptions, Optional: true, Doc: "" +
+				"messageTimer (seconds), parentGroupId, autoSendInviteV4 " +
 				"(true), comment, memberAddMode, membershipApprovalMode, announce, isRestrict (as in whatsapp-web.js, " +
 				"true opens the group's info to all)"},
 		},
@@ -38,7 +39,8 @@ var groupCreateRows = []relay.Row{
 		Params: []param.Param{
 			groupFirst,
 			{Name: "participantIds", Kind: param.People},
-			{Name: "options", Kind: kindAddOptions, Optional: true, Doc: "autoSendInviteV4 (true), comment, sleep (milliseconds " +
+			{Name: "options", Kind: kindAddOptions, Optional: true, Doc: "" +
+				"autoSendInviteV4 (true), comment, sleep (milliseconds " +
 				"between two people, or [least, most]; none without it)"},
 		},
 		Example: participantExample,
@@ -121,7 +123,9 @@ func createGroup(ctx context.Context, c *relay.Call) (any, error) {
 	if err != nil {
 		return nil, relay.Unsent(err)
 	}
-	request := whatsmeow.ReqCreateGroup{Name: title, Participants: people, MemberAddMode: types.GroupMemberAddModeAllMember}
+	request := whatsmeow.ReqCreateGroup{
+		Name: title, Participants: people, MemberAddMode: types.GroupMemberAddModeAllMember,
+	}
 	if options.AdminsAdd {
 		request.MemberAddMode = types.GroupMemberAddModeAdmin
 	}

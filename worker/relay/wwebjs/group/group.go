@@ -160,7 +160,9 @@ var groupChatRows = []relay.Row{
 var (
 	participantParams  = []param.Param{groupFirst, {Name: "participantIds", Kind: param.People}}
 	participantExample = `["120363000000000000@g.us",["4915123456789@c.us"]]`
-	switchParams       = []param.Param{groupFirst, {Name: "adminsOnly", Kind: param.Bool, Optional: true, Doc: "true when left out"}}
+	switchParams       = []param.Param{
+		groupFirst, {Name: "adminsOnly", Kind: param.Bool, Optional: true, Doc: "true when left out"},
+	}
 )
 
 // changePicture sets the group's picture to the second parameter.
@@ -223,7 +225,7 @@ func metadata(ctx context.Context, c *relay.Call, jid types.JID) (*shape.GroupMe
 	return chat.GroupMetadata, nil
 }
 
-func ofGroup(answer func(*shape.GroupMetadata) any) func(context.Context, *relay.Call) (any, error) {
+func ofGroup(answer func(*shape.GroupMetadata) any) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		m, err := metadata(ctx, c, relay.Arg[types.JID](c, 0))
 		if err != nil {
@@ -233,7 +235,7 @@ func ofGroup(answer func(*shape.GroupMetadata) any) func(context.Context, *relay
 	}
 }
 
-func groupSwitch(set func(context.Context, *relay.Call, types.JID, bool) error) func(context.Context, *relay.Call) (any, error) {
+func groupSwitch(set func(context.Context, *relay.Call, types.JID, bool) error) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		return relay.Accepted(set(ctx, c, relay.Arg[types.JID](c, 0), !c.Given(1) || relay.Arg[bool](c, 1)))
 	}
@@ -256,7 +258,7 @@ func addressed(ctx context.Context, c *relay.Call, m *shape.GroupMetadata, peopl
 
 // changeMembers removes, promotes or demotes. As in whatsapp-web.js those who
 // are not in the group do not matter.
-func changeMembers(change whatsmeow.ParticipantChange) func(context.Context, *relay.Call) (any, error) {
+func changeMembers(change whatsmeow.ParticipantChange) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid := relay.Arg[types.JID](c, 0)
 		m, err := metadata(ctx, c, jid)
@@ -294,7 +296,9 @@ func commonGroups(ctx context.Context, c *relay.Call) (any, error) {
 			continue
 		}
 		in := func(id string) bool {
-			return slices.ContainsFunc(chat.GroupMetadata.Participants, func(p shape.GroupParticipant) bool { return p.ID.Serialized == id })
+			return slices.ContainsFunc(chat.GroupMetadata.Participants, func(p shape.GroupParticipant) bool {
+				return p.ID.Serialized == id
+			})
 		}
 		if in(contact.ID.Serialized) && in(me) {
 			common = append(common, chat.ID)

@@ -68,7 +68,9 @@ var groupInviteRows = slices.Concat(
 				if err != nil {
 					return nil, param.Bad("params[0]", "this invitation names no group")
 				}
-				return acceptPrivate(ctx, c, privateInvite{Code: invite.InviteCode, Expiration: invite.InviteCodeExp, group: group, from: r.Sender.ToNonAD()})
+				return acceptPrivate(ctx, c, privateInvite{
+					Code: invite.InviteCode, Expiration: invite.InviteCodeExp, group: group, from: r.Sender.ToNonAD(),
+				})
 			}),
 		},
 		{
@@ -121,7 +123,13 @@ var (
 	personOnly   = []param.Param{{Name: "contactId", Kind: param.UserID}}
 	messageOnly  = []param.Param{{Name: "messageId", Kind: param.MessageID}}
 	codeOnly     = []param.Param{{Name: "inviteCode", Kind: param.InviteCode, Doc: "or the whole link"}}
-	decideParams = []param.Param{groupFirst, {Name: "options", Kind: kindDecision, Optional: true, Doc: "requesterIds, sleep (milliseconds between two people, or [least, most])"}}
+	decideParams = []param.Param{
+		groupFirst,
+		{
+			Name: "options", Kind: kindDecision, Optional: true,
+			Doc: "requesterIds, sleep (milliseconds between two people, or [least, most])",
+		},
+	}
 	kindInvite   = param.Object("InviteV4Data", (*privateInvite).check)
 	kindDecision = param.Object("object", (*decision).check)
 )
@@ -162,7 +170,7 @@ func acceptPrivate(ctx context.Context, c *relay.Call, i privateInvite) (any, er
 	return statusResult{200}, nil
 }
 
-func groupCode(reset bool) func(context.Context, *relay.Call) (any, error) {
+func groupCode(reset bool) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		link, err := c.Client.GetGroupInviteLink(ctx, relay.Arg[types.JID](c, 0), reset)
 		if err != nil {
@@ -187,7 +195,9 @@ type membershipRequest struct {
 }
 
 // requestMethods are whatsapp-web.js' names of how somebody asked.
-var requestMethods = map[string]string{"non_admin_add": "NonAdminAdd", "invite_link": "InviteLink", "linked_group_join": "LinkedGroupJoin"}
+var requestMethods = map[string]string{
+	"non_admin_add": "NonAdminAdd", "invite_link": "InviteLink", "linked_group_join": "LinkedGroupJoin",
+}
 
 func membershipRequests(ctx context.Context, c *relay.Call) (any, error) {
 	return relay.List(requests(ctx, c, relay.Arg[types.JID](c, 0)))
@@ -197,7 +207,9 @@ func membershipRequests(ctx context.Context, c *relay.Call) (any, error) {
 // of a request, so its query is sent and read here.
 func requests(ctx context.Context, c *relay.Call, group types.JID) ([]membershipRequest, error) {
 	//lint:ignore SA1019 whatsmeow has no other way to send a query of one's own
-	answer, err := c.Client.DangerousInternals().SendGroupIQ(ctx, "get", group, waBinary.Node{Tag: "membership_approval_requests"})
+	answer, err := c.Client.DangerousInternals().SendGroupIQ(
+		ctx, "get", group, waBinary.Node{Tag: "membership_approval_requests"},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +222,10 @@ func requests(ctx context.Context, c *relay.Call, group types.JID) ([]membership
 		if by.IsEmpty() {
 			by = jid
 		}
-		r := membershipRequest{jid: jid, At: attrs.OptionalUnixTime("request_time").Unix(), Method: requestMethods[attrs.OptionalString("request_method")]}
+		r := membershipRequest{
+			jid: jid, At: attrs.OptionalUnixTime("request_time").Unix(),
+			Method: requestMethods[attrs.OptionalString("request_method")],
+		}
 		if r.Method == "" {
 			r.Method = "InviteLink"
 		}
@@ -272,7 +287,7 @@ var decidedErrors = map[int]string{
 	412: "ParticipantParentLinkedGroupsResourceConstraintError", 500: "ParticipantResourceConstraintError",
 }
 
-func decide(action whatsmeow.ParticipantRequestChange, done string) func(context.Context, *relay.Call) (any, error) {
+func decide(action whatsmeow.ParticipantRequestChange, done string) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		group, options := relay.Arg[types.JID](c, 0), relay.Arg[decision](c, 1)
 		waiting, err := requests(ctx, c, group)

@@ -70,13 +70,19 @@ var groupNoticeRows = []relay.Row{
 		Example: `[{"chatId":"120363000000000000@g.us","author":"4915123456789@c.us","recipientIds":[]},"Welcome!"]`,
 		Doc:     "Writes to the group of this notification; quotes nothing.",
 		Do: func(ctx context.Context, c *relay.Call) (any, error) {
-			return content.Send(ctx, c, relay.Arg[notice](c, 0).chat, relay.Arg[content.Content](c, 1), relay.Arg[content.Options](c, 2))
+			what, options := relay.Arg[content.Content](c, 1), relay.Arg[content.Options](c, 2)
+			return content.Send(ctx, c, relay.Arg[notice](c, 0).chat, what, options)
 		},
 	},
 }
 
 var (
-	noticeOnly    = []param.Param{{Name: "notification", Kind: param.Object("GroupNotification", (*notice).check), Doc: "as the event brought it; chatId, author and recipientIds are read"}}
+	noticeOnly = []param.Param{
+		{
+			Name: "notification", Kind: param.Object("GroupNotification", (*notice).check),
+			Doc: "as the event brought it; chatId, author and recipientIds are read",
+		},
+	}
 	noticeExample = `[{"chatId":"120363000000000000@g.us","author":"4915123456789@c.us","recipientIds":["4915198765432@c.us"]}]`
 )
 
