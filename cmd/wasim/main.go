@@ -39,7 +39,8 @@ func run(ctx context.Context, args []string) error {
 	server := &wasim.Server{}
 	flags := flag.NewFlagSet("wasim", flag.ContinueOnError)
 	flags.StringVar(&server.Listen, "listen", "127.0.0.1:0", "loopback `address` to listen on")
-	flags.StringVar(&server.RootKey, "root", os.Getenv("WASIM_ROOT"), "private certificate root in `hex`; random when empty")
+	flags.StringVar(&server.RootKey, "root", os.Getenv("WASIM_ROOT"),
+		"private certificate root in `hex`; random when empty")
 	flags.BoolVar(&server.DirectByPhoneNumber, "direct-by-number", false, "deliver 1:1 messages under phone numbers")
 	flags.BoolVar(&server.GroupsByPhoneNumber, "groups-by-number", false, "address members of new groups by phone number")
 	verbose := flags.Bool("verbose", false, "log connections and refused requests to standard error")

@@ -62,7 +62,8 @@ func await[T any](t *testing.T, what string, c <-chan T) (got T) {
 func TestProgramIsDrivenOverItsControlAPI(t *testing.T) {
 	sim, end, ended := start(t)
 	await(t, "start", sim.Started())
-	if endpoint := sim.Endpoint(); !strings.HasPrefix(endpoint, "http://127.0.0.1:") || !strings.Contains(endpoint, "?noise=") {
+	if endpoint := sim.Endpoint(); !strings.HasPrefix(endpoint, "http://127.0.0.1:") ||
+		!strings.Contains(endpoint, "?noise=") {
 		t.Errorf("endpoint %q", endpoint)
 	}
 	ctx := t.Context()
@@ -73,7 +74,8 @@ func TestProgramIsDrivenOverItsControlAPI(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := sim.CreateAccount(ctx, client.Account{Number: "15550000002", Name: "Bob"}); err == nil || !strings.Contains(err.Error(), "409") {
+	if err := sim.CreateAccount(ctx, client.Account{Number: "15550000002", Name: "Bob"}); err == nil ||
+		!strings.Contains(err.Error(), "409") {
 		t.Errorf("a taken number: %v", err)
 	}
 	if err := sim.SetAutomatic(ctx, "15550000002", client.Automatic{Reply: "You wrote: %s", Read: true}); err != nil {

@@ -70,7 +70,8 @@ func TestControlAPI(t *testing.T) {
 	c.awaitText("burst 3")
 	c.send(r.Account("15550000002").PN(), "for the ledger")
 	got := r.call("GET", "accounts/15550000002/received?wait=20s", "", 200)
-	if message := got["messages"].([]any)[0].(map[string]any); message["text"] != "for the ledger" || got["next"] != 1.0 {
+	if message := got["messages"].([]any)[0].(map[string]any); message["text"] != "for the ledger" ||
+		got["next"] != 1.0 {
 		t.Errorf("received %v", got)
 	}
 

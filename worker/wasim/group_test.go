@@ -17,7 +17,8 @@ func TestGroupTextBothWays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, settings)
-			alice, bob, carol := r.account("15550000001", "Alice"), r.account("15550000002", "Bob"), r.account("15550000003", "Carol")
+			alice, bob := r.account("15550000001", "Alice"), r.account("15550000002", "Bob")
+			carol := r.account("15550000003", "Carol")
 			a, _ := r.pair(alice)
 			b, _ := r.pair(bob)
 			group, err := r.CreateGroup("Club", alice, bob, carol)
@@ -25,7 +26,8 @@ func TestGroupTextBothWays(t *testing.T) {
 				t.Fatal(err)
 			}
 			joined := await[*events.JoinedGroup](a, "JoinedGroup", nil)
-			if joined.JID != group || joined.Name != "Club" || len(joined.Participants) != 3 || string(joined.AddressingMode) != name {
+			if joined.JID != group || joined.Name != "Club" || len(joined.Participants) != 3 ||
+				string(joined.AddressingMode) != name {
 				t.Errorf("joined %+v", joined.GroupInfo)
 			}
 
@@ -57,7 +59,8 @@ func TestGroupTextBothWays(t *testing.T) {
 
 func TestGroupChanges(t *testing.T) {
 	r := newRig(t, nil)
-	alice, bob, carol := r.account("15550000001", "Alice"), r.account("15550000002", "Bob"), r.account("15550000003", "Carol")
+	alice, bob := r.account("15550000001", "Alice"), r.account("15550000002", "Bob")
+	carol := r.account("15550000003", "Carol")
 	a, _ := r.pair(alice)
 	b, _ := r.pair(bob)
 	info, err := a.CreateGroup(r.ctx, whatsmeow.ReqCreateGroup{Name: "Team", Participants: []types.JID{bob.PN()}})

@@ -29,7 +29,8 @@ func (a *Account) setPrivacy(name, value string) {
 	a.privacy[name] = value
 	a.mu.Unlock()
 	changed := []waBinary.Node{{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": value}}}
-	a.notify(a.server.router.notification("account_sync", a.user.PN, nil, waBinary.Node{Tag: "privacy", Content: changed}), -1)
+	setting := waBinary.Node{Tag: "privacy", Content: changed}
+	a.notify(a.server.router.notification("account_sync", a.user.PN, nil, setting), -1)
 }
 
 func (r *router) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {

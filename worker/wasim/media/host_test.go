@@ -57,7 +57,8 @@ func TestUploadDownloadDelete(t *testing.T) {
 			if err := json.Unmarshal(data, &answer); err != nil || status != http.StatusOK {
 				t.Fatalf("%d %s: %v", status, data, err)
 			}
-			if !strings.Contains(answer.DirectPath, "?") || !strings.HasPrefix(answer.URL, "https://"+strings.TrimPrefix(url, "http://")) {
+			if !strings.Contains(answer.DirectPath, "?") ||
+				!strings.HasPrefix(answer.URL, "https://"+strings.TrimPrefix(url, "http://")) {
 				t.Fatalf("answer is %+v", answer)
 			}
 			status, data = request(t, http.MethodGet, url+answer.DirectPath+"&hash="+token+"&mms-type=image&__wa-mms=", nil)

@@ -102,7 +102,8 @@ func TestBootstrapHandsOverHistory(t *testing.T) {
 		t.Fatalf("history is %v", initial)
 	}
 	chat := initial.GetConversations()[0]
-	if chat.GetID() != bob.PN().String() || chat.GetName() != "Bob Builder" || chat.GetUnreadCount() != 2 || chat.GetPinned() == 0 ||
+	if chat.GetID() != bob.PN().String() || chat.GetName() != "Bob Builder" || chat.GetUnreadCount() != 2 ||
+		chat.GetPinned() == 0 ||
 		chat.GetLidJID() != bob.LID().String() || chat.GetConversationTimestamp() != 1_700_007_200 {
 		t.Fatalf("conversation is %v", chat)
 	}
@@ -113,11 +114,13 @@ func TestBootstrapHandsOverHistory(t *testing.T) {
 	if len(ids) != 3 || ids[0] != "H3" || ids[2] != "H1" {
 		t.Fatalf("messages are %v", ids)
 	}
-	if first := chat.GetMessages()[2].GetMessage(); !first.GetKey().GetFromMe() || first.GetMessage().GetConversation() != "first" || first.GetMessageTimestamp() != 1_700_000_000 {
+	if first := chat.GetMessages()[2].GetMessage(); !first.GetKey().GetFromMe() ||
+		first.GetMessage().GetConversation() != "first" || first.GetMessageTimestamp() != 1_700_000_000 {
 		t.Fatalf("own message is %v", first)
 	}
 	group := initial.GetConversations()[1]
-	if !group.GetArchived() || group.GetMessages()[0].GetMessage().GetParticipant() != bob.LID().String() || len(group.GetParticipant()) != 2 {
+	if !group.GetArchived() || group.GetMessages()[0].GetMessage().GetParticipant() != bob.LID().String() ||
+		len(group.GetParticipant()) != 2 {
 		t.Fatalf("group is %v", group)
 	}
 	pairs := map[string]string{}
@@ -234,7 +237,8 @@ func TestPhoneRecoversACollection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if recovery.GetVersion().GetVersion() != 1 || !bytes.Equal(recovery.GetCollectionLthash(), alice.state.collections[name].hash[:]) ||
+	if recovery.GetVersion().GetVersion() != 1 ||
+		!bytes.Equal(recovery.GetCollectionLthash(), alice.state.collections[name].hash[:]) ||
 		len(recovery.GetMutationRecords()) != len(alice.state.collections[name].entries) {
 		t.Fatalf("recovery is %v", recovery)
 	}
@@ -256,7 +260,8 @@ func TestOwnCompanionsMessageIsBooked(t *testing.T) {
 		Attrs:   waBinary.Attrs{"id": "OWN1", "type": "text", "from": c.jid, "recipient": bob.LID(), "t": unix(time.Now())},
 		Content: []waBinary.Node{{Tag: "enc", Attrs: waBinary.Attrs{"v": "2", "type": encType}, Content: ciphertext}},
 	})
-	if got := next(t, atAlice); !got.Own || got.Chat != bob.LID() || got.Text != "from the laptop" || got.Sender != c.jid {
+	if got := next(t, atAlice); !got.Own || got.Chat != bob.LID() || got.Text != "from the laptop" ||
+		got.Sender != c.jid {
 		t.Fatalf("got %+v", got)
 	}
 	for {
@@ -313,7 +318,8 @@ func TestExpiredMediaIsUploadedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var notification waMmsRetry.MediaRetryNotification
-	if err := proto.Unmarshal(plaintext, &notification); err != nil || notification.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS ||
+	if err := proto.Unmarshal(plaintext, &notification); err != nil ||
+		notification.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS ||
 		notification.GetDirectPath() != image.GetDirectPath() || attrJID(answer, "to") != c.jid {
 		t.Fatalf("answer is %v, %v", &notification, err)
 	}

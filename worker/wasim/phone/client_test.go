@@ -35,7 +35,8 @@ func TestClientGetsTheBootstrap(t *testing.T) {
 	})
 	chat := history.Data.GetConversations()[0]
 	parsed, err := c.ParseWebMessage(bob.LID(), chat.GetMessages()[0].GetMessage())
-	if err != nil || parsed.Info.ID != "H2" || parsed.Info.IsFromMe || parsed.Info.Sender != bob.LID() || chat.GetUnreadCount() != 1 {
+	if err != nil || parsed.Info.ID != "H2" || parsed.Info.IsFromMe || parsed.Info.Sender != bob.LID() ||
+		chat.GetUnreadCount() != 1 {
 		t.Fatalf("newest is %+v, %v", parsed, err)
 	}
 	parsed, err = c.ParseWebMessage(bob.LID(), chat.GetMessages()[1].GetMessage())
@@ -64,7 +65,8 @@ func TestClientGetsTheBootstrap(t *testing.T) {
 
 func TestAppStateGoesBothWays(t *testing.T) {
 	ctx, s := simulator(t)
-	bob, alice := account(t, s, "15550000002", "Bob", phone.History{}), account(t, s, "15550000001", "Alice", phone.History{})
+	bob := account(t, s, "15550000002", "Bob", phone.History{})
+	alice := account(t, s, "15550000001", "Alice", phone.History{})
 	c := pair(ctx, t, s, alice)
 	p := alice.Phone()
 
@@ -135,7 +137,8 @@ func TestClientAsksItsPhone(t *testing.T) {
 
 func TestEverythingAPersonDoesReachesTheClient(t *testing.T) {
 	ctx, s := simulator(t)
-	bob, alice := account(t, s, "15550000002", "Bob", phone.History{}), account(t, s, "15550000001", "Alice", phone.History{})
+	bob := account(t, s, "15550000002", "Bob", phone.History{})
+	alice := account(t, s, "15550000001", "Alice", phone.History{})
 	c := pair(ctx, t, s, alice)
 	sent, err := c.SendMessage(ctx, bob.PN(), &waE2E.Message{Conversation: proto.String("question")})
 	if err != nil {
@@ -148,14 +151,16 @@ func TestEverythingAPersonDoesReachesTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	info := c.awaitText("answer @you").Message.GetExtendedTextMessage().GetContextInfo()
-	if info.GetStanzaID() != sent.ID || info.GetQuotedMessage().GetConversation() != "question" || len(info.GetMentionedJID()) != 1 {
+	if info.GetStanzaID() != sent.ID || info.GetQuotedMessage().GetConversation() != "question" ||
+		len(info.GetMentionedJID()) != 1 {
 		t.Fatalf("context is %v", info)
 	}
 	if _, err := bob.Phone().React(ctx, alice.LID(), alice.LID(), sent.ID, "+1"); err != nil {
 		t.Fatal(err)
 	}
 	await(c, "reaction", func(m *events.Message) bool {
-		return m.Message.GetReactionMessage().GetText() == "+1" && m.Message.GetReactionMessage().GetKey().GetID() == sent.ID
+		return m.Message.GetReactionMessage().GetText() == "+1" &&
+			m.Message.GetReactionMessage().GetKey().GetID() == sent.ID
 	})
 	if _, err := bob.Phone().Edit(ctx, alice.LID(), id, "better answer"); err != nil {
 		t.Fatal(err)
@@ -168,7 +173,8 @@ func TestEverythingAPersonDoesReachesTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(c, "revocation", func(m *events.Message) bool {
-		return m.Message.GetProtocolMessage().GetType() == waE2E.ProtocolMessage_REVOKE && m.Message.GetProtocolMessage().GetKey().GetID() == id
+		return m.Message.GetProtocolMessage().GetType() == waE2E.ProtocolMessage_REVOKE &&
+			m.Message.GetProtocolMessage().GetKey().GetID() == id
 	})
 	// And the other way.
 	if _, err := c.SendMessage(ctx, bob.PN(), c.BuildReaction(bob.LID(), bob.LID(), id, "ok")); err != nil {
@@ -190,7 +196,8 @@ func TestEverythingAPersonDoesReachesTheClient(t *testing.T) {
 
 func TestMediaBothWaysAndAfterExpiry(t *testing.T) {
 	ctx, s := simulator(t)
-	bob, alice := account(t, s, "15550000002", "Bob", phone.History{}), account(t, s, "15550000001", "Alice", phone.History{})
+	bob := account(t, s, "15550000002", "Bob", phone.History{})
+	alice := account(t, s, "15550000001", "Alice", phone.History{})
 	c := pair(ctx, t, s, alice)
 	picture := bytes.Repeat([]byte("pixels"), 5000)
 
@@ -243,7 +250,8 @@ func TestMediaBothWaysAndAfterExpiry(t *testing.T) {
 
 func TestCorruptedMessagesArriveOnTheSecondTry(t *testing.T) {
 	ctx, s := simulator(t)
-	bob, alice := account(t, s, "15550000002", "Bob", phone.History{}), account(t, s, "15550000001", "Alice", phone.History{})
+	bob := account(t, s, "15550000002", "Bob", phone.History{})
+	alice := account(t, s, "15550000001", "Alice", phone.History{})
 	group, err := s.CreateGroup("Group", alice, bob)
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +288,8 @@ func TestCorruptedMessagesArriveOnTheSecondTry(t *testing.T) {
 
 func TestBurstsKeepTheirOrder(t *testing.T) {
 	ctx, s := simulator(t)
-	bob, alice := account(t, s, "15550000002", "Bob", phone.History{}), account(t, s, "15550000001", "Alice", phone.History{})
+	bob := account(t, s, "15550000002", "Bob", phone.History{})
+	alice := account(t, s, "15550000001", "Alice", phone.History{})
 	c := pair(ctx, t, s, alice)
 	const n = 500
 	start := time.Now()

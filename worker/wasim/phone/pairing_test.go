@@ -115,7 +115,8 @@ func TestKeyIndexListIsSigned(t *testing.T) {
 		t.Fatal("signature does not verify")
 	}
 	var list waAdv.ADVKeyIndexList
-	if err := proto.Unmarshal(signed.Details, &list); err != nil || list.GetCurrentIndex() != 4 || fmt.Sprint(list.GetValidIndexes()) != "[0 4]" {
+	if err := proto.Unmarshal(signed.Details, &list); err != nil || list.GetCurrentIndex() != 4 ||
+		fmt.Sprint(list.GetValidIndexes()) != "[0 4]" {
 		t.Fatalf("list is %v, %v", &list, err)
 	}
 }

@@ -20,7 +20,8 @@ func TestTextsGoBothWaysWithReceipts(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := next(t, atBob)
-	if got.ID != id || got.Text != "hello" || got.Sender != alice.LID() || got.PN != alice.PN() || got.Chat != alice.LID() || got.PushName != "Alice" || got.Own {
+	if got.ID != id || got.Text != "hello" || got.Sender != alice.LID() || got.PN != alice.PN() ||
+		got.Chat != alice.LID() || got.PushName != "Alice" || got.Own {
 		t.Fatalf("got %+v", got)
 	}
 	if receipt := next(t, receipts); receipt.Type != "" || receipt.IDs[0] != id || receipt.From != bob.LID() {
@@ -38,7 +39,8 @@ func TestTextsGoBothWaysWithReceipts(t *testing.T) {
 	}
 	answer := next(t, atAlice)
 	info := answer.Message.GetExtendedTextMessage().GetContextInfo()
-	if answer.Text != "hi @you" || info.GetStanzaID() != id || info.GetParticipant() != alice.LID().String() || info.GetMentionedJID()[0] != alice.LID().String() {
+	if answer.Text != "hi @you" || info.GetStanzaID() != id || info.GetParticipant() != alice.LID().String() ||
+		info.GetMentionedJID()[0] != alice.LID().String() {
 		t.Fatalf("got %+v", answer)
 	}
 	if _, err := bob.React(t.Context(), alice.LID(), alice.LID(), id, "+1"); err != nil {
@@ -53,7 +55,8 @@ func TestTextsGoBothWaysWithReceipts(t *testing.T) {
 // What was encrypted before waits until it is handed over, and decrypts then.
 func TestTextsPreparedAhead(t *testing.T) {
 	r := newRouter()
-	alice, bob, carol := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{}), r.phone(t, 3, "Carol", History{})
+	alice, bob := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{})
+	carol := r.phone(t, 3, "Carol", History{})
 	atBob := inboxOf(bob)
 	var handOver []func()
 	for i := range 3 {
@@ -116,7 +119,8 @@ func TestTwoSessionsAtATime(t *testing.T) {
 func TestGroupTextReachesMembersAndFollowsMembership(t *testing.T) {
 	r := newRouter()
 	group := types.NewJID("120363000000000001", types.GroupServer)
-	alice, bob, carol := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{}), r.phone(t, 3, "Carol", History{})
+	alice, bob := r.phone(t, 1, "Alice", History{}), r.phone(t, 2, "Bob", History{})
+	carol := r.phone(t, 3, "Carol", History{})
 	r.groups[group] = []types.JID{alice.LID(), bob.LID(), carol.LID()}
 	atAlice, atBob, atCarol := inboxOf(alice), inboxOf(bob), inboxOf(carol)
 
@@ -284,7 +288,8 @@ func TestCompanionsGetCopies(t *testing.T) {
 	}
 	node, message := laptop.message(t)
 	sent := message.GetDeviceSentMessage()
-	if sent.GetMessage().GetConversation() != "copy" || sent.GetDestinationJID() != bob.LID().String() || attrJID(node, "recipient") != bob.LID() {
+	if sent.GetMessage().GetConversation() != "copy" || sent.GetDestinationJID() != bob.LID().String() ||
+		attrJID(node, "recipient") != bob.LID() {
 		t.Fatalf("companion got %v", message)
 	}
 }
