@@ -39,8 +39,10 @@ func TestDecide(t *testing.T) {
 		{"no row, nobody there", with(wanted, func(f *facts) { f.known = false }), forget},
 		{"no row, alive", with(alive, func(f *facts) { f.known = false }), reap},
 	} {
-		if got := decide(tc.f); got != tc.want {
-			t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			if got := decide(tc.f); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
 	}
 }

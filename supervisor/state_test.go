@@ -1,6 +1,9 @@
 package supervisor
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestNext(t *testing.T) {
 	const none State = ""
@@ -26,14 +29,16 @@ func TestNext(t *testing.T) {
 		{deadline, Stop, map[State]State{Starting: Stopping, Detached: Stopping, Stopping: Stopping}},
 	} {
 		for _, from := range states {
-			want := tc.to[from]
-			got, ok := next(from, tc.event, tc.desired)
-			switch {
-			case want == none && (ok || got != from):
-				t.Errorf("%s, %s, wanted %s: got %s %v, want it ignored", from, tc.event, tc.desired, got, ok)
-			case want != none && (!ok || got != want):
-				t.Errorf("%s, %s, wanted %s: got %s %v, want %s", from, tc.event, tc.desired, got, ok, want)
-			}
+			t.Run(fmt.Sprintf("%s, wanted %s, while %s", tc.event, tc.desired, from), func(t *testing.T) {
+				want := tc.to[from]
+				got, ok := next(from, tc.event, tc.desired)
+				switch {
+				case want == none && (ok || got != from):
+					t.Errorf("got %s %v, want it ignored", got, ok)
+				case want != none && (!ok || got != want):
+					t.Errorf("got %s %v, want %s", got, ok, want)
+				}
+			})
 		}
 	}
 }

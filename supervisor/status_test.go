@@ -34,8 +34,10 @@ func TestStatusWord(t *testing.T) {
 		{"unlinked on the phone", Status{State: Running, Link: link(workerv1.LinkState_LINK_STATE_LOGGED_OUT)}, "disconnected"},
 		{"banned", Status{State: Running, Link: link(workerv1.LinkState_LINK_STATE_REFUSED)}, "error"},
 	} {
-		if got := StatusWord(tc.s); got != tc.want {
-			t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			if got := StatusWord(tc.s); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
 	}
 }

@@ -94,18 +94,20 @@ func TestARunningManagerFollowsTheFile(t *testing.T) {
 		"half a file":            func() { must(t, os.WriteFile(path, next.Text()[:80], 0o600)) },
 		"gone":                   func() { must(t, os.Remove(path)) },
 	} {
-		bad = nil
-		must(t, os.WriteFile(path, next.Text(), 0o600))
-		daemon.Ring()
-		spoil()
-		for range 3 {
-			if daemon.Ring().ID() != next.ID() {
-				t.Errorf("%s: the keys are others now", name)
+		t.Run(name, func(t *testing.T) {
+			bad = nil
+			must(t, os.WriteFile(path, next.Text(), 0o600))
+			daemon.Ring()
+			spoil()
+			for range 3 {
+				if daemon.Ring().ID() != next.ID() {
+					t.Error("the keys are others now")
+				}
 			}
-		}
-		if want := map[bool]int{true: 0, false: 1}[name == "gone"]; len(bad) != want {
-			t.Errorf("%s: told %v", name, bad)
-		}
+			if want := map[bool]int{true: 0, false: 1}[name == "gone"]; len(bad) != want {
+				t.Errorf("told %v", bad)
+			}
+		})
 	}
 	must(t, os.WriteFile(path, next.Text(), 0o600))
 	if daemon.Ring().ID() != next.ID() {

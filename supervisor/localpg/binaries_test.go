@@ -52,10 +52,12 @@ func TestFindBinaries(t *testing.T) {
 		{"too old, but the data is too", old, nil, 9, old},
 		{"not installed any more", "", glob, 14, ""},
 	} {
-		b, err := findBinaries(t.Context(), tc.path, tc.globs, tc.major)
-		if b.dir != tc.want || (tc.want == "") != errors.Is(err, ErrNoBinaries) {
-			t.Errorf("%s: got %q, %v; want %q", tc.name, b.dir, err, tc.want)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			b, err := findBinaries(t.Context(), tc.path, tc.globs, tc.major)
+			if b.dir != tc.want || (tc.want == "") != errors.Is(err, ErrNoBinaries) {
+				t.Errorf("got %q, %v; want %q", b.dir, err, tc.want)
+			}
+		})
 	}
 }
 
