@@ -136,6 +136,18 @@ func newInstance(t *testing.T, url, endpoint string) *instance {
 	return i
 }
 
+// sub runs a part of the test that can be chosen alone. What the helpers of the instance
+// find wrong counts for that part, and processes that it starts end with it.
+func (i *instance) sub(name string, part func(t *testing.T)) {
+	i.t.Helper()
+	whole := i.t
+	whole.Run(name, func(t *testing.T) {
+		i.t = t
+		defer func() { i.t = whole }()
+		part(t)
+	})
+}
+
 // offline is an endpoint that nobody listens on.
 var offline = "http://127.0.0.1:9/?noise=" + strings.Repeat("ab", 32)
 

@@ -41,25 +41,27 @@ func TestPostgresRestartedInABurst(t *testing.T) {
 	t.Parallel()
 	server := storetest.Server(t)
 	for _, mode := range []string{"fast", "immediate"} {
-		w := newWorld(t, server.NewURL())
-		p, device := w.paired()
-		watched := make(chan struct{})
-		go func() {
-			defer close(watched)
-			p.link("the outage", func(l *workerv1.Link) bool { return l.GetReason() == "database_unavailable" })
-		}()
-		texts := w.burst(60, 20, func() { server.Stop(mode) })
-		<-watched
-		server.Start()
-		p.state(online)
-		w.received(texts...)
-		if err := device.WaitIdle(w.ctx); err != nil {
-			t.Error(err)
-		}
-		if stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{}); err != nil || stats.GetHandlerFailures() != 0 {
-			t.Errorf("%s: stats: %v, %v", mode, stats, err)
-		}
-		p.kill()
+		t.Run(mode, func(t *testing.T) {
+			w := newWorld(t, server.NewURL())
+			p, device := w.paired()
+			watched := make(chan struct{})
+			go func() {
+				defer close(watched)
+				p.link("the outage", func(l *workerv1.Link) bool { return l.GetReason() == "database_unavailable" })
+			}()
+			texts := w.burst(60, 20, func() { server.Stop(mode) })
+			<-watched
+			server.Start()
+			p.state(online)
+			w.received(texts...)
+			if err := device.WaitIdle(w.ctx); err != nil {
+				t.Error(err)
+			}
+			if stats, err := p.Stats(w.ctx, &workerv1.StatsRequest{}); err != nil || stats.GetHandlerFailures() != 0 {
+				t.Errorf("%s: stats: %v, %v", mode, stats, err)
+			}
+			p.kill()
+		})
 	}
 }
 

@@ -21,18 +21,22 @@ func TestParseEndpoint(t *testing.T) {
 		"", "http://127.0.0.1:5000/?noise=" + noiseHex, "http://[::1]:5000/?noise=" + noiseHex,
 		"http://127.0.0.1:5000/?noise=" + noiseHex + "&pin=" + pin, "https://127.0.0.1:5000/?noise=" + noiseHex + "&pin=" + pin,
 	} {
-		if _, err := ParseEndpoint(good); err != nil {
-			t.Errorf("%s: %v", good, err)
-		}
+		t.Run("takes "+good, func(t *testing.T) {
+			if _, err := ParseEndpoint(good); err != nil {
+				t.Errorf("%s: %v", good, err)
+			}
+		})
 	}
 	for _, bad := range []string{
 		"127.0.0.1:5000", "ws://127.0.0.1:5000/?noise=" + noiseHex, "http://192.0.2.1:5000/?noise=" + noiseHex,
 		"http://localhost.example:5000/?noise=" + noiseHex, "http://127.0.0.1/?noise=" + noiseHex, "http://127.0.0.1:5000/",
 		"http://127.0.0.1:5000/?noise=0b", "https://127.0.0.1:5000/?noise=" + noiseHex, "https://127.0.0.1:5000/?noise=" + noiseHex + "&pin=zz",
 	} {
-		if e, err := ParseEndpoint(bad); err == nil {
-			t.Errorf("%s was taken as %+v", bad, e)
-		}
+		t.Run("refuses "+bad, func(t *testing.T) {
+			if e, err := ParseEndpoint(bad); err == nil {
+				t.Errorf("%s was taken as %+v", bad, e)
+			}
+		})
 	}
 }
 

@@ -142,9 +142,11 @@ func TestWhatIsNoMessage(t *testing.T) {
 		"loose react":  {ReactionMessage: &waE2E.ReactionMessage{}},
 		"event reply":  {EncEventResponseMessage: &waE2E.EncEventResponseMessage{}},
 	} {
-		if c, _ := translate(t, book{}, message(source, m)); c.Op != nil {
-			t.Errorf("%s became %T", name, c.Op)
-		}
+		t.Run(name, func(t *testing.T) {
+			if c, _ := translate(t, book{}, message(source, m)); c.Op != nil {
+				t.Errorf("%s became %T", name, c.Op)
+			}
+		})
 	}
 	for _, evt := range []any{
 		&events.Presence{From: anna}, &events.ChatPresence{}, &events.Connected{}, nil, 7,
@@ -185,11 +187,13 @@ func TestKeysAreReadFromTheirSendersView(t *testing.T) {
 		"in a group, to ours":      {group, key(false, "900:3@lid"), "4900@c.us", true},
 		"in a group, to their own": {group, key(true, ""), "4911@c.us", false},
 	} {
-		change, _ := translate(t, book{}, message(c.source, &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: c.key, Text: proto.String("👍")}}))
-		r, ok := change.Op.(*Reaction)
-		if !ok || r.TargetSender != c.sender || r.TargetFromMe != c.fromMe {
-			t.Errorf("%s: %+v", name, change.Op)
-		}
+		t.Run(name, func(t *testing.T) {
+			change, _ := translate(t, book{}, message(c.source, &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: c.key, Text: proto.String("👍")}}))
+			r, ok := change.Op.(*Reaction)
+			if !ok || r.TargetSender != c.sender || r.TargetFromMe != c.fromMe {
+				t.Errorf("%s: %+v", name, change.Op)
+			}
+		})
 	}
 }
 

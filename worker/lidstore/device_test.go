@@ -121,11 +121,13 @@ func TestSecretsAndTokensAreFoundUnderBothAddresses(t *testing.T) {
 			{"of somebody else", person, stranger, "M1", types.EmptyJID, false, false},
 			{"another message", person, person, "M3", types.EmptyJID, false, false},
 		} {
-			key, filed, err := device.MsgSecrets.GetMessageSecret(t.Context(), tc.chat, tc.sender, tc.id)
-			want := tc.with && known || tc.without
-			if err != nil || (key != nil) != want || want && filed != tc.filed {
-				t.Errorf("%s, secret %s: %d bytes filed under %q, %v; want it found: %v", name, tc.what, len(key), filed, err, want)
-			}
+			t.Run(tc.what, func(t *testing.T) {
+				key, filed, err := device.MsgSecrets.GetMessageSecret(t.Context(), tc.chat, tc.sender, tc.id)
+				want := tc.with && known || tc.without
+				if err != nil || (key != nil) != want || want && filed != tc.filed {
+					t.Errorf("%s, secret %s: %d bytes filed under %q, %v; want it found: %v", name, tc.what, len(key), filed, err, want)
+				}
+			})
 		}
 		for jid, want := range map[types.JID]string{
 			hidden: "new", person: map[bool]string{true: "new", false: "old"}[known], stranger: "",

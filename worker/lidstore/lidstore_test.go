@@ -140,9 +140,11 @@ func TestAddressesKeepTheirDevice(t *testing.T) {
 		"pair with a group":      s.PutLIDMapping(t.Context(), lid, group),
 		"pair with a word":       s.PutLIDMapping(t.Context(), lid, pnOf("server")),
 	} {
-		if err == nil {
-			t.Errorf("%s is taken", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err == nil {
+				t.Errorf("%s is taken", name)
+			}
+		})
 	}
 }
 

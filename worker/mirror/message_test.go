@@ -295,9 +295,11 @@ func TestUnreadCount(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	b := newBench(t)
 	for _, id := range []string{"nope", "false_4911@c.us_nope", "a_b", "", "\x00", "true_x_y"} {
-		if _, err := b.Message(b.ctx, id); !errors.Is(err, ErrNotFound) {
-			t.Errorf("message %q: %v", id, err)
-		}
+		t.Run(id, func(t *testing.T) {
+			if _, err := b.Message(b.ctx, id); !errors.Is(err, ErrNotFound) {
+				t.Errorf("message %q: %v", id, err)
+			}
+		})
 	}
 	if _, err := b.Chat(b.ctx, annaID); !errors.Is(err, ErrNotFound) {
 		t.Errorf("chat: %v", err)

@@ -25,19 +25,21 @@ func TestSearch(t *testing.T) {
 		"'": "3", `\`: "", "%": "1", "' | 'x": "", "a & !b": "", "hay:* & x": "", "\x00": "9 5 4 3 2 1 0",
 		b.instance: "",
 	} {
-		for chat, narrowed := range map[string]string{"": want, annaID: strings.TrimSpace(strings.ReplaceAll(want, "9", ""))} {
-			found, err := b.Search(b.ctx, query, chat, 0, 100)
-			if err != nil {
-				t.Errorf("%q: %v", query, err)
+		t.Run(query, func(t *testing.T) {
+			for chat, narrowed := range map[string]string{"": want, annaID: strings.TrimSpace(strings.ReplaceAll(want, "9", ""))} {
+				found, err := b.Search(b.ctx, query, chat, 0, 100)
+				if err != nil {
+					t.Errorf("%q: %v", query, err)
+				}
+				var got []string
+				for _, m := range found {
+					got = append(got, m.ID.ID[len(m.ID.ID)-1:])
+				}
+				if strings.Join(got, " ") != narrowed {
+					t.Errorf("%q in %q found %v, want %s", query, chat, got, narrowed)
+				}
 			}
-			var got []string
-			for _, m := range found {
-				got = append(got, m.ID.ID[len(m.ID.ID)-1:])
-			}
-			if strings.Join(got, " ") != narrowed {
-				t.Errorf("%q in %q found %v, want %s", query, chat, got, narrowed)
-			}
-		}
+		})
 	}
 	page, err := b.Search(b.ctx, "invoice", "", 1, 1)
 	if err != nil || len(page) != 1 || page[0].ID.ID != name(1) {

@@ -27,7 +27,7 @@ var open = map[string]string{
 }
 
 func TestEveryColumnIsDecidedOn(t *testing.T) {
-	d := newDesk(t)
+	d := newTestDB(t)
 	rows, err := d.pool.Query(t.Context(), "select table_name || '.' || column_name from information_schema.columns where table_schema = 'whatsmeow' and data_type = 'bytea'")
 	must(t, err)
 	there, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -67,7 +67,7 @@ func (s spy) GetMessageSecret(ctx context.Context, chat, sender types.JID, id ty
 // Who reads the tables in other ways stands below the seals, whichever way a
 // device came.
 func TestStoresOfOthersStandBelowTheSeals(t *testing.T) {
-	d := newDesk(t)
+	d := newTestDB(t)
 	for jid, ring := range map[types.JID]*seal.Ring{mine: seal.NewRing().Instance("one"), other: nil} {
 		var seen [][]byte
 		pairs := &sqlstore.CachedLIDMap{}

@@ -174,15 +174,19 @@ func TestIDs(t *testing.T) {
 		"49170.0:3@s.whatsapp.net": "49170@s.whatsapp.net", "1-2@g.us": "1-2@g.us", "status@broadcast": "status@broadcast",
 		"5@newsletter": "5@newsletter",
 	} {
-		got, err := ParseID(in)
-		if err != nil || got.String() != want {
-			t.Errorf("ParseID(%q) = %q, %v, want %q", in, got, err, want)
-		}
+		t.Run(in, func(t *testing.T) {
+			got, err := ParseID(in)
+			if err != nil || got.String() != want {
+				t.Errorf("ParseID(%q) = %q, %v, want %q", in, got, err, want)
+			}
+		})
 	}
 	for _, bad := range []string{"", "@", "49170", "@c.us", "a@b@c.us", "49170@example.org", "49 170@c.us", "x_y@c.us", strings.Repeat("1", 500) + "@c.us"} {
-		if got, err := ParseID(bad); err == nil {
-			t.Errorf("ParseID(%q) = %q", bad, got)
-		}
+		t.Run(bad, func(t *testing.T) {
+			if got, err := ParseID(bad); err == nil {
+				t.Errorf("ParseID(%q) = %q", bad, got)
+			}
+		})
 	}
 }
 
@@ -206,9 +210,11 @@ func TestMessageIDs(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "x", "maybe_4911@c.us_A", "true_nochat_A", "true_4911@c.us_", "true_4911@c.us_A_b_c"} {
-		if _, err := ParseMessageID(bad); err == nil {
-			t.Errorf("%q is a message id", bad)
-		}
+		t.Run(bad, func(t *testing.T) {
+			if _, err := ParseMessageID(bad); err == nil {
+				t.Errorf("%q is a message id", bad)
+			}
+		})
 	}
 }
 
@@ -222,16 +228,18 @@ func TestLinks(t *testing.T) {
 		"https://пример.рф/a":             {{Link: "https://пример.рф/a"}},
 		"version 1.2.3":                   {},
 	} {
-		got := findLinks(text)
-		if len(got) != len(want) {
-			t.Errorf("%q: %v", text, got)
-			continue
-		}
-		for i := range got {
-			if got[i] != want[i] {
+		t.Run(text, func(t *testing.T) {
+			got := findLinks(text)
+			if len(got) != len(want) {
 				t.Errorf("%q: %v", text, got)
+				return
 			}
-		}
+			for i := range got {
+				if got[i] != want[i] {
+					t.Errorf("%q: %v", text, got)
+				}
+			}
+		})
 	}
 }
 

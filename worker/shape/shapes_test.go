@@ -45,23 +45,25 @@ func TestShapesByteForByte(t *testing.T) {
 		"customer_note":      CustomerNote{ChatID: anna.Serialized},
 		"location":           Location{Latitude: 52.5, Longitude: 13.4, Name: "Bakery", Description: "Bakery"},
 	} {
-		got, err := Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join("testdata", "shapes", name+".json")
-		if *update {
-			if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+		t.Run(name, func(t *testing.T) {
+			got, err := Marshal(v)
+			if err != nil {
 				t.Fatal(err)
 			}
-			continue
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got)+"\n" != string(want) {
-			t.Errorf("%s is\n%s\nwant\n%s", name, got, want)
-		}
+			file := filepath.Join("testdata", "shapes", name+".json")
+			if *update {
+				if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got)+"\n" != string(want) {
+				t.Errorf("%s is\n%s\nwant\n%s", name, got, want)
+			}
+		})
 	}
 }
