@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -78,11 +79,13 @@ func TestTheOracleKnowsWhenTheClockWasAhead(t *testing.T) {
 		{clockForward, 2 * sec, false},
 		{clockBack, 9 * sec, false},
 	} {
-		v := &verdict{}
-		v.history.add(injected{fault: fault{kind: tc.kind, length: 5 * sec}, over: due.Add(-tc.over)})
-		if err := v.judgeTime(m, arrived); (err == nil) != tc.fine {
-			t.Errorf("%s until %s before: %v", tc.kind, tc.over, err)
-		}
+		t.Run(fmt.Sprint(tc.kind, " until ", tc.over, " before"), func(t *testing.T) {
+			v := &verdict{}
+			v.history.add(injected{fault: fault{kind: tc.kind, length: 5 * sec}, over: due.Add(-tc.over)})
+			if err := v.judgeTime(m, arrived); (err == nil) != tc.fine {
+				t.Errorf("judged %v", err)
+			}
+		})
 	}
 	v := &verdict{}
 	if err := v.judgeTime(m, due.Add(3*sec)); err != nil || len(v.queue.late) != 1 || v.queue.late[0] != 3*sec {
@@ -110,10 +113,12 @@ func TestTheOracleSeesWhereListAndFeedDisagree(t *testing.T) {
 		{"d", "forgotten", "sent", `the list has it as "sent"`},
 		{"d", "forgotten", "", ""},
 	} {
-		err := agree(tc.state, told{State: tc.listed}, ends(feed)[tc.key])
-		if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
-			t.Errorf("%+v: said %v", tc, err)
-		}
+		t.Run(fmt.Sprintf("%s %s, listed as %s", tc.key, tc.state, tc.listed), func(t *testing.T) {
+			err := agree(tc.state, told{State: tc.listed}, ends(feed)[tc.key])
+			if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%+v: said %v", tc, err)
+			}
+		})
 	}
 }
 

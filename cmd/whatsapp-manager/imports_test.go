@@ -303,8 +303,10 @@ func TestTheRulesBite(t *testing.T) {
 		{"cmd/whatsapp-manager", module + "worker", false, false},
 		{"cmd/whatsapp-manager/e2e", module + "worker/wasim", true, true},
 	} {
-		if got := find(tc.from).mayImport(tc.to, tc.test); got != tc.want {
-			t.Errorf("%s -> %s (test %v): allowed %v, want %v", tc.from, tc.to, tc.test, got, tc.want)
-		}
+		t.Run(tc.from+" to "+tc.to, func(t *testing.T) {
+			if got := find(tc.from).mayImport(tc.to, tc.test); got != tc.want {
+				t.Errorf("in a test %v: allowed %v, want %v", tc.test, got, tc.want)
+			}
+		})
 	}
 }
