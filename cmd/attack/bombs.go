@@ -61,7 +61,8 @@ func bombs(ctx context.Context, l *attackLab) ([]row, error) {
 
 	peak := peakOf(before.PID)
 	seen := together(times, func(i int) (int, error) { return call("sendMessage", to, fmt.Sprint("look ", i, " ", page)) })
-	if err := lives(fmt.Sprintf("a link to a picture of 7000×7000 with 16 bits is echoed, %d at once", times), seen, peak()); err != nil {
+	if err := lives(fmt.Sprintf("a link to a picture of 7000×7000 with 16 bits is echoed, %d at once",
+		times), seen, peak()); err != nil {
 		return rows, err
 	}
 
@@ -71,18 +72,21 @@ func bombs(ctx context.Context, l *attackLab) ([]row, error) {
 	}
 	peak = peakOf(before.PID)
 	seen = together(len(ids), func(i int) (int, error) { return call("downloadMedia", ids[i]) })
-	return rows, lives(fmt.Sprintf("documents of 95 MiB that claim 1,000 bytes are downloaded, %d at once", times), seen, peak())
+	return rows, lives(fmt.Sprintf("documents of 95 MiB that claim 1,000 bytes are downloaded, %d at once", times), seen,
+		peak())
 }
 
 // fatalStatus finds answers that only a bug gives.
 func fatalStatus(seen string) bool {
-	return strings.Contains(seen, "500") || strings.Contains(seen, "502") || strings.Contains(seen, "504") || strings.Contains(seen, "cut off")
+	return strings.Contains(seen, "500") || strings.Contains(seen, "502") || strings.Contains(seen, "504") ||
+		strings.Contains(seen, "cut off")
 }
 
 // servePicture serves a page that names a large picture, on loopback.
 func servePicture() (url string, shut func(), err error) {
 	var bomb bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&bomb, image.NewNRGBA64(image.Rect(0, 0, 7000, 7000))); err != nil {
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&bomb,
+		image.NewNRGBA64(image.Rect(0, 0, 7000, 7000))); err != nil {
 		return "", nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -93,7 +97,8 @@ func servePicture() (url string, shut func(), err error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<html><head><title>A page</title><meta property="og:image" content="%s/bomb.png"></head></html>`, base)
+		fmt.Fprintf(w, `<html><head><title>A page</title><meta property="og:image" content="%s/bomb.png"></head></html>`,
+			base)
 	})
 	mux.HandleFunc("/bomb.png", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "image/png")
@@ -148,7 +153,8 @@ func waitForMessages(ctx context.Context, t *tenant, want map[string]bool) ([]st
 		var page struct {
 			Events []stack.Event `json:"events"`
 		}
-		if err := t.client.Want(ctx, http.StatusOK, http.MethodGet, "/api/instances/"+t.id+"/events?limit=500", nil, &page); err != nil {
+		if err := t.client.Want(ctx, http.StatusOK, http.MethodGet,
+			"/api/instances/"+t.id+"/events?limit=500", nil, &page); err != nil {
 			return nil, err
 		}
 		var ids []string

@@ -23,12 +23,18 @@ func reachDatabase(ctx context.Context, boot *workerv1.Bootstrap, t targets) []p
 	defer conn.Close(context.WithoutCancel(ctx))
 	all := reachTables(ctx, conn, boot.GetInstance(), t)
 	for _, statement := range []string{
-		"copy (select 1) to program 'true'", "copy (select 1) to '/tmp/planted'", "create temp table x (y text); copy x from '/etc/passwd'",
-		"select pg_read_file('postgresql.conf')", "select pg_ls_dir('.')", "select * from pg_authid", "select lo_create(0)", "select lo_import('/etc/passwd')",
-		"create extension dblink", "create extension file_fdw", "create language plperlu", "create table public.planted (x int)", "create schema planted",
-		"create function public.planted() returns int language sql as 'select 1'", "alter role current_user superuser", "create role planted", "alter role current_user connection limit -1",
-		"set role whatsapp_manager", "set session authorization whatsapp_manager", "drop table messages", "alter table messages disable row level security", "truncate messages",
-		"alter system set fsync to off", "create database planted", "select pg_reload_conf()", "select pg_advisory_lock(1)", "checkpoint",
+		"copy (select 1) to program 'true'", "copy (select 1) to '/tmp/planted'",
+		"create temp table x (y text); copy x from '/etc/passwd'",
+		"select pg_read_file('postgresql.conf')", "select pg_ls_dir('.')", "select * from pg_authid", "select lo_create(0)",
+		"select lo_import('/etc/passwd')",
+		"create extension dblink", "create extension file_fdw", "create language plperlu",
+		"create table public.planted (x int)", "create schema planted",
+		"create function public.planted() returns int language sql as 'select 1'", "alter role current_user superuser",
+		"create role planted", "alter role current_user connection limit -1",
+		"set role whatsapp_manager", "set session authorization whatsapp_manager", "drop table messages",
+		"alter table messages disable row level security", "truncate messages",
+		"alter system set fsync to off", "create database planted", "select pg_reload_conf()",
+		"select pg_advisory_lock(1)", "checkpoint",
 		"create publication planted for all tables",
 	} {
 		_, err := conn.Exec(ctx, statement)
@@ -40,7 +46,10 @@ func reachDatabase(ctx context.Context, boot *workerv1.Bootstrap, t targets) []p
 	// Of others' backends, which are also those of the manager.
 	var others, ended int
 	err = conn.QueryRow(ctx, "select count(*) from pg_stat_activity where usename <> current_user and query <> '<insufficient privilege>' and query <> ''").Scan(&others)
-	all = append(all, probe{Tried: "read others' statements", Got: err == nil && others > 0, Error: fmt.Sprintf("%d seen", others)})
+	all = append(all, probe{
+		Tried: "read others' statements", Got: err == nil && others > 0,
+		Error: fmt.Sprintf("%d seen", others),
+	})
 	rows, err := conn.Query(ctx, "select pid from pg_stat_activity where usename <> current_user and backend_type = 'client backend'")
 	if err == nil {
 		pids, _ := pgx.CollectRows(rows, pgx.RowTo[int32])
@@ -105,7 +114,10 @@ func reachTables(ctx context.Context, conn *pgx.Conn, mine string, t targets) []
 		err := conn.QueryRow(ctx, "select count(*) from "+name+where).Scan(&n)
 		all = append(all, probe{Tried: "read others' rows of " + table.Name, Got: err == nil && n > 0, Error: said(err, n)})
 		tag, err := conn.Exec(ctx, "delete from "+name+where)
-		all = append(all, probe{Tried: "delete others' rows of " + table.Name, Got: err == nil && tag.RowsAffected() > 0, Error: said(err, int(tag.RowsAffected()))})
+		all = append(all, probe{
+			Tried: "delete others' rows of " + table.Name, Got: err == nil && tag.RowsAffected() > 0,
+			Error: said(err, int(tag.RowsAffected())),
+		})
 	}
 	return all
 }

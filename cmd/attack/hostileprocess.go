@@ -18,7 +18,8 @@ func reachFiles(t targets) []probe {
 	var all []probe
 	for _, path := range []string{
 		"/etc/shadow", "/etc/passwd-", "/root", "/home", "/var/log", "/var/lib", "/tmp", "/proc/1/environ",
-		t.DataDir, filepath.Join(t.DataDir, "logs"), filepath.Join(t.DataDir, "secret.key"), filepath.Join(t.DataDir, "postgres"),
+		t.DataDir, filepath.Join(t.DataDir, "logs"), filepath.Join(t.DataDir, "secret.key"),
+		filepath.Join(t.DataDir, "postgres"),
 		t.RunDir, filepath.Join(t.RunDir, t.VictimID), filepath.Join(t.RunDir, t.VictimID, "attach"),
 	} {
 		all = append(all, tried("read "+path, open(path)))
@@ -71,7 +72,8 @@ func reachProcesses(t targets) []probe {
 		all = append(all, tried("signal the "+name+" by a pidfd", err))
 		all = append(all, tried("trace the "+name, unix.PtraceSeize(pid)))
 		var b [8]byte
-		_, err = unix.ProcessVMReadv(pid, []unix.Iovec{{Base: &b[0], Len: 8}}, []unix.RemoteIovec{{Base: 0x400000, Len: 8}}, 0)
+		_, err = unix.ProcessVMReadv(pid, []unix.Iovec{{Base: &b[0], Len: 8}},
+			[]unix.RemoteIovec{{Base: 0x400000, Len: 8}}, 0)
 		all = append(all, tried("read the "+name+"'s memory", err))
 	}
 	return all
@@ -142,8 +144,10 @@ func reachNetwork(ctx context.Context, t targets) []probe {
 	dialer := net.Dialer{Timeout: 2 * time.Second}
 	var all []probe
 	for _, to := range []struct{ what, address string }{
-		{"the API on loopback", t.API}, {"another service on loopback", t.Closed},
-		{"the cloud's metadata address", "169.254.169.254:80"}, {"mail on loopback", "127.0.0.1:25"},
+		{"the API on loopback", t.API},
+		{"another service on loopback", t.Closed},
+		{"the cloud's metadata address", "169.254.169.254:80"},
+		{"mail on loopback", "127.0.0.1:25"},
 	} {
 		c, err := dialer.DialContext(ctx, "tcp", to.address)
 		if err == nil {
@@ -158,7 +162,10 @@ func reachNetwork(ctx context.Context, t targets) []probe {
 	all = append(all, tried("listen on a port", err))
 	// The sockets of others: the victim's worker and what the manager offers it.
 	paths, _ := filepath.Glob(filepath.Join(t.RunDir, t.VictimID, "*"))
-	all = append(all, probe{Tried: "list the victim's run directory", Got: len(paths) > 0, Error: fmt.Sprint(len(paths), " found")})
+	all = append(all, probe{
+		Tried: "list the victim's run directory", Got: len(paths) > 0,
+		Error: fmt.Sprint(len(paths), " found"),
+	})
 	for _, name := range []string{"egress.sock", "plugin"} {
 		c, err := dialer.DialContext(ctx, "unix", filepath.Join(t.RunDir, t.VictimID, name))
 		if err == nil {

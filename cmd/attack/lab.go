@@ -93,7 +93,8 @@ func (l *attackLab) person(name string) (*wasim.Account, error) {
 // user makes one without an instance, signed in.
 func (l *attackLab) user(ctx context.Context, name string) (*tenant, error) {
 	t := &tenant{email: name + "@example.org", password: tenantPassword}
-	if err := l.admin.Want(ctx, http.StatusCreated, http.MethodPost, "/api/users", map[string]any{"email": t.email, "password": t.password}, nil); err != nil {
+	if err := l.admin.Want(ctx, http.StatusCreated, http.MethodPost, "/api/users",
+		map[string]any{"email": t.email, "password": t.password}, nil); err != nil {
 		return nil, err
 	}
 	t.client = l.client("")

@@ -73,7 +73,8 @@ func fillMemory(ctx context.Context, l *attackLab) ([]row, error) {
 	before := rss(l.stack.ManagerPID())
 	peak := peakOf(l.stack.ManagerPID())
 	statuses := together(large, func(int) (int, error) {
-		return pour(ctx, l, "/api/proxy/"+stopped.key+"/sendMessage", `{"params":["1@c.us",{"mimetype":"image/jpeg","data":"`, 30*mib)
+		return pour(ctx, l, "/api/proxy/"+stopped.key+"/sendMessage",
+			`{"params":["1@c.us",{"mimetype":"image/jpeg","data":"`, 30*mib)
 	})
 	most := peak()
 	rows := []row{held(fmt.Sprintf("%d × 30 MiB for an instance that is stopped", large), "at most 256 MiB more, no 2xx",
@@ -94,7 +95,8 @@ func fillMemory(ctx context.Context, l *attackLab) ([]row, error) {
 func pour(ctx context.Context, l *attackLab, path, begin string, n int64) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.admin.Base+path, io.MultiReader(strings.NewReader(begin), io.LimitReader(letters{}, n)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.admin.Base+path,
+		io.MultiReader(strings.NewReader(begin), io.LimitReader(letters{}, n)))
 	if err != nil {
 		return 0, err
 	}
@@ -155,7 +157,8 @@ func stillThere(ctx context.Context, l *attackLab) row {
 		return held("the health is asked for", "answered", false, "%v", err)
 	}
 	defer resp.Body.Close()
-	return held("the health is asked for", "answered", resp.StatusCode == http.StatusOK, "%d after %s", resp.StatusCode, time.Since(began).Round(time.Millisecond))
+	return held("the health is asked for", "answered", resp.StatusCode == http.StatusOK, "%d after %s", resp.StatusCode,
+		time.Since(began).Round(time.Millisecond))
 }
 
 // holdConnections opens connections on which nothing comes, or nothing is read.
@@ -168,8 +171,14 @@ func holdConnections(ctx context.Context, l *attackLab) ([]row, error) {
 	host := "Host: " + address + "\r\n"
 	var rows []row
 	for _, kind := range []struct{ what, request string }{
-		{"a body is announced and never comes", "POST /api/auth/login HTTP/1.1\r\n" + host + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"},
-		{"a chunked body that never ends", "POST /api/auth/login HTTP/1.1\r\n" + host + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"},
+		{
+			"a body is announced and never comes",
+			"POST /api/auth/login HTTP/1.1\r\n" + host + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{",
+		},
+		{
+			"a chunked body that never ends",
+			"POST /api/auth/login HTTP/1.1\r\n" + host + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+		},
 		{"a header that never ends", "GET /api/health HTTP/1.1\r\n" + host + "X-Slow: "},
 		{"nothing is sent", ""},
 	} {
@@ -186,15 +195,19 @@ func holdConnections(ctx context.Context, l *attackLab) ([]row, error) {
 		return rows, err
 	}
 	defer c.Close()
-	if _, err := io.WriteString(c, "POST /api/auth/login HTTP/1.1\r\n"+host+"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"); err != nil {
+	if _, err := io.WriteString(c,
+		"POST /api/auth/login HTTP/1.1\r\n"+host+"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"); err != nil {
 		return rows, err
 	}
 	began := time.Now()
 	_ = c.SetReadDeadline(time.Now().Add(75 * time.Second))
 	text, err := io.ReadAll(bufio.NewReader(c))
 	over := err == nil
-	return append(rows, row{tried: "one such body is waited for", want: "an answer, then the end", held: over && strings.Contains(string(text), " 408 "),
-		seen: fmt.Sprintf("ended: %t after %s, %.30q", over, time.Since(began).Round(time.Second), text)}), nil
+	return append(rows, row{
+		tried: "one such body is waited for", want: "an answer, then the end",
+		held: over && strings.Contains(string(text), " 408 "),
+		seen: fmt.Sprintf("ended: %t after %s, %.30q", over, time.Since(began).Round(time.Second), text),
+	}), nil
 }
 
 // hold opens n connections, sends the request on each, and counts those that

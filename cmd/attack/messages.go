@@ -26,7 +26,8 @@ func takeMessages(ctx context.Context, l *attackLab) ([]row, error) {
 		return l.client("").Do(ctx, http.MethodPost, "/api/proxy/"+key+"/"+method, map[string]any{"params": params})
 	}
 	refused := func(tried string, a stack.Answer, err error) row {
-		return held(tried, "4xx or 501", err == nil && (a.Status/100 == 4 || a.Status == http.StatusNotImplemented), "%d %s", a.Status, code(a))
+		return held(tried, "4xx or 501", err == nil && (a.Status/100 == 4 || a.Status == http.StatusNotImplemented),
+			"%d %s", a.Status, code(a))
 	}
 	lid, pn := l.attacker.account.LID().String(), l.customer.PN().String()
 	var rows []row
@@ -37,7 +38,8 @@ func takeMessages(ctx context.Context, l *attackLab) ([]row, error) {
 	if err != nil {
 		return rows, err
 	}
-	a, err = call(l.attacker.key, "whatsmeow.DownloadHistorySync", map[string]any{"syncType": "RECENT", "initialHistBootstrapInlinePayload": payload}, true)
+	a, err = call(l.attacker.key, "whatsmeow.DownloadHistorySync",
+		map[string]any{"syncType": "RECENT", "initialHistBootstrapInlinePayload": payload}, true)
 	rows = append(rows, refused("whatsmeow.DownloadHistorySync with the pair inside", a, err))
 
 	text := fmt.Sprint("for the customer only ", time.Now().UnixNano())
@@ -45,8 +47,10 @@ func takeMessages(ctx context.Context, l *attackLab) ([]row, error) {
 		return rows, err
 	}
 	arrived := waitForText(ctx, l.customer.Phone(), text)
-	rows = append(rows, held("the victim writes to the customer", "it arrives at the customer", arrived, "arrived: %t", arrived))
-	took := slices.ContainsFunc(l.attacker.account.Phone().Received(), func(r phone.Received) bool { return r.Text == text })
+	rows = append(rows, held("the victim writes to the customer", "it arrives at the customer",
+		arrived, "arrived: %t", arrived))
+	took := slices.ContainsFunc(l.attacker.account.Phone().Received(),
+		func(r phone.Received) bool { return r.Text == text })
 	rows = append(rows, held("the attacker's phone looks for it", "it is not there", !took, "there: %t", took))
 	// Nor does one account tell what another has learnt.
 	a, err = call(l.victim.key, "getContactLidAndPhone", []string{l.customer.LID().String()})
@@ -56,7 +60,8 @@ func takeMessages(ctx context.Context, l *attackLab) ([]row, error) {
 	known := strings.Contains(string(a.Body), l.customer.Number())
 	a, err = call(l.attacker.key, "getContactLidAndPhone", []string{l.customer.LID().String()})
 	tells := strings.Contains(string(a.Body), l.customer.Number())
-	rows = append(rows, held("getContactLidAndPhone of the victim's customer", "the number is not told", err == nil && known && !tells, "told to the victim: %t, to the attacker: %t", known, tells))
+	rows = append(rows, held("getContactLidAndPhone of the victim's customer", "the number is not told",
+		err == nil && known && !tells, "told to the victim: %t, to the attacker: %t", known, tells))
 	return rows, err
 }
 
@@ -119,7 +124,8 @@ func lowMethods(ctx context.Context, l *attackLab) ([]row, error) {
 		{"FetchStickerPack", `["../../v/other"]`},
 		{"FetchStickerPack", `["a?b#c"]`},
 	} {
-		a, err := l.client("").Do(ctx, http.MethodPost, "/api/proxy/"+l.attacker.key+"/whatsmeow."+m.name, json.RawMessage(`{"params":`+m.params+`}`))
+		a, err := l.client("").Do(ctx, http.MethodPost, "/api/proxy/"+l.attacker.key+"/whatsmeow."+m.name,
+			json.RawMessage(`{"params":`+m.params+`}`))
 		rows = append(rows, held("whatsmeow."+m.name+m.params, "4xx or 501",
 			err == nil && (a.Status/100 == 4 || a.Status == http.StatusNotImplemented), "%d %s", a.Status, code(a)))
 	}

@@ -22,7 +22,8 @@ func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 	}
 	token := "Bearer of-the-receivers-" + fmt.Sprint(os.Getpid())
 	if err := l.victim.client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+l.victim.id+"/webhooks",
-		map[string]any{"url": "http://127.0.0.1:9/", "headers": map[string]string{"Authorization": token}}, &hook); err != nil {
+		map[string]any{"url": "http://127.0.0.1:9/", "headers": map[string]string{"Authorization": token}},
+		&hook); err != nil {
 		return nil, err
 	}
 	var login struct {
@@ -33,8 +34,10 @@ func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 		return nil, err
 	}
 	// A wrong call, so that a log has something to say about a key and a number.
-	_, _ = l.client("").Do(ctx, http.MethodPost, "/api/proxy/"+l.victim.key+"/Chat.archive", map[string]any{"params": []any{l.customer.Number()}})
-	_, _ = l.victim.client.Do(ctx, http.MethodGet, "/api/instances/"+l.victim.id+"/messages/true_"+l.customer.Number()+"@c.us_ABC/media", nil)
+	_, _ = l.client("").Do(ctx, http.MethodPost, "/api/proxy/"+l.victim.key+"/Chat.archive",
+		map[string]any{"params": []any{l.customer.Number()}})
+	_, _ = l.victim.client.Do(ctx, http.MethodGet,
+		"/api/instances/"+l.victim.id+"/messages/true_"+l.customer.Number()+"@c.us_ABC/media", nil)
 
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(hook.Secret, "whsec_"))
 	if err != nil {
@@ -44,9 +47,12 @@ func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 		name  string
 		bytes []byte
 	}{
-		{"a webhook's signing secret", decoded}, {"a webhook's Authorization header", []byte(token)},
-		{"an API key", []byte(l.victim.key)}, {"a password", []byte(l.victim.password)},
-		{"an access token", []byte(login.Tokens.AccessToken)}, {"a refresh token", []byte(login.Tokens.RefreshToken)},
+		{"a webhook's signing secret", decoded},
+		{"a webhook's Authorization header", []byte(token)},
+		{"an API key", []byte(l.victim.key)},
+		{"a password", []byte(l.victim.password)},
+		{"an access token", []byte(login.Tokens.AccessToken)},
+		{"a refresh token", []byte(login.Tokens.RefreshToken)},
 	}
 	rows := make([]row, 0, len(secrets)+1)
 	for _, s := range secrets {
@@ -54,10 +60,12 @@ func readDump(ctx context.Context, l *attackLab) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, held("look for "+s.name+" in database and logs", "it is not there in the clear", where == "", "%s", found(where)))
+		rows = append(rows, held("look for "+s.name+" in database and logs", "it is not there in the clear",
+			where == "", "%s", found(where)))
 	}
 	where, err := holding(l.stack.Dir, []byte(l.customer.Number()), "manager.log", "data/logs")
-	rows = append(rows, held("look for a phone number in the logs", "it is not there", err == nil && where == "", "%s", found(where)))
+	rows = append(rows, held("look for a phone number in the logs", "it is not there", err == nil &&
+		where == "", "%s", found(where)))
 	return rows, err
 }
 

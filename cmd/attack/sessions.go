@@ -25,7 +25,8 @@ type tokens struct {
 
 func (l *attackLab) login(ctx context.Context, email, password string) (tokens, *stack.Client, error) {
 	var s tokens
-	err := l.client("").Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login", map[string]string{"email": email, "password": password}, &s)
+	err := l.client("").Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login",
+		map[string]string{"email": email, "password": password}, &s)
 	return s, l.client(s.Tokens.AccessToken), err
 }
 
@@ -55,7 +56,8 @@ func outlive(ctx context.Context, l *attackLab) ([]row, error) {
 		}},
 		{"a change of password", func(_ tokens, c *stack.Client) error {
 			next := "eleven quiet lamps hum"
-			err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/change-password", map[string]string{"currentPassword": u.password, "newPassword": next}, nil)
+			err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/change-password",
+				map[string]string{"currentPassword": u.password, "newPassword": next}, nil)
 			u.password = next
 			return err
 		}},
@@ -71,8 +73,10 @@ func outlive(ctx context.Context, l *attackLab) ([]row, error) {
 			return rows, err
 		}
 		rows = append(rows,
-			status(ctx, c, "read with the access token after "+end.what, http.MethodGet, "/api/auth/me", nil, http.StatusUnauthorized),
-			status(ctx, c, "make a key with the access token after "+end.what, http.MethodPost, "/api/instances", map[string]string{"name": "late"}, http.StatusUnauthorized))
+			status(ctx, c, "read with the access token after "+end.what, http.MethodGet,
+				"/api/auth/me", nil, http.StatusUnauthorized),
+			status(ctx, c, "make a key with the access token after "+end.what, http.MethodPost, "/api/instances",
+				map[string]string{"name": "late"}, http.StatusUnauthorized))
 	}
 	return rows, nil
 }
@@ -87,7 +91,8 @@ func overhear(ctx context.Context, l *attackLab) ([]row, error) {
 		Key    struct{ ID string } `json:"key"`
 		APIKey string              `json:"apiKey"`
 	}
-	if err := t.client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+t.id+"/keys", map[string]string{"name": "stream"}, &made); err != nil {
+	if err := t.client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+t.id+"/keys",
+		map[string]string{"name": "stream"}, &made); err != nil {
 		return nil, err
 	}
 	var me struct {
@@ -102,10 +107,12 @@ func overhear(ctx context.Context, l *attackLab) ([]row, error) {
 		do               func() error
 	}{
 		{"its key was revoked", made.APIKey, func() error {
-			return t.client.Want(ctx, http.StatusNoContent, http.MethodDelete, "/api/instances/"+t.id+"/keys/"+made.Key.ID, nil, nil)
+			return t.client.Want(ctx, http.StatusNoContent, http.MethodDelete,
+				"/api/instances/"+t.id+"/keys/"+made.Key.ID, nil, nil)
 		}},
 		{"its user was disabled", t.client.Token, func() error {
-			return l.admin.Want(ctx, http.StatusOK, http.MethodPatch, "/api/users/"+me.User.ID, map[string]any{"disabled": true}, nil)
+			return l.admin.Want(ctx, http.StatusOK, http.MethodPatch, "/api/users/"+me.User.ID,
+				map[string]any{"disabled": true}, nil)
 		}},
 	} {
 		var open []*stream

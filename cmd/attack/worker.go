@@ -52,12 +52,15 @@ func takenOver(ctx context.Context, l *attackLab) ([]row, error) {
 	if err != nil {
 		return rows, err
 	}
-	rows = append(rows, held("the victim's instance afterwards", "untouched", after.PID == before.PID && after.Status == "ready", "%s, process %d, before %d", after.Status, after.PID, before.PID))
+	rows = append(rows, held("the victim's instance afterwards", "untouched",
+		after.PID == before.PID && after.Status == "ready", "%s, process %d, before %d", after.Status, after.PID, before.PID))
 	var texts []any
 	err = l.client("").Call(ctx, l.victim.key, "getChats", &texts)
-	rows = append(rows, held("the victim's chats afterwards", "there", err == nil && len(texts) > 0, "%d chats, %v", len(texts), err))
+	rows = append(rows, held("the victim's chats afterwards", "there", err == nil && len(texts) > 0,
+		"%d chats, %v", len(texts), err))
 	answer, err := l.client("").Do(ctx, http.MethodGet, "/api/health", nil)
-	rows = append(rows, held("the manager afterwards", "healthy", err == nil && answer.Status == http.StatusOK, "%d %.60s", answer.Status, answer.Body))
+	rows = append(rows, held("the manager afterwards", "healthy", err == nil && answer.Status == http.StatusOK,
+		"%d %.60s", answer.Status, answer.Body))
 	return rows, nil
 }
 

@@ -27,7 +27,9 @@ type baseline struct {
 }
 
 // withBaseline pairs n accounts with clients in this process and runs f.
-func withBaseline(ctx context.Context, l *benchLab, n int, onMessage func(*events.Message), f func([]*baseline) error) error {
+func withBaseline(ctx context.Context, l *benchLab, n int, onMessage func(*events.Message),
+	f func([]*baseline) error,
+) error {
 	return l.withDatabase(ctx, func(url string) (err error) {
 		db, err := sql.Open("pgx", url)
 		if err != nil {
@@ -55,7 +57,9 @@ func withBaseline(ctx context.Context, l *benchLab, n int, onMessage func(*event
 	})
 }
 
-func (l *benchLab) pairBaseline(ctx context.Context, container *sqlstore.Container, onMessage func(*events.Message)) (*baseline, error) {
+func (l *benchLab) pairBaseline(ctx context.Context, container *sqlstore.Container,
+	onMessage func(*events.Message),
+) (*baseline, error) {
 	account, err := l.person()
 	if err != nil {
 		return nil, err
@@ -87,7 +91,10 @@ func (l *benchLab) pairBaseline(ctx context.Context, container *sqlstore.Contain
 			}
 		}
 	})
-	b := &baseline{Client: client, account: account, close: func() { client.Disconnect(); transport.CloseIdleConnections() }}
+	b := &baseline{
+		Client: client, account: account,
+		close: func() { client.Disconnect(); transport.CloseIdleConnections() },
+	}
 	if err := client.ConnectContext(ctx); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}

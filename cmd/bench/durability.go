@@ -29,7 +29,10 @@ func durability(ctx context.Context, l *benchLab) error {
 			if err := execute(ctx, base, "alter database bench_durability set synchronous_commit = "+wait); err != nil {
 				return err
 			}
-			s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database}})
+			s, err := stack.Start(ctx, stack.Options{
+				Bin: l.Bin, Endpoint: l.Sim.Endpoint(),
+				Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database},
+			})
 			if err != nil {
 				return err
 			}
@@ -108,8 +111,12 @@ func (l *benchLab) inserts(ctx context.Context, base string) error {
 	if _, err := conn.Exec(ctx, "rollback"); err != nil {
 		return fmt.Errorf("rollback: %w", err)
 	}
-	for i, what := range []string{"plain inserts, each its own commit on disk", "plain inserts, commits that do not wait"} {
-		l.table.row(what, fmt.Sprintf("%s  (%.2f of baseline)", rate(rates[i].n, rates[i].took), rates[i].perSecond()/rates[2].perSecond()),
+	for i, what := range []string{
+		"plain inserts, each its own commit on disk",
+		"plain inserts, commits that do not wait",
+	} {
+		l.table.row(what, fmt.Sprintf("%s  (%.2f of baseline)", rate(rates[i].n, rates[i].took),
+			rates[i].perSecond()/rates[2].perSecond()),
 			rate(rates[2].n, rates[2].took)+"  without a transaction of their own", "")
 	}
 	return nil

@@ -33,7 +33,8 @@ func start(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		l.table.row(fmt.Sprintf("start %d instances", many), ms(took)+fmt.Sprintf("  %.1f/s", float64(many)/took.Seconds()), ms(one)+"  one alone", "")
+		l.table.row(fmt.Sprintf("start %d instances", many), ms(took)+fmt.Sprintf("  %.1f/s",
+			float64(many)/took.Seconds()), ms(one)+"  one alone", "")
 		return nil
 	})
 }
@@ -72,7 +73,8 @@ func list(ctx context.Context, s *stack.Stack) (map[string]stack.Instance, error
 				Pages int `json:"pages"`
 			} `json:"pagination"`
 		}
-		if err := s.Client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances?limit=100&page=%d", page), nil, &out); err != nil {
+		if err := s.Client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances?limit=100&page=%d",
+			page), nil, &out); err != nil {
 			return nil, err
 		}
 		for _, in := range out.Instances {
@@ -121,7 +123,8 @@ func memory(ctx context.Context, l *benchLab) error {
 		if err != nil || answer.Status >= 300 {
 			return fmt.Errorf("delete: %d %s (%v)", answer.Status, answer.Body, err)
 		}
-		if err := until(ctx, "the worker is gone", 50*time.Millisecond, func() (bool, error) { return len(s.Workers()) == 0, nil }); err != nil {
+		if err := until(ctx, "the worker is gone", 50*time.Millisecond,
+			func() (bool, error) { return len(s.Workers()) == 0, nil }); err != nil {
 			return err
 		}
 		counts := []int{1, 20, 100}

@@ -60,7 +60,10 @@ func flood(ctx context.Context, l *benchLab) error {
 		}{
 			{"calm", silence, true, nil},
 			{fmt.Sprintf("%d clients hammer a web server aside", floodClients), pound(hook.url()), true, nil},
-			{fmt.Sprintf("%d clients hammer another's key", floodClients), pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false, nil},
+			{
+				fmt.Sprintf("%d clients hammer another's key", floodClients),
+				pound(s.Client.Base + "/api/proxy/" + flooded.key + "/getState"), false, nil,
+			},
 			{fmt.Sprintf("%d messages/s for one who is stopped", floodRate), l.pour(stopped.Account), true, nil},
 			{fmt.Sprintf("%d messages/s into another", floodRate), l.pour(flooded.Account), false, nil},
 			{fmt.Sprintf("%d messages/s into another, encrypted before", floodRate), func(loading context.Context) (int, error) {
@@ -101,7 +104,8 @@ func flood(ctx context.Context, l *benchLab) error {
 				aside = now
 				l.table.row(name, now.String(), now.against(calm)+" of calm", "")
 			default:
-				l.table.row(name, now.String(), now.against(calm)+" of calm; "+now.against(aside)+" of the load aside", "at most 1.5 of calm")
+				l.table.row(name, now.String(), now.against(calm)+" of calm; "+now.against(aside)+" of the load aside",
+					"at most 1.5 of calm")
 			}
 		}
 		return nil
@@ -132,7 +136,9 @@ func (n *noticed) against(calm *noticed) string {
 }
 
 // notice sends messages to the quiet one and calls it, both at a slow pace, while load runs.
-func (l *benchLab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *ledger, d time.Duration, load func(context.Context) (int, error)) (*noticed, error) {
+func (l *benchLab) notice(ctx context.Context, s *stack.Stack, quiet *linked, heard *ledger, d time.Duration,
+	load func(context.Context) (int, error),
+) (*noticed, error) {
 	loading, end := context.WithTimeout(ctx, d)
 	defer end()
 	result := &noticed{}
@@ -179,7 +185,9 @@ func (l *benchLab) pour(to *wasim.Account) func(context.Context) (int, error) {
 }
 
 // pourAhead is pour of messages that are encrypted now, as many as are sent in d.
-func (l *benchLab) pourAhead(ctx context.Context, to *wasim.Account, d time.Duration) (func(context.Context) (int, error), error) {
+func (l *benchLab) pourAhead(ctx context.Context, to *wasim.Account,
+	d time.Duration,
+) (func(context.Context) (int, error), error) {
 	sends, err := l.crowd(to, d, func(t wasim.Traffic) (sending, error) { return t.Ahead(ctx) })
 	if err != nil {
 		return nil, err
@@ -191,7 +199,9 @@ func (l *benchLab) pourAhead(ctx context.Context, to *wasim.Account, d time.Dura
 type sending func(context.Context) ([]wasim.Sent, error)
 
 // crowd makes the senders of a flood that lasts d, or has no end when d is 0.
-func (l *benchLab) crowd(to *wasim.Account, d time.Duration, begin func(wasim.Traffic) (sending, error)) (all []sending, err error) {
+func (l *benchLab) crowd(to *wasim.Account, d time.Duration,
+	begin func(wasim.Traffic) (sending, error),
+) (all []sending, err error) {
 	const rate = floodRate / floodPeople
 	for range floodPeople {
 		from, err := l.person()

@@ -58,29 +58,32 @@ func inbound(ctx context.Context, l *benchLab) error {
 		return err
 	}
 	heard := &ledger{arrived: map[string]time.Time{}}
-	err = withBaseline(ctx, l, many, func(m *events.Message) { heard.note(m.Message.GetConversation(), time.Now()) }, func(all []*baseline) error {
-		var to []*wasim.Account
-		for _, b := range all {
-			to = append(to, b.account)
-		}
-		for i, n := range []int{1, many} {
-			if direct[i], err = l.burst(ctx, to[:n], burst[i]); err != nil {
-				return err
+	err = withBaseline(ctx, l, many, func(m *events.Message) { heard.note(m.Message.GetConversation(), time.Now()) },
+		func(all []*baseline) error {
+			var to []*wasim.Account
+			for _, b := range all {
+				to = append(to, b.account)
 			}
-		}
-		bareWaits, err = l.steady(ctx, to, steadyRate, steady, heard)
-		return err
-	})
+			for i, n := range []int{1, many} {
+				if direct[i], err = l.burst(ctx, to[:n], burst[i]); err != nil {
+					return err
+				}
+			}
+			bareWaits, err = l.steady(ctx, to, steadyRate, steady, heard)
+			return err
+		})
 	if err != nil {
 		return err
 	}
 	for i, n := range []int{1, many} {
 		l.table.row(fmt.Sprintf("burst into %d instances", n),
-			fmt.Sprintf("%s into the feed  (%.2f of baseline)", rate(ours[i].n, ours[i].took), ours[i].perSecond()/direct[i].perSecond()),
+			fmt.Sprintf("%s into the feed  (%.2f of baseline)", rate(ours[i].n, ours[i].took),
+				ours[i].perSecond()/direct[i].perSecond()),
 			fmt.Sprintf("%s  whatsmeow's handler, nothing kept", rate(direct[i].n, direct[i].took)), "")
 	}
 	l.table.row(fmt.Sprintf("%d messages/s over %d instances", steadyRate, many),
-		latencies(waits)+"  phone to webhook", latencies(bareWaits)+"  phone to handler", "p50 7 ms  p99 166 ms at 50 × 100/s in all")
+		latencies(waits)+"  phone to webhook", latencies(bareWaits)+"  phone to handler",
+		"p50 7 ms  p99 166 ms at 50 × 100/s in all")
 	return nil
 }
 
@@ -158,7 +161,8 @@ func received(ctx context.Context, client *stack.Client, id string) (texts []str
 		var page struct {
 			Events []stack.Event `json:"events"`
 		}
-		if err := client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", id, after), nil, &page); err != nil {
+		if err := client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500",
+			id, after), nil, &page); err != nil {
 			return nil, err
 		}
 		if len(page.Events) == 0 {
@@ -175,7 +179,9 @@ func received(ctx context.Context, client *stack.Client, id string) (texts []str
 
 // steady sends so many messages a second over all accounts and returns how
 // long each took from just before its encryption until the ledger heard of it.
-func (l *benchLab) steady(ctx context.Context, to []*wasim.Account, perSecond float64, d time.Duration, heard *ledger) ([]time.Duration, error) {
+func (l *benchLab) steady(ctx context.Context, to []*wasim.Account, perSecond float64, d time.Duration,
+	heard *ledger,
+) ([]time.Duration, error) {
 	senders, err := l.contacts(ctx, to)
 	if err != nil {
 		return nil, err
@@ -194,13 +200,15 @@ func (l *benchLab) steady(ctx context.Context, to []*wasim.Account, perSecond fl
 			case <-sending.Done():
 				return sending.Err()
 			}
-			_, err := wasim.Traffic{From: senders[i], To: a.PN(), Count: int(each * d.Seconds()), Rate: each,
+			_, err := wasim.Traffic{
+				From: senders[i], To: a.PN(), Count: int(each * d.Seconds()), Rate: each,
 				Text: func(n int) string { return fmt.Sprintf("steady %s %d", senders[i].Number(), n) },
 				OnSent: func(s wasim.Sent) {
 					mu.Lock()
 					sent[s.Text] = s.Time
 					mu.Unlock()
-				}}.Run(sending)
+				},
+			}.Run(sending)
 			return err
 		})
 	}

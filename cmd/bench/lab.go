@@ -37,7 +37,8 @@ func openLab(ctx context.Context, quick bool) (*benchLab, error) {
 		return nil, err
 	}
 	l := &benchLab{Lab: base, quick: quick}
-	err = lab.Build(ctx, l.Bin, []string{"-ldflags", "-s -w"}, lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker})
+	err = lab.Build(ctx, l.Bin, []string{"-ldflags", "-s -w"}, lab.Program{Package: lab.Manager},
+		lab.Program{Package: lab.Worker})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -97,7 +98,10 @@ func (l *benchLab) with(ctx context.Context, measure func(*stack.Stack) error) e
 
 // limited is with under the limits of the settings.
 func (l *benchLab) limited(ctx context.Context, measure func(*stack.Stack) error, settings ...string) (err error) {
-	s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: append(settings, "WAM_LOG_LEVEL=warn")})
+	s, err := stack.Start(ctx, stack.Options{
+		Bin: l.Bin, Endpoint: l.Sim.Endpoint(),
+		Env: append(settings, "WAM_LOG_LEVEL=warn"),
+	})
 	if err != nil {
 		return err
 	}

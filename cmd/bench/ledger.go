@@ -38,7 +38,8 @@ func (h *receiver) close()      { _ = h.server.Close() }
 func (h *receiver) listen(ctx context.Context, s *stack.Stack, all []*linked) error {
 	for _, a := range all {
 		body := map[string]any{"url": h.url(), "events": []string{"message"}}
-		if err := s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+a.id+"/webhooks", body, nil); err != nil {
+		if err := s.Client.Want(ctx, http.StatusCreated, http.MethodPost,
+			"/api/instances/"+a.id+"/webhooks", body, nil); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,17 @@ var measurements = []struct {
 	name    string
 	measure func(context.Context, *benchLab) error
 }{
-	{"relay", relay}, {"send", send}, {"inbound", inbound}, {"start", start}, {"memory", memory}, {"adopt", adopt}, {"mirror", mirror},
-	{"recovery", recovery}, {"durability", durability}, {"flood", flood}, {"pressure", pressure},
+	{"relay", relay},
+	{"send", send},
+	{"inbound", inbound},
+	{"start", start},
+	{"memory", memory},
+	{"adopt", adopt},
+	{"mirror", mirror},
+	{"recovery", recovery},
+	{"durability", durability},
+	{"flood", flood},
+	{"pressure", pressure},
 }
 
 func main() {
@@ -56,7 +65,8 @@ func run(ctx context.Context, quick bool, only string) (err error) {
 		if !slices.ContainsFunc(measurements, func(m struct {
 			name    string
 			measure func(context.Context, *benchLab) error
-		}) bool {
+		},
+		) bool {
 			return m.name == name
 		}) {
 			return fmt.Errorf("there is no measurement %q", name)

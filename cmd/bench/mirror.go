@@ -27,7 +27,10 @@ func mirror(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		s, err := stack.Start(ctx, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database}})
+		s, err := stack.Start(ctx, stack.Options{
+			Bin: l.Bin, Endpoint: l.Sim.Endpoint(),
+			Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database},
+		})
 		if err != nil {
 			return err
 		}
@@ -52,14 +55,23 @@ func (l *benchLab) readMirror(ctx context.Context, s *stack.Stack, database stri
 	for _, m := range []struct {
 		what, method, params, sql string
 	}{
-		{fmt.Sprintf("getChats of %d, again", chats), "getChats", `[]`,
-			`select c.*, m.* from chats c left join lateral (select * from messages m where m.instance_id = c.instance_id and m.chat = c.id order by timestamp desc, position desc limit 1) m on true where c.instance_id = $1`},
-		{fmt.Sprintf("fetchMessages 50 of %d", messages), "Chat.fetchMessages", `["4915000000000@c.us",{"limit":50}]`,
-			`select * from messages where instance_id = $1 and chat = '4915000000000@c.us' order by timestamp desc, position desc limit 50`},
-		{"searchMessages", "searchMessages", `["number 4711",{"limit":20}]`,
-			`select * from messages where instance_id = $1 and body ilike '%number 4711%' order by timestamp desc limit 20`},
+		{
+			fmt.Sprintf("getChats of %d, again", chats), "getChats", `[]`,
+			`select c.*, m.* from chats c left join lateral (select * from messages m where m.instance_id = c.instance_id and m.chat = c.id order by timestamp desc, position desc limit 1) m on true where c.instance_id = $1`,
+		},
+		{
+			fmt.Sprintf("fetchMessages 50 of %d", messages), "Chat.fetchMessages", `["4915000000000@c.us",{"limit":50}]`,
+			`select * from messages where instance_id = $1 and chat = '4915000000000@c.us' order by timestamp desc, position desc limit 50`,
+		},
+		{
+			"searchMessages", "searchMessages", `["number 4711",{"limit":20}]`,
+			`select * from messages where instance_id = $1 and body ilike '%number 4711%' order by timestamp desc limit 20`,
+		},
 	} {
-		ours, err := timed(ctx, l.of(60, 5), func() error { return ask(ctx, s.Client.Base+"/api/proxy/"+one.key+"/"+m.method, m.params) })
+		ours, err := timed(ctx, l.of(60, 5), func() error {
+			return ask(ctx,
+				s.Client.Base+"/api/proxy/"+one.key+"/"+m.method, m.params)
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.method, err)
 		}

@@ -23,7 +23,10 @@ func pressure(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		rest, err := peakOf(s.ManagerPID(), func() error { return s.Client.Want(ctx, http.StatusOK, http.MethodGet, "/api/health", nil, nil) })
+		rest, err := peakOf(s.ManagerPID(), func() error {
+			return s.Client.Want(ctx, http.StatusOK, http.MethodGet,
+				"/api/health", nil, nil)
+		})
 		if err != nil {
 			return err
 		}
@@ -35,7 +38,10 @@ func pressure(ctx context.Context, l *benchLab) error {
 			size       int64
 			reference  string
 		}{
-			{"%d calls of 30 MiB, stopped instance", "/api/proxy/" + key + "/sendMessage", calls, 30 << 20, "4.7 GB before bodies had a budget"},
+			{
+				"%d calls of 30 MiB, stopped instance", "/api/proxy/" + key + "/sendMessage", calls, 30 << 20,
+				"4.7 GB before bodies had a budget",
+			},
 			{"%d logins of 1 MiB", "/api/auth/login", logins, 1 << 20, "1.2 GB before"},
 			{"%d logins of 60 KiB", "/api/auth/login", logins, 60 << 10, ""},
 			{"%d sends of 30 MiB into its queue", "/api/instances/" + id + "/sends", calls, 30 << 20, ""},
@@ -48,7 +54,8 @@ func pressure(ctx context.Context, l *benchLab) error {
 			if err != nil {
 				return err
 			}
-			l.table.row(fmt.Sprintf(load.what, load.n), fmt.Sprintf("%s  answered %s", megabytes(peak), tally(statuses)), megabytes(float64(load.n)*float64(load.size))+" sent", load.reference)
+			l.table.row(fmt.Sprintf(load.what, load.n), fmt.Sprintf("%s  answered %s", megabytes(peak), tally(statuses)),
+				megabytes(float64(load.n)*float64(load.size))+" sent", load.reference)
 		}
 		return nil
 	})

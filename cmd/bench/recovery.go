@@ -52,7 +52,8 @@ func recovery(ctx context.Context, l *benchLab) error {
 				}
 				ready, message = append(ready, r), append(message, m)
 			}
-			l.table.row(f.name, extremes(ready)+"  ready    "+extremes(message)+"  message sent at the fault", latencies(calm)+"  message without a fault", "")
+			l.table.row(f.name, extremes(ready)+"  ready    "+extremes(message)+"  message sent at the fault",
+				latencies(calm)+"  message without a fault", "")
 		}
 		return nil
 	})
@@ -78,13 +79,17 @@ var faults = []struct {
 		}
 		return func(in stack.Instance) bool { return in.PID != before.PID }, syscall.Kill(before.PID, syscall.SIGKILL)
 	}},
-	{"kill -9 of the manager, started at once", func(_ context.Context, s *stack.Stack, _ *linked) (func(stack.Instance) bool, error) {
+	{"kill -9 of the manager, started at once", func(_ context.Context, s *stack.Stack,
+		_ *linked,
+	) (func(stack.Instance) bool, error) {
 		s.KillManager()
 		return func(stack.Instance) bool { return true }, s.StartManager()
 	}},
 	{"restart of Postgres, fast", restart(syscall.SIGINT)},
 	{"restart of Postgres, immediate", restart(syscall.SIGQUIT)},
-	{"dropped connection to WhatsApp", func(_ context.Context, _ *stack.Stack, a *linked) (func(stack.Instance) bool, error) {
+	{"dropped connection to WhatsApp", func(_ context.Context, _ *stack.Stack,
+		a *linked,
+	) (func(stack.Instance) bool, error) {
 		d := a.device()
 		before := d.ConnectionID()
 		d.Drop()
@@ -109,7 +114,9 @@ func restart(sig syscall.Signal) fault {
 }
 
 // suffer inflicts one fault and returns both times, counted from it.
-func (l *benchLab) suffer(ctx context.Context, s *stack.Stack, a *linked, sender *sender, inflict fault) (ready, message time.Duration, err error) {
+func (l *benchLab) suffer(ctx context.Context, s *stack.Stack, a *linked, sender *sender,
+	inflict fault,
+) (ready, message time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	began := time.Now()

@@ -33,11 +33,13 @@ func relay(ctx context.Context, l *benchLab) error {
 		return l.withDatabase(ctx, func(url string) error {
 			return inProcess(ctx, url, func(base, key string) error {
 				for _, clients := range []int{1, 16, 64} {
-					ours, err := hammer(ctx, s.Client.Base+"/api/proxy/"+all[0].key+"/getState", clients, l.span(5*time.Second, 400*time.Millisecond))
+					ours, err := hammer(ctx, s.Client.Base+"/api/proxy/"+all[0].key+"/getState", clients,
+						l.span(5*time.Second, 400*time.Millisecond))
 					if err != nil {
 						return err
 					}
-					direct, err := hammer(ctx, base+"/api/proxy/"+key+"/getState", clients, l.span(5*time.Second, 400*time.Millisecond))
+					direct, err := hammer(ctx, base+"/api/proxy/"+key+"/getState", clients,
+						l.span(5*time.Second, 400*time.Millisecond))
 					if err != nil {
 						return err
 					}
@@ -46,7 +48,8 @@ func relay(ctx context.Context, l *benchLab) error {
 						reference = "20000/s, 0.3-0.5 of in process"
 					}
 					l.table.row(fmt.Sprintf("%d clients", clients),
-						fmt.Sprintf("%s  %s  (%.2f of baseline)", rate(ours.n, ours.took), latencies(ours.each), ours.perSecond()/direct.perSecond()),
+						fmt.Sprintf("%s  %s  (%.2f of baseline)", rate(ours.n, ours.took), latencies(ours.each),
+							ours.perSecond()/direct.perSecond()),
 						fmt.Sprintf("%s  %s  answered in process", rate(direct.n, direct.took), latencies(direct.each)), reference)
 				}
 				return nil
@@ -140,8 +143,14 @@ func inProcess(ctx context.Context, url string, f func(base, key string) error) 
 		return fmt.Errorf("listen: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	server, err := api.New(api.Config{Listener: listener, AdminEmail: "admin@example.org", AdminPassword: "correct horse battery"},
-		api.Deps{Store: st, Supervisor: fakeSupervisor{}, Log: zerolog.New(io.Discard).Level(zerolog.WarnLevel), Registerer: registry, Gatherer: registry})
+	server, err := api.New(api.Config{
+		Listener: listener, AdminEmail: "admin@example.org",
+		AdminPassword: "correct horse battery",
+	},
+		api.Deps{
+			Store: st, Supervisor: fakeSupervisor{}, Log: zerolog.New(io.Discard).Level(zerolog.WarnLevel),
+			Registerer: registry, Gatherer: registry,
+		})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -177,9 +186,11 @@ func (fakeSupervisor) Statuses() []supervisor.Status { return nil }
 func (fakeSupervisor) Worker(context.Context, supervisor.ID) (workerv1.WorkerClient, error) {
 	return local{}, nil
 }
+
 func (fakeSupervisor) Subscribe(id supervisor.ID) *supervisor.Subscription {
 	return new(supervisor.Hub).Subscribe(id)
 }
+
 func (fakeSupervisor) Recovered() <-chan struct{} {
 	done := make(chan struct{})
 	close(done)

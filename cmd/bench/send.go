@@ -59,7 +59,8 @@ func send(ctx context.Context, l *benchLab) error {
 	}
 	for i, n := range []int{1, many} {
 		l.table.row(fmt.Sprintf("%d instances, %d clients", n, sendClients),
-			fmt.Sprintf("%s  %s  (%.2f of baseline)", rate(ours[i].n, ours[i].took), latencies(ours[i].each), ours[i].perSecond()/direct[i].perSecond()),
+			fmt.Sprintf("%s  %s  (%.2f of baseline)", rate(ours[i].n, ours[i].took), latencies(ours[i].each),
+				ours[i].perSecond()/direct[i].perSecond()),
 			fmt.Sprintf("%s  %s  whatsmeow directly", rate(direct[i].n, direct[i].took), latencies(direct[i].each)),
 			"360-640/s, single-process peers")
 	}
@@ -68,7 +69,9 @@ func send(ctx context.Context, l *benchLab) error {
 
 // sends lets clients send through n senders to a phone each, and proves that
 // the phones have every message once.
-func (l *benchLab) sends(n int, d time.Duration, one func(from int, to *wasim.Account, text string) error) (load, error) {
+func (l *benchLab) sends(n int, d time.Duration, one func(from int, to *wasim.Account,
+	text string) error,
+) (load, error) {
 	contacts := make([]*wasim.Account, sendClients)
 	var arrived sync.Map
 	var received, sent, next atomic.Int64

@@ -66,7 +66,10 @@ type soaking struct {
 // thirds of the time show what grows.
 func (l *benchLab) soak(ctx context.Context, plan soakPlan, out io.Writer) error {
 	return l.with(ctx, func(s *stack.Stack) error {
-		r := &soaking{l: l, plan: plan, stack: s, client: &stack.Client{Base: s.Client.Base, HTTP: s.Client.HTTP}, messages: map[string]*soakMessage{}}
+		r := &soaking{
+			l: l, plan: plan, stack: s, client: &stack.Client{Base: s.Client.Base, HTTP: s.Client.HTTP},
+			messages: map[string]*soakMessage{},
+		}
 		fmt.Fprintf(out, "pairing %d instances\n", plan.instances)
 		var err error
 		if r.all, err = l.link(ctx, s, plan.instances); err != nil {

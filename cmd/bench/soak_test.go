@@ -50,7 +50,8 @@ func TestShortSoak(t *testing.T) {
 	}
 	for _, what := range []string{
 		"PSS per worker, MB", "PSS of the manager, MB", "PSS of Postgres, MB", "open descriptors", "connections to Postgres",
-		"phone to webhook, p50, ms", "phone to webhook, p99, ms", "API to phone, p99, ms", "API to webhook of another, p99, ms",
+		"phone to webhook, p50, ms", "phone to webhook, p99, ms", "API to phone, p99, ms",
+		"API to webhook of another, p99, ms",
 	} {
 		if figure(`^  `+what+` +\S+ +\S+ +(\S+)`) <= 0 {
 			t.Errorf("%s: nothing in the last third", what)

@@ -133,7 +133,8 @@ func cpuOf(pid int) (time.Duration, error) {
 func (r *soaking) report(w io.Writer, all []usage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fmt.Fprintf(w, "%d messages, all arrived; %d of them began late because %d were under way\n", len(r.messages), r.late.Load(), soakAtOnce)
+	fmt.Fprintf(w, "%d messages, all arrived; %d of them began late because %d were under way\n",
+		len(r.messages), r.late.Load(), soakAtOnce)
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(out, "\tfirst third\tsecond\tthird\tthird of first")
 	line := func(what, format string, of func(third int) float64) {
@@ -175,7 +176,10 @@ func (r *soaking) report(w io.Writer, all []usage) {
 		}
 	}
 	line("workers", "%.0f", mean(func(u usage) float64 { return float64(u.workers) }))
-	line("PSS per worker, MB", "%.2f", mean(func(u usage) float64 { return u.workerPSS / float64(max(u.workers, 1)) / 1e6 }))
+	line("PSS per worker, MB", "%.2f", mean(func(u usage) float64 {
+		return u.workerPSS / float64(max(u.workers,
+			1)) / 1e6
+	}))
 	line("PSS of the manager, MB", "%.1f", mean(func(u usage) float64 { return u.manager / 1e6 }))
 	line("PSS of Postgres, MB", "%.1f", mean(func(u usage) float64 { return u.pg / 1e6 }))
 	line("CPU of the workers, % of a core", "%.1f", share(func(u usage) time.Duration { return u.workerCPU }))

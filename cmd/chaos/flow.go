@@ -145,7 +145,9 @@ func (s *instanceUnderTest) params(body string) []string {
 
 // ask makes one request for the send of the key and reads the answer, whatever its
 // status. Failure is what was wrong when there was no whole one.
-func (s *instanceUnderTest) ask(ctx context.Context, method, path, key string, in, out any) (status int, failure string) {
+func (s *instanceUnderTest) ask(ctx context.Context, method, path, key string, in,
+	out any,
+) (status int, failure string) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	body, err := json.Marshal(in)

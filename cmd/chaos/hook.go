@@ -35,7 +35,10 @@ type hook struct {
 }
 
 func newHook() (*hook, error) {
-	h := &hook{address: "127.0.0.1:0", status: http.StatusOK, of: map[string]*instanceUnderTest{}, secrets: map[string]*standardwebhooks.Webhook{}}
+	h := &hook{
+		address: "127.0.0.1:0", status: http.StatusOK, of: map[string]*instanceUnderTest{},
+		secrets: map[string]*standardwebhooks.Webhook{},
+	}
 	return h, h.up()
 }
 

@@ -35,7 +35,8 @@ func (s *instanceUnderTest) feed(ctx context.Context) (all []stack.Event, err er
 		var page struct {
 			Events []stack.Event `json:"events"`
 		}
-		if err := s.client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", s.id, after), nil, &page); err != nil {
+		if err := s.client.Want(ctx, http.StatusOK, http.MethodGet,
+			fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", s.id, after), nil, &page); err != nil {
 			return nil, err
 		}
 		if len(page.Events) == 0 {
@@ -91,11 +92,13 @@ func (s *instanceUnderTest) judgeIn(v *verdict, feed []stack.Event) {
 		_, hooked := s.hooked[n]
 		if times[n] == 0 || !hooked || s.stream.times[n] == 0 {
 			v.in.lost++
-			v.fail("instance %d: message %d is in the feed %d times, in the stream %d times, at the webhook: %t", s.nr, n, times[n], s.stream.times[n], hooked)
+			v.fail("instance %d: message %d is in the feed %d times, in the stream %d times, at the webhook: %t", s.nr, n,
+				times[n], s.stream.times[n], hooked)
 		}
 		if times[n] > 1 || s.stream.times[n] > 1 {
 			v.in.duplicated++
-			v.fail("instance %d: message %d is in the feed %d times, in the stream %d times", s.nr, n, times[n], s.stream.times[n])
+			v.fail("instance %d: message %d is in the feed %d times, in the stream %d times", s.nr,
+				n, times[n], s.stream.times[n])
 		}
 		v.in.arrived += min(times[n], 1)
 	}
@@ -118,7 +121,8 @@ func (s *instanceUnderTest) received() map[string]map[string]bool {
 func (s *instanceUnderTest) judgeOut(ctx context.Context, v *verdict) {
 	got := s.received()
 	for body := range got {
-		if !strings.HasPrefix(body, fmt.Sprintf("out %d ", s.nr)) && !strings.HasPrefix(body, fmt.Sprintf("queued %d ", s.nr)) {
+		if !strings.HasPrefix(body, fmt.Sprintf("out %d ", s.nr)) &&
+			!strings.HasPrefix(body, fmt.Sprintf("queued %d ", s.nr)) {
 			v.fail("instance %d: its contact got %q", s.nr, body)
 		}
 	}
@@ -128,7 +132,8 @@ func (s *instanceUnderTest) judgeOut(ctx context.Context, v *verdict) {
 	for _, m := range sends {
 		v.out.sent++
 		if err := s.judgeSend(ctx, v, m, got[m.body]); err != nil {
-			v.fail("instance %d: %s (answer: %s, tries: %d, at the contact: %d): %v", s.nr, m.key, answered(m), m.tries, len(got[m.body]), err)
+			v.fail("instance %d: %s (answer: %s, tries: %d, at the contact: %d): %v", s.nr, m.key, answered(m),
+				m.tries, len(got[m.body]), err)
 		}
 		if len(got[m.body]) > 0 {
 			v.out.arrived++

@@ -196,7 +196,8 @@ func TestTheReceiverTakesNoStaleSignature(t *testing.T) {
 		return w.Code
 	}
 	for _, wrong := range []time.Duration{-time.Hour, 26 * time.Hour} {
-		if status := post(feed[0], time.Now().Add(wrong), false); status != http.StatusBadRequest || len(s.hooked) > 0 || len(h.wrong) > 0 {
+		if status := post(feed[0], time.Now().Add(wrong), false); status != http.StatusBadRequest ||
+			len(s.hooked) > 0 || len(h.wrong) > 0 {
 			t.Errorf("%s: status %d, ledger %v, wrong %v", wrong, status, s.hooked, h.wrong)
 		}
 	}

@@ -37,7 +37,8 @@ func (s *instanceUnderTest) judgeQueue(ctx context.Context, v *verdict, feed []s
 			err = agree(state, listed[m.key], ends[m.key])
 		}
 		if err != nil {
-			v.fail("instance %d: %s (accepted: %t, tries: %d, cancel: %s, at the contact: %d): %v", s.nr, m.key, m.accepted, m.tries, taken(m), len(got[m.body]), err)
+			v.fail("instance %d: %s (accepted: %t, tries: %d, cancel: %s, at the contact: %d): %v", s.nr, m.key, m.accepted,
+				m.tries, taken(m), len(got[m.body]), err)
 		}
 	}
 }

@@ -54,10 +54,13 @@ func openLab(ctx context.Context, o options) (*chaosLab, error) {
 	l.Defer(func() error { l.hook.down(); return nil })
 	starting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	l.stack, err = stack.Start(starting, stack.Options{Bin: l.Bin, Endpoint: l.Sim.Endpoint(), Volume: l.volume, Env: []string{
-		"WAM_LOG_LEVEL=info", "WAM_SENDS_PER_MINUTE=0",
-		"WAM_WORKER_BINARY=" + filepath.Join(l.Bin, chaosWorker), "WAM_WORKER_MEMORY_LIMIT=" + memoryLimit,
-	}})
+	l.stack, err = stack.Start(starting, stack.Options{
+		Bin: l.Bin, Endpoint: l.Sim.Endpoint(),
+		Volume: l.volume, Env: []string{
+			"WAM_LOG_LEVEL=info", "WAM_SENDS_PER_MINUTE=0",
+			"WAM_WORKER_BINARY=" + filepath.Join(l.Bin, chaosWorker), "WAM_WORKER_MEMORY_LIMIT=" + memoryLimit,
+		},
+	})
 	if err != nil {
 		return l, err
 	}
@@ -83,12 +86,17 @@ func (l *chaosLab) pair(ctx context.Context) error {
 }
 
 func (l *chaosLab) enlist(ctx context.Context, nr int) (*instanceUnderTest, error) {
-	s := &instanceUnderTest{nr: nr, nudge: make(chan struct{}, 1), hooked: map[int]time.Time{}, stream: streamed{times: map[int]int{}}}
+	s := &instanceUnderTest{
+		nr: nr, nudge: make(chan struct{}, 1), hooked: map[int]time.Time{},
+		stream: streamed{times: map[int]int{}},
+	}
 	var err error
-	if s.account, err = l.Sim.CreateAccount(fmt.Sprint(15610000000+nr), fmt.Sprint("Instance ", nr), wasim.AccountOptions{}); err != nil {
+	if s.account, err = l.Sim.CreateAccount(fmt.Sprint(15610000000+nr), fmt.Sprint("Instance ", nr),
+		wasim.AccountOptions{}); err != nil {
 		return nil, err
 	}
-	if s.contact, err = l.Sim.CreateAccount(fmt.Sprint(15620000000+nr), fmt.Sprint("Contact ", nr), wasim.AccountOptions{}); err != nil {
+	if s.contact, err = l.Sim.CreateAccount(fmt.Sprint(15620000000+nr), fmt.Sprint("Contact ", nr),
+		wasim.AccountOptions{}); err != nil {
 		return nil, err
 	}
 	c := l.stack.Client
@@ -100,7 +108,8 @@ func (l *chaosLab) enlist(ctx context.Context, nr int) (*instanceUnderTest, erro
 		Secret string `json:"secret"`
 	}
 	body := map[string]any{"url": l.hook.url(s), "events": []string{"message"}}
-	if err := c.Want(ctx, http.StatusCreated, http.MethodPost, "/api/instances/"+s.id+"/webhooks", body, &out); err != nil {
+	if err := c.Want(ctx, http.StatusCreated, http.MethodPost,
+		"/api/instances/"+s.id+"/webhooks", body, &out); err != nil {
 		return nil, err
 	}
 	return s, l.hook.expect(s, out.Secret)

@@ -30,7 +30,8 @@ func (l *chaosLab) leftovers(ctx context.Context, v *verdict) {
 	if n := l.Sim.Connections(); n > 0 {
 		v.fail("%d connections to WhatsApp are left", n)
 	}
-	if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(l.stack.Client.Base, "http://")); err == nil {
+	if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp",
+		strings.TrimPrefix(l.stack.Client.Base, "http://")); err == nil {
 		_ = conn.Close()
 		v.fail("somebody still listens at %s", l.stack.Client.Base)
 	}
@@ -42,7 +43,8 @@ func (l *chaosLab) leftovers(ctx context.Context, v *verdict) {
 		switch {
 		case entry.Type()&fs.ModeSocket != 0:
 			v.fail("a socket is left: %s", path)
-		case name == "attach" || name == "postmaster.pid" || strings.HasSuffix(name, ".tmp") || strings.HasPrefix(name, "pgsql_tmp") && !entry.IsDir():
+		case name == "attach" || name == "postmaster.pid" || strings.HasSuffix(name, ".tmp") ||
+			strings.HasPrefix(name, "pgsql_tmp") && !entry.IsDir():
 			v.fail("a file is left: %s", path)
 		case strings.HasSuffix(name, "lock") && entry.Type().IsRegular():
 			if held, err := locked(path); err != nil || held {

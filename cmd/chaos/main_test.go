@@ -12,7 +12,10 @@ import (
 
 // TestChaos is a short run. CHAOS_SEED replays one.
 func TestChaos(t *testing.T) {
-	o := options{seed: uint64(time.Now().UnixNano()) % (1 << 32), instances: 6, length: 40 * time.Second, rate: 1, say: t.Logf}
+	o := options{
+		seed: uint64(time.Now().UnixNano()) % (1 << 32), instances: 6,
+		length: 40 * time.Second, rate: 1, say: t.Logf,
+	}
 	if text := os.Getenv("CHAOS_SEED"); text != "" {
 		var err error
 		if o.seed, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -34,10 +37,12 @@ func TestChaos(t *testing.T) {
 			t.Errorf("%d promises were broken", len(v.wrong))
 		}
 		if q := v.queue; q.atOnce.sent < 5 || q.scheduled.sent < 5 || q.cancelled < 5 {
-			t.Errorf("%d queued, %d scheduled, %d cancelled: too little happened to prove anything", q.atOnce.sent, q.scheduled.sent, q.cancelled)
+			t.Errorf("%d queued, %d scheduled, %d cancelled: too little happened to prove anything",
+				q.atOnce.sent, q.scheduled.sent, q.cancelled)
 		}
 		if v.in.sent < 100 || v.out.accepted < 50 || len(v.history.all) < 20 {
-			t.Errorf("%d messages in, %d out, %d faults: too little happened to prove anything", v.in.sent, v.out.accepted, len(v.history.all))
+			t.Errorf("%d messages in, %d out, %d faults: too little happened to prove anything", v.in.sent,
+				v.out.accepted, len(v.history.all))
 		}
 	}
 	if err != nil {

@@ -38,7 +38,10 @@ func (s *instanceUnderTest) forQueue(seed uint64, n int) *queued {
 	between := func(shortest, longest time.Duration) time.Duration {
 		return shortest + time.Duration(dice.Int64N(int64(longest-shortest)))
 	}
-	m := &queued{key: fmt.Sprintf("chaos-queue-%d-%d", s.nr, n), body: fmt.Sprintf("queued %d %d", s.nr, n), repeats: n%5 != 0}
+	m := &queued{
+		key:  fmt.Sprintf("chaos-queue-%d-%d", s.nr, n),
+		body: fmt.Sprintf("queued %d %d", s.nr, n), repeats: n%5 != 0,
+	}
 	switch n % 6 {
 	case 1:
 		m.ahead = between(2*sec, 8*sec)

@@ -23,7 +23,8 @@ func (f fault) String() string {
 	if f.victim >= 0 {
 		who = fmt.Sprint("instance ", f.victim)
 	}
-	text := fmt.Sprintf("%8s  %-20s %-12s length %s count %d", f.at.Round(time.Millisecond), f.kind, who, f.length.Round(time.Millisecond), f.count)
+	text := fmt.Sprintf("%8s  %-20s %-12s length %s count %d", f.at.Round(time.Millisecond), f.kind, who,
+		f.length.Round(time.Millisecond), f.count)
 	if f.step != 0 {
 		text += fmt.Sprint(" step ", f.step)
 	}
@@ -133,8 +134,14 @@ func tracks() []track {
 		}},
 		{name: "clock", every: 15 * sec, kinds: []kind{
 			// For this every package is compiled anew, which is no matter of seconds.
-			{name: clockForward, weight: 1, shortest: 2 * sec, longest: 10 * sec, steps: []time.Duration{3 * time.Minute, time.Hour, 26 * time.Hour}, atLeast: aMinute},
-			{name: clockBack, weight: 1, shortest: 2 * sec, longest: 10 * sec, steps: []time.Duration{-3 * time.Minute, -time.Hour, -26 * time.Hour}, atLeast: aMinute},
+			{
+				name: clockForward, weight: 1, shortest: 2 * sec, longest: 10 * sec,
+				steps: []time.Duration{3 * time.Minute, time.Hour, 26 * time.Hour}, atLeast: aMinute,
+			},
+			{
+				name: clockBack, weight: 1, shortest: 2 * sec, longest: 10 * sec,
+				steps: []time.Duration{-3 * time.Minute, -time.Hour, -26 * time.Hour}, atLeast: aMinute,
+			},
 		}},
 	}
 }

@@ -89,7 +89,8 @@ func (s *instanceUnderTest) streamed(id uint64, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if id != s.stream.last+1 || ev.Seq != id {
-		s.stream.gaps = append(s.stream.gaps, fmt.Sprintf("instance %d: the stream goes from %d to %d (seq %d)", s.nr, s.stream.last, id, ev.Seq))
+		s.stream.gaps = append(s.stream.gaps, fmt.Sprintf("instance %d: the stream goes from %d to %d (seq %d)",
+			s.nr, s.stream.last, id, ev.Seq))
 	}
 	s.stream.last = id
 	s.stream.cameAt, s.stream.committed = time.Now(), ev.Timestamp

@@ -26,7 +26,10 @@ func (l *chaosLab) upgrade(ctx context.Context, f fault) (hit bool, err error) {
 		next = builds[1]
 	}
 	// Earlier, SIGHUP ends a program that has only begun, as it does any.
-	err = l.until(ctx, "the manager serves", func() error { return l.admin.Want(ctx, http.StatusOK, http.MethodGet, "/api/health/live", nil, nil) })
+	err = l.until(ctx, "the manager serves", func() error {
+		return l.admin.Want(ctx, http.StatusOK, http.MethodGet,
+			"/api/health/live", nil, nil)
+	})
 	if err != nil {
 		return false, err
 	}
@@ -119,7 +122,8 @@ func (l *chaosLab) rolled(ctx context.Context, v *verdict) error {
 				return err
 			}
 			if !ofBuild(in, l.installed) {
-				return fmt.Errorf("instance %d is of %q, outdated %t; upgrade: %s %s", s.nr, in.Build, in.Outdated, h.Upgrade, h.Workers.Why)
+				return fmt.Errorf("instance %d is of %q, outdated %t; upgrade: %s %s", s.nr, in.Build,
+					in.Outdated, h.Upgrade, h.Workers.Why)
 			}
 		}
 		return nil

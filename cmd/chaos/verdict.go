@@ -85,7 +85,8 @@ func (v *verdict) slowest(most int) []string {
 		for _, s := range i.who {
 			if at, ok := s.through(i.over); ok && at.Sub(i.over) > 5*sec {
 				took := at.Sub(i.over)
-				all = append(all, one{took, fmt.Sprintf("%s instance %d (%s), %s until %s, %s", i.kind, s.nr, s.id, i.over.Add(-i.length).UTC().Format("15:04:05.000"), i.over.UTC().Format("15:04:05.000"), took.Round(ms))})
+				all = append(all, one{took, fmt.Sprintf("%s instance %d (%s), %s until %s, %s", i.kind, s.nr, s.id,
+					i.over.Add(-i.length).UTC().Format("15:04:05.000"), i.over.UTC().Format("15:04:05.000"), took.Round(ms))})
 			}
 		}
 	}
@@ -108,16 +109,20 @@ func (v *verdict) print(w io.Writer) {
 		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", kind, counts[kind], quantile(d, 0.5), quantile(d, 0.99), quantile(d, 1))
 	}
 	fmt.Fprintf(out, "\nmessages\tsent\tarrived\tlost\tduplicated\treordered\n")
-	fmt.Fprintf(out, "contact to feed and webhook\t%d\t%d\t%d\t%d\t%d\n", v.in.sent, v.in.arrived, v.in.lost, v.in.duplicated, v.in.reordered)
+	fmt.Fprintf(out, "contact to feed and webhook\t%d\t%d\t%d\t%d\t%d\n", v.in.sent, v.in.arrived, v.in.lost,
+		v.in.duplicated, v.in.reordered)
 	fmt.Fprintf(out, "API to contact\t%d\t%d\t%d\t%d\t-\n", v.out.sent, v.out.arrived, v.out.lost, v.out.duplicated)
-	fmt.Fprintf(out, "queue to contact, at once\t%d\t%d\t%d\t%d\t-\n", v.queue.atOnce.sent, v.queue.atOnce.arrived, v.queue.atOnce.lost, v.queue.atOnce.duplicated)
-	fmt.Fprintf(out, "queue to contact, scheduled\t%d\t%d\t%d\t%d\t-\n", v.queue.scheduled.sent, v.queue.scheduled.arrived, v.queue.scheduled.lost, v.queue.scheduled.duplicated)
+	fmt.Fprintf(out, "queue to contact, at once\t%d\t%d\t%d\t%d\t-\n", v.queue.atOnce.sent, v.queue.atOnce.arrived,
+		v.queue.atOnce.lost, v.queue.atOnce.duplicated)
+	fmt.Fprintf(out, "queue to contact, scheduled\t%d\t%d\t%d\t%d\t-\n", v.queue.scheduled.sent,
+		v.queue.scheduled.arrived, v.queue.scheduled.lost, v.queue.scheduled.duplicated)
 	fmt.Fprintf(out, "taken out of the queue\t%d\t%d\t-\t-\t-\n", v.queue.cancelled, v.queue.came)
 	_ = out.Flush() // a closed terminal is no fault of the product
 	fmt.Fprintf(w, "\n%d sends answered with success; fates of the others: %s\n", v.out.accepted, listed(v.fates))
 	fmt.Fprintf(w, "answers to sends: %s\n", listed(v.answers.count))
 	slices.Sort(v.queue.late)
-	fmt.Fprintf(w, "answers to what was queued: %s; to what was taken back: %s\n", listed(v.queueAnswers.count), listed(v.cancelAnswers.count))
+	fmt.Fprintf(w, "answers to what was queued: %s; to what was taken back: %s\n",
+		listed(v.queueAnswers.count), listed(v.cancelAnswers.count))
 	fmt.Fprintf(w, "from due to the contact by the queue: p50 %s, p99 %s, max %s; %d went early while the clock was ahead\n",
 		quantile(v.queue.late, 0.5), quantile(v.queue.late, 0.99), quantile(v.queue.late, 1), v.queue.early)
 	fmt.Fprintf(w, "%d events in the feeds, streams opened %d times, %d deliveries repeated, %d looks at the processes\n", v.events, v.streams, v.in.again, v.looks)

@@ -21,7 +21,8 @@ func playWorker() bool {
 		return false
 	}
 	trigger := leakOf(filepath.Dir(os.Args[0]), os.Getpid())
-	os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: Build, Hook: func(w *worker.Running) { leak(trigger, w.Done) }}))
+	os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin,
+		worker.Options{Build: Build, Hook: func(w *worker.Running) { leak(trigger, w.Done) }}))
 	return true
 }
 

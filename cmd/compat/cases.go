@@ -5,7 +5,10 @@ import "maps"
 // cases has one check per method of the reference that can be done.
 var cases = func() map[string]check {
 	all := map[string]check{}
-	for _, part := range []map[string]check{sessionCases, chatCases, messageCases, contactCases, groupCases, channelCases, otherCases} {
+	for _, part := range []map[string]check{
+		sessionCases, chatCases, messageCases, contactCases,
+		groupCases, channelCases, otherCases,
+	} {
 		maps.Copy(all, part)
 	}
 	return all

@@ -15,7 +15,8 @@ var channelCases = map[string]check{
 	}},
 	"getChannelByInviteCode": {answered, func(w *world) {
 		id, _ := w.channel(w.a)
-		want(w.info(w.b, id, w.a).Get("id._serialized").String() == id && w.b.call("getChannelByInviteCode", "nosuchcodeatall").Type == gjson.Null, "wrong")
+		want(w.info(w.b, id, w.a).Get("id._serialized").String() == id &&
+			w.b.call("getChannelByInviteCode", "nosuchcodeatall").Type == gjson.Null, "wrong")
 	}},
 	"subscribeToChannel": {otherSide, func(w *world) {
 		id, _ := w.channel(w.a)
@@ -30,7 +31,8 @@ var channelCases = map[string]check{
 	}},
 	"searchChannels": {answered, func(w *world) {
 		id, name := w.channel(w.a)
-		want(w.b.call("searchChannels", map[string]any{"searchText": name}).Get("0.id._serialized").String() == id, "not found")
+		want(w.b.call("searchChannels", map[string]any{"searchText": name}).Get("0.id._serialized").String() == id,
+			"not found")
 	}},
 	"sendChannelAdminInvite": {otherSide, func(w *world) {
 		id, _ := w.channel(w.a)
@@ -57,7 +59,10 @@ var channelCases = map[string]check{
 		w.b.call("subscribeToChannel", id)
 		body := w.next("news")
 		w.a.call("Channel.sendMessage", id, body)
-		w.event(w.b, "message", func(d gjson.Result) bool { return d.Get("body").String() == body && d.Get("from").String() == id })
+		w.event(w.b, "message", func(d gjson.Result) bool {
+			return d.Get("body").String() == body &&
+				d.Get("from").String() == id
+		})
 	}},
 	"Channel.sendSeen": {answered, func(w *world) {
 		id, _ := w.channel(w.a)
@@ -76,10 +81,14 @@ var channelCases = map[string]check{
 		w.b.call("subscribeToChannel", id)
 		w.role(w.a, id, w.b, "subscriber")
 	}},
-	"Channel.setSubject":         {otherSide, update("Channel.setSubject", "News 2", func(c gjson.Result) bool { return c.Get("name").String() == "News 2" })},
-	"Channel.setDescription":     {otherSide, update("Channel.setDescription", "About 2", func(c gjson.Result) bool { return c.Get("description").String() == "About 2" })},
-	"Channel.setProfilePicture":  {otherSide, update("Channel.setProfilePicture", picture, func(c gjson.Result) bool { return c.Get("channelMetadata.pictureUrl").String() != "" })},
-	"Channel.setReactionSetting": {otherSide, update("Channel.setReactionSetting", 1, func(c gjson.Result) bool { return c.Get("channelMetadata.reactionCodesSetting").String() == "basic" })},
+	"Channel.setSubject": {otherSide, update("Channel.setSubject", "News 2",
+		func(c gjson.Result) bool { return c.Get("name").String() == "News 2" })},
+	"Channel.setDescription": {otherSide, update("Channel.setDescription", "About 2",
+		func(c gjson.Result) bool { return c.Get("description").String() == "About 2" })},
+	"Channel.setProfilePicture": {otherSide, update("Channel.setProfilePicture", picture,
+		func(c gjson.Result) bool { return c.Get("channelMetadata.pictureUrl").String() != "" })},
+	"Channel.setReactionSetting": {otherSide, update("Channel.setReactionSetting", 1,
+		func(c gjson.Result) bool { return c.Get("channelMetadata.reactionCodesSetting").String() == "basic" })},
 	"Channel.mute": {readBack, func(w *world) {
 		id, _ := w.channel(w.a)
 		want(w.a.call("Channel.mute", id).Bool(), "false")

@@ -36,7 +36,11 @@ var chatCases = map[string]check{
 	"Chat.markUnread":  {readBack, unread("Chat.markUnread")},
 	"syncHistory":      {answered, history("syncHistory")},
 	"Chat.syncHistory": {answered, history("Chat.syncHistory")},
-	"getLabels":        {answered, func(w *world) { label := w.label(); want(hasID(w.a.call("getLabels"), label), "no label") }},
+	"getLabels": {answered, func(w *world) {
+		label := w.label()
+		want(hasID(w.a.call("getLabels"), label),
+			"no label")
+	}},
 	"getLabelById": {answered, func(w *world) {
 		label := w.label()
 		want(w.a.call("getLabelById", label).Get("id").String() == label, "no label")
@@ -54,8 +58,16 @@ var chatCases = map[string]check{
 		w.until("the chat has it", func() bool { return hasID(w.a.call("Chat.getLabels", w.b.wid()), label) })
 		w.a.call("Chat.changeLabels", w.b.wid(), []string{})
 	}},
-	"getChatLabels":  {readBack, labelled(func(w *world, label string) bool { return hasID(w.a.call("getChatLabels", w.b.wid()), label) })},
-	"Chat.getLabels": {readBack, labelled(func(w *world, label string) bool { return hasID(w.a.call("Chat.getLabels", w.b.wid()), label) })},
+	"getChatLabels": {readBack, labelled(func(w *world,
+		label string,
+	) bool {
+		return hasID(w.a.call("getChatLabels", w.b.wid()), label)
+	})},
+	"Chat.getLabels": {readBack, labelled(func(w *world,
+		label string,
+	) bool {
+		return hasID(w.a.call("Chat.getLabels", w.b.wid()), label)
+	})},
 	"getChatsByLabelId": {readBack, labelled(func(w *world, label string) bool {
 		return w.a.call("getChatsByLabelId", label).Get("0.id._serialized").String() == w.b.wid()
 	})},
@@ -80,7 +92,8 @@ var chatCases = map[string]check{
 	"Chat.fetchMessages": {answered, func(w *world) {
 		_, got, body := w.say(w.b, w.a)
 		list := w.a.call("Chat.fetchMessages", w.b.wid(), map[string]any{"limit": 1, "fromMe": false}).Array()
-		want(len(list) == 1 && list[0].Get("body").String() == body && list[0].Get("id._serialized").String() == got, "%v", list)
+		want(len(list) == 1 && list[0].Get("body").String() == body &&
+			list[0].Get("id._serialized").String() == got, "%v", list)
 	}},
 	"Chat.sendStateTyping":    {standIn, typing("Chat.sendStateTyping", "composing")},
 	"Chat.sendStateRecording": {standIn, typing("Chat.sendStateRecording", "recording")},
@@ -110,15 +123,19 @@ func seen(method string) func(w *world) {
 	return func(w *world) {
 		sent, _, _ := w.say(w.b, w.a)
 		want(w.a.call(method, w.b.wid()).Bool(), "false")
-		w.event(w.b, "message_ack", func(d gjson.Result) bool { return d.Get("id._serialized").String() == sent && d.Get("ack").Int() >= 3 })
+		w.event(w.b, "message_ack", func(d gjson.Result) bool {
+			return d.Get("id._serialized").String() == sent &&
+				d.Get("ack").Int() >= 3
+		})
 	}
 }
 
 // state switches something of a chat, after its opposite.
 func state(method, field string, on bool) func(w *world) {
 	opposite := map[string]string{
-		"archiveChat": "unarchiveChat", "unarchiveChat": "archiveChat", "Chat.archive": "Chat.unarchive", "Chat.unarchive": "Chat.archive",
-		"pinChat": "unpinChat", "unpinChat": "pinChat", "Chat.pin": "Chat.unpin", "Chat.unpin": "Chat.pin",
+		"archiveChat": "unarchiveChat", "unarchiveChat": "archiveChat", "Chat.archive": "Chat.unarchive",
+		"Chat.unarchive": "Chat.archive",
+		"pinChat":        "unpinChat", "unpinChat": "pinChat", "Chat.pin": "Chat.unpin", "Chat.unpin": "Chat.pin",
 		"muteChat": "unmuteChat", "unmuteChat": "muteChat", "Chat.mute": "Chat.unmute", "Chat.unmute": "Chat.mute",
 	}[method]
 	return func(w *world) {
@@ -158,7 +175,8 @@ func (w *world) label() string {
 	w.made++
 	id := itoa(w.made)
 	w.a.call("whatsmeow.SendAppState", map[string]any{"Type": "regular", "Mutations": []any{map[string]any{
-		"Index": []string{"label_edit", id}, "Version": 3, "Value": map[string]any{"labelEditAction": map[string]any{"name": "label " + id, "color": 1, "deleted": false}},
+		"Index": []string{"label_edit", id}, "Version": 3,
+		"Value": map[string]any{"labelEditAction": map[string]any{"name": "label " + id, "color": 1, "deleted": false}},
 	}}})
 	w.until("the label", func() bool { return hasID(w.a.call("getLabels"), id) })
 	return id

@@ -40,7 +40,8 @@ var contactCases = map[string]check{
 		want(w.a.call("isRegisteredUser", w.b.wid()).Bool() && !w.a.call("isRegisteredUser", "15550999999").Bool(), "wrong")
 	}},
 	"getNumberId": {answered, func(w *world) {
-		want(w.a.call("getNumberId", w.b.number).Get("_serialized").String() == w.b.wid() && w.a.call("getNumberId", "15550999999").Type == gjson.Null, "wrong")
+		want(w.a.call("getNumberId", w.b.number).Get("_serialized").String() == w.b.wid() &&
+			w.a.call("getNumberId", "15550999999").Type == gjson.Null, "wrong")
 	}},
 	"getFormattedNumber": {answered, func(w *world) {
 		want(w.a.call("getFormattedNumber", "4915123456789").String() == "+49 1512 3456789", "wrong")
@@ -48,8 +49,14 @@ var contactCases = map[string]check{
 	"Contact.getFormattedNumber": {answered, func(w *world) {
 		want(w.a.call("Contact.getFormattedNumber", "12025550123@c.us").String() == "+1 (202) 555-0123", "wrong")
 	}},
-	"getCountryCode":         {answered, func(w *world) { want(w.a.call("getCountryCode", "4915123456789").String() == "49", "wrong") }},
-	"Contact.getCountryCode": {answered, func(w *world) { want(w.a.call("Contact.getCountryCode", "12025550123@c.us").String() == "1", "wrong") }},
+	"getCountryCode": {answered, func(w *world) {
+		want(w.a.call("getCountryCode",
+			"4915123456789").String() == "49", "wrong")
+	}},
+	"Contact.getCountryCode": {answered, func(w *world) {
+		want(w.a.call("Contact.getCountryCode",
+			"12025550123@c.us").String() == "1", "wrong")
+	}},
 	"getContactDeviceCount": {answered, func(w *world) {
 		want(w.a.call("getContactDeviceCount", w.b.wid()).Int() == 2, "not a phone and a linked device")
 	}},
@@ -142,6 +149,7 @@ func broadcast(method string) func(w *world) {
 		id := w.status1()
 		b := w.a.call(method, w.b.wid())
 		msgs := b.Get("msgs").Array()
-		want(len(msgs) > 0 && msgs[len(msgs)-1].Get("id.id").String() == id && b.Get("totalCount").Int() == int64(len(msgs)), "%s", b.Raw)
+		want(len(msgs) > 0 && msgs[len(msgs)-1].Get("id.id").String() == id &&
+			b.Get("totalCount").Int() == int64(len(msgs)), "%s", b.Raw)
 	}
 }

@@ -46,7 +46,10 @@ var groupCases = map[string]check{
 		w.a.call("GroupChat.setDescription", w.group, text)
 		w.until("the text", func() bool { return w.b.call("GroupChat.description", w.group).String() == text })
 	}},
-	"GroupChat.participants": {answered, func(w *world) { want(len(w.b.call("GroupChat.participants", w.group).Array()) == 3, "not three") }},
+	"GroupChat.participants": {answered, func(w *world) {
+		want(len(w.b.call("GroupChat.participants",
+			w.group).Array()) == 3, "not three")
+	}},
 	"GroupChat.addParticipants": {otherSide, func(w *world) {
 		id := w.makeGroup(w.a, w.b)
 		got := w.a.call("GroupChat.addParticipants", id, []string{w.c.wid(), w.b.wid()}).Map()
@@ -76,7 +79,10 @@ var groupCases = map[string]check{
 	"GroupChat.setSubject": {otherSide, func(w *world) {
 		name := w.next("renamed")
 		want(w.a.call("GroupChat.setSubject", w.group, name).Bool(), "false")
-		w.until("the other side has the name", func() bool { return w.b.call("getChatById", w.group).Get("name").String() == name })
+		w.until("the other side has the name", func() bool {
+			return w.b.call("getChatById",
+				w.group).Get("name").String() == name
+		})
 	}},
 	"GroupChat.setDescription": {otherSide, func(w *world) {
 		text := w.next("description")
@@ -85,9 +91,12 @@ var groupCases = map[string]check{
 		want(w.a.call("GroupChat.setDescription", w.group, "").Bool(), "false")
 		w.meta(w.b, w.group, "no text", func(m gjson.Result) bool { return !m.Get("desc").Exists() })
 	}},
-	"GroupChat.setAddMembersAdminsOnly": {otherSide, groupSwitch("GroupChat.setAddMembersAdminsOnly", func(m gjson.Result) bool { return m.Get("memberAddMode").String() == "admin_add" })},
-	"GroupChat.setMessagesAdminsOnly":   {otherSide, groupSwitch("GroupChat.setMessagesAdminsOnly", func(m gjson.Result) bool { return m.Get("announce").Bool() })},
-	"GroupChat.setInfoAdminsOnly":       {otherSide, groupSwitch("GroupChat.setInfoAdminsOnly", func(m gjson.Result) bool { return m.Get("restrict").Bool() })},
+	"GroupChat.setAddMembersAdminsOnly": {otherSide, groupSwitch("GroupChat.setAddMembersAdminsOnly",
+		func(m gjson.Result) bool { return m.Get("memberAddMode").String() == "admin_add" })},
+	"GroupChat.setMessagesAdminsOnly": {otherSide, groupSwitch("GroupChat.setMessagesAdminsOnly",
+		func(m gjson.Result) bool { return m.Get("announce").Bool() })},
+	"GroupChat.setInfoAdminsOnly": {otherSide, groupSwitch("GroupChat.setInfoAdminsOnly",
+		func(m gjson.Result) bool { return m.Get("restrict").Bool() })},
 	"GroupChat.setPicture": {otherSide, func(w *world) {
 		want(w.a.call("GroupChat.setPicture", w.group, picture).Bool(), "false")
 		want(w.b.call("getProfilePicUrl", w.group).String() != "", "the other side finds none")
@@ -113,7 +122,10 @@ var groupCases = map[string]check{
 		id := w.makeGroup(w.a, w.b)
 		w.b.call("GroupChat.leave", id)
 		w.member(id, w.b, false)
-		w.event(w.a, "group_leave", func(d gjson.Result) bool { return d.Get("chatId").String() == id && d.Get("type").String() == "leave" })
+		w.event(w.a, "group_leave", func(d gjson.Result) bool {
+			return d.Get("chatId").String() == id &&
+				d.Get("type").String() == "leave"
+		})
 	}},
 	"GroupNotification.getChat": {answered, notice(func(w *world, n any) bool {
 		return w.b.call("GroupNotification.getChat", n).Get("id._serialized").String() == w.group
@@ -127,7 +139,8 @@ var groupCases = map[string]check{
 		n := w.event(w.b, "group_join", func(d gjson.Result) bool {
 			return d.Get("chatId").String() == id && d.Get("recipientIds.0").String() == w.c.wid()
 		})
-		want(w.b.call("GroupNotification.getRecipients", n.Value()).Get("0.id._serialized").String() == w.c.wid(), "somebody else")
+		want(w.b.call("GroupNotification.getRecipients",
+			n.Value()).Get("0.id._serialized").String() == w.c.wid(), "somebody else")
 	}},
 	"GroupNotification.reply": {otherSide, notice(func(w *world, n any) bool {
 		body := w.next("to the group")

@@ -51,7 +51,11 @@ var messageCases = map[string]check{
 		want(w.b.call("Message.getMentions", got).Get("0.id._serialized").String() == w.c.wid(), "nobody is mentioned")
 	}},
 	"Message.getGroupMentions": {answered, func(w *world) {
-		sent := w.a.call("sendMessage", w.b.wid(), w.next("see @group"), map[string]any{"groupMentions": []any{map[string]any{"subject": "us", "id": w.group}}}).Get("id._serialized").String()
+		sent := w.a.call("sendMessage", w.b.wid(), w.next("see @group"),
+			map[string]any{"groupMentions": []any{map[string]any{
+				"subject": "us",
+				"id":      w.group,
+			}}}).Get("id._serialized").String()
 		want(w.a.call("Message.getGroupMentions", sent).Get("0.id._serialized").String() == w.group, "no group is mentioned")
 	}},
 	"Message.getQuotedMessage": {otherSide, func(w *world) {
@@ -99,7 +103,10 @@ var messageCases = map[string]check{
 	"Message.pin": {otherSide, func(w *world) {
 		sent, _, body := w.say(w.a, w.b)
 		want(w.a.call("Message.pin", sent, 86400).Bool(), "false")
-		w.until("the other side has it pinned", func() bool { return w.b.call("getPinnedMessages", w.a.wid()).Get("0.body").String() == body })
+		w.until("the other side has it pinned", func() bool {
+			return w.b.call("getPinnedMessages",
+				w.a.wid()).Get("0.body").String() == body
+		})
 		w.a.call("Message.unpin", sent)
 	}},
 	"Message.unpin": {otherSide, func(w *world) {
@@ -117,29 +124,49 @@ var messageCases = map[string]check{
 		sent, got, _ := w.say(w.a, w.b)
 		body := w.next("corrected")
 		want(w.a.call("Message.edit", sent, body).Get("body").String() == body, "not edited")
-		w.until("the other side has the edit", func() bool { return w.b.call("getMessageById", got).Get("body").String() == body })
+		w.until("the other side has the edit", func() bool {
+			return w.b.call("getMessageById",
+				got).Get("body").String() == body
+		})
 	}},
 	"Message.vote": {otherSide, func(w *world) {
 		sent, got := w.poll()
 		w.b.call("Message.vote", got, []string{"Soup"})
-		w.until("the vote", func() bool { return w.a.call("getPollVotes", sent).Get("0.selectedOptions.0.name").String() == "Soup" })
+		w.until("the vote", func() bool {
+			return w.a.call("getPollVotes",
+				sent).Get("0.selectedOptions.0.name").String() == "Soup"
+		})
 	}},
 	"getPollVotes":         {answered, votes("getPollVotes")},
 	"Message.getPollVotes": {answered, votes("Message.getPollVotes")},
 	"Message.getOrder": {otherSide, func(w *world) {
 		id := w.next("order")
-		w.steer("POST", "/accounts/"+w.a.number+"/shop", map[string]any{"orders": []any{map[string]any{"ID": id, "Token": "t", "Currency": "EUR", "Products": []any{map[string]any{"ID": "p", "Name": "Bread", "Currency": "EUR", "Price": 1500, "Quantity": 2}}}}})
-		w.b.call("whatsmeow.SendMessage", w.a.wid(), map[string]any{"orderMessage": map[string]any{"orderID": id, "token": "t", "itemCount": 2}})
+		w.steer("POST", "/accounts/"+w.a.number+"/shop", map[string]any{"orders": []any{map[string]any{
+			"ID":    id,
+			"Token": "t", "Currency": "EUR", "Products": []any{map[string]any{
+				"ID": "p", "Name": "Bread", "Currency": "EUR",
+				"Price": 1500, "Quantity": 2,
+			}},
+		}}})
+		w.b.call("whatsmeow.SendMessage", w.a.wid(), map[string]any{"orderMessage": map[string]any{
+			"orderID": id,
+			"token":   "t", "itemCount": 2,
+		}})
 		message := w.event(w.a, "message", func(d gjson.Result) bool { return d.Get("orderId").String() == id })
 		order := w.a.call("Message.getOrder", message.Get("id._serialized").String())
 		want(order.Get("total").String() == "3000" && order.Get("products.0.name").String() == "Bread", "%s", order.Raw)
 	}},
 	"Message.getPayment": {otherSide, func(w *world) {
 		note := w.next("lunch")
-		w.b.call("whatsmeow.SendMessage", w.a.wid(), map[string]any{"requestPaymentMessage": map[string]any{"currencyCodeIso4217": "INR", "amount1000": "99000", "noteMessage": map[string]any{"conversation": note}}})
+		w.b.call("whatsmeow.SendMessage", w.a.wid(),
+			map[string]any{"requestPaymentMessage": map[string]any{
+				"currencyCodeIso4217": "INR", "amount1000": "99000",
+				"noteMessage": map[string]any{"conversation": note},
+			}})
 		w.until("the request", func() bool {
 			for _, m := range w.a.call("Chat.fetchMessages", w.b.wid(), map[string]any{"limit": 5}).Array() {
-				if p, err := w.a.try("Message.getPayment", m.Get("id._serialized").String()); err == nil && p.Get("paymentNote").String() == note {
+				if p, err := w.a.try("Message.getPayment", m.Get("id._serialized").String()); err == nil &&
+					p.Get("paymentNote").String() == note {
 					return p.Get("paymentAmount1000").Int() == 99000
 				}
 			}
@@ -148,18 +175,26 @@ var messageCases = map[string]check{
 	}},
 	"Message.editScheduledEvent": {otherSide, func(w *world) {
 		sent, got := w.event30("Lunch")
-		want(w.a.call("Message.editScheduledEvent", sent, map[string]any{"$type": "ScheduledEvent", "name": "Dinner", "startTimeTs": soon.Unix()}).Get("body").String() == "Dinner", "not edited")
-		w.until("the other side has the change", func() bool { return w.b.call("getMessageById", got).Get("body").String() == "Dinner" })
+		want(w.a.call("Message.editScheduledEvent", sent, map[string]any{
+			"$type": "ScheduledEvent", "name": "Dinner",
+			"startTimeTs": soon.Unix(),
+		}).Get("body").String() == "Dinner", "not edited")
+		w.until("the other side has the change", func() bool {
+			return w.b.call("getMessageById",
+				got).Get("body").String() == "Dinner"
+		})
 	}},
 	"sendResponseToScheduledEvent": {answered, func(w *world) {
 		sent, got := w.event30("Lunch")
 		want(w.b.call("sendResponseToScheduledEvent", 1, got).Bool(), "false")
 		want(!w.b.call("sendResponseToScheduledEvent", 9, got).Bool(), "an answer that there is not was sent")
-		want(!w.a.call("sendResponseToScheduledEvent", 1, strings.Replace(w.textID(), sent, "", 1)).Bool(), "a text was answered as an event")
+		want(!w.a.call("sendResponseToScheduledEvent", 1, strings.Replace(w.textID(), sent, "", 1)).Bool(),
+			"a text was answered as an event")
 	}},
 	"Message.acceptGroupV4Invite": {standIn, func(w *world) {
 		jid, invitation := w.invitation()
-		want(w.a.call("Message.acceptGroupV4Invite", invitation.Get("id._serialized").String()).Get("status").Int() == 200, "no status 200")
+		want(w.a.call("Message.acceptGroupV4Invite", invitation.Get("id._serialized").String()).Get("status").Int() == 200,
+			"no status 200")
 		w.member(jid, w.a, true)
 	}},
 	"revokeStatusMessage": {readBack, func(w *world) {
@@ -171,7 +206,8 @@ var messageCases = map[string]check{
 	}},
 	"MessageMedia.fromUrl": {answered, func(w *world) {
 		m := w.a.call("MessageMedia.fromUrl", w.files.URL+"/note.txt")
-		want(m.Get("data").String() == base64.StdEncoding.EncodeToString([]byte("from a URL")) && m.Get("mimetype").String() == "text/plain" && m.Get("filename").String() == "note.txt", "%s", m.Raw)
+		want(m.Get("data").String() == base64.StdEncoding.EncodeToString([]byte("from a URL")) &&
+			m.Get("mimetype").String() == "text/plain" && m.Get("filename").String() == "note.txt", "%s", m.Raw)
 	}},
 	"MessageMedia.fromFilePath": {"501: the files are on the caller's machine", func(w *world) {
 		_, err := w.a.try("MessageMedia.fromFilePath", "/etc/hostname")
@@ -195,7 +231,10 @@ func reaction(react func(w *world, id string)) func(w *world) {
 // poll is a poll of a, as a and b have it.
 func (w *world) poll() (sent, got string) {
 	name := w.next("What to eat")
-	sent = w.a.call("sendMessage", w.b.wid(), map[string]any{"$type": "Poll", "pollName": name, "pollOptions": []string{"Soup", "Salad"}}).Get("id._serialized").String()
+	sent = w.a.call("sendMessage", w.b.wid(), map[string]any{
+		"$type": "Poll", "pollName": name,
+		"pollOptions": []string{"Soup", "Salad"},
+	}).Get("id._serialized").String()
 	return sent, w.arrived(w.b, w.a.wid(), name).Get("id._serialized").String()
 }
 
@@ -212,8 +251,14 @@ func votes(method string) func(w *world) {
 
 // event30 is an event of a in the group, as a and b have it.
 func (w *world) event30(name string) (sent, got string) {
-	sent = w.a.call("sendMessage", w.group, map[string]any{"$type": "ScheduledEvent", "name": name, "startTimeTs": soon.Unix()}).Get("id._serialized").String()
+	sent = w.a.call("sendMessage", w.group, map[string]any{
+		"$type": "ScheduledEvent", "name": name,
+		"startTimeTs": soon.Unix(),
+	}).Get("id._serialized").String()
 	id := strings.Split(sent, "_")[2]
-	m := w.event(w.b, "message", func(d gjson.Result) bool { return strings.Contains(d.Get("id._serialized").String(), id) })
+	m := w.event(w.b, "message", func(d gjson.Result) bool {
+		return strings.Contains(d.Get("id._serialized").String(),
+			id)
+	})
 	return sent, m.Get("id._serialized").String()
 }

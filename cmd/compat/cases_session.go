@@ -63,7 +63,11 @@ var sessionCases = map[string]check{
 		before := connection()
 		w.c.call("resetState")
 		w.until("another connection", func() bool { return connection() > before })
-		w.until("connected again", func() bool { s, err := w.c.try("getState"); return err == nil && s.String() == "CONNECTED" })
+		w.until("connected again", func() bool {
+			s, err := w.c.try("getState")
+			return err == nil &&
+				s.String() == "CONNECTED"
+		})
 	}},
 	"getState": {answered, func(w *world) { want(w.a.call("getState").String() == "CONNECTED", "not connected") }},
 	"getWWebVersion": {answered, func(w *world) {

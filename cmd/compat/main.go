@@ -19,7 +19,8 @@ var reference []byte
 
 func main() {
 	bin := flag.String("bin", "bin", "directory of whatsapp-manager, whatsapp-worker and wasim")
-	endpoint := flag.String("endpoint", "", "endpoint of a running simulator, as in WAM_WHATSAPP_ENDPOINT; empty: start one")
+	endpoint := flag.String("endpoint", "",
+		"endpoint of a running simulator, as in WAM_WHATSAPP_ENDPOINT; empty: start one")
 	report := flag.String("report", "", "write the report to this file")
 	only := flag.String("only", "", "only methods whose name contains this")
 	flag.Parse()

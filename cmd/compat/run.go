@@ -38,7 +38,10 @@ func runAll(ctx context.Context, bin, endpoint, only string) (results []result, 
 		fmt.Fprint(rw, "from a URL")
 	}))
 	defer w.files.Close()
-	if w.stack, err = stack.Start(ctx, stack.Options{Bin: bin, Endpoint: endpoint, Env: []string{"WAM_MEDIA_NETWORKS=127.0.0.0/8", "WAM_WHATSMEOW_METHODS=SendAppState"}}); err != nil {
+	if w.stack, err = stack.Start(ctx, stack.Options{
+		Bin: bin, Endpoint: endpoint,
+		Env: []string{"WAM_MEDIA_NETWORKS=127.0.0.0/8", "WAM_WHATSMEOW_METHODS=SendAppState"},
+	}); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.stack.Close()) }()

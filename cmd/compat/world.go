@@ -52,7 +52,8 @@ func (a *account) try(method string, params ...any) (gjson.Result, error) {
 	if params == nil {
 		params = []any{}
 	}
-	answer, err := a.w.stack.Client.Do(a.w.ctx, http.MethodPost, "/api/proxy/"+a.key+"/"+method, map[string]any{"params": params})
+	answer, err := a.w.stack.Client.Do(a.w.ctx, http.MethodPost, "/api/proxy/"+a.key+"/"+method,
+		map[string]any{"params": params})
 	if err != nil {
 		return gjson.Result{}, err
 	}
@@ -127,14 +128,18 @@ func (w *world) next(what string) string {
 func (w *world) join(name string, contacts ...map[string]string) (*account, error) {
 	w.made++
 	number := fmt.Sprintf("1555020%04d", w.made)
-	w.steer(http.MethodPost, "/accounts", map[string]any{"number": number, "name": name, "contacts": contacts, "chats": len(contacts), "messages": 3})
+	w.steer(http.MethodPost, "/accounts", map[string]any{
+		"number": number, "name": name, "contacts": contacts,
+		"chats": len(contacts), "messages": 3,
+	})
 	a := &account{w: w, number: number}
 	var err error
 	if a.id, a.key, err = w.stack.Client.Create(w.ctx, name); err != nil {
 		return nil, err
 	}
 	// Many messages in a short time are the point here.
-	if err := w.stack.Client.Want(w.ctx, http.StatusOK, http.MethodPatch, "/api/instances/"+a.id, map[string]any{"sendsPerMinute": 0}, nil); err != nil {
+	if err := w.stack.Client.Want(w.ctx, http.StatusOK, http.MethodPatch, "/api/instances/"+a.id,
+		map[string]any{"sendsPerMinute": 0}, nil); err != nil {
 		return nil, err
 	}
 	if err := w.stack.Client.Start(w.ctx, a.id); err != nil {
@@ -181,7 +186,8 @@ func (w *world) event(of *account, kind string, fits func(gjson.Result) bool) (f
 	after := 0
 	w.until("an event "+kind, func() bool {
 		for {
-			answer, err := w.stack.Client.Do(w.ctx, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?limit=500&after=%d", of.id, after), nil)
+			answer, err := w.stack.Client.Do(w.ctx, http.MethodGet,
+				fmt.Sprintf("/api/instances/%s/events?limit=500&after=%d", of.id, after), nil)
 			if err != nil {
 				panic(failure{err})
 			}
@@ -225,4 +231,7 @@ func (w *world) meta(of *account, group, what string, ok func(gjson.Result) bool
 }
 
 // picture is a small PNG as MessageMedia.
-var picture = map[string]any{"mimetype": "image/png", "filename": "dot.png", "data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="}
+var picture = map[string]any{
+	"mimetype": "image/png", "filename": "dot.png",
+	"data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+}

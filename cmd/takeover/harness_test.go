@@ -70,7 +70,10 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.store.Close)
-	if err := h.store.CreateUser(t.Context(), store.User{ID: "owner", Email: "owner@example.org", Role: "user", CreatedAt: time.Now()}); err != nil {
+	if err := h.store.CreateUser(t.Context(), store.User{
+		ID: "owner", Email: "owner@example.org", Role: "user",
+		CreatedAt: time.Now(),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -101,7 +104,10 @@ func listen(t *testing.T, network, address string) string {
 func (h *host) instance(id supervisor.ID) (dir string) {
 	h.t.Helper()
 	now := time.Now()
-	if err := h.store.CreateInstance(h.t.Context(), store.Instance{ID: id, OwnerID: "owner", Name: string(id), Desired: supervisor.Run, CreatedAt: now},
+	if err := h.store.CreateInstance(h.t.Context(), store.Instance{
+		ID: id, OwnerID: "owner", Name: string(id),
+		Desired: supervisor.Run, CreatedAt: now,
+	},
 		store.APIKey{ID: "key" + string(id), Hash: []byte(id), CreatedAt: now}); err != nil {
 		h.t.Fatal(err)
 	}

@@ -189,7 +189,8 @@ func processes(t targets, try func(string, error)) {
 			return err
 		}())
 		var word [8]byte
-		_, err = unix.ProcessVMReadv(pid, []unix.Iovec{{Base: &word[0], Len: 8}}, []unix.RemoteIovec{{Base: 0x10000, Len: 8}}, 0)
+		_, err = unix.ProcessVMReadv(pid, []unix.Iovec{{Base: &word[0], Len: 8}},
+			[]unix.RemoteIovec{{Base: 0x10000, Len: 8}}, 0)
 		try("memory of the "+who, err)
 		try("limits of the "+who, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, new(unix.Rlimit)))
 		try("priority of the "+who, unix.Setpriority(unix.PRIO_PROCESS, pid, 0))
@@ -199,7 +200,8 @@ func processes(t targets, try func(string, error)) {
 		try("processors of the "+who, unix.SchedSetaffinity(pid, &cpus))
 	}
 	// A program that would run as root elsewhere stays what we are.
-	out, err := exec.Command("/bin/sh", "-c", "kill -0 $1 2>/dev/null && echo yes || echo no", "sh", fmt.Sprint(t.Victim)).Output()
+	out, err := exec.Command("/bin/sh", "-c", "kill -0 $1 2>/dev/null && echo yes || echo no",
+		"sh", fmt.Sprint(t.Victim)).Output()
 	if err == nil && string(out) == "no\n" {
 		err = unix.EPERM
 	}
@@ -276,8 +278,10 @@ func sockets(t targets, try func(string, error)) {
 	}
 	try("connect to the API by multipath TCP", err)
 	for name, kind := range map[string][3]int{
-		"raw": {unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP}, "packet": {unix.AF_PACKET, unix.SOCK_RAW, 0}, "crypto": {unix.AF_ALG, unix.SOCK_SEQPACKET, 0},
-		"vsock": {unix.AF_VSOCK, unix.SOCK_STREAM, 0}, "audit": {unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_AUDIT}, "sctp": {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP},
+		"raw": {unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP}, "packet": {unix.AF_PACKET, unix.SOCK_RAW, 0},
+		"crypto": {unix.AF_ALG, unix.SOCK_SEQPACKET, 0},
+		"vsock":  {unix.AF_VSOCK, unix.SOCK_STREAM, 0}, "audit": {unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_AUDIT},
+		"sctp": {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP},
 	} {
 		fd, err := unix.Socket(kind[0], kind[1], kind[2])
 		if err == nil {
@@ -289,7 +293,8 @@ func sockets(t targets, try func(string, error)) {
 
 // needs are what a worker cannot do without.
 func needs(t targets, own string, try func(string, error)) {
-	try("need: own directory", errors.Join(os.WriteFile(filepath.Join(own, "mine"), []byte("x"), 0o600), read(filepath.Join(own, "mine")), os.Remove(filepath.Join(own, "mine"))))
+	try("need: own directory", errors.Join(os.WriteFile(filepath.Join(own, "mine"), []byte("x"), 0o600),
+		read(filepath.Join(own, "mine")), os.Remove(filepath.Join(own, "mine"))))
 	for _, path := range []string{"/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf", "/dev/urandom"} {
 		if _, err := os.Stat(path); err == nil {
 			try("need: "+path, read(path))
@@ -326,7 +331,10 @@ func ways(t targets, socket string, try func(string, error)) {
 		}
 		return err
 	}
-	for name, address := range map[string]string{"the API": t.API, "the metadata": "169.254.169.254:80", "the mail server": "localhost:25"} {
+	for name, address := range map[string]string{
+		"the API": t.API, "the metadata": "169.254.169.254:80",
+		"the mail server": "localhost:25",
+	} {
 		try("ask the manager for "+name, ask(address))
 	}
 	child := exec.Command("/proc/self/exe")

@@ -59,12 +59,14 @@ func kernel(own string, try func(string, error)) {
 		lock.Close()
 	}
 	try("lock of a file", err)
-	var header = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	if err = unix.Capget(&header, &data[0]); err == nil && (data[0].Permitted|data[0].Effective|data[0].Inheritable|data[1].Permitted|data[1].Effective) == 0 {
+	if err = unix.Capget(&header, &data[0]); err == nil &&
+		(data[0].Permitted|data[0].Effective|data[0].Inheritable|data[1].Permitted|data[1].Effective) == 0 {
 		err = unix.EPERM
 	}
 	try("capabilities", err)
-	_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), 0, ^uintptr(0)) // this thread's only, and to what it is when it is root
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), 0,
+		^uintptr(0)) // this thread's only, and to what it is when it is root
 	try("become root", result(errno))
 }

@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 	case socket != "":
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if _, err := egress.NewDialer(socket).DialContext(ctx, "tcp", "192.0.2.1:80"); strings.HasPrefix(fmt.Sprint(err), egress.ErrAway.Error()) {
+		if _, err := egress.NewDialer(socket).DialContext(ctx, "tcp",
+			"192.0.2.1:80"); strings.HasPrefix(fmt.Sprint(err), egress.ErrAway.Error()) {
 			os.Exit(13) // no answer at all
 		}
 		os.Exit(0)
@@ -82,10 +83,12 @@ func TestATakenOverWorkerGetsAtNothing(t *testing.T) {
 	tgt := targets{
 		Manager: os.Getpid(), Victim: victim.Proc.PID, VictimDir: victimDir,
 		VictimSocket: strings.Split(strings.Split(string(attach), "\n")[1], "|")[3],
-		VictimGuard:  workerv1.GuardName(h.cfg.Node, string(victimID)), NextGuard: workerv1.GuardName(h.cfg.Node, string(absentID)),
-		Abstract: listen(t, "unix", "@wam-takeover-"+h.cfg.Node), API: listen(t, "tcp", "127.0.0.1:0"),
+		VictimGuard:  workerv1.GuardName(h.cfg.Node, string(victimID)),
+		NextGuard:    workerv1.GuardName(h.cfg.Node, string(absentID)),
+		Abstract:     listen(t, "unix", "@wam-takeover-"+h.cfg.Node), API: listen(t, "tcp", "127.0.0.1:0"),
 		ManagerLock: filepath.Join(h.cfg.RunDir, workerv1.ManagerLock), RunDir: h.cfg.RunDir,
-		Files: append(database(t, h.dsn), open, h.cfg.RunDir, h.cfg.LogDir, filepath.Join(h.cfg.LogDir, string(victimID)+".log"), filepath.Join(h.cfg.RunDir, workerv1.ManagerLock)),
+		Files: append(database(t, h.dsn), open, h.cfg.RunDir, h.cfg.LogDir,
+			filepath.Join(h.cfg.LogDir, string(victimID)+".log"), filepath.Join(h.cfg.RunDir, workerv1.ManagerLock)),
 	}
 	u, err := url.Parse(h.cfg.WhatsAppEndpoint)
 	if err != nil {
@@ -93,8 +96,10 @@ func TestATakenOverWorkerGetsAtNothing(t *testing.T) {
 	}
 	tgt.Stand = u.Host
 	for _, path := range []string{
-		"/etc/shadow", "/etc/passwd", "/etc/group", "/etc/hostname", "/etc/ssh", "/etc/ssl/private", "/etc", "/root", "/home", "/var/lib", "/var/log", "/tmp", "/run",
-		"/dev/shm", "/boot", "/usr/share", "/sys/kernel", "/proc", "/proc/1/environ", "/proc/self/environ", "/proc/net/unix", "/proc/sys/kernel/hostname",
+		"/etc/shadow", "/etc/passwd", "/etc/group", "/etc/hostname", "/etc/ssh", "/etc/ssl/private", "/etc", "/root",
+		"/home", "/var/lib", "/var/log", "/tmp", "/run",
+		"/dev/shm", "/boot", "/usr/share", "/sys/kernel", "/proc", "/proc/1/environ", "/proc/self/environ",
+		"/proc/net/unix", "/proc/sys/kernel/hostname",
 	} {
 		if _, err := os.Stat(path); err == nil {
 			tgt.Files = append(tgt.Files, path)
@@ -125,8 +130,12 @@ func TestATakenOverWorkerGetsAtNothing(t *testing.T) {
 		if got.UID == 0 {
 			t.Error("the worker is root")
 		}
-		for file, want := range map[string]string{"status": "\nNoNewPrivs:\t1\nSeccomp:\t2\n", "oom_score_adj": "300\n", "limits": fmt.Sprintf("\nMax data size             %-20d %[1]d", 768<<20)} {
-			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", attacker.Proc.PID, file)); err != nil || !strings.Contains(string(b), want) {
+		for file, want := range map[string]string{
+			"status": "\nNoNewPrivs:\t1\nSeccomp:\t2\n", "oom_score_adj": "300\n",
+			"limits": fmt.Sprintf("\nMax data size             %-20d %[1]d", 768<<20),
+		} {
+			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", attacker.Proc.PID, file)); err != nil ||
+				!strings.Contains(string(b), want) {
 				t.Errorf("%s lacks %q, %v:\n%s", file, want, err, b)
 			}
 		}
@@ -145,7 +154,8 @@ func TestATakenOverWorkerGetsAtNothing(t *testing.T) {
 		if st := h.running(victimID); st.Proc != victim.Proc {
 			t.Errorf("the victim is another process now: %+v", st)
 		}
-		if entries, err := os.ReadDir(victimDir); err != nil || !strings.Contains(fmt.Sprint(entries), "secret") || strings.Contains(fmt.Sprint(entries), "written") {
+		if entries, err := os.ReadDir(victimDir); err != nil || !strings.Contains(fmt.Sprint(entries), "secret") ||
+			strings.Contains(fmt.Sprint(entries), "written") {
 			t.Errorf("the victim's directory holds %v, %v", entries, err)
 		}
 		if st := h.running(attackerID); st.Proc != attacker.Proc {
@@ -156,10 +166,14 @@ func TestATakenOverWorkerGetsAtNothing(t *testing.T) {
 		free := report{Attempts: map[string]int{}, Texts: map[string]string{}}
 		look(tgt, free.try)
 		for _, name := range []string{
-			"read " + open, "read " + filepath.Join(victimDir, "secret"), "read " + victimDir, "read /etc/passwd", "read /proc/victim/environ", "read /proc/victim/root/etc/hosts",
-			"chmod of the victim's directory", "chown of the victim's directory", "time of the victim's directory", "watch of the victim's directory",
-			"signal to the victim", "signal by descriptor to the victim", "descriptor of the victim", "signal to the victim by a child",
-			"the victim's guard", "somebody's abstract socket", "connect to the API", "listen on a port", "listen on an abstract name", "take an abstract name", "call to the victim's worker",
+			"read " + open, "read " + filepath.Join(victimDir, "secret"), "read " + victimDir, "read /etc/passwd",
+			"read /proc/victim/environ", "read /proc/victim/root/etc/hosts",
+			"chmod of the victim's directory", "chown of the victim's directory", "time of the victim's directory",
+			"watch of the victim's directory",
+			"signal to the victim", "signal by descriptor to the victim", "descriptor of the victim",
+			"signal to the victim by a child",
+			"the victim's guard", "somebody's abstract socket", "connect to the API", "listen on a port",
+			"listen on an abstract name", "take an abstract name", "call to the victim's worker",
 		} {
 			if number, tried := free.Attempts[name]; !tried || number != 0 {
 				t.Errorf("%s: proves nothing, it ends with %q here as well", name, free.Texts[name])
@@ -177,12 +191,15 @@ func expected(name string) []syscall.Errno {
 		return []syscall.Errno{0}
 	case name == "call clone3":
 		return []syscall.Errno{syscall.ENOSYS}
-	case name == "call to the victim's worker", name == "ask the manager as a child": // the end of the connection, or exit code 13
+	case name == "call to the victim's worker",
+		name == "ask the manager as a child": // the end of the connection, or exit code 13
 		return []syscall.Errno{errNoNumber, syscall.ECONNRESET}
 	case name == "link to the victim's file":
 		return []syscall.Errno{syscall.EACCES, syscall.EXDEV, syscall.EPERM}
-	case strings.HasPrefix(name, "read "), strings.HasPrefix(name, "follow "), strings.HasPrefix(name, "write "), strings.HasPrefix(name, "removal "), strings.HasPrefix(name, "a place "),
-		strings.HasPrefix(name, "ask the manager "), strings.HasPrefix(name, "connect to ") && !strings.Contains(name, " by "):
+	case strings.HasPrefix(name, "read "), strings.HasPrefix(name, "follow "), strings.HasPrefix(name, "write "),
+		strings.HasPrefix(name, "removal "), strings.HasPrefix(name, "a place "),
+		strings.HasPrefix(name, "ask the manager "), strings.HasPrefix(name, "connect to ") &&
+			!strings.Contains(name, " by "):
 		return []syscall.Errno{syscall.EACCES}
 	}
 	return []syscall.Errno{syscall.EPERM}

@@ -28,7 +28,8 @@ func TestNothingConfiguredIsEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.API.Listen != "127.0.0.1:5000" || c.Workers.WorkerMemory != 512<<20 || c.WhatsApp.SendsPerMinute != 20 || !strings.HasSuffix(c.Data.DataDir, "/data") || c.Access.UserInstances != 20 {
+	if c.API.Listen != "127.0.0.1:5000" || c.Workers.WorkerMemory != 512<<20 || c.WhatsApp.SendsPerMinute != 20 ||
+		!strings.HasSuffix(c.Data.DataDir, "/data") || c.Access.UserInstances != 20 {
 		t.Errorf("defaults: %+v", c)
 	}
 }

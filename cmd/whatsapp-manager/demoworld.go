@@ -66,7 +66,10 @@ func (w *demoWorld) login(ctx context.Context) error {
 			AccessToken string `json:"accessToken"`
 		} `json:"tokens"`
 	}
-	if err := w.call(ctx, http.MethodPost, "/api/auth/login", map[string]string{"email": w.email, "password": w.password}, &out); err != nil {
+	if err := w.call(ctx, http.MethodPost, "/api/auth/login", map[string]string{
+		"email":    w.email,
+		"password": w.password,
+	}, &out); err != nil {
 		return err
 	}
 	w.token = out.Tokens.AccessToken
@@ -146,7 +149,8 @@ curl -sN %s/api/instances/%s/events -H 'Accept: text/event-stream' -H 'X-API-Key
 }
 
 var lines = []string{
-	"Good morning!", "Is my order ready?", "Yes, it is waiting for you.", "Great, I will come at ten.", "See you then.", "Do you have rye bread today?",
+	"Good morning!", "Is my order ready?", "Yes, it is waiting for you.", "Great, I will come at ten.", "See you then.",
+	"Do you have rye bread today?",
 }
 
 // chat lets the people talk until ctx ends.
@@ -156,7 +160,8 @@ func (w *demoWorld) chat(ctx context.Context, residents []*resident) error {
 	for i := 0; ; i++ {
 		from, to := residents[i%len(residents)], residents[(i+1)%len(residents)]
 		body := map[string]any{"params": []string{to.number + "@c.us", lines[i%len(lines)]}}
-		if err := w.call(ctx, http.MethodPost, "/api/proxy/"+from.key+"/sendMessage", body, nil); err != nil && ctx.Err() == nil {
+		if err := w.call(ctx, http.MethodPost, "/api/proxy/"+from.key+"/sendMessage", body,
+			nil); err != nil && ctx.Err() == nil {
 			fmt.Fprintln(stderr, "demo:", err)
 		}
 		if err := w.sim.Send(ctx, customer, from.number, lines[(i+1)%len(lines)]); err != nil && ctx.Err() == nil {

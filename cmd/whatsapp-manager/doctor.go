@@ -79,7 +79,10 @@ func examineDatabase(ctx context.Context, c config) []finding {
 	case err != nil:
 		return append(report, finding{wrong, "schema", "cannot be read: " + withoutURL(err, url)})
 	case has != newest:
-		return append(report, finding{wrong, "schema", fmt.Sprintf("is at %d, this version's is %d; the next start of the manager, or whatsapp-manager migrate, brings it there", has, newest)})
+		return append(report, finding{
+			wrong, "schema",
+			fmt.Sprintf("is at %d, this version's is %d; the next start of the manager, or whatsapp-manager migrate, brings it there", has, newest),
+		})
 	}
 	report = append(report, finding{well, "schema", fmt.Sprintf("is current (%d)", has)})
 	if err := keystore.Check(ctx, pool); err != nil {
@@ -99,7 +102,10 @@ func judgeAccess(r roles.Report) []finding {
 	switch r.Isolation {
 	case roles.PerInstance:
 	case roles.Shared:
-		isolation = finding{better, "isolation", "shared: one role for all workers, which sees the chats of all accounts: " + r.Why}
+		isolation = finding{
+			better, "isolation",
+			"shared: one role for all workers, which sees the chats of all accounts: " + r.Why,
+		}
 	case roles.None:
 		isolation = finding{wrong, "isolation", "none: a worker that is taken over has the whole database: " + r.Why}
 	}
@@ -108,13 +114,21 @@ func judgeAccess(r roles.Report) []finding {
 		report = append(report, finding{wrong, "grants", "are not this version's; the next start of the manager sees to it"})
 	}
 	if r.Superuser {
-		report = append(report, finding{better, "database user", "is a superuser; one with CREATEROLE that owns the database is enough"})
+		report = append(report, finding{
+			better, "database user",
+			"is a superuser; one with CREATEROLE that owns the database is enough",
+		})
 	}
 	if len(r.Elsewhere) > 0 && r.Isolation != roles.None {
-		report = append(report, finding{better, "other databases", "workers' roles may connect to " + strings.Join(r.Elsewhere, ", ") + "; their owners close them: revoke connect on database … from public"})
+		report = append(report, finding{
+			better, "other databases",
+			"workers' roles may connect to " + strings.Join(r.Elsewhere,
+				", ") + "; their owners close them: revoke connect on database … from public",
+		})
 	}
 	need := 2*r.Instances + 20
-	connections := finding{well, "connections", fmt.Sprintf("max_connections is %d, at worst %d are needed", r.MaxConnections, need)}
+	connections := finding{well, "connections", fmt.Sprintf("max_connections is %d, at worst %d are needed",
+		r.MaxConnections, need)}
 	if r.MaxConnections < need {
 		connections.verdict = better
 	}
@@ -127,7 +141,10 @@ func examineKernel() finding {
 	case err != nil || abi < 1:
 		return finding{wrong, "confinement", "the kernel has no Landlock: workers can read each other's files"}
 	case abi < 6:
-		return finding{better, "confinement", fmt.Sprintf("Landlock %d; version 6 (Linux 6.12) also keeps signals and abstract sockets apart", abi)}
+		return finding{
+			better, "confinement",
+			fmt.Sprintf("Landlock %d; version 6 (Linux 6.12) also keeps signals and abstract sockets apart", abi),
+		}
 	}
 	return finding{well, "confinement", fmt.Sprintf("Landlock %d", abi)}
 }

@@ -42,7 +42,8 @@ func TestDoctor(t *testing.T) {
 	}
 	defer conn.Close(t.Context())
 	// A table that nobody decided on, a schema from the future.
-	if _, err := conn.Exec(t.Context(), "create table anew (i int); insert into goose_db_version (version_id, is_applied) values (9999, true)"); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		"create table anew (i int); insert into goose_db_version (version_id, is_applied) values (9999, true)"); err != nil {
 		t.Fatal(err)
 	}
 	if text, err = said(); !errors.Is(err, errWrong) || !strings.Contains(text, "9999") {

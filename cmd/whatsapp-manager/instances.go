@@ -26,7 +26,8 @@ func instancesCommand() *cobra.Command {
 
 	var e exporting
 	export := &cobra.Command{
-		Use: "export ID FILE", Args: cobra.ExactArgs(2), RunE: operate(func(ctx context.Context, o *operation, args []string) error {
+		Use: "export ID FILE", Args: cobra.ExactArgs(2),
+		RunE: operate(func(ctx context.Context, o *operation, args []string) error {
 			return e.run(ctx, o, phrase, supervisor.ID(args[0]), args[1])
 		}),
 		Short: "Write an instance into an encrypted file",
@@ -36,14 +37,17 @@ With --move the instance is stopped first and can no longer be started here: the
 another server. With --copy the instance keeps running, and the file is a backup in case this server is lost.
 Never run the original and a copy at the same time: WhatsApp keeps only one connected, and both lose messages.`,
 	}
-	export.Flags().BoolVar(&e.move, "move", false, "move the account to another server; the instance is stopped here for good")
+	export.Flags().BoolVar(&e.move, "move", false,
+		"move the account to another server; the instance is stopped here for good")
 	export.Flags().BoolVar(&e.copy, "copy", false, "make a backup; the account stays here")
 	export.MarkFlagsOneRequired("move", "copy")
 	export.MarkFlagsMutuallyExclusive("move", "copy")
 
 	var i importing
 	imports := &cobra.Command{
-		Use: "import FILE", Args: cobra.ExactArgs(1), RunE: operate(func(ctx context.Context, o *operation, args []string) error {
+		Use: "import FILE", Args: cobra.ExactArgs(1), RunE: operate(func(ctx context.Context, o *operation,
+			args []string,
+		) error {
 			return i.run(ctx, o, phrase, args[0])
 		}),
 		Short: "Import an exported instance, completely or not at all",
@@ -52,13 +56,15 @@ Never run the original and a copy at the same time: WhatsApp keeps only one conn
 An instance that was moved runs here if it ran there; a copy stays stopped until somebody starts it. A running
 manager finds the instance within WAM_HEALTH_INTERVAL.`,
 	}
-	imports.Flags().StringVar(&i.owner, "owner", "", "e-mail address of the instance's owner on this server; default: the same as before")
+	imports.Flags().StringVar(&i.owner, "owner", "",
+		"e-mail address of the instance's owner on this server; default: the same as before")
 	imports.Flags().BoolVar(&i.start, "start", false, "start the instance, whatever the file says")
 	imports.Flags().BoolVar(&i.stopped, "stopped", false, "leave the instance stopped, whatever the file says")
 	imports.MarkFlagsMutuallyExclusive("start", "stopped")
 
 	for _, cmd := range []*cobra.Command{export, imports} {
-		cmd.Flags().StringVar(&phrase.file, "passphrase-file", "", "file whose first line is the passphrase; -: standard input; default: the file that "+passphraseEnv+" names")
+		cmd.Flags().StringVar(&phrase.file, "passphrase-file", "",
+			"file whose first line is the passphrase; -: standard input; default: the file that "+passphraseEnv+" names")
 	}
 	reclaim := &cobra.Command{
 		Use: "reclaim ID", Args: cobra.ExactArgs(1), RunE: operate(reclaim),
@@ -89,7 +95,10 @@ func withoutKeys(context.Context, config, *store.Store, zerolog.Logger) (*keyfil
 }
 
 // operateOn is operate with another way to the key file.
-func operateOn(use func(context.Context, config, *store.Store, zerolog.Logger) (*keyfile.File, error), run func(context.Context, *operation, []string) error) func(*cobra.Command, []string) error {
+func operateOn(use func(context.Context, config, *store.Store,
+	zerolog.Logger) (*keyfile.File, error), run func(context.Context, *operation,
+	[]string) error,
+) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := loadConfig(cmd.Flags(), os.Environ())
 		if err != nil {

@@ -61,7 +61,8 @@ func (e exporting) run(ctx context.Context, o *operation, p passphrase, id super
 		}
 		return err
 	}
-	fmt.Fprintf(o.out, "Instance %s (%s) is in %s: %d messages, %d events.\n", id, in.Name, path, sum.Rows["messages"], sum.Rows["events"])
+	fmt.Fprintf(o.out, "Instance %s (%s) is in %s: %d messages, %d events.\n", id, in.Name, path,
+		sum.Rows["messages"], sum.Rows["events"])
 	if e.move {
 		fmt.Fprintf(o.out, "It is stopped here and cannot be started again. Import the file on the other server. When it runs there, delete it here.\n")
 	}
@@ -71,7 +72,8 @@ func (e exporting) run(ctx context.Context, o *operation, p passphrase, id super
 // leave stops an instance here for good, and returns what was wanted of it.
 // After an error it is as before, but stopped.
 func (o *operation) leave(ctx context.Context, in store.Instance) (supervisor.Desired, error) {
-	if w := in.Worker; w != nil && w.Exit == nil && w.Node != o.config.Node.NodeID && w.SampledAt != nil && time.Since(*w.SampledAt) < recently {
+	if w := in.Worker; w != nil && w.Exit == nil && w.Node != o.config.Node.NodeID && w.SampledAt != nil &&
+		time.Since(*w.SampledAt) < recently {
 		return "", fmt.Errorf("instance %s runs on node %s; export it there", in.ID, w.Node)
 	}
 	desired, err := o.store.MoveAway(ctx, in.ID, time.Now())
@@ -100,7 +102,8 @@ func (o *operation) evict(ctx context.Context, id supervisor.ID) error {
 		return err
 	}
 	if w := in.Worker; w != nil && w.Exit == nil && w.Proc.Remains(ctx, workerproc.EvictGrace) {
-		return fmt.Errorf("its worker, process %d, does not use %s: run this command with the settings of the manager", w.Proc.PID, o.config.Node.RunDir)
+		return fmt.Errorf("its worker, process %d, does not use %s: run this command with the settings of the manager",
+			w.Proc.PID, o.config.Node.RunDir)
 	}
 	return nil
 }
@@ -181,12 +184,14 @@ func (i importing) run(ctx context.Context, o *operation, p passphrase, path str
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}
-	fmt.Fprintf(o.out, "Instance %s (%s) is here: %d messages, %d events.\n", sum.Instance, sum.Name, sum.Rows["messages"], sum.Rows["events"])
+	fmt.Fprintf(o.out, "Instance %s (%s) is here: %d messages, %d events.\n", sum.Instance, sum.Name,
+		sum.Rows["messages"], sum.Rows["events"])
 	switch {
 	case sum.Desired == supervisor.Run:
 		fmt.Fprintf(o.out, "It starts with the manager; one that runs finds it within %s.\n", o.config.Workers.HealthInterval)
 	case sum.Kind == archive.Copy:
-		fmt.Fprintf(o.out, "It is a copy of %s, and stopped. Start it only when the original does not run any more.\n", sum.Made.Format(time.RFC3339))
+		fmt.Fprintf(o.out, "It is a copy of %s, and stopped. Start it only when the original does not run any more.\n",
+			sum.Made.Format(time.RFC3339))
 	default:
 		fmt.Fprintln(o.out, "It is stopped.")
 	}

@@ -27,11 +27,17 @@ func TestInterruptedMoveIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	if err := st.CreateUser(t.Context(), store.User{ID: "u", Email: "a@example.org", Role: "user", CreatedAt: time.Now()}); err != nil {
+	if err := st.CreateUser(t.Context(), store.User{
+		ID: "u", Email: "a@example.org", Role: "user",
+		CreatedAt: time.Now(),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	in := store.Instance{ID: id, OwnerID: "u", Name: "one", Desired: supervisor.Run, CreatedAt: time.Now()}
-	if err := st.CreateInstance(t.Context(), in, store.APIKey{ID: "k", Hash: []byte("h"), CreatedAt: time.Now()}); err != nil {
+	if err := st.CreateInstance(t.Context(), in, store.APIKey{
+		ID: "k", Hash: []byte("h"),
+		CreatedAt: time.Now(),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	secret, file := filepath.Join(dir, "secret"), filepath.Join(dir, "one.wam")
@@ -39,7 +45,10 @@ func TestInterruptedMoveIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	o := &operation{config: config{Node: nodeSettings{RunDir: filepath.Join(dir, "run"), NodeID: "node1"}}, store: st, out: &out}
+	o := &operation{
+		config: config{Node: nodeSettings{RunDir: filepath.Join(dir, "run"), NodeID: "node1"}}, store: st,
+		out: &out,
+	}
 
 	// Somebody holds a table, so that the export waits in its midst.
 	holder, err := pgx.Connect(t.Context(), url)
@@ -87,7 +96,8 @@ func TestInterruptedMoveIsNone(t *testing.T) {
 	if err := (exporting{move: true}).run(t.Context(), o, passphrase{secret}, id, file); err != nil {
 		t.Fatal(err)
 	}
-	if err := (exporting{move: true}).run(t.Context(), o, passphrase{secret}, id, file+"2"); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "reclaim") {
+	if err := (exporting{move: true}).run(t.Context(), o, passphrase{secret}, id, file+"2"); !fault.Is(err,
+		fault.Conflict) || !strings.Contains(err.Error(), "reclaim") {
 		t.Errorf("second export: %v", err)
 	}
 	if err := reclaim(t.Context(), o, []string{string(id)}); err != nil {

@@ -28,7 +28,8 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 			return nil, sealErr
 		case len(with) > 0:
 			return nil, fmt.Errorf("setting %sSECRET_KEY_FILE: there is no %s, and the secrets in the database are sealed with key %s: "+
-				"put that file back from your copy; if it is lost for good, see: whatsapp-manager secrets abandon", envPrefix, c.Data.SecretKeyFile, strings.Join(with, ", "))
+				"put that file back from your copy; if it is lost for good, see: whatsapp-manager secrets abandon", envPrefix,
+				c.Data.SecretKeyFile, strings.Join(with, ", "))
 		}
 		if file, err = keyfile.Create(c.Data.SecretKeyFile); errors.Is(err, fs.ErrExist) {
 			file, err = keyfile.Open(c.Data.SecretKeyFile)
@@ -51,7 +52,8 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 		return nil, fmt.Errorf("seal the secrets in the database: %w", err)
 	}
 	if sealed > 0 {
-		log.Info().Int("rows", sealed).Str("key", file.Ring().ID()).Msg("sealed secrets in the database that were not sealed, or were sealed with an older key")
+		log.Info().Int("rows", sealed).Str("key",
+			file.Ring().ID()).Msg("sealed secrets in the database that were not sealed, or were sealed with an older key")
 	}
 	return file, nil
 }
@@ -68,7 +70,11 @@ func ids(file *keyfile.File) string {
 func secretsCommand() *cobra.Command {
 	group := &cobra.Command{Use: "secrets", Short: "Show or change the key that seals the secrets in the database"}
 	status := &cobra.Command{
-		Use: "status", Args: cobra.NoArgs, RunE: operate(func(ctx context.Context, o *operation, _ []string) error { return o.showSecrets(ctx) }),
+		Use: "status", Args: cobra.NoArgs, RunE: operate(func(ctx context.Context, o *operation,
+			_ []string,
+		) error {
+			return o.showSecrets(ctx)
+		}),
 		Short: "Show which key the secrets are sealed with",
 	}
 	rotate := &cobra.Command{
@@ -87,12 +93,13 @@ used, unless you have kept a copy of the old file.`,
 	}
 	var sure bool
 	abandon := &cobra.Command{
-		Use: "abandon --yes", Args: cobra.NoArgs, RunE: operateOn(withoutKeys, func(ctx context.Context, o *operation, _ []string) error {
-			if !sure {
-				return errors.New("this cannot be undone; stop the manager and all workers, then repeat with --yes")
-			}
-			return abandonSecrets(ctx, o)
-		}),
+		Use: "abandon --yes", Args: cobra.NoArgs, RunE: operateOn(withoutKeys,
+			func(ctx context.Context, o *operation, _ []string) error {
+				if !sure {
+					return errors.New("this cannot be undone; stop the manager and all workers, then repeat with --yes")
+				}
+				return abandonSecrets(ctx, o)
+			}),
 		Short: "Continue with a new key after the old one was lost: accounts have to be paired again",
 		Long: `Give up everything that is sealed with a lost key. Users have to log in again, webhooks are disabled until their
 secret is renewed, and accounts have to be paired again. Messages, events and API keys stay. The manager and the
@@ -112,7 +119,8 @@ func (o *operation) showSecrets(ctx context.Context) error {
 	shown := map[string]bool{}
 	line := func(id, what string) {
 		shown[id] = true
-		fmt.Fprintf(o.out, "  %-26s %6d settings %6d webhooks %6d devices\n", what, counts["settings"][id], counts["webhooks"][id], counts["devices"][id])
+		fmt.Fprintf(o.out, "  %-26s %6d settings %6d webhooks %6d devices\n", what, counts["settings"][id],
+			counts["webhooks"][id], counts["devices"][id])
 	}
 	for i, k := range o.keys.Ring().Keys() {
 		line(k.ID, k.ID+map[bool]string{true: " (seals)", false: ""}[i == 0])

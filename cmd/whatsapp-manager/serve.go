@@ -121,7 +121,8 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if d.supervisor, err = newSupervisor(c, keys, d.store, d.log, registry); err != nil {
 		return err
 	}
-	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry, feed.Options{Networks: c.Networks.WebhookNetworks})
+	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry,
+		feed.Options{Networks: c.Networks.WebhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
 	sender := sends.New(d.store, d.supervisor, 0, d.log)
 	if d.outbox, err = outbox.New(d.store, sender, d.supervisor.Wake, c.Node.NodeID, d.log); err != nil {
@@ -139,14 +140,16 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		AdminEmail: string(c.Access.AdminEmail), AdminPassword: c.Access.AdminPassword,
 		JWTSecret: c.Access.JWTSecret, OpenRegister: c.Access.Registration,
 		MaxInstances: int(c.Access.MaxInstances), UserInstances: int(c.Access.UserInstances),
-		MediaBodyLimit: int64(mediaBody), MemoryBudget: requestMemory(limitMemory(uint64(c.API.ManagerMemory.size)), mediaBody),
+		MediaBodyLimit: int64(mediaBody), MemoryBudget: requestMemory(limitMemory(uint64(c.API.ManagerMemory.size)),
+			mediaBody),
 		MaxConnections: int(c.API.MaxConnections), MaxConnectionsPerAddress: int(c.API.MaxPerAddress),
 		CallsPerSecond: int(c.WhatsApp.CallsPerSecond), SendsPerMinute: orUnlimited(c.WhatsApp.SendsPerMinute),
 		Opened: catalog.NewOpened(c.WhatsApp.WhatsmeowMethods),
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Sender: sender, Upgrades: d.supervisor, Isolation: d.store.Isolation(),
 		Log: d.log, Registerer: registry, Gatherer: registry,
-		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox)},
+		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store,
+			d.deliverer), outbox.Routes(d.outbox)},
 	})
 	return err
 }
@@ -159,7 +162,9 @@ func orUnlimited(sends count) int {
 	return int(sends)
 }
 
-func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Logger, registry prometheus.Registerer) (*supervisor.Supervisor, error) {
+func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Logger,
+	registry prometheus.Registerer,
+) (*supervisor.Supervisor, error) {
 	if err := os.MkdirAll(filepath.Dir(c.Node.RunDir), 0o711); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}

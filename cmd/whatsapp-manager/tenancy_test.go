@@ -25,29 +25,37 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 // namesNoInstance are the routes that are about no instance in particular, or
 // whose instance is named by nothing but its API key.
 var namesNoInstance = []string{
-	"GET /api/auth/me", "POST /api/auth/change-password", "POST /api/auth/login", "POST /api/auth/logout", "POST /api/auth/logout-all",
+	"GET /api/auth/me", "POST /api/auth/change-password", "POST /api/auth/login",
+	"POST /api/auth/logout", "POST /api/auth/logout-all",
 	"POST /api/auth/refresh", "POST /api/auth/register",
 	"GET /api/audit", // shows what concerns oneself
 	"GET /api/users", "POST /api/users", "GET /api/users/:id", "PATCH /api/users/:id",
 	"GET /api/instances", "POST /api/instances", "GET /api/webhooks", // lists show one's own
-	"GET /api/proxy/:key/:method", "POST /api/proxy/:key/:method", "GET /api/proxy/:method", "POST /api/proxy/:method", "GET /api/proxy/methods", "GET /api/proxy/events",
-	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready", "POST /api/health/upgrade/retry", "GET /metrics",
+	"GET /api/proxy/:key/:method", "POST /api/proxy/:key/:method", "GET /api/proxy/:method", "POST /api/proxy/:method",
+	"GET /api/proxy/methods", "GET /api/proxy/events",
+	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready",
+	"POST /api/health/upgrade/retry", "GET /metrics",
 	"GET /docs", "GET /docs/page.css", "GET /docs/page.js", "GET /openapi.json",
 }
 
 // ofAnInstance are all other routes, each with the body or the query of a request that its owner could make.
 var ofAnInstance = map[string]string{
 	"GET /api/instances/:id": "", "PATCH /api/instances/:id": `{"name":"taken"}`, "DELETE /api/instances/:id": "",
-	"POST /api/instances/:id/start": "", "POST /api/instances/:id/stop": "", "POST /api/instances/:id/restart": "", "POST /api/instances/:id/logout": "",
-	"GET /api/instances/:id/qr": "?wait=0", "POST /api/instances/:id/pairing-code": `{"phoneNumber":"4915112345678"}`,
-	"POST /api/instances/:id/send": `{"chatId":"1@c.us","content":"x"}`, "GET /api/instances/:id/chats": "", "GET /api/instances/:id/messages": "?chatId=1@c.us",
+	"POST /api/instances/:id/start": "", "POST /api/instances/:id/stop": "", "POST /api/instances/:id/restart": "",
+	"POST /api/instances/:id/logout": "",
+	"GET /api/instances/:id/qr":      "?wait=0", "POST /api/instances/:id/pairing-code": `{"phoneNumber":"4915112345678"}`,
+	"POST /api/instances/:id/send": `{"chatId":"1@c.us","content":"x"}`, "GET /api/instances/:id/chats": "",
+	"GET /api/instances/:id/messages":                  "?chatId=1@c.us",
 	"GET /api/instances/:id/messages/:messageId/media": "", "HEAD /api/instances/:id/messages/:messageId/media": "",
-	"GET /api/instances/:id/history": "", "GET /api/instances/:id/stats": "", "GET /api/instances/:id/logs": "", "GET /api/instances/:id/events": "",
-	"GET /api/instances/:id/keys": "", "POST /api/instances/:id/keys": `{"name":"second"}`, "DELETE /api/instances/:id/keys/:keyId": "",
-	"GET /api/instances/:id/sends": "", "POST /api/instances/:id/sends": `{"params":["1@c.us","x"]}`,
+	"GET /api/instances/:id/history": "", "GET /api/instances/:id/stats": "", "GET /api/instances/:id/logs": "",
+	"GET /api/instances/:id/events": "",
+	"GET /api/instances/:id/keys":   "", "POST /api/instances/:id/keys": `{"name":"second"}`,
+	"DELETE /api/instances/:id/keys/:keyId": "",
+	"GET /api/instances/:id/sends":          "", "POST /api/instances/:id/sends": `{"params":["1@c.us","x"]}`,
 	"GET /api/instances/:id/sends/:key": "", "DELETE /api/instances/:id/sends/:key": "",
 	"GET /api/instances/:id/webhooks": "", "POST /api/instances/:id/webhooks": `{"url":"http://127.0.0.1:9/"}`,
-	"GET /api/webhooks/:webhook": "", "PATCH /api/webhooks/:webhook": `{"enabled":false}`, "DELETE /api/webhooks/:webhook": "",
+	"GET /api/webhooks/:webhook": "", "PATCH /api/webhooks/:webhook": `{"enabled":false}`,
+	"DELETE /api/webhooks/:webhook":    "",
 	"POST /api/webhooks/:webhook/test": "", "POST /api/webhooks/:webhook/redrive": `{}`,
 	"GET /api/webhooks/:webhook/deliveries": "", "GET /api/webhooks/:webhook/dead-letters": "",
 }
@@ -74,8 +82,12 @@ func install(t *testing.T, settings ...string) *installation {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	c, err := load(t, nil, append([]string{"WAM_LISTEN=127.0.0.1:0", "WAM_DATA_DIR=" + dir, "WAM_DATABASE_URL=" + storetest.NewURL(t),
-		"WAM_ADMIN_PASSWORD=" + testPassword, "WAM_WEBHOOK_NETWORKS=127.0.0.0/8", "WAM_WORKER_BINARY=" + filepath.Join(dir, "none")}, settings...)...)
+	c, err := load(t, nil, append([]string{
+		"WAM_LISTEN=127.0.0.1:0", "WAM_DATA_DIR=" + dir,
+		"WAM_DATABASE_URL=" + storetest.NewURL(t),
+		"WAM_ADMIN_PASSWORD=" + testPassword, "WAM_WEBHOOK_NETWORKS=127.0.0.0/8",
+		"WAM_WORKER_BINARY=" + filepath.Join(dir, "none"),
+	}, settings...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +179,8 @@ func (i *installation) made(method, path, body, token string, at ...string) stri
 }
 
 func (i *installation) login(email string) string {
-	return i.made("POST", "/api/auth/login", `{"email":"`+email+`","password":"`+testPassword+`"}`, "", "tokens", "accessToken")
+	return i.made("POST", "/api/auth/login", `{"email":"`+email+`","password":"`+testPassword+`"}`, "", "tokens",
+		"accessToken")
 }
 
 // Whatever somebody asks about another one's instance, the answer is the one
@@ -177,16 +190,21 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 	admin := i.login("admin@localhost")
 	tokens := map[string]string{}
 	for _, name := range []string{"alice", "bob"} {
-		i.ask("POST", "/api/users", `{"email":"`+name+`@example.org","password":"`+testPassword+`","role":"user"}`, "Authorization", admin)
+		i.ask("POST", "/api/users", `{"email":"`+name+`@example.org","password":"`+testPassword+`","role":"user"}`,
+			"Authorization", admin)
 		tokens[name] = i.login(name + "@example.org")
 	}
 	alice := i.made("POST", "/api/instances", `{"name":"hers"}`, tokens["alice"], "instance", "id")
 	of := "/api/instances/" + alice
 	hers := strings.NewReplacer(
-		":id", alice, ":messageId", "false_1@c.us_3EB0", ":webhook", i.made("POST", of+"/webhooks", `{"url":"http://127.0.0.1:9/"}`, tokens["alice"], "webhook", "id"),
+		":id", alice, ":messageId", "false_1@c.us_3EB0", ":webhook",
+		i.made("POST", of+"/webhooks", `{"url":"http://127.0.0.1:9/"}`, tokens["alice"], "webhook", "id"),
 		":keyId", i.made("POST", of+"/keys", `{"name":"first"}`, tokens["alice"], "key", "id"),
-		":key", i.made("POST", of+"/sends", `{"params":["1@c.us","x"],"sendAt":"`+time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339)+`"}`, tokens["alice"], "send", "key"))
-	nobodys := strings.NewReplacer(":id", "zzzzzzzzzzzz", ":messageId", "false_1@c.us_3EB0", ":webhook", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":keyId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":key", "zzzzzzzzzzzzzzzzzzzzzzzzzz")
+		":key", i.made("POST", of+"/sends",
+			`{"params":["1@c.us","x"],"sendAt":"`+time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339)+`"}`,
+			tokens["alice"], "send", "key"))
+	nobodys := strings.NewReplacer(":id", "zzzzzzzzzzzz", ":messageId", "false_1@c.us_3EB0", ":webhook",
+		"zzzzzzzzzzzzzzzzzzzzzzzzzz", ":keyId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":key", "zzzzzzzzzzzzzzzzzzzzzzzzzz")
 	bobsKey := i.made("POST", "/api/instances", `{"name":"his"}`, tokens["bob"], "apiKey")
 
 	asked := map[string]bool{}
@@ -207,7 +225,9 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 			t.Errorf("%s without a credential: %d %s", route, got.status, got.body)
 		}
 		for _, who := range []struct{ name, header, credential string }{
-			{"another user", "Authorization", tokens["bob"]}, {"another instance's key", "X-API-Key", bobsKey}, {"another instance's key as bearer", "Authorization", bobsKey},
+			{"another user", "Authorization", tokens["bob"]},
+			{"another instance's key", "X-API-Key", bobsKey},
+			{"another instance's key as bearer", "Authorization", bobsKey},
 		} {
 			got := i.ask(r.Method, hers.Replace(path), body, who.header, who.credential)
 			if got.status != http.StatusNotFound {
@@ -236,7 +256,8 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 		}
 		got := i.ask(method, hers.Replace(path), body, "Authorization", tokens["alice"])
 		absent := i.ask(method, nobodys.Replace(path), body, "Authorization", tokens["alice"])
-		if got == absent || got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status == http.StatusBadRequest || got.status == http.StatusUnprocessableEntity {
+		if got == absent || got.status == http.StatusUnauthorized || got.status == http.StatusForbidden ||
+			got.status == http.StatusBadRequest || got.status == http.StatusUnprocessableEntity {
 			t.Errorf("%s by the owner: %d %s; the test proves nothing about it", route, got.status, got.body)
 		}
 	}

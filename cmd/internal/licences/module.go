@@ -123,7 +123,8 @@ func (m *module) collect(root, dir string) error {
 		}
 		for _, entry := range entries {
 			licence := licenceFile.MatchString(entry.Name())
-			if !entry.Type().IsRegular() || filepath.Ext(entry.Name()) == ".go" || !licence && !noticeFile.MatchString(entry.Name()) {
+			if !entry.Type().IsRegular() || filepath.Ext(entry.Name()) == ".go" || !licence &&
+				!noticeFile.MatchString(entry.Name()) {
 				continue
 			}
 			if err := m.add(root, filepath.Join(dir, entry.Name()), licence); err != nil {

@@ -88,7 +88,8 @@ func (c *Client) Login(ctx context.Context, email, password string) error {
 			AccessToken string `json:"accessToken"`
 		} `json:"tokens"`
 	}
-	if err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login", map[string]string{"email": email, "password": password}, &out); err != nil {
+	if err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/auth/login",
+		map[string]string{"email": email, "password": password}, &out); err != nil {
 		return err
 	}
 	c.Token = out.Tokens.AccessToken
@@ -196,7 +197,8 @@ func (c *Client) QR(ctx context.Context, id string) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("wait for a QR code: %w (last answer %d %.200s, %v)", ctx.Err(), answer.Status, answer.Body, err)
+			return "", fmt.Errorf("wait for a QR code: %w (last answer %d %.200s, %v)", ctx.Err(),
+				answer.Status, answer.Body, err)
 		case <-tick.C:
 		}
 	}
@@ -212,7 +214,8 @@ func (c *Client) Call(ctx context.Context, key, method string, result any, param
 		Success bool            `json:"success"`
 		Result  json.RawMessage `json:"result"`
 	}
-	if err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/proxy/"+key+"/"+method, map[string]any{"params": params}, &out); err != nil {
+	if err := c.Want(ctx, http.StatusOK, http.MethodPost, "/api/proxy/"+key+"/"+method,
+		map[string]any{"params": params}, &out); err != nil {
 		return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), key, "<key>"))
 	}
 	if !out.Success {

@@ -65,7 +65,8 @@ func instanceOf(environ []byte) string {
 func (s *Stack) Postgres() int {
 	alike := map[int]bool{}
 	for _, p := range s.Processes() {
-		if program, _, _ := strings.Cut(p.Command, " "); filepath.Base(program) == "postgres" && strings.Contains(p.Command, "-D") {
+		if program, _, _ := strings.Cut(p.Command, " "); filepath.Base(program) == "postgres" &&
+			strings.Contains(p.Command, "-D") {
 			alike[p.PID] = true
 		}
 	}

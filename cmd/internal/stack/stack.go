@@ -121,7 +121,10 @@ func (s *Stack) program(ctx context.Context, args ...string) *exec.Cmd {
 	path := filepath.Join(s.opts.Bin, "whatsapp-manager")
 	cmd := exec.CommandContext(ctx, path, args...)
 	if n := s.opts.Descriptors; n > 0 {
-		cmd = exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, n), path}, args...)...)
+		cmd = exec.CommandContext(ctx, "/bin/sh", append([]string{
+			"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, n),
+			path,
+		}, args...)...)
 	}
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "WAM_LOG_FORMAT=json", "WAM_LOG_LEVEL=debug",

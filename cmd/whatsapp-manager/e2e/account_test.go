@@ -87,7 +87,8 @@ func readFeed(ctx context.Context, l *linked) ([]stack.Event, error) {
 		var page struct {
 			Events []stack.Event `json:"events"`
 		}
-		if err := l.stack.Client.Want(ctx, http.StatusOK, http.MethodGet, fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", l.id, after), nil, &page); err != nil {
+		if err := l.stack.Client.Want(ctx, http.StatusOK, http.MethodGet,
+			fmt.Sprintf("/api/instances/%s/events?after=%d&limit=500", l.id, after), nil, &page); err != nil {
 			return nil, err
 		}
 		if len(page.Events) == 0 {
@@ -111,7 +112,8 @@ func (l *linked) hook(t *testing.T, r *stack.Receiver, events ...string) {
 		} `json:"webhook"`
 		Secret string `json:"secret"`
 	}
-	must(t, l.stack.Client.Want(deadline(t, 10*time.Second), http.StatusCreated, http.MethodPost, "/api/instances/"+l.id+"/webhooks", body, &out))
+	must(t, l.stack.Client.Want(deadline(t, 10*time.Second), http.StatusCreated, http.MethodPost,
+		"/api/instances/"+l.id+"/webhooks", body, &out))
 	if out.Secret == "" {
 		t.Fatal("the signing secret was not shown")
 	}

@@ -26,7 +26,8 @@ func playWorker() bool {
 	switch name := filepath.Base(os.Args[0]); name {
 	case leakyWorker:
 		trigger := filepath.Join(filepath.Dir(os.Args[0]), "leak")
-		os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: func(*worker.Running) { go leak(trigger) }}))
+		os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin,
+			worker.Options{Build: name, Hook: func(*worker.Running) { go leak(trigger) }}))
 	case hangWorker:
 		os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{Build: name, Hook: hang}))
 	case crashWorker:
@@ -76,7 +77,8 @@ func TestAWorkerThatEatsMemoryIsReplaced(t *testing.T) {
 	must(t, err)
 	trigger := filepath.Join(filepath.Dir(program), "leak")
 	must(t, os.WriteFile(trigger, nil, 0o600))
-	grown, err := s.Client.Until(deadline(t, 60*time.Second), alice.id, "ended", func(in stack.Instance) bool { return in.PID != before.PID })
+	grown, err := s.Client.Until(deadline(t, 60*time.Second), alice.id, "ended",
+		func(in stack.Instance) bool { return in.PID != before.PID })
 	must(t, err)
 	must(t, os.Remove(trigger))
 	in, err := s.Client.Ready(deadline(t, 60*time.Second), alice.id)

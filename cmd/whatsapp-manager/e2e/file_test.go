@@ -64,7 +64,8 @@ func TestFilesAsTheyAre(t *testing.T) {
 	if file == nil {
 		file = doc.Message.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage()
 	}
-	if file.GetFileName() != "report.pdf" || file.GetFileLength() != uint64(len(data)) || file.GetCaption() != "for you" || file.GetMimetype() != "application/pdf" {
+	if file.GetFileName() != "report.pdf" || file.GetFileLength() != uint64(len(data)) ||
+		file.GetCaption() != "for you" || file.GetMimetype() != "application/pdf" {
 		t.Errorf("Bob got %v", doc.Message)
 	}
 
@@ -75,10 +76,13 @@ func TestFilesAsTheyAre(t *testing.T) {
 		resp, _ = fetch("GET", path, "", nil, nil)
 		return resp.StatusCode == http.StatusOK
 	})
-	if resp, got := fetch("GET", path, "", nil, nil); !bytes.Equal(got, data) || resp.Header.Get("Content-Type") != "text/plain" {
+	if resp, got := fetch("GET", path, "", nil, nil); !bytes.Equal(got, data) ||
+		resp.Header.Get("Content-Type") != "text/plain" {
 		t.Errorf("the file has %d bytes, %v", len(got), resp.Header)
 	}
-	if resp, got := fetch("GET", path, "", nil, map[string]string{"Range": "bytes=1000000-1000012"}); resp.StatusCode != http.StatusPartialContent || !bytes.Equal(got, data[1000000:1000013]) {
+	if resp, got := fetch("GET", path, "", nil,
+		map[string]string{"Range": "bytes=1000000-1000012"}); resp.StatusCode != http.StatusPartialContent ||
+		!bytes.Equal(got, data[1000000:1000013]) {
 		t.Errorf("a part: %d %q", resp.StatusCode, got)
 	}
 }

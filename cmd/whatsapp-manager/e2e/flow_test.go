@@ -32,14 +32,15 @@ func TestTheMainJob(t *testing.T) {
 		ackIs(t, alice, wid(bob), sent.ID.ID, 2)
 		must(t, bob.Phone().MarkRead(deadline(t, 10*time.Second), alice.LID(), alice.LID(), got.ID))
 		ackIs(t, alice, wid(bob), sent.ID.ID, 3)
-		must(t, hook.Wait(deadline(t, 20*time.Second), "the webhook heard of the read receipt", func(events []stack.Event) bool {
-			for _, ev := range events {
-				if m, err := ev.Message(); err == nil && ev.Event == "message_ack" && m.ID.ID == sent.ID.ID && m.Ack == 3 {
-					return true
+		must(t, hook.Wait(deadline(t, 20*time.Second), "the webhook heard of the read receipt",
+			func(events []stack.Event) bool {
+				for _, ev := range events {
+					if m, err := ev.Message(); err == nil && ev.Event == "message_ack" && m.ID.ID == sent.ID.ID && m.Ack == 3 {
+						return true
+					}
 				}
-			}
-			return false
-		}))
+				return false
+			}))
 	})
 
 	t.Run("a message in, through the feed to the webhook", func(t *testing.T) {
@@ -59,18 +60,25 @@ func TestTheMainJob(t *testing.T) {
 
 	t.Run("between two instances", func(t *testing.T) {
 		alice.text(t, wid(carol.Account), "hello Carol")
-		eventually(t, 20*time.Second, "Carol's feed has the text", func() bool { return count(carol.events(t), "message", "hello Carol") == 1 })
+		eventually(t, 20*time.Second, "Carol's feed has the text",
+			func() bool { return count(carol.events(t), "message", "hello Carol") == 1 })
 		carol.text(t, wid(alice.Account), "hello from Carol")
-		eventually(t, 20*time.Second, "Alice's feed has the answer", func() bool { return count(alice.events(t), "message", "hello from Carol") == 1 })
+		eventually(t, 20*time.Second, "Alice's feed has the answer",
+			func() bool { return count(alice.events(t), "message", "hello from Carol") == 1 })
 	})
 
 	t.Run("reply, mention, reaction, seen", func(t *testing.T) {
 		id := say(t, bob, alice.PN(), "a question")
-		eventually(t, 20*time.Second, "the question arrived", func() bool { return count(alice.events(t), "message", "a question") == 1 })
+		eventually(t, 20*time.Second, "the question arrived",
+			func() bool { return count(alice.events(t), "message", "a question") == 1 })
 		quoted := "false_" + wid(bob) + "_" + id
 		var m stack.Message
-		alice.call(t, "sendMessage", &m, wid(bob), "an answer @"+bob.Number(), map[string]any{"quotedMessageId": quoted, "mentions": []string{wid(bob)}})
-		got := wait(t, bob.Phone(), "the reply", func(r phone.Received) bool { return strings.HasPrefix(r.Text, "an answer") })
+		alice.call(t, "sendMessage", &m, wid(bob), "an answer @"+bob.Number(),
+			map[string]any{"quotedMessageId": quoted, "mentions": []string{wid(bob)}})
+		got := wait(t, bob.Phone(), "the reply", func(r phone.Received) bool {
+			return strings.HasPrefix(r.Text,
+				"an answer")
+		})
 		info := got.Message.GetExtendedTextMessage().GetContextInfo()
 		if info.GetStanzaID() != id || len(info.GetMentionedJID()) != 1 {
 			t.Errorf("reply without quote or mention: %v", info)
@@ -146,7 +154,8 @@ func TestTheMainJob(t *testing.T) {
 		must(t, err)
 		id := say(t, bob, group, "hello group")
 		for _, member := range []*linked{alice, carol} {
-			eventually(t, 20*time.Second, "the group text arrived", func() bool { return count(member.events(t), "message", "hello group") == 1 })
+			eventually(t, 20*time.Second, "the group text arrived",
+				func() bool { return count(member.events(t), "message", "hello group") == 1 })
 		}
 		for _, ev := range alice.events(t) {
 			if m, err := ev.Message(); err == nil && ev.Event == "message" && m.ID.ID == id {
@@ -156,8 +165,12 @@ func TestTheMainJob(t *testing.T) {
 			}
 		}
 		alice.text(t, group.String(), "hello from the API")
-		wait(t, bob.Phone(), "the group text", func(r phone.Received) bool { return r.Text == "hello from the API" && r.Chat == group })
-		eventually(t, 20*time.Second, "Carol's instance got it", func() bool { return count(carol.events(t), "message", "hello from the API") == 1 })
+		wait(t, bob.Phone(), "the group text", func(r phone.Received) bool {
+			return r.Text == "hello from the API" &&
+				r.Chat == group
+		})
+		eventually(t, 20*time.Second, "Carol's instance got it",
+			func() bool { return count(carol.events(t), "message", "hello from the API") == 1 })
 	})
 
 	t.Run("whatsmeow's methods directly", func(t *testing.T) {
@@ -177,7 +190,8 @@ func TestTheMainJob(t *testing.T) {
 		before, err := s.Client.Instance(t.Context(), carol.id)
 		must(t, err)
 		carol.call(t, "logout", nil)
-		in, err := s.Client.Until(deadline(t, 20*time.Second), carol.id, "logged out", func(in stack.Instance) bool { return in.Status != "ready" })
+		in, err := s.Client.Until(deadline(t, 20*time.Second), carol.id, "logged out",
+			func(in stack.Instance) bool { return in.Status != "ready" })
 		must(t, err)
 		if in.PID != before.PID || in.RestartCount != before.RestartCount {
 			t.Errorf("logging out restarted the worker: %+v, before %+v", in, before)
@@ -201,7 +215,8 @@ func TestPairByCode(t *testing.T) {
 	var out struct {
 		Code string `json:"code"`
 	}
-	must(t, s.Client.Want(ctx, http.StatusOK, http.MethodPost, "/api/instances/"+id+"/pairing-code", map[string]string{"phoneNumber": dave.Number()}, &out))
+	must(t, s.Client.Want(ctx, http.StatusOK, http.MethodPost, "/api/instances/"+id+"/pairing-code",
+		map[string]string{"phoneNumber": dave.Number()}, &out))
 	if len(out.Code) != 9 || out.Code[4] != '-' {
 		t.Fatalf("code %q is not of the form ABCD-EFGH", out.Code)
 	}

@@ -101,7 +101,8 @@ func TestWorkersThatHangAreReplaced(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("replaced after %v; beside them a message took %v at most", time.Since(began).Round(time.Second), slowest.Round(time.Millisecond))
+	t.Logf("replaced after %v; beside them a message took %v at most", time.Since(began).Round(time.Second),
+		slowest.Round(time.Millisecond))
 	if slowest > 10*time.Second {
 		t.Errorf("beside hanging workers a message took %v", slowest)
 	}
@@ -111,7 +112,8 @@ func TestWorkersThatHangAreReplaced(t *testing.T) {
 		if in.Generation != before[how].Generation+1 || in.RestartCount != 1 || !strings.HasPrefix(in.LastError, "hang") {
 			t.Errorf("%s: %+v", how, in)
 		}
-		eventually(t, 30*time.Second, "the message of meanwhile", func() bool { return count(l.events(t), "message", "while it "+how) > 0 })
+		eventually(t, 30*time.Second, "the message of meanwhile",
+			func() bool { return count(l.events(t), "message", "while it "+how) > 0 })
 		if n := count(l.events(t), "message", "while it "+how); n != 1 {
 			t.Errorf("%s: the message of meanwhile is in the feed %d times", how, n)
 		}
@@ -119,7 +121,8 @@ func TestWorkersThatHangAreReplaced(t *testing.T) {
 	after, err := s.Client.Ready(deadline(t, 5*time.Second), bystander.id)
 	must(t, err)
 	if after.PID != beside.PID || after.Generation != beside.Generation || bystander.Devices()[0].Logins() != logins {
-		t.Errorf("the instance beside them changed from %+v to %+v, logins %d to %d", beside, after, logins, bystander.Devices()[0].Logins())
+		t.Errorf("the instance beside them changed from %+v to %+v, logins %d to %d", beside, after, logins,
+			bystander.Devices()[0].Logins())
 	}
 	oneEach(t, s, bystander, hung["stopped"], hung[spins], hung[waits])
 }

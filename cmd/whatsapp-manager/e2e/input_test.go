@@ -32,19 +32,34 @@ func TestBadInputIsTheCallersFault(t *testing.T) {
 		{"number for a string", proxy("sendMessage"), map[string]any{"params": []any{17, "x"}}, 400, "chatId"},
 		{"no JID", proxy("sendMessage"), map[string]any{"params": []any{"nobody at all", "x"}}, 400, "chatId"},
 		{"empty JID", proxy("sendMessage"), map[string]any{"params": []any{"", "x"}}, 400, "chatId"},
-		{"JID with a strange server", proxy("sendMessage"), map[string]any{"params": []any{"1@example.org", "x"}}, 400, "chatId"},
+		{
+			"JID with a strange server", proxy("sendMessage"),
+			map[string]any{"params": []any{"1@example.org", "x"}},
+			400, "chatId",
+		},
 		{"null for everything", proxy("sendMessage"), map[string]any{"params": []any{nil, nil}}, 400, "chatId"},
 		{"object for an array", proxy("sendMessage"), map[string]any{"params": map[string]any{"to": "x"}}, 400, "params"},
 		{"not JSON", proxy("sendMessage"), []byte(`{"params":[`), 400, ""},
 		{"nothing", proxy("sendMessage"), []byte(``), 400, ""},
 		{"invalid UTF-8", proxy("sendMessage"), []byte("{\"params\":[\"" + wid(bob) + "\",\"\xff\xfe\"]}"), 400, "UTF-8"},
-		{"lone surrogate", proxy("sendMessage"), []byte(`{"params":["` + wid(bob) + `",{"$type":"Nothing","x":"\ud800"}]}`), 400, ""},
+		{
+			"lone surrogate", proxy("sendMessage"), []byte(`{"params":["` + wid(bob) + `",{"$type":"Nothing","x":"\ud800"}]}`),
+			400, "",
+		},
 		{"6 MB of JSON", proxy("sendMessage"), huge, 413, ""},
-		{"deep JSON", proxy("getState"), []byte(`{"params":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`), 400, ""},
+		{"deep JSON", proxy("getState"), []byte(`{"params":` + strings.Repeat("[", 100_000) + strings.Repeat("]",
+			100_000) + `}`), 400, ""},
 		{"unknown key", "/api/proxy/wam_nosuchkey/getState", map[string]any{"params": []any{}}, 401, ""},
-		{"message that nobody knows", proxy("Message.react"), map[string]any{"params": []any{"false_" + wid(bob) + "_AAAA", "👍"}}, 404, ""},
+		{
+			"message that nobody knows", proxy("Message.react"),
+			map[string]any{"params": []any{"false_" + wid(bob) + "_AAAA", "👍"}},
+			404, "",
+		},
 		{"no message id", proxy("Message.react"), map[string]any{"params": []any{"???", "👍"}}, 400, "messageId"},
-		{"word for a limit", proxy("Chat.fetchMessages"), map[string]any{"params": []any{wid(bob), map[string]any{"limit": "many"}}}, 400, "limit"},
+		{"word for a limit", proxy("Chat.fetchMessages"), map[string]any{"params": []any{
+			wid(bob),
+			map[string]any{"limit": "many"},
+		}}, 400, "limit"},
 		{"whatsmeow: bad JID", proxy("whatsmeow.GetUserInfo"), map[string]any{"params": []any{[]any{"a@b@c"}}}, 400, ""},
 		{"whatsmeow: wrong type", proxy("whatsmeow.GetGroupInfo"), map[string]any{"params": []any{[]any{}}}, 400, ""},
 		{"whatsmeow: not callable", proxy("whatsmeow.AddEventHandler"), map[string]any{"params": []any{}}, 501, ""},
@@ -87,7 +102,8 @@ func TestNoBodyAndNoKeyIsInAnyLogLine(t *testing.T) {
 	})
 	// Refused calls are logged with more zeal than others.
 	for _, method := range []string{"sendMessage", "nosuch", "whatsmeow.SendMessage"} {
-		_, err := s.Client.Do(deadline(t, 10*time.Second), http.MethodPost, "/api/proxy/"+alice.key+"/"+method, map[string]any{"params": []any{"bad", out}})
+		_, err := s.Client.Do(deadline(t, 10*time.Second), http.MethodPost, "/api/proxy/"+alice.key+"/"+method,
+			map[string]any{"params": []any{"bad", out}})
 		must(t, err)
 	}
 	logs, err := s.Logs()

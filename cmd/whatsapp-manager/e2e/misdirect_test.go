@@ -27,7 +27,8 @@ func user(t *testing.T, s *stack.Stack, name string) *stack.Client {
 	t.Helper()
 	ctx := deadline(t, 20*time.Second)
 	email, password := name+"@example.org", "a long enough password of "+name
-	must(t, s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/users", map[string]string{"email": email, "password": password, "role": "user"}, nil))
+	must(t, s.Client.Want(ctx, http.StatusCreated, http.MethodPost, "/api/users",
+		map[string]string{"email": email, "password": password, "role": "user"}, nil))
 	c := &stack.Client{Base: s.Client.Base, HTTP: s.Client.HTTP}
 	must(t, c.Login(ctx, email, password))
 	return c
@@ -37,8 +38,11 @@ func user(t *testing.T, s *stack.Stack, name string) *stack.Client {
 func historyClaim(t *testing.T, lid, pn types.JID) []byte {
 	t.Helper()
 	history, err := proto.Marshal(&waHistorySync.HistorySync{
-		SyncType:                 waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
-		PhoneNumberToLidMappings: []*waHistorySync.PhoneNumberToLIDMapping{{LidJID: proto.String(lid.String()), PnJID: proto.String(pn.String())}},
+		SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
+		PhoneNumberToLidMappings: []*waHistorySync.PhoneNumberToLIDMapping{{
+			LidJID: proto.String(lid.String()),
+			PnJID:  proto.String(pn.String()),
+		}},
 	})
 	must(t, err)
 	var payload bytes.Buffer
@@ -56,7 +60,8 @@ func historyClaim(t *testing.T, lid, pn types.JID) []byte {
 // refused calls a method that no client may call and wants the answer that says so.
 func (l *linked) refused(t *testing.T, method string, params ...any) {
 	t.Helper()
-	answer, err := l.stack.Client.Do(deadline(t, 20*time.Second), http.MethodPost, "/api/proxy/"+l.key+"/"+method, map[string]any{"params": params})
+	answer, err := l.stack.Client.Do(deadline(t, 20*time.Second), http.MethodPost, "/api/proxy/"+l.key+"/"+method,
+		map[string]any{"params": params})
 	must(t, err)
 	if answer.Status != http.StatusNotImplemented || !bytes.Contains(answer.Body, []byte(`"impossible"`)) {
 		t.Errorf("%s: %d %s", method, answer.Status, answer.Body)
@@ -80,7 +85,10 @@ func TestNobodyMisdirectsAnothersMessages(t *testing.T) {
 	claims := func(way string) wasim.AccountOptions {
 		// An acquaintance, so that an archive has reason to carry what is known of it.
 		acquaintance := wasim.Contact{Number: thieves[way].Number(), Name: "Accomplice"}
-		return wasim.AccountOptions{Contacts: []wasim.Contact{acquaintance}, History: phone.History{Claims: []phone.Claim{{LID: thieves[way].LID(), PN: customers[way].PN()}}}}
+		return wasim.AccountOptions{
+			Contacts: []wasim.Contact{acquaintance},
+			History:  phone.History{Claims: []phone.Claim{{LID: thieves[way].LID(), PN: customers[way].PN()}}},
+		}
 	}
 	rogue := claims("phone")
 	rogue.Contacts = append(rogue.Contacts, wasim.Contact{Number: known.Number(), Name: "Known"})

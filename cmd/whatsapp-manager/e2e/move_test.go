@@ -33,7 +33,8 @@ func TestMoveToAnotherServer(t *testing.T) {
 	say(t, friend, account.PN(), "before")
 	must(t, hook.Wait(ctx, "the first message is delivered", heard("before")))
 	old.text(t, wid(friend), "sent from the old server")
-	wait(t, friend.Phone(), "what the old server sent", func(r phone.Received) bool { return r.Text == "sent from the old server" })
+	wait(t, friend.Phone(), "what the old server sent",
+		func(r phone.Received) bool { return r.Text == "sent from the old server" })
 
 	dir := t.TempDir()
 	secret, file := filepath.Join(dir, "passphrase"), filepath.Join(dir, "traveller.wam")
@@ -41,7 +42,8 @@ func TestMoveToAnotherServer(t *testing.T) {
 	said, err := from.Run(ctx, "instances", "export", old.id, file, "--move", "--passphrase-file", secret)
 	must(t, err)
 	t.Log(said)
-	if text, err := os.ReadFile(file); err != nil || strings.Contains(string(text), "before") || strings.Contains(string(text), account.Number()) {
+	if text, err := os.ReadFile(file); err != nil || strings.Contains(string(text), "before") ||
+		strings.Contains(string(text), account.Number()) {
 		t.Errorf("the file shows what is in it: %v", err)
 	}
 	stays(t, old)
@@ -55,13 +57,15 @@ func TestMoveToAnotherServer(t *testing.T) {
 
 	wrong := filepath.Join(dir, "wrong")
 	must(t, os.WriteFile(wrong, []byte("incorrect horse battery\n"), 0o600))
-	if said, err := to.Run(ctx, "instances", "import", file, "--passphrase-file", wrong); err == nil || !strings.Contains(said, "passphrase") {
+	if said, err := to.Run(ctx, "instances", "import", file, "--passphrase-file", wrong); err == nil ||
+		!strings.Contains(said, "passphrase") {
 		t.Errorf("import with another passphrase: %v, %s", err, said)
 	}
 	said, err = to.Run(ctx, "instances", "import", file, "--passphrase-file", secret)
 	must(t, err)
 	t.Log(said)
-	if said, err := to.Run(ctx, "instances", "import", file, "--passphrase-file", secret); err == nil || !strings.Contains(said, "here already") {
+	if said, err := to.Run(ctx, "instances", "import", file, "--passphrase-file", secret); err == nil ||
+		!strings.Contains(said, "here already") {
 		t.Errorf("second import: %v, %s", err, said)
 	}
 	_, err = to.Client.Ready(ctx, old.id)
@@ -72,7 +76,8 @@ func TestMoveToAnotherServer(t *testing.T) {
 	say(t, friend, account.PN(), "after")
 	must(t, hook.Wait(ctx, "what came afterwards is delivered", heard("after")))
 	now.text(t, wid(friend), "sent from the new server")
-	wait(t, friend.Phone(), "what the new server sent", func(r phone.Received) bool { return r.Text == "sent from the new server" })
+	wait(t, friend.Phone(), "what the new server sent",
+		func(r phone.Received) bool { return r.Text == "sent from the new server" })
 
 	all := []string{"before", "on the way", "after"}
 	if got := incoming(t, now.events(t)); !slices.Equal(got, all) {
@@ -87,7 +92,10 @@ func TestMoveToAnotherServer(t *testing.T) {
 	for _, m := range messages {
 		mirrored = append(mirrored, m.Body)
 	}
-	if want := []string{"before", "sent from the old server", "on the way", "after", "sent from the new server"}; !slices.Equal(mirrored, want) {
+	if want := []string{
+		"before", "sent from the old server", "on the way", "after",
+		"sent from the new server",
+	}; !slices.Equal(mirrored, want) {
 		t.Errorf("the chat has %q, want %q", mirrored, want)
 	}
 
@@ -95,7 +103,8 @@ func TestMoveToAnotherServer(t *testing.T) {
 	stays(t, old)
 	must(t, from.Client.Want(ctx, http.StatusNoContent, http.MethodDelete, "/api/instances/"+old.id, nil, nil))
 	now.text(t, wid(friend), "still here")
-	wait(t, friend.Phone(), "what the new server sent at last", func(r phone.Received) bool { return r.Text == "still here" })
+	wait(t, friend.Phone(), "what the new server sent at last",
+		func(r phone.Received) bool { return r.Text == "still here" })
 }
 
 // stays fails unless the instance stands still and cannot be started.
@@ -107,7 +116,8 @@ func stays(t *testing.T, l *linked) {
 	if answer.Status != http.StatusConflict {
 		t.Errorf("start of what was moved away: %d %s", answer.Status, answer.Body)
 	}
-	if _, err := l.stack.Client.Until(ctx, l.id, "stopped", func(in stack.Instance) bool { return in.State == "stopped" }); err != nil {
+	if _, err := l.stack.Client.Until(ctx, l.id, "stopped",
+		func(in stack.Instance) bool { return in.State == "stopped" }); err != nil {
 		t.Error(err)
 	}
 	if pids := l.stack.Workers()[l.id]; len(pids) != 0 {
@@ -168,7 +178,8 @@ func TestMoveInTraffic(t *testing.T) {
 			want = append(want, text)
 		}
 	})
-	eventually(t, 20*time.Second, "some messages before the move", func() bool { return len(incoming(t, old.events(t))) > 20 })
+	eventually(t, 20*time.Second, "some messages before the move",
+		func() bool { return len(incoming(t, old.events(t))) > 20 })
 	dir := t.TempDir()
 	secret, file := filepath.Join(dir, "passphrase"), filepath.Join(dir, "traveller.wam")
 	must(t, os.WriteFile(secret, []byte("correct horse battery staple\n"), 0o600))
@@ -180,7 +191,8 @@ func TestMoveInTraffic(t *testing.T) {
 	must(t, err)
 	now := &linked{Account: account, stack: to, id: old.id, key: old.key}
 	moved := len(incoming(t, now.events(t)))
-	eventually(t, 20*time.Second, "some messages after the move", func() bool { return len(incoming(t, now.events(t))) > moved+20 })
+	eventually(t, 20*time.Second, "some messages after the move",
+		func() bool { return len(incoming(t, now.events(t))) > moved+20 })
 	enough()
 	talk.Wait()
 	var got []string
@@ -215,7 +227,8 @@ func TestCopyIsABackup(t *testing.T) {
 	must(t, err)
 	_, err = s.Run(ctx, "instances", "export", l.id, file, "--copy", "--passphrase-file", secret)
 	must(t, err)
-	if said, err := s.Run(ctx, "instances", "export", l.id, file, "--copy", "--passphrase-file", secret); err == nil || !strings.Contains(said, "there already") {
+	if said, err := s.Run(ctx, "instances", "export", l.id, file, "--copy", "--passphrase-file", secret); err == nil ||
+		!strings.Contains(said, "there already") {
 		t.Errorf("export over a file: %v, %s", err, said)
 	}
 	if after, err := s.Client.Instance(ctx, l.id); err != nil || after.PID != before.PID || after.Status != "ready" {
@@ -225,7 +238,8 @@ func TestCopyIsABackup(t *testing.T) {
 
 	s.Signal(syscall.SIGINT)
 	must(t, s.WaitManager(ctx))
-	if said, err := s.Run(ctx, "instances", "import", file, "--passphrase-file", secret, "--owner", "nobody@example.org"); err == nil || !strings.Contains(said, "nobody@example.org") {
+	if said, err := s.Run(ctx, "instances", "import", file, "--passphrase-file", secret, "--owner",
+		"nobody@example.org"); err == nil || !strings.Contains(said, "nobody@example.org") {
 		t.Errorf("import for nobody: %v, %s", err, said)
 	}
 	_, err = s.Run(ctx, "instances", "import", file, "--passphrase-file", secret)

@@ -19,7 +19,8 @@ func sendKeyed(t *testing.T, l *linked, key, to, text string) (status int, answe
 	t.Helper()
 	body, err := json.Marshal([]any{to, text})
 	must(t, err)
-	req, err := http.NewRequestWithContext(deadline(t, time.Minute), http.MethodPost, l.stack.Client.Base+"/api/proxy/"+l.key+"/sendMessage", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(deadline(t, time.Minute), http.MethodPost,
+		l.stack.Client.Base+"/api/proxy/"+l.key+"/sendMessage", bytes.NewReader(body))
 	must(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", key)
@@ -70,7 +71,8 @@ func TestWhatBecomesOfAFailedSend(t *testing.T) {
 
 	alice.RefuseLogin(503, 1000)
 	alice.Devices()[0].Drop()
-	_, err := s.Client.Until(deadline(t, 30*time.Second), alice.id, "offline", func(in stack.Instance) bool { return in.Link == "offline" })
+	_, err := s.Client.Until(deadline(t, 30*time.Second), alice.id, "offline",
+		func(in stack.Instance) bool { return in.Link == "offline" })
 	must(t, err)
 	status, answer := sendKeyed(t, alice, "away", wid(bob), "away")
 	if status != http.StatusBadGateway || sendState(t, alice, "away") != "" {

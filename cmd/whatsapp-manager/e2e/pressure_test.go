@@ -30,7 +30,10 @@ func TestAStrangerCannotTakeAllConnections(t *testing.T) {
 		{"idle connections", ""},
 		{"heads that never end", "GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "},
 		{"bodies that never come", "POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"},
-		{"bodies that come in chunks for ever", "POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"},
+		{
+			"bodies that come in chunks for ever",
+			"POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+		},
 		{"readers who read nothing", strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 40)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -87,7 +90,8 @@ func TestALargeFileInJSON(t *testing.T) {
 	if file == nil {
 		file = doc.Message.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage()
 	}
-	if file.GetFileName() != "report.pdf" || file.GetFileLength() != uint64(len(data)) || file.GetCaption() != "for you" || file.GetMimetype() != "application/pdf" {
+	if file.GetFileName() != "report.pdf" || file.GetFileLength() != uint64(len(data)) ||
+		file.GetCaption() != "for you" || file.GetMimetype() != "application/pdf" {
 		t.Errorf("Bob got %v", doc.Message)
 	}
 }

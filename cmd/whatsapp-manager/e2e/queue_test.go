@@ -23,7 +23,8 @@ func TestQueuedSendsSurviveKills(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
-	must(t, s.Client.Want(deadline(t, 10*time.Second), http.StatusOK, "PATCH", "/api/instances/"+alice.id, map[string]any{"sendsPerMinute": 0}, nil))
+	must(t, s.Client.Want(deadline(t, 10*time.Second), http.StatusOK, "PATCH", "/api/instances/"+alice.id,
+		map[string]any{"sendsPerMinute": 0}, nil))
 	ann := person(t, "Ann", wasim.AccountOptions{})
 
 	const n = 40
@@ -102,7 +103,8 @@ func TestManagerKilledInTheMiddleOfAQueuedSend(t *testing.T) {
 	queue := func(text string) (key string) {
 		t.Helper()
 		var out struct{ Send struct{ Key string } }
-		must(t, s.Client.Want(ctx, http.StatusAccepted, "POST", path, map[string]any{"params": []string{wid(ann), text}}, &out))
+		must(t, s.Client.Want(ctx, http.StatusAccepted, "POST", path,
+			map[string]any{"params": []string{wid(ann), text}}, &out))
 		return out.Send.Key
 	}
 	hears := func(text string) {

@@ -17,7 +17,8 @@ import (
 func TestADatabaseThatLostItsRoles(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	alice, bob := link(t, s, person(t, "Alice", wasim.AccountOptions{})), link(t, s, person(t, "Bob", wasim.AccountOptions{}))
+	alice, bob := link(t, s, person(t, "Alice", wasim.AccountOptions{})),
+		link(t, s, person(t, "Bob", wasim.AccountOptions{}))
 	ann := person(t, "Ann", wasim.AccountOptions{})
 	before := oneEach(t, s, alice, bob)
 	s.KillManager()
@@ -26,14 +27,19 @@ func TestADatabaseThatLostItsRoles(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), url)
 	must(t, err)
 	defer conn.Close(t.Context())
-	rows, err := conn.Query(t.Context(), "select rolname::text from pg_roles where rolname ~ '^wam_[0-9a-f]{8}_"+alice.id+"_[0-9]+$'")
+	rows, err := conn.Query(t.Context(),
+		"select rolname::text from pg_roles where rolname ~ '^wam_[0-9a-f]{8}_"+alice.id+"_[0-9]+$'")
 	must(t, err)
 	roles, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(t, err)
 	if len(roles) != 1 {
 		t.Fatalf("roles of the worker: %v", roles)
 	}
-	for _, sql := range []string{"alter role " + roles[0] + " nologin", "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = '" + roles[0] + "'", "drop role " + roles[0]} {
+	for _, sql := range []string{
+		"alter role " + roles[0] + " nologin",
+		"select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = '" + roles[0] + "'",
+		"drop role " + roles[0],
+	} {
 		_, err := conn.Exec(t.Context(), sql)
 		must(t, err)
 	}

@@ -72,7 +72,8 @@ func TestADumpAloneOpensNothing(t *testing.T) {
 	}
 	must(t, s.Client.Want(ctx, http.StatusOK, http.MethodGet, "/api/instances/"+l.id+"/webhooks", nil, &hooks))
 	const password = "the password of the receiver"
-	must(t, s.Client.Want(ctx, http.StatusOK, http.MethodPatch, "/api/webhooks/"+hooks.Webhooks[0].ID, map[string]any{"headers": map[string]string{"Authorization": password}}, nil))
+	must(t, s.Client.Want(ctx, http.StatusOK, http.MethodPatch, "/api/webhooks/"+hooks.Webhooks[0].ID,
+		map[string]any{"headers": map[string]string{"Authorization": password}}, nil))
 	say(t, friend, account.PN(), "first")
 	must(t, hook.Wait(ctx, "a signed webhook", heard("first")))
 	l.text(t, wid(friend), "answer")
@@ -90,7 +91,8 @@ func TestADumpAloneOpensNothing(t *testing.T) {
 			t.Error("the dump shows nothing at all")
 		}
 	}
-	if text, err := s.Logs(); err != nil || strings.Contains(string(text["manager.log"]), base64.StdEncoding.EncodeToString(keys.Ring().Keys()[0].Secret)) {
+	if text, err := s.Logs(); err != nil || strings.Contains(string(text["manager.log"]),
+		base64.StdEncoding.EncodeToString(keys.Ring().Keys()[0].Secret)) {
 		t.Errorf("the key is in a log: %v", err)
 	}
 
@@ -174,7 +176,8 @@ func TestADumpAloneOpensNothing(t *testing.T) {
 	t.Log(said)
 	must(t, s.StartManager())
 	must(t, s.Ready(ctx))
-	if answer, err := s.Client.Do(ctx, http.MethodGet, "/api/auth/me", nil); err != nil || answer.Status != http.StatusUnauthorized {
+	if answer, err := s.Client.Do(ctx, http.MethodGet, "/api/auth/me", nil); err != nil ||
+		answer.Status != http.StatusUnauthorized {
 		t.Errorf("a token of the lost key: %d, %v", answer.Status, err)
 	}
 	must(t, s.Login(ctx, s.Client))
@@ -212,11 +215,13 @@ func installed(t *testing.T, url string, keys *keyfile.File, id string) map[stri
 	var jid string
 	var adv []byte
 	must(t, st.Pool().QueryRow(t.Context(), "select device_jid from instances where id = $1", id).Scan(&jid))
-	must(t, st.Pool().QueryRow(t.Context(), "select adv_key from whatsmeow.whatsmeow_device where jid = $1", jid).Scan(&adv))
+	must(t, st.Pool().QueryRow(t.Context(), "select adv_key from whatsmeow.whatsmeow_device where jid = $1",
+		jid).Scan(&adv))
 	device := keys.Ring().Instance(id).Device(jid)
 	own, err := device.OpenKeys(adv)
 	must(t, err)
-	secrets["noise key"], secrets["identity key"], secrets["signed pre key"] = own.Noise[:], own.Identity[:], own.SignedPreKey[:]
+	secrets["noise key"], secrets["identity key"], secrets["signed pre key"] = own.Noise[:],
+		own.Identity[:], own.SignedPreKey[:]
 	secrets["the key itself"] = keys.Ring().Keys()[0].Secret
 	rows, err := st.Pool().Query(t.Context(), "select session from whatsmeow.whatsmeow_sessions where our_jid = $1", jid)
 	must(t, err)

@@ -33,7 +33,8 @@ func (c *shutOut) shown(t *testing.T) {
 	if in.LinkDetail == "" || in.PID != c.before.PID || in.RestartCount != 0 {
 		t.Errorf("%s: %+v", c.name, in)
 	}
-	if end, err := time.Parse(time.RFC3339, in.LinkUntil); c.until != (err == nil) || c.until && (time.Until(end) > time.Hour || time.Until(end) < 50*time.Minute) {
+	if end, err := time.Parse(time.RFC3339, in.LinkUntil); c.until != (err == nil) || c.until &&
+		(time.Until(end) > time.Hour || time.Until(end) < 50*time.Minute) {
 		t.Errorf("%s: until %q", c.name, in.LinkUntil)
 	}
 }
@@ -46,10 +47,22 @@ func TestWhomWhatsAppShutsOut(t *testing.T) {
 	s := start(t)
 	writer := person(t, "Erin", wasim.AccountOptions{})
 	cases := []*shutOut{
-		{name: "logged out", play: func(_ *linked, d *wasim.Device) { d.LogOut() }, status: "disconnected", link: "logged_out", reason: "logged_out", act: "pair"},
-		{name: "banned", play: func(l *linked, d *wasim.Device) { l.TemporaryBan(101, time.Hour, 1000); d.Drop() }, status: "error", link: "refused", reason: "temporary_ban", until: true, act: "start"},
-		{name: "outdated", play: func(l *linked, d *wasim.Device) { l.RefuseLogin(405, 1000); d.Drop() }, status: "error", link: "refused", reason: "client_outdated", act: "restart"},
-		{name: "replaced", play: func(_ *linked, d *wasim.Device) { d.ReplaceStream() }, status: "error", link: "refused", reason: "stream_replaced", act: "start"},
+		{
+			name: "logged out", play: func(_ *linked, d *wasim.Device) { d.LogOut() }, status: "disconnected",
+			link: "logged_out", reason: "logged_out", act: "pair",
+		},
+		{
+			name: "banned", play: func(l *linked, d *wasim.Device) { l.TemporaryBan(101, time.Hour, 1000); d.Drop() },
+			status: "error", link: "refused", reason: "temporary_ban", until: true, act: "start",
+		},
+		{
+			name: "outdated", play: func(l *linked, d *wasim.Device) { l.RefuseLogin(405, 1000); d.Drop() }, status: "error",
+			link: "refused", reason: "client_outdated", act: "restart",
+		},
+		{
+			name: "replaced", play: func(_ *linked, d *wasim.Device) { d.ReplaceStream() }, status: "error", link: "refused",
+			reason: "stream_replaced", act: "start",
+		},
 	}
 	const answered = 2 // of them are told so when they dial again
 	for _, c := range cases {
@@ -71,7 +84,8 @@ func TestWhomWhatsAppShutsOut(t *testing.T) {
 			events := c.l.events(t)
 			return events[len(events)-1].Event == "disconnected"
 		})
-		answer, err := s.Client.Do(t.Context(), http.MethodPost, "/api/instances/"+c.l.id+"/send", map[string]any{"chatId": wid(writer), "content": "no"})
+		answer, err := s.Client.Do(t.Context(), http.MethodPost, "/api/instances/"+c.l.id+"/send",
+			map[string]any{"chatId": wid(writer), "content": "no"})
 		must(t, err)
 		if answer.Status < 400 {
 			t.Errorf("%s: a send was answered with %d %s", c.name, answer.Status, answer.Body)
@@ -101,7 +115,8 @@ func TestWhomWhatsAppShutsOut(t *testing.T) {
 			must(t, err)
 			must(t, c.l.ScanQR(deadline(t, 30*time.Second), qr))
 		} else {
-			must(t, s.Client.Want(t.Context(), http.StatusAccepted, http.MethodPost, "/api/instances/"+c.l.id+"/"+c.act, nil, nil))
+			must(t, s.Client.Want(t.Context(), http.StatusAccepted, http.MethodPost,
+				"/api/instances/"+c.l.id+"/"+c.act, nil, nil))
 		}
 		in, err := s.Client.Ready(deadline(t, time.Minute), c.l.id)
 		must(t, err)

@@ -105,7 +105,8 @@ func sendSurely(ctx context.Context, s *stack.Stack, l *linked, key, to, text st
 		return err
 	}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Client.Base+"/api/proxy/"+l.key+"/sendMessage", bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost,
+			s.Client.Base+"/api/proxy/"+l.key+"/sendMessage", bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -163,7 +164,8 @@ func TestARollingUpgradeLosesNothing(t *testing.T) {
 	bob := link(t, s, person(t, "Bob", wasim.AccountOptions{}))
 	carol := link(t, s, person(t, "Carol", wasim.AccountOptions{}))
 	all := []*linked{alice, bob, carol}
-	ann, ben, cho := person(t, "Ann", wasim.AccountOptions{}), person(t, "Ben", wasim.AccountOptions{}), person(t, "Cho", wasim.AccountOptions{})
+	ann, ben, cho := person(t, "Ann", wasim.AccountOptions{}), person(t, "Ben", wasim.AccountOptions{}),
+		person(t, "Cho", wasim.AccountOptions{})
 	hook := receiver(t)
 	alice.hook(t, hook, "message")
 	manager := s.ManagerPID()
@@ -272,7 +274,8 @@ func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
 	s.Signal(syscall.SIGHUP)
 	h := upgradeIs(t, s, "v2", "refused", 0)
 	canary := all[h.Workers.InstanceID]
-	if canary == nil || !strings.Contains(h.Workers.Why, "exit code 4") || h.Workers.Outdated != 3 || h.Status != "degraded" || h.Upgrade != "refused" {
+	if canary == nil || !strings.Contains(h.Workers.Why, "exit code 4") || h.Workers.Outdated != 3 ||
+		h.Status != "degraded" || h.Upgrade != "refused" {
 		t.Fatalf("refused: %+v", h)
 	}
 	in, err := s.Client.Ready(deadline(t, 30*time.Second), canary.id)
@@ -290,7 +293,10 @@ func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
 	}
 	metrics, err := s.Client.Do(t.Context(), http.MethodGet, "/metrics", nil)
 	must(t, err)
-	for _, line := range []string{`wam_worker_upgrade{state="refused"} 1`, "wam_workers_outdated 3", "wam_worker_builds_refused_total 1"} {
+	for _, line := range []string{
+		`wam_worker_upgrade{state="refused"} 1`, "wam_workers_outdated 3",
+		"wam_worker_builds_refused_total 1",
+	} {
 		if !bytes.Contains(metrics.Body, []byte(line+"\n")) {
 			t.Errorf("/metrics lacks %s (status %d)", line, metrics.Status)
 		}
@@ -302,7 +308,8 @@ func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
 	must(t, s.Ready(deadline(t, 30*time.Second)))
 	for _, l := range all {
 		say(t, ann, l.PN(), "still there")
-		eventually(t, 20*time.Second, "the text arrived", func() bool { return count(l.events(t), "message", "still there") == 1 })
+		eventually(t, 20*time.Second, "the text arrived",
+			func() bool { return count(l.events(t), "message", "still there") == 1 })
 	}
 	upgradeIs(t, s, "v2", "refused", 0)
 	if again := oneEach(t, s, alice, bob, carol); !maps.Equal(after, again) {
