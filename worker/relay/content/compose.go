@@ -42,8 +42,8 @@ func vcardName(vcard string) string {
 	return ""
 }
 
-// Context gathers quote, mentions and the chat's timer; nil when there is
-// none of it.
+// Context gathers the quote, the mentions and the chat's timer; nil when there is
+// none of them.
 func Context(ctx context.Context, c *relay.Call, to types.JID, options Options) (*waE2E.ContextInfo, error) {
 	info := &waE2E.ContextInfo{}
 	group, _ := c.Group(ctx, to)
@@ -69,8 +69,8 @@ func Context(ctx context.Context, c *relay.Call, to types.JID, options Options) 
 	return info, nil
 }
 
-// quote refers to an earlier message and repeats it, as phones expect. A
-// message that the mirror lacks is left out, or an error when the caller wants that.
+// quote refers to an earlier message and repeats it, as phones expect. A message
+// that the mirror does not have is left out; it is an error where the caller wants that.
 func quote(
 	ctx context.Context, c *relay.Call, info *waE2E.ContextInfo, to types.JID, group *shape.GroupMetadata, options Options,
 ) error {
@@ -93,8 +93,8 @@ func quote(
 	return nil
 }
 
-// quotable is the quoted message without what it quoted itself, so that quotes
-// do not grow with every reply.
+// quotable is the quoted message without its own quote, so that quotes do not grow
+// with every reply.
 func quotable(record mirror.Record) *waE2E.Message {
 	if record.Raw == nil {
 		return &waE2E.Message{Conversation: proto.String(record.Shape.Body)}

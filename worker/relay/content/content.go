@@ -47,7 +47,7 @@ func readText(raw json.RawMessage, path string) (any, error) {
 	return text, nil
 }
 
-// notSent is the error for contents that whatsapp-web.js knows and this build does not send.
+// notSent is the error for content that whatsapp-web.js knows and this build does not send.
 func notSent(path, what string) error {
 	return fault.New(fault.Unimplemented, relay.Op, "%s: this build does not send %s", path, what)
 }

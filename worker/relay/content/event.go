@@ -95,6 +95,7 @@ func (e *Event) Build(ctx context.Context, c *relay.Call) (*waE2E.EventMessage, 
 	return m, nil
 }
 
+// Message implements Content.
 func (e *Event) Message(
 	ctx context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {

@@ -27,6 +27,7 @@ type Content interface {
 // Text is a message of text.
 type Text string
 
+// Message implements Content.
 func (t Text) Message(
 	ctx context.Context, c *relay.Call, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
@@ -65,6 +66,7 @@ func (l *location) check(path string) error {
 	return nil
 }
 
+// Message implements Content.
 func (l *location) Message(
 	_ context.Context, _ *relay.Call, _ Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
@@ -119,6 +121,7 @@ func (p *Poll) check(path string) error {
 	return nil
 }
 
+// Message implements Content.
 func (p *Poll) Message(_ context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo) (*waE2E.Message, error) {
 	selectable := 1
 	if p.Options.AllowMultipleAnswers {
@@ -132,6 +135,7 @@ func (p *Poll) Message(_ context.Context, c *relay.Call, _ Options, info *waE2E.
 // contacts are people sent as vCards.
 type contacts []types.JID
 
+// Message implements Content.
 func (l contacts) Message(
 	ctx context.Context, c *relay.Call, _ Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
@@ -166,7 +170,7 @@ var (
 	kindPoll     = param.Object("Poll", (*Poll).check)
 )
 
-// readTagged reads a content that is not text.
+// readTagged reads content that is not text.
 func readTagged(raw json.RawMessage, path string) (any, error) {
 	if value.Kind(raw) == "array" {
 		return readContacts(raw, path)

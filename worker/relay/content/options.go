@@ -38,7 +38,7 @@ type groupMention struct {
 	ID      types.JID `json:"id"`
 }
 
-// KindOptions are the MessageSendOptions; its value is an Options.
+// KindOptions is the MessageSendOptions; its value is an Options.
 var KindOptions = param.Object("object", (*Options).check)
 
 // check reads the options that come in several forms.

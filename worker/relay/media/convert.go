@@ -48,7 +48,7 @@ func (w *Work) Square(ctx context.Context, m *MessageMedia) ([]byte, error) {
 	return jpeg, decodeFault(err, m.at+".data")
 }
 
-// convertFault says why ffmpeg made nothing of a file; nil stays nil.
+// convertFault is the fault for a file that ffmpeg could not convert; nil stays nil.
 func convertFault(err error, field, what string) error {
 	switch {
 	case errors.Is(err, decode.ErrNoConverter):
@@ -61,7 +61,7 @@ func convertFault(err error, field, what string) error {
 	return decodeFault(err, field)
 }
 
-// decodeFault says why nothing was made of a file; nil stays nil.
+// decodeFault is the fault for a file that could not be decoded; nil stays nil.
 func decodeFault(err error, field string) error {
 	var known *fault.Error
 	switch {

@@ -108,8 +108,8 @@ func noFile() error {
 	return &fault.Error{Kind: fault.NotFound, Op: op, Code: codeNoFile, Msg: "this message has no file, or has it no more"}
 }
 
-// claimed is the size that the sender gave a file, zero without one. It only
-// saves the way to a file that is too large by its own word.
+// claimed is the size that the sender gave a file, zero without one. It only saves
+// the download of a file whose sender says that it is too large.
 func claimed(file whatsmeow.DownloadableMessage) uint64 {
 	if sized, ok := file.(interface{ GetFileLength() uint64 }); ok {
 		return sized.GetFileLength()
@@ -126,7 +126,7 @@ func fileTooLarge(most int64) error {
 func download(
 	ctx context.Context, cli *whatsmeow.Client, src Source, file whatsmeow.DownloadableMessage, most int64, f *spool.File,
 ) error {
-	// What is encrypted has some bytes more.
+	// An encrypted file has some bytes more.
 	ctx = bounds.With(ctx, &bounds.Limit{Most: most + encryptedMore})
 	err := cli.DownloadToFile(ctx, file, f)
 	if !gone(err) {
@@ -194,7 +194,7 @@ func gone(err error) bool {
 const retryTime = 30 * time.Second
 
 // pathAgain asks the phone to upload a file that WhatsApp no longer has, and
-// returns where it is then. Nothing and no error when the phone does not have it
+// returns its new path. The path is empty when the phone does not have the file
 // either, or does not answer.
 func pathAgain(
 	ctx context.Context, cli *whatsmeow.Client, info types.MessageInfo, file whatsmeow.DownloadableMessage,

@@ -68,8 +68,8 @@ func (m *MessageMedia) Message(
 func (m *MessageMedia) image(
 	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
-	// What cannot be decoded is sent without a preview; who comes while many
-	// others do is asked to come again.
+	// An image that cannot be decoded is sent without a preview. While too many are
+	// being decoded, the caller is asked to come again.
 	preview, err := w.Decoder.Thumbnail(ctx, m.raw)
 	if fault.Is(err, fault.RateLimited) || ctx.Err() != nil {
 		return nil, err

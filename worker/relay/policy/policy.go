@@ -11,13 +11,13 @@ package policy
 
 import "whatsapp-manager/proto/catalog"
 
-// Line is what was decided about a method, and why where it is not open.
+// Line is the decision about a method, with the reason where it is not open.
 type Line struct {
 	Decision catalog.Decision
 	Why      string
 }
 
-// For returns the line of a method, and for one without a line that there is none.
+// For returns the line of a method; a method without one is undecided.
 func For(method string) Line {
 	if line, ok := lines[method]; ok {
 		return line

@@ -28,9 +28,9 @@ const (
 	maxPack = 256
 )
 
-// words are the values of those types of whatsmeow's that it writes as the name
-// of a stanza's element or as what a receipt means. WhatsApp ends the connection
-// of who sends an element that it does not know.
+// words are the values of the types that whatsmeow writes as the name of a stanza's
+// element or as the meaning of a receipt. WhatsApp ends a connection that sends an
+// element that it does not know.
 var words = map[reflect.Type][]string{
 	reflect.TypeFor[types.ChatPresence]():                 {string(types.ChatPresenceComposing), string(types.ChatPresencePaused)},
 	reflect.TypeFor[types.ChatPresenceMedia]():            {string(types.ChatPresenceMediaText), string(types.ChatPresenceMediaAudio)},
@@ -38,13 +38,13 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[whatsmeow.ParticipantChange]():        {string(whatsmeow.ParticipantChangeAdd), string(whatsmeow.ParticipantChangeRemove), string(whatsmeow.ParticipantChangePromote), string(whatsmeow.ParticipantChangeDemote)},
 	reflect.TypeFor[whatsmeow.ParticipantRequestChange](): {string(whatsmeow.ParticipantChangeApprove), string(whatsmeow.ParticipantChangeReject)},
 	reflect.TypeFor[events.BlocklistChangeAction]():       {string(events.BlocklistChangeActionBlock), string(events.BlocklistChangeActionUnblock)},
-	// A receipt of another kind tells the sender, or WhatsApp, what is not so.
+	// A receipt of another kind tells the sender, or WhatsApp, something false.
 	reflect.TypeFor[types.ReceiptType](): {string(types.ReceiptTypeRead), string(types.ReceiptTypeReadSelf), string(types.ReceiptTypePlayed), string(types.ReceiptTypePlayedSelf)},
 	reflect.TypeFor[whatsmeow.MediaType](): {"", string(whatsmeow.MediaImage), string(whatsmeow.MediaVideo), string(whatsmeow.MediaAudio), string(whatsmeow.MediaDocument),
 		string(whatsmeow.MediaHistory), string(whatsmeow.MediaAppState), string(whatsmeow.MediaStickerPack), string(whatsmeow.MediaLinkThumbnail)},
 }
 
-// freely names the methods that are off and whose words are the operator's business.
+// freely names the methods that are off and whose words the operator answers for.
 var freely = map[string]bool{"SendProtocolMessageReceipt": true}
 
 // Check looks at the values that a method is to be called with, without its
@@ -78,7 +78,7 @@ func checkOne(method string, i int, arg reflect.Value) error {
 	return nil
 }
 
-// particular are looks at what only one method takes.
+// particular are the checks of what only one method takes.
 var particular = map[string]func(args []reflect.Value) error{
 	"DownloadMediaWithOnlyPath": func(args []reflect.Value) error { return checkPath(args[0].String(), "params[0]") },
 	"DownloadMediaWithPath": func(args []reflect.Value) error {
@@ -123,12 +123,12 @@ var particular = map[string]func(args []reflect.Value) error{
 
 func checkOptional(path, at string) error {
 	if path == "" {
-		return nil // whatsmeow says that there is nothing to be had
+		return nil // whatsmeow itself says that there is nothing to download
 	}
 	return checkPath(path, at)
 }
 
-// checkPath looks at what follows the name of one of WhatsApp's hosts.
+// checkPath looks at the part of an address after the name of one of WhatsApp's hosts.
 func checkPath(path, at string) error {
 	odd := func(r rune) bool { return r <= ' ' || r == '#' || r == '\\' || r >= 0x7f }
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > maxPath || strings.ContainsFunc(path, odd) || strings.Contains(path, "/../") {

@@ -112,10 +112,10 @@ func (m *method) named(err error) error {
 	return param.Named(err, m.paramName(i))
 }
 
-// maxLeftBehind is how many methods may go on after the end of their calls.
+// maxLeftBehind is how many methods may still run after the end of their calls.
 const maxLeftBehind = 16
 
-// grace is what a method gets after the end of its call to notice it.
+// grace is the time that a method gets to notice the end of its call.
 const grace = time.Second
 
 // bounded returns Deadline for a method that does not listen to its context
@@ -270,7 +270,7 @@ func (m *method) invoke(c *relay.Call, fn reflect.Value, args []reflect.Value) (
 	return encodeResults(out)
 }
 
-// encodeResults: nothing is null, one value is itself, several are an array.
+// encodeResults writes no value as null, one as itself, and several as an array.
 func encodeResults(out []reflect.Value) (json.RawMessage, error) {
 	switch len(out) {
 	case 0:

@@ -28,8 +28,8 @@ var (
 	protoType   = reflect.TypeFor[proto.Message]()
 )
 
-// decoder reads the parameters of whatsmeow's methods. The named types are
-// those a caller may choose with $type where whatsmeow wants an interface.
+// decoder reads the parameters of whatsmeow's methods. A caller may choose one of
+// the named types with $type where whatsmeow wants an interface.
 var decoder = value.Decoder{Named: []reflect.Type{
 	reflect.TypeFor[*waE2E.ImageMessage](),
 	reflect.TypeFor[*waE2E.VideoMessage](),
@@ -54,8 +54,8 @@ type method struct {
 	variadic     bool
 	out          []reflect.Type // without the error
 	fails        bool           // returns an error last
-	reason       string         // why it cannot be called by anybody; empty: it can
-	line         policy.Line    // whether it may be
+	reason       string         // why nobody can call it; empty: it can be called
+	line         policy.Line    // whether it may be called
 	need         relay.Need
 }
 
@@ -97,8 +97,8 @@ func inspect(of reflect.Method) *method {
 	return m
 }
 
-// needs: what takes a context asks WhatsApp, apart from what only works with
-// the account's own store; the rest asks the client itself.
+// needs returns what a method needs. A method with a context asks WhatsApp, unless
+// it only works with the account's own store. The others ask the client itself.
 func (m *method) needs() relay.Need {
 	switch {
 	case unpairedMethods[m.name] || !m.takesContext && !offlineBlocks[m.name]:
@@ -132,7 +132,7 @@ func (m *method) obstacle() string {
 	return ""
 }
 
-// isHandle tells a pointer to something of which nothing can be seen.
+// isHandle tells whether a type is a pointer to a struct without exported fields.
 func isHandle(t reflect.Type) bool {
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct || t.Implements(protoType) {
 		return false
@@ -159,7 +159,7 @@ var unpairedMethods = map[string]bool{"SendPasskeyConfirmation": true, "SendPass
 var offlineBlocks = map[string]bool{"ResetConnection": true}
 
 // emptyJID names the JID parameters (counted without the context) that
-// whatsmeow documents as Optional: null or "" gives the empty JID there.
+// whatsmeow documents as optional: null or "" gives the empty JID there.
 var emptyJID = map[string]int{
 	"BuildMessageKey": 1, "BuildReaction": 1, "BuildRevoke": 1, "BuildUnavailableMessageRequest": 1, "MarkRead": 3,
 }
@@ -171,10 +171,10 @@ func mayBeNull(t reflect.Type) bool {
 		strings.HasSuffix(t.Elem().Name(), "Params")
 }
 
-// isEnum tells the types with a fixed set of words, such as ParticipantChange.
+// isEnum tells whether a type has a fixed set of words, such as ParticipantChange.
 // whatsmeow writes some of them as the name of a stanza's element, and WhatsApp
-// ends the connection of who sends an element without a name. Three have a
-// meaning for the empty string.
+// ends a connection that sends an element without a name. For three types the
+// empty string means something.
 func isEnum(t reflect.Type) bool {
 	switch t {
 	case reflect.TypeFor[types.ReceiptType](), reflect.TypeFor[types.ChatPresenceMedia](),
@@ -207,6 +207,6 @@ func (m *method) most() int {
 	return -1
 }
 
-// onlyOne names the variadic methods that accept a single extra and panic or
-// fail on more; theirs is variadic for old callers' sake.
+// onlyOne names the variadic methods that accept a single extra argument and panic
+// or fail on more. They are variadic for the sake of older callers.
 var onlyOne = map[string]bool{"SendMessage": true, "MarkRead": true}

@@ -24,7 +24,7 @@ type caller struct {
 }
 
 // replaced are the methods after which the worker has something to record, or
-// which it does in its own way. Each has whatsmeow's signature.
+// whose work it does in its own way. Each has whatsmeow's signature.
 var replaced = map[string]func(caller) any{
 	"SendMessage": func(c caller) any { return c.sendRaw },
 	"RevokeMessage": func(c caller) any {
@@ -47,7 +47,7 @@ var replaced = map[string]func(caller) any{
 	},
 	"SetDisappearingTimer": func(c caller) any { return c.setDisappearingTimer },
 	"UpdateBlocklist":      func(c caller) any { return c.updateBlocklist },
-	// whatsmeow puts the id into an address as it is.
+	// whatsmeow puts the id into an address without escaping it.
 	"FetchStickerPack": func(c caller) any {
 		return func(ctx context.Context, id string) (*types.StickerPack, error) {
 			return c.Client.FetchStickerPack(ctx, url.QueryEscape(id))
@@ -58,8 +58,8 @@ var replaced = map[string]func(caller) any{
 // sends are the methods that count as messages sent.
 var sends = map[string]bool{"SendMessage": true, "RevokeMessage": true, "SetDisappearingTimer": true}
 
-// setDisappearingTimer sends what whatsmeow Sends: to a person a message like
-// any other, which is limited and recorded, to a group a question to WhatsApp.
+// setDisappearingTimer sends what whatsmeow sends: to a person a message like
+// any other, which is limited and recorded; about a group a query to WhatsApp.
 func (c caller) setDisappearingTimer(ctx context.Context, chat types.JID, timer time.Duration, at time.Time) error {
 	if chat.Server != types.DefaultUserServer && chat.Server != types.HiddenUserServer {
 		return c.Client.SetDisappearingTimer(ctx, chat, timer, at)
@@ -74,7 +74,7 @@ func (c caller) setDisappearingTimer(ctx context.Context, chat types.JID, timer 
 	return err
 }
 
-// updateBlocklist is whatsmeow's; the mirror learns what came of it.
+// updateBlocklist is whatsmeow's method; the mirror learns the new list.
 func (c caller) updateBlocklist(
 	ctx context.Context, jid types.JID, action events.BlocklistChangeAction,
 ) (*types.Blocklist, error) {
@@ -88,7 +88,7 @@ func (c caller) updateBlocklist(
 	return listed, nil
 }
 
-// sendAppState refuses what whatsmeow would panic on in the middle of encoding.
+// sendAppState refuses patches on which whatsmeow would panic while it encodes them.
 func (c caller) sendAppState(ctx context.Context, patch appstate.PatchInfo) error {
 	if len(patch.Mutations) == 0 {
 		return param.Bad("params[0].Mutations", "expected at least one mutation")

@@ -82,19 +82,19 @@ func saveContact(ctx context.Context, c *relay.Call) (any, error) {
 	} else if lid.Server == types.HiddenUserServer {
 		action.LidJID = proto.String(lid.String())
 	}
-	// Index and version as published clients write them.
+	// The index and the version are those of published clients.
 	return nil, c.Change(ctx, appstate.PatchInfo{Type: appstate.WAPatchCriticalUnblockLow, Mutations: []appstate.MutationInfo{{
 		Index: []string{appstate.IndexContact, jid.String()}, Version: 2,
 		Value: &waSyncAction.SyncActionValue{ContactAction: action},
 	}}}, &events.Contact{JID: jid, Timestamp: time.Now(), Action: action})
 }
 
-// removeTries bounds how often a removal is made anew because another device
+// removeTries bounds how often a removal is tried again because another device
 // changed the collection at the same time.
 const removeTries = 3
 
-// removeSetting takes one entry out of an app-state collection. whatsmeow only
-// sets entries; formats and keys are those of its package appstate.
+// removeSetting takes one entry out of an app-state collection. whatsmeow can only
+// set entries; formats and keys are those of its package appstate.
 func removeSetting(
 	ctx context.Context, c *relay.Call, name appstate.WAPatchName, version int32, index ...string,
 ) error {
@@ -130,7 +130,7 @@ func removeSetting(
 	return fault.New(fault.Unavailable, relay.Op, "other devices change the same settings; try again")
 }
 
-// removal encodes the patch, for the collection's version that is returned.
+// removal encodes the patch, which builds on the version of the collection before it.
 func removal(
 	ctx context.Context, c *relay.Call, name appstate.WAPatchName, version int32, index []string,
 ) (patch []byte, before uint64, err error) {

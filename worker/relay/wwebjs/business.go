@@ -141,7 +141,7 @@ const (
 )
 
 // productData looks through the account's catalogue. whatsmeow has no query for
-// it; the form is the one of other open clients (w:biz:catalog).
+// it; the form is that of other open clients (w:biz:catalog).
 func productData(ctx context.Context, c *relay.Call) (any, error) {
 	id, after := relay.Arg[string](c, 0), ""
 	for range cataloguePages {

@@ -13,8 +13,8 @@ import (
 	"whatsapp-manager/worker/relay/value"
 )
 
-// callRows are about calls, of which a linked device without a microphone can
-// only refuse them and make links.
+// callRows are about calls. A linked device without a microphone can only refuse
+// them and make links to them.
 var callRows = []relay.Row{
 	{
 		Name: "Call.reject", Result: "void", Need: relay.NeedOnline,
@@ -40,7 +40,7 @@ var callRows = []relay.Row{
 	},
 }
 
-// ringing is what is read of a Call.
+// ringing is the part of a Call that is read.
 type ringing struct {
 	ID   string          `json:"id"`
 	From json.RawMessage `json:"from"`

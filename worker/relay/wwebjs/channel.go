@@ -141,7 +141,7 @@ func (o *channelOptions) check(path string) error {
 	return nil
 }
 
-// channelShape is the Channel of what WhatsApp says, with what the mirror knows.
+// channelShape is the Channel that WhatsApp describes, with what the mirror knows of it.
 func channelShape(ctx context.Context, c *relay.Call, m *types.NewsletterMetadata) (shape.Channel, error) {
 	id := shape.NewWid(shape.ID(m.ID))
 	thread := m.ThreadMeta
@@ -203,7 +203,8 @@ func getChannels(ctx context.Context, c *relay.Call) (any, error) {
 	return channelShapes(ctx, c, all)
 }
 
-// channelByCode asks twice: by a link WhatsApp does not say what the account is there.
+// channelByCode asks twice: asked by a link, WhatsApp does not say which role the
+// account has in the channel.
 func channelByCode(ctx context.Context, c *relay.Call) (any, error) {
 	found, err := c.Client.GetNewsletterInfoWithInvite(ctx, relay.Arg[string](c, 0))
 	if refusedByServer(err) || err == nil && found == nil {
@@ -219,14 +220,14 @@ func channelByCode(ctx context.Context, c *relay.Call) (any, error) {
 	return channelShape(ctx, c, whole)
 }
 
-// refusedByServer tells a refusal of the GraphQL side from everything else.
+// refusedByServer tells whether WhatsApp's GraphQL side refused.
 func refusedByServer(err error) bool {
 	var refused types.GraphQLErrors
 	return errors.As(err, &refused)
 }
 
-// termsOfChannels is the notice that has to be accepted once before an account
-// makes a channel.
+// termsOfChannels is the notice that an account must accept once before it makes a
+// channel.
 const termsOfChannels, termsStage = "20601218", "5"
 
 type createdChannel struct {
@@ -266,8 +267,8 @@ func createChannel(ctx context.Context, c *relay.Call) (any, error) {
 	}, nil
 }
 
-// onChannel does something with a channel; false when WhatsApp refuses, and for
-// those in whose role it makes no sense.
+// onChannel does something with a channel. The answer is false when WhatsApp
+// refuses, and for an account in whose role it makes no sense.
 func onChannel(
 	do func(context.Context, *relay.Call, types.JID) error, not ...types.NewsletterRole,
 ) relay.Do {
@@ -318,8 +319,8 @@ func (o *directoryOptions) check(path string) error {
 	return nil
 }
 
-// Documents that whatsmeow knows without using them, or not at all; those were
-// seen in other open clients.
+// Documents of WhatsApp's GraphQL side. whatsmeow does not use them; they were seen
+// in other open clients.
 const (
 	docDirectory       = "26125047313831973"
 	docDirectorySearch = "26301059626252132"
@@ -373,7 +374,7 @@ func searchChannels(ctx context.Context, c *relay.Call) (any, error) {
 	return channelShapes(ctx, c, found)
 }
 
-// mex asks by a GraphQL document.
+// mex sends a GraphQL document and returns the answer.
 func mex(ctx context.Context, c *relay.Call, document string, variables map[string]any) (json.RawMessage, error) {
 	//lint:ignore SA1019 whatsmeow offers its own documents only
 	return c.Client.DangerousInternals().SendMexIQ(ctx, document, variables)

@@ -20,9 +20,9 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// Documents of WhatsApp's GraphQL side. Ids change with WhatsApp's clients;
-// those of update and subscribers are whatsmeow's, the others were seen in
-// other open clients.
+// Documents of WhatsApp's GraphQL side. Ids change with WhatsApp's clients. Those
+// of update and subscribers are whatsmeow's; the others were seen in other open
+// clients.
 const (
 	docUpdate       = "7150902998257522"
 	docSubscribers  = "9800646650009898"
@@ -279,7 +279,7 @@ func getSubscribers(ctx context.Context, c *relay.Call) (any, error) {
 			jid, err = value.ParseJID(edge.Node.PN)
 		}
 		if err != nil {
-			continue // somebody whom WhatsApp names in a way of its own
+			continue // an id of another form, which nobody can use
 		}
 		contact, err := c.Mirror.Contact(ctx, shape.ID(jid))
 		if err != nil {

@@ -40,7 +40,7 @@ var channelMessageRows = []relay.Row{
 // channelPage is how many posts WhatsApp is asked for at a time.
 const channelPage = 100
 
-// fetchChannel asks WhatsApp, which is where a channel's messages are kept.
+// fetchChannel asks WhatsApp, which keeps the messages of a channel.
 func fetchChannel(ctx context.Context, c *relay.Call) (any, error) {
 	jid, options := relay.Arg[types.JID](c, 0), relay.Arg[messageOptions](c, 1)
 	if !c.Given(1) {
@@ -77,8 +77,8 @@ func fetchChannel(ctx context.Context, c *relay.Call) (any, error) {
 	return messages, nil
 }
 
-// postShape is a post as a Message. One that the account sent is in the mirror;
-// WhatsApp does not say who wrote a post.
+// postShape is a post as a Message; nil for a deleted one. A post that the account
+// sent is in the mirror; WhatsApp does not say who wrote the others.
 func postShape(
 	ctx context.Context, c *relay.Call, me string, jid types.JID, p *types.NewsletterMessage,
 ) (*shape.Message, error) {
@@ -110,7 +110,7 @@ func seeChannel(ctx context.Context, c *relay.Call) (any, error) {
 		numbers = append(numbers, p.MessageServerID)
 	}
 	if len(numbers) > 0 {
-		// It waits for an answer without listening to its context.
+		// NewsletterMarkViewed waits for an answer and does not listen to its context.
 		done := make(chan error, 1)
 		go func() { done <- c.Client.NewsletterMarkViewed(ctx, jid, numbers) }()
 		select {

@@ -56,7 +56,7 @@ var chatRows = slices.Concat(
 
 const (
 	defaultFetch = 50
-	// maxFetch bounds what "no limit" may bring into memory at once.
+	// maxFetch bounds what "no limit" brings into memory at once.
 	maxFetch = 5000
 )
 

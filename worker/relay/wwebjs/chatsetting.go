@@ -32,7 +32,7 @@ var (
 
 const chatExample = `["4915123456789@c.us"]`
 
-// settingRows are what the owner sets on a chat. All of it lives in the app
+// settingRows set what the owner can set on a chat. The settings live in the app
 // state that the account's devices share.
 var settingRows = slices.Concat(
 	relay.Twins("archiveChat", "Chat.archive", relay.Row{
@@ -104,7 +104,8 @@ var settingRows = slices.Concat(
 // maxPinned is how many chats WhatsApp lets an account pin.
 const maxPinned = 3
 
-// chatNow is a chat that must be known, and its newest message.
+// chatNow returns a chat, the key of its newest message (nil without one), and the
+// time of that message. The chat must be known.
 func chatNow(ctx context.Context, c *relay.Call, jid types.JID) (shape.Chat, *waCommon.MessageKey, time.Time, error) {
 	chat, err := c.Mirror.Chat(ctx, shape.ID(jid))
 	if errors.Is(err, mirror.ErrNotFound) {
@@ -227,8 +228,8 @@ func clearMessages(ctx context.Context, c *relay.Call) (any, error) {
 		return nil, err
 	}
 	action := &waSyncAction.ClearChatAction{MessageRange: upTo(at, key)}
-	// Index and version as published clients write them: chat, whether starred
-	// messages go too, whether media files go too.
+	// The index and the version are those of published clients: the chat, whether
+	// starred messages go too, whether media files go too.
 	return true, c.Change(ctx, appstate.PatchInfo{Type: appstate.WAPatchRegularHigh, Mutations: []appstate.MutationInfo{{
 		Index: []string{appstate.IndexClearChat, jid.String(), "1", "0"}, Version: 6,
 		Value: &waSyncAction.SyncActionValue{ClearChatAction: action},

@@ -147,8 +147,8 @@ func getInfo(_ context.Context, c *relay.Call) (any, error) {
 	return shape.NewClientInfo(account.ID(), account.PushName, account.Platform), nil
 }
 
-// onWhatsApp asks for a number and returns its canonical id, nil when it is not
-// registered. A hidden id is asked by its phone number, where that is known.
+// onWhatsApp asks whether a number is on WhatsApp and returns its canonical id; nil
+// when it is not. A hidden id is asked about by its phone number.
 func onWhatsApp(ctx context.Context, c *relay.Call, jid types.JID) (*types.JID, error) {
 	if jid.Server == types.HiddenUserServer {
 		number, err := c.Client.Store.LIDs.GetPNForLID(ctx, jid)
@@ -179,8 +179,8 @@ func onWhatsApp(ctx context.Context, c *relay.Call, jid types.JID) (*types.JID, 
 	return nil, nil
 }
 
-// getChatByID invents an empty chat for a person without one, as upstream does,
-// but only for numbers that WhatsApp knows.
+// getChatByID invents an empty chat for a person without one, as whatsapp-web.js
+// does, but only for numbers that WhatsApp knows.
 func getChatByID(ctx context.Context, c *relay.Call) (any, error) {
 	jid := relay.Arg[types.JID](c, 0)
 	chat, err := c.Mirror.Chat(ctx, shape.ID(jid))

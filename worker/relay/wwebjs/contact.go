@@ -115,7 +115,7 @@ func about(ctx context.Context, c *relay.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, info := range people { // one was asked for; it may answer under its other id
+	for _, info := range people { // one person, perhaps under the other id
 		if info.Status != "" {
 			return shape.Clean(info.Status), nil
 		}
@@ -133,7 +133,8 @@ func block(action events.BlocklistChangeAction) relay.Do {
 		if err != nil {
 			return nil, err
 		}
-		// Done is done, whether we could note it or not; the next connection reads the list again.
+		// WhatsApp has done it, also when we could not note it; the next connection reads
+		// the list again.
 		if _, err = c.KeepBlocklist(ctx, listed); err != nil {
 			c.Log.Warn().Err(err).Msg("list of blocked contacts not kept")
 		}

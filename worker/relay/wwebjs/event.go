@@ -120,7 +120,7 @@ func editEvent(ctx context.Context, c *relay.Call, r mirror.Record) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	// Recorded as what it means.
+	// An edit of an event is recorded as what it means.
 	return c.Record(ctx, inbound.Outgoing{
 		Chat: r.Chat, ID: response.ID, At: response.Timestamp,
 		Message: c.Client.BuildEdit(r.Chat, r.ID, &waE2E.Message{EventMessage: m}),

@@ -202,8 +202,8 @@ func getNote(ctx context.Context, c *relay.Call) (any, error) {
 	return note, err
 }
 
-// putNote edits the note of a customer or begins one. Index and version are
-// those of published clients.
+// putNote edits the note about a customer, or begins one. The index and the version
+// are those of published clients.
 func putNote(ctx context.Context, c *relay.Call) (any, error) {
 	customer, now := relay.Arg[types.JID](c, 0), time.Now()
 	id, created := c.Client.GenerateMessageID(), now

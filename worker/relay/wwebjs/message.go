@@ -46,8 +46,8 @@ var reactParams = []param.Param{
 	{Name: "reaction", Kind: param.Kind{Label: "string", Read: readReaction}, Doc: "one emoji, or an empty string"},
 }
 
-// readReaction wants one emoji: nothing that could be read as text. Which
-// emojis there are is WhatsApp's to say.
+// readReaction reads one emoji, or nothing: it refuses text. WhatsApp decides which
+// emojis there are.
 func readReaction(raw json.RawMessage, path string) (any, error) {
 	text, err := value.String(raw, path)
 	if err != nil {

@@ -137,7 +137,7 @@ func edit(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 	return c.Send(ctx, r.Chat, c.Client.BuildEdit(r.Chat, r.ID, msg))
 }
 
-// recaption is the media message with another caption; nil when it can have none.
+// recaption returns the media message with another caption; nil when it can have none.
 func recaption(raw *waE2E.Message, text string, info *waE2E.ContextInfo) *waE2E.Message {
 	msg := proto.CloneOf(raw)
 	msg.MessageContextInfo = nil
@@ -225,8 +225,8 @@ func forward(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 	return nil, err
 }
 
-// setContextInfo replaces the context of whatever kind of content msg has;
-// false when that kind has none.
+// setContextInfo replaces the context of the content of msg; false when content of
+// that kind has none.
 func setContextInfo(msg *waE2E.Message, info *waE2E.ContextInfo) (done bool) {
 	msg.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		if field.Message() == nil || field.IsList() || field.IsMap() {

@@ -165,7 +165,7 @@ func quotedMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, er
 	if chat == "" {
 		chat = shape.ID(r.Chat)
 	}
-	quoted, err := c.Mirror.Message(ctx, "false_"+chat+"_"+data.QuotedStanzaID) // whose it is does not matter to find it
+	quoted, err := c.Mirror.Message(ctx, "false_"+chat+"_"+data.QuotedStanzaID) // its author does not matter here
 	if errors.Is(err, mirror.ErrNotFound) {
 		return nil, nil
 	}

@@ -84,8 +84,8 @@ func setDisplayName(ctx context.Context, c *relay.Call) (any, error) {
 		&events.PushNameSetting{Timestamp: time.Now(), Action: &waSyncAction.PushNameSetting{Name: &name}}); err != nil {
 		return nil, err
 	}
-	// A presence carries the name to those who see the account. One that is to
-	// look offline is so again at once.
+	// A presence carries the name to the people who see the account. An account that
+	// shall look offline does so again at once.
 	if err := c.Client.SendPresence(ctx, types.PresenceAvailable); err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func setPicture(ctx context.Context, c *relay.Call, jpeg []byte) (any, error) {
 	return relay.Accepted(err)
 }
 
-// preference keeps a switch of the browser's profile. Here no file is fetched
-// before it is asked for, so the switches are kept and change nothing else.
+// preference keeps a switch of the browser's profile. A file is only fetched when it
+// is asked for, so the switches are kept and change nothing.
 func preference(name, key, result string) relay.Row {
 	return relay.Row{
 		Name: name, Result: result, Need: relay.NeedPaired,

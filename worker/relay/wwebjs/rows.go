@@ -7,8 +7,8 @@ import (
 	"whatsapp-manager/worker/relay/wwebjs/group"
 )
 
-// Rows returns every method of whatsapp-web.js, those included that are answered
-// by the manager and those that are impossible without a browser.
+// Rows returns every method of whatsapp-web.js. That includes the methods that the
+// manager answers and those that are impossible without a browser.
 func Rows() []relay.Row {
 	return slices.Concat(
 		clientRows, chatRows, presenceRows, settingRows, historyRows,

@@ -69,11 +69,11 @@ type broadcast struct {
 	ID          shape.Wid       `json:"id"`
 	Timestamp   int64           `json:"timestamp"` // of the newest, seconds
 	TotalCount  int             `json:"totalCount"`
-	UnreadCount int             `json:"unreadCount"` // of others' status messages all: nobody reads them here
+	UnreadCount int             `json:"unreadCount"` // all those of other people: nobody reads them here
 	Msgs        []shape.Message `json:"msgs"`        // oldest first
 }
 
-// broadcasts returns them in the order of their newest message, newest first.
+// broadcasts returns the status messages by author; the author of the newest comes first.
 func broadcasts(ctx context.Context, c *relay.Call) ([]broadcast, error) {
 	messages, err := c.Mirror.Messages(ctx, shape.StatusID, mirror.Filter{Limit: mirror.MaxMessages})
 	if err != nil {

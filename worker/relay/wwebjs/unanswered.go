@@ -5,8 +5,8 @@ import (
 	"whatsapp-manager/worker/relay/param"
 )
 
-// impossibleRows are the methods of whatsapp-web.js that make no sense without
-// the browser it drives. They are listed so that a caller learns why.
+// impossibleRows are the methods of whatsapp-web.js that make no sense without its
+// browser. They are listed so that a caller learns why.
 var impossibleRows = []relay.Row{
 	{
 		Name: "pupPage", Result: "Page",

@@ -17,7 +17,7 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// groupCreateRows bring people into groups.
+// groupCreateRows make groups and add people to them.
 var groupCreateRows = []relay.Row{
 	{
 		Name: "createGroup", Result: "CreateGroupResult|string", Need: relay.NeedOnline, Sends: true,
@@ -191,7 +191,7 @@ func addParticipants(ctx context.Context, c *relay.Call) (any, error) {
 	for _, jid := range unknown {
 		result[shape.ID(jid)] = added{Code: 404, Message: addedText(404)}
 	}
-	// Without a pause between people one request will do.
+	// Without a pause between people, one request is enough.
 	batch := max(1, len(people))
 	if options.pause.most > 0 {
 		batch = 1
@@ -232,8 +232,8 @@ func addParticipants(ctx context.Context, c *relay.Call) (any, error) {
 	return result, nil
 }
 
-// registered splits people into those on WhatsApp and the others. Hidden ids
-// exist by being known.
+// registered splits people into those on WhatsApp and the others. Only people on
+// WhatsApp have a hidden id.
 func registered(ctx context.Context, c *relay.Call, people []types.JID) (known, unknown []types.JID, err error) {
 	var numbers []string
 	for _, jid := range people {
@@ -263,8 +263,8 @@ func registered(ctx context.Context, c *relay.Call, people []types.JID) (known, 
 	return known, unknown, nil
 }
 
-// invite sends the invitation that WhatsApp made for somebody whom nobody may
-// add. The group stands whether or not it can be sent.
+// invite sends the invitation that WhatsApp made for a person whom nobody may add.
+// The group exists, whether or not it can be sent.
 func invite(ctx context.Context, c *relay.Call, group types.JID, name, comment string, p types.GroupParticipant) bool {
 	message := &waE2E.Message{GroupInviteMessage: &waE2E.GroupInviteMessage{
 		GroupJID: proto.String(group.String()), GroupName: &name, Caption: &comment,

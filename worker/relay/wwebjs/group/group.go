@@ -192,8 +192,8 @@ func orNull[T any](p *T) any {
 	return p
 }
 
-// metadata returns what is known of a group; what the mirror does not hold yet
-// is asked for and kept.
+// metadata returns what is known of a group. A group that the mirror does not have
+// yet is asked for and kept.
 func metadata(ctx context.Context, c *relay.Call, jid types.JID) (*shape.GroupMetadata, error) {
 	chat, err := c.Mirror.Chat(ctx, shape.ID(jid))
 	switch {
@@ -256,8 +256,8 @@ func addressed(ctx context.Context, c *relay.Call, m *shape.GroupMetadata, peopl
 	return out, nil
 }
 
-// changeMembers removes, promotes or demotes. As in whatsapp-web.js those who
-// are not in the group do not matter.
+// changeMembers removes, promotes or demotes people. As in whatsapp-web.js, people
+// who are not in the group do not matter.
 func changeMembers(change whatsmeow.ParticipantChange) relay.Do {
 	return func(ctx context.Context, c *relay.Call) (any, error) {
 		jid := relay.Arg[types.JID](c, 0)

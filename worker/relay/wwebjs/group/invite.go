@@ -22,7 +22,7 @@ import (
 	"whatsapp-manager/worker/shape"
 )
 
-// groupInviteRows are about getting into groups.
+// groupInviteRows are about invitations into groups and requests to join them.
 var groupInviteRows = slices.Concat(
 	[]relay.Row{
 		{
@@ -203,8 +203,8 @@ func membershipRequests(ctx context.Context, c *relay.Call) (any, error) {
 	return relay.List(requests(ctx, c, relay.Arg[types.JID](c, 0)))
 }
 
-// requests asks who waits. whatsmeow's own method keeps only the id and the time
-// of a request, so its query is sent and read here.
+// requests asks who waits to be let in. whatsmeow's own method keeps only the id and
+// the time of a request, so its query is sent and read here.
 func requests(ctx context.Context, c *relay.Call, group types.JID) ([]membershipRequest, error) {
 	//lint:ignore SA1019 whatsmeow has no other way to send a query of one's own
 	answer, err := c.Client.DangerousInternals().SendGroupIQ(
@@ -316,8 +316,8 @@ func decide(action whatsmeow.ParticipantRequestChange, done string) relay.Do {
 	}
 }
 
-// chosen picks those of people who wait, or all. Somebody who does not wait is
-// asked about anyway, so that WhatsApp's answer stands in the result.
+// chosen returns the requests of these people, or all. A person who does not wait is
+// asked about all the same, so that the result has WhatsApp's answer.
 func chosen(ctx context.Context, c *relay.Call, waiting []membershipRequest, people []types.JID) []membershipRequest {
 	if people == nil {
 		return waiting

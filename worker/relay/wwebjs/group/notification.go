@@ -86,7 +86,7 @@ var (
 	noticeExample = `[{"chatId":"120363000000000000@g.us","author":"4915123456789@c.us","recipientIds":["4915198765432@c.us"]}]`
 )
 
-// notice is what is read of a GroupNotification.
+// notice is the part of a GroupNotification that is read.
 type notice struct {
 	ChatID       json.RawMessage   `json:"chatId"`
 	Author       json.RawMessage   `json:"author"`
