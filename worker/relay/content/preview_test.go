@@ -14,13 +14,15 @@ func TestFirstLink(t *testing.T) {
 		"www.":                                      {},
 		"example.org":                               {},
 	} {
-		matched, to := firstLink(text)
-		at := ""
-		if to != nil {
-			at = to.String()
-		}
-		if matched != want[0] || at != want[1] {
-			t.Errorf("%q: %q %q", text, matched, at)
-		}
+		t.Run(text, func(t *testing.T) {
+			matched, to := firstLink(text)
+			at := ""
+			if to != nil {
+				at = to.String()
+			}
+			if matched != want[0] || at != want[1] {
+				t.Errorf("%q: %q %q", text, matched, at)
+			}
+		})
 	}
 }

@@ -53,9 +53,11 @@ func TestWhatIsOff(t *testing.T) {
 		{"SendPeerMessage", catalog.Below}, {"SendAppState", catalog.Below}, {"MarkNotDirty", catalog.Below}, {"RegisterForPushNotifications", catalog.Below},
 		{"SendMessage", catalog.Open}, {"InventedByTheNextVersion", catalog.Undecided},
 	} {
-		if got := For(tc.method); got.Decision != tc.want {
-			t.Errorf("%s is %s, want %s", tc.method, got.Decision, tc.want)
-		}
+		t.Run(tc.method, func(t *testing.T) {
+			if got := For(tc.method); got.Decision != tc.want {
+				t.Errorf("%s is %s, want %s", tc.method, got.Decision, tc.want)
+			}
+		})
 	}
 	for _, tc := range []struct {
 		opened                        []string
@@ -69,9 +71,11 @@ func TestWhatIsOff(t *testing.T) {
 	} {
 		o := catalog.NewOpened(tc.opened)
 		for name, want := range map[string]bool{"SendAppState": tc.below, "SendPeerMessage": tc.another, "Invented": tc.unknown, "StoreLIDPNMapping": tc.shut, "SendMessage": true} {
-			if got := o.Allows(name, For(name).Decision); got != want {
-				t.Errorf("%q opened: %s may be called: %v, want %v", tc.opened, name, got, want)
-			}
+			t.Run(name, func(t *testing.T) {
+				if got := o.Allows(name, For(name).Decision); got != want {
+					t.Errorf("%q opened: %s may be called: %v, want %v", tc.opened, name, got, want)
+				}
+			})
 		}
 	}
 }

@@ -87,9 +87,11 @@ func TestTaggedValues(t *testing.T) {
 	accept(t, `{"$number":"12.5"}`, 12.5)
 	refuse[float64](t, `{"$number":"many"}`, "params[0]", "number")
 	for text, want := range map[string]int{`null`: -1, `-1`: -1, `"Infinity"`: -1, `{"$number":"Infinity"}`: -1, `20`: 20, `0`: 0} {
-		if got, err := Limit(json.RawMessage(text), "p"); err != nil || got != want {
-			t.Errorf("limit %s: got %d, %v", text, got, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, err := Limit(json.RawMessage(text), "p"); err != nil || got != want {
+				t.Errorf("limit %s: got %d, %v", text, got, err)
+			}
+		})
 	}
 	for _, text := range []string{`"lots"`, `[]`, `{"$number":"NaN"}`, `true`} {
 		if _, err := Limit(json.RawMessage(text), "p"); !fault.Is(err, fault.Invalid) {

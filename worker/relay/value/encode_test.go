@@ -41,10 +41,12 @@ func TestJSON(t *testing.T) {
 			`{"Tag":"iq","Attrs":{"to":"1@s.whatsapp.net"},"Content":[{"Tag":"x","Attrs":null,"Content":"aGk="}]}`},
 		{"several", []any{1, "a", nil}, `[1,"a",null]`},
 	} {
-		got, err := JSON(tc.in)
-		if err != nil || string(got) != tc.want {
-			t.Errorf("%s: got %s, %v; want %s", tc.name, got, err, tc.want)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := JSON(tc.in)
+			if err != nil || string(got) != tc.want {
+				t.Errorf("%s: got %s, %v; want %s", tc.name, got, err, tc.want)
+			}
+		})
 	}
 }
 

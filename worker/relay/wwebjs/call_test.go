@@ -25,19 +25,23 @@ func TestCalls(t *testing.T) {
 		return false
 	})
 	for field, given := range map[string]any{"params[0].id": map[string]any{"from": "15550000002@c.us"}, "params[0].from": map[string]any{"id": "A"}} {
-		if _, err := r.try("", "Call.reject", given); relaytest.FieldOf(err) != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "Call.reject", given); relaytest.FieldOf(err) != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		})
 	}
 
 	start := time.Unix(1800000000, 0)
 	for kind, media := range map[string]string{"video": "video", "voice": "audio"} {
-		link := ask[string](r, "createCallLink", start, kind)
-		made := r.Me.CallLinks()
-		last := made[len(made)-1]
-		if link != "https://call.whatsapp.com/"+kind+"/"+last.Token || last.Media != media || !last.Start.Equal(start) {
-			t.Errorf("%s: link %s, the server made %+v", kind, link, last)
-		}
+		t.Run(kind, func(t *testing.T) {
+			link := ask[string](r, "createCallLink", start, kind)
+			made := r.Me.CallLinks()
+			last := made[len(made)-1]
+			if link != "https://call.whatsapp.com/"+kind+"/"+last.Token || last.Media != media || !last.Start.Equal(start) {
+				t.Errorf("%s: link %s, the server made %+v", kind, link, last)
+			}
+		})
 	}
 	if _, err := r.try("", "createCallLink", start, "smoke"); relaytest.FieldOf(err) != "params[1]" {
 		t.Errorf("a call by smoke: %v", err)

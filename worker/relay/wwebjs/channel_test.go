@@ -97,9 +97,11 @@ func TestOwnChannel(t *testing.T) {
 	for method, params := range map[string][]any{
 		"sendChannelAdminInvite": {"15550000002@c.us", id, map[string]any{"comment": "please"}}, "Channel.sendChannelAdminInvite": {id, "15550000003@c.us"},
 	} {
-		if !ask[bool](r, method, params...) {
-			t.Errorf("%s: false", method)
-		}
+		t.Run(method, func(t *testing.T) {
+			if !ask[bool](r, method, params...) {
+				t.Errorf("%s: false", method)
+			}
+		})
 	}
 	invitation := r.Arrived(bob, "invitation", func(m *waE2E.Message) bool { return m.GetNewsletterAdminInviteMessage() != nil }).Message.GetNewsletterAdminInviteMessage()
 	if invitation.GetNewsletterJID() != id || invitation.GetNewsletterName() != "Bakery news" || invitation.GetCaption() != "please" || invitation.GetInviteExpiration() == 0 {
@@ -222,12 +224,14 @@ func TestOthersChannels(t *testing.T) {
 		t.Error("followed or left an own channel")
 	}
 	for field, params := range map[string][]any{"params[0]": {"15550000002@c.us"}, "params[1]": {id, strings.Repeat("x", 500)}} {
-		method := "Channel.mute"
-		if len(params) == 2 {
-			method = "Channel.setSubject"
-		}
-		if _, err := r.try("", method, params...); relaytest.FieldOf(err) != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		t.Run(field, func(t *testing.T) {
+			method := "Channel.mute"
+			if len(params) == 2 {
+				method = "Channel.setSubject"
+			}
+			if _, err := r.try("", method, params...); relaytest.FieldOf(err) != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		})
 	}
 }

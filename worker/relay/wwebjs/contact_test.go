@@ -82,14 +82,16 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 		{"18092201111", "+1 (809) 220-1111", "1"},
 		{"+55 11 96123-4567", "+55 11 96123-4567", "55"},
 	} {
-		for _, class := range []string{"", "Contact."} {
-			if got := string(answer(t, table, class+"getFormattedNumber", tc.id)); got != `"`+tc.formatted+`"` {
-				t.Errorf("%s: %s, want %s", tc.id, got, tc.formatted)
+		t.Run(tc.id, func(t *testing.T) {
+			for _, class := range []string{"", "Contact."} {
+				if got := string(answer(t, table, class+"getFormattedNumber", tc.id)); got != `"`+tc.formatted+`"` {
+					t.Errorf("%s: %s, want %s", tc.id, got, tc.formatted)
+				}
+				if got := string(answer(t, table, class+"getCountryCode", tc.id)); got != `"`+tc.code+`"` {
+					t.Errorf("%s: country code %s, want %s", tc.id, got, tc.code)
+				}
 			}
-			if got := string(answer(t, table, class+"getCountryCode", tc.id)); got != `"`+tc.code+`"` {
-				t.Errorf("%s: country code %s, want %s", tc.id, got, tc.code)
-			}
-		}
+		})
 	}
 	if _, err := table.Call(t.Context(), "getCountryCode", []byte(`["123456@lid"]`), ""); !fault.Is(err, fault.Invalid) {
 		t.Errorf("country of a hidden id: %v", err)

@@ -61,9 +61,11 @@ func TestScheduledEvents(t *testing.T) {
 		"params[1].startTimeTs":               {"$type": "ScheduledEvent", "name": "x"},
 		"params[1].eventSendOptions.callType": {"$type": "ScheduledEvent", "name": "x", "startTimeTs": 1, "eventSendOptions": map[string]any{"callType": "smoke"}},
 	} {
-		if _, err := r.try("", "sendMessage", jid.String(), bad); relaytest.FieldOf(err) != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "sendMessage", jid.String(), bad); relaytest.FieldOf(err) != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		})
 	}
 }
 

@@ -166,9 +166,11 @@ func TestGroupMembers(t *testing.T) {
 
 	results := ask[map[string]added](r, "GroupChat.addParticipants", id, []string{"15550000003@c.us", "15550000002@c.us", "15550000004@c.us", "15559999999@c.us"}, map[string]any{"sleep": []int{1, 2}})
 	for who, code := range map[string]int{"15550000003@c.us": 200, "15550000002@c.us": 409, "15550000004@c.us": 403, "15559999999@c.us": 404} {
-		if got := results[who]; got.Code != code || got.Message != addedTexts[code] || got.IsInviteV4Sent != (code == 403) {
-			t.Errorf("%s: %+v", who, got)
-		}
+		t.Run(who, func(t *testing.T) {
+			if got := results[who]; got.Code != code || got.Message != addedTexts[code] || got.IsInviteV4Sent != (code == 403) {
+				t.Errorf("%s: %+v", who, got)
+			}
+		})
 	}
 	r.Arrived(shy, "invitation", func(m *waE2E.Message) bool { return m.GetGroupInviteMessage().GetGroupJID() == id })
 	if got := ask[statusResult](r, "GroupChat.promoteParticipants", id, "15550000003@c.us"); got.Status != 200 || r.held(jid).Members["15550000003"] != "admin" {
@@ -407,9 +409,11 @@ func TestGroupInvites(t *testing.T) {
 		"params[0].groupId":       {"inviteCode": "x", "inviteCodeExp": 1, "fromId": "15550000003@c.us"},
 		"params[0].fromId":        {"inviteCode": "x", "inviteCodeExp": 1, "groupId": secret.String()},
 	} {
-		if _, err := r.try("", "acceptGroupV4Invite", invite); relaytest.FieldOf(err) != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "acceptGroupV4Invite", invite); relaytest.FieldOf(err) != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		})
 	}
 }
 

@@ -69,9 +69,11 @@ func TestLabelsOfChats(t *testing.T) {
 		}
 	}
 	for field, params := range map[string][]any{"params[0]": {"1", []string{}}, "params[0][1]": {[]any{"1", true}, []string{}}, "params[1][0]": {[]any{}, []string{"nobody"}}} {
-		if _, err := r.try("", "addOrRemoveLabels", params...); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
-			t.Errorf("%v: %v names %q, want %q", params, err, relaytest.FieldOf(err), field)
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "addOrRemoveLabels", params...); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+				t.Errorf("%v: %v names %q, want %q", params, err, relaytest.FieldOf(err), field)
+			}
+		})
 	}
 }
 

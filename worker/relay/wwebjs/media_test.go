@@ -100,9 +100,11 @@ func TestMediaReachesThePhone(t *testing.T) {
 		"params[1].mimetype": map[string]any{"$type": "MessageMedia", "data": "aGk="},
 		"params[1].data":     map[string]any{"mimetype": "image/png", "data": "no base64!"},
 	} {
-		if _, err := r.try("", "sendMessage", "15550000002@c.us", media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
-			t.Errorf("%s: %v names %s", field, err, relaytest.FieldOf(err))
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "sendMessage", "15550000002@c.us", media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+				t.Errorf("%s: %v names %s", field, err, relaytest.FieldOf(err))
+			}
+		})
 	}
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		_, err := r.try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, map[string]any{"sendAudioAsVoice": true})
@@ -154,9 +156,11 @@ func TestDownloadMedia(t *testing.T) {
 	for id, kind := range map[string]fault.Kind{
 		"false_15550000002@c.us_" + text: fault.NotFound, "false_15550000002@c.us_3EB0AAAAAAAAAAAAAA": fault.NotFound, "nonsense": fault.Invalid,
 	} {
-		if _, err := r.Download(r.Ctx, id); !fault.Is(err, kind) {
-			t.Errorf("stream of %s: %v", id, err)
-		}
+		t.Run(id, func(t *testing.T) {
+			if _, err := r.Download(r.Ctx, id); !fault.Is(err, kind) {
+				t.Errorf("stream of %s: %v", id, err)
+			}
+		})
 	}
 	name, err := bob.Phone().SendDocument(r.Ctx, r.Me.PN(), "text/plain", "notes.txt", []byte("notes"))
 	if err != nil {

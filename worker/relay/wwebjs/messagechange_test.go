@@ -185,9 +185,11 @@ func TestPollsAreSentAndVotedIn(t *testing.T) {
 		"params[1].pollOptions":    map[string]any{"$type": "Poll", "pollName": "?", "pollOptions": []string{"a"}},
 		"params[1].pollOptions[1]": map[string]any{"$type": "Poll", "pollName": "?", "pollOptions": []string{"a", "a"}},
 	} {
-		if _, err := r.try("", "sendMessage", chat, poll); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
-			t.Errorf("%v: %v names %q, want %q", poll, err, relaytest.FieldOf(err), field)
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "sendMessage", chat, poll); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+				t.Errorf("%v: %v names %q, want %q", poll, err, relaytest.FieldOf(err), field)
+			}
+		})
 	}
 }
 
@@ -223,9 +225,11 @@ func TestPlacesAndPeopleAreSent(t *testing.T) {
 		"params[1]":           []string{},
 		"params[1][1]":        []any{"15550000003@c.us", 7},
 	} {
-		if _, err := r.try("", "sendMessage", chat, content); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
-			t.Errorf("%v: %v names %q, want %q", content, err, relaytest.FieldOf(err), field)
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "sendMessage", chat, content); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+				t.Errorf("%v: %v names %q, want %q", content, err, relaytest.FieldOf(err), field)
+			}
+		})
 	}
 }
 
@@ -279,16 +283,20 @@ func TestWhatIsKnownOfAMessage(t *testing.T) {
 		t.Errorf("reactions: %+v", lists)
 	}
 	for query, want := range map[string]int{"hello": 1, "100%": 1, "_sure_": 1, "2__%": 0, "answer": 1, "nothing": 0, "ell": 0} {
-		if found := ask[[]shape.Message](r, "searchMessages", query, map[string]any{"chatId": chat}); len(found) != want {
-			t.Errorf("search %q: %d found, want %d", query, len(found), want)
-		}
+		t.Run(query, func(t *testing.T) {
+			if found := ask[[]shape.Message](r, "searchMessages", query, map[string]any{"chatId": chat}); len(found) != want {
+				t.Errorf("search %q: %d found, want %d", query, len(found), want)
+			}
+		})
 	}
 	if page := ask[[]shape.Message](r, "searchMessages", "answer", map[string]any{"limit": 1, "page": 1}); len(page) != 1 || page[0].ID.ID != id {
 		t.Errorf("a page: %+v", page)
 	}
 	for field, options := range map[string]any{"params[1].limit": map[string]any{"limit": 0}, "params[1].page": map[string]any{"page": -1}, "params[1].chatId": map[string]any{"chatId": "x"}} {
-		if _, err := r.try("", "searchMessages", "x", options); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
-			t.Errorf("%v: %v", options, fmt.Sprint(err))
-		}
+		t.Run(field, func(t *testing.T) {
+			if _, err := r.try("", "searchMessages", "x", options); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+				t.Errorf("%v: %v", options, fmt.Sprint(err))
+			}
+		})
 	}
 }

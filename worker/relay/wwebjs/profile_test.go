@@ -33,19 +33,21 @@ func TestBrowserSwitchesAreKept(t *testing.T) {
 		"setAutoDownloadAudio": "auto_download_audio", "setAutoDownloadDocuments": "auto_download_documents", "setAutoDownloadPhotos": "auto_download_photos",
 		"setAutoDownloadVideos": "auto_download_videos", "setBackgroundSync": "background_sync",
 	} {
-		for _, on := range []bool{true, false} {
-			want := "null"
-			if name == "background_sync" {
-				want = map[bool]string{true: "true", false: "false"}[on]
+		t.Run(method, func(t *testing.T) {
+			for _, on := range []bool{true, false} {
+				want := "null"
+				if name == "background_sync" {
+					want = map[bool]string{true: "true", false: "false"}[on]
+				}
+				if got := r.Raw(method, on); got != want {
+					t.Errorf("%s: %s", method, got)
+				}
+				var kept bool
+				if err := r.Pool.QueryRow(r.Ctx, `select value from preferences where instance_id = $1 and name = $2`, relaytest.Instance, name).Scan(&kept); err != nil || kept != on {
+					t.Errorf("%s(%t): kept %t, %v", method, on, kept, err)
+				}
 			}
-			if got := r.Raw(method, on); got != want {
-				t.Errorf("%s: %s", method, got)
-			}
-			var kept bool
-			if err := r.Pool.QueryRow(r.Ctx, `select value from preferences where instance_id = $1 and name = $2`, relaytest.Instance, name).Scan(&kept); err != nil || kept != on {
-				t.Errorf("%s(%t): kept %t, %v", method, on, kept, err)
-			}
-		}
+		})
 	}
 }
 
