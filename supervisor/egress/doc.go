@@ -3,11 +3,11 @@
 // worker needs no way of its own to most ports, to internal networks, and to the
 // programs of this host.
 //
-// Who asks is told by the kernel and never by the asker: the caller's admit maps
-// the process at the other end of a connection to an instance. A process that is
-// no worker's main process gets no answer.
+// The kernel says who asks, and never the asker: the caller's admit maps the
+// process at the other end of a connection to an instance. A process that is not
+// the main process of a worker gets no answer.
 //
-// Bounds are for one instance and for all; each is a field of Limits. A
-// connection ends with the context of Serve: workers live on, and their fetches
-// fail with an error that is worth a repetition.
+// There are bounds for one instance and for all instances; each is a field of
+// Limits. A connection ends with the context of Serve. Workers live on, and their
+// fetches fail with an error that tells them to try again.
 package egress

@@ -85,7 +85,7 @@ func New(limits Limits, allowed []netip.Prefix, admit func(*unix.Ucred) (string,
 }
 
 // Listen opens the socket at path, in place of one that an earlier manager left.
-// Members of group may connect, and the owner; a negative group changes nothing.
+// The owner and the members of group may connect; a negative group changes nothing.
 // The directory must be one that nobody else may write to.
 func Listen(path string, group int) (*net.UnixListener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +120,7 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
-			// No descriptor is free, most likely. Who waits in the queue is served later.
+			// Most likely no descriptor is free. Workers in the queue are served later.
 			s.log.Warn().Err(err).Msg("egress takes no connection")
 			select {
 			case <-ctx.Done():
@@ -136,7 +136,7 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) {
 		}
 		leave, ok := s.enter(instance)
 		if !ok {
-			// It fits into the socket's buffer, so nobody is waited for.
+			// The answer fits into the socket's buffer, so this write does not wait.
 			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 			_, _ = conn.Write([]byte{byte(egress.Busy)})
 			_ = conn.Close()
@@ -227,7 +227,7 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 }
 
 // pass carries bytes until the worker has closed, a side failed, or a bound is
-// reached. A far end that says no more is passed on as such.
+// reached. When the far end stops sending, the worker sees the end of the stream.
 func (s *Server) pass(ctx context.Context, near *net.UnixConn, far *net.TCPConn) {
 	end := func() { near.Close(); far.Close() }
 	idle := time.AfterFunc(s.limits.Idle, end)

@@ -29,7 +29,7 @@ type File struct {
 	onBad func(error)
 }
 
-// Open reads the file. fs.ErrNotExist when there is none.
+// Open reads the file. It fails with fs.ErrNotExist when there is none.
 func Open(path string) (*File, error) {
 	f := &File{path: path}
 	var err error
@@ -37,8 +37,8 @@ func Open(path string) (*File, error) {
 	return f, err
 }
 
-// Create writes a file with a new key, which is on the disk when it returns. It
-// never replaces one: fs.ErrExist when somebody was faster.
+// Create writes a file with a new key, which is on the disk when Create returns.
+// It never replaces a file: fs.ErrExist when there is one.
 func Create(path string) (*File, error) {
 	if err := write(path, seal.NewRing(), os.Link); err != nil {
 		return nil, err
@@ -46,16 +46,15 @@ func Create(path string) (*File, error) {
 	return Open(path)
 }
 
-// Path is where the file is.
+// Path returns where the file is.
 func (f *File) Path() string { return f.path }
 
-// OnBad is called with the reason when the file was changed and cannot be used.
-// It must be set before the file is shared.
+// OnBad sets the function that is told why a changed file cannot be used. Call it
+// before the file is shared.
 func (f *File) OnBad(report func(error)) { f.onBad = report }
 
-// Ring returns the keys that the file holds now. A file that went away, cannot be
-// read or lacks the key that sealed so far changes nothing: what runs goes on
-// with the keys it has.
+// Ring returns the keys that the file holds now. It keeps the keys of before when
+// the file went away, cannot be read, or lacks the key that has sealed so far.
 func (f *File) Ring() *seal.Ring {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,7 +77,7 @@ func (f *File) Ring() *seal.Ring {
 	return ring
 }
 
-// Replace writes other keys, which are on the disk when it returns.
+// Replace writes other keys, which are on the disk when Replace returns.
 func (f *File) Replace(ring *seal.Ring) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,12 +1,15 @@
-// Package store is our part of the database: every line of SQL about users,
-// keys, instances, workers, feeds and webhooks, and the schema of all tables.
-// The statements are in queries/, from which sqlc makes package db; the schema
-// is in migrations/.
+// Package store is our part of the database: the SQL about users, keys,
+// instances, workers, feeds and webhooks, and the schema of all tables. The
+// statements of this package are in queries/, from which sqlc makes package db;
+// the schema is in migrations/.
 //
-// It gives the API its rows (*Store) and supervision its memory
-// (*Supervision). It holds no state of its own, decides nothing about
-// instances, and takes every time from the caller, with one exception noted at
-// the method.
+// Two packages below it keep SQL in Go, because their statements are made from
+// lists of tables and columns that are known only at run time: archive carries an
+// instance as a whole to another database, and roles gives each worker its rights.
+//
+// It gives the API its rows (*Store) and supervision its memory (*Supervision).
+// It holds no state of its own and decides nothing about instances. Every time is
+// the caller's, with one exception that its method names.
 //
 // Errors are faults: NotFound for a row that is not there, Conflict with Field
 // for one that is there already, Invalid for a value the schema refuses,
@@ -15,9 +18,8 @@
 // not have happened; all writes here can be repeated, except where an id is
 // created, and there the repetition is a Conflict.
 //
-// The mirror's tables are written by the workers (worker/mirror); here they
-// are only counted, and go with their instance. Package archive takes an
-// instance as a whole to another database.
+// The workers write the mirror's tables (worker/mirror). Here they are only
+// counted, and deleted with their instance.
 package store
 
 //go:generate go tool -modfile=../../.ci/tools/sqlc.mod sqlc generate

@@ -1,5 +1,5 @@
-// Package workeruser finds the user as whom a manager that was started by root
-// runs its workers, and asks the kernel what that user can reach.
+// Package workeruser finds the user that workers run as when root started the
+// manager, and asks the kernel what that user can reach.
 package workeruser
 
 import (
@@ -30,9 +30,10 @@ type User struct {
 	Chosen   bool // the operator named it, so that doing without it is an error
 }
 
-// Choose returns the user for the workers: the wanted one, a name or a number;
-// or Name; or a number that no user and no group has. It is nil, and workers are
-// of the manager's own user, when the manager is not root or root is wanted.
+// Choose returns the user for the workers: the wanted one, which is a name or a
+// number; else Name; else a number that no user and no group has. It returns nil
+// when the manager is not root, or root is wanted. Then workers run as the
+// manager's own user.
 func Choose(wanted string) (*User, error) {
 	if os.Geteuid() != 0 {
 		if wanted != "" {
@@ -90,7 +91,8 @@ func parse(known *user.User) (*User, error) {
 	return &User{UID: uid, GID: gid}, nil
 }
 
-// Credential is for a process that the user shall run: no further groups.
+// Credential returns the credential of a process that runs as the user. It has
+// no further groups.
 func (u User) Credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(u.UID), Gid: uint32(u.GID)}
 }
@@ -100,7 +102,7 @@ func (u User) Credential() *syscall.Credential {
 // containers mostly lack, are not among them.
 var needed = []cap.Value{cap.SETUID, cap.SETGID, cap.CHOWN, cap.FOWNER, cap.DAC_OVERRIDE, cap.KILL}
 
-// Usable says whether this process can run workers as the user, with their files
+// Usable reports whether this process can run workers as the user, with their files
 // in dir. The error says what stands in the way.
 func (u User) Usable(dir string) error {
 	mine := cap.GetProc()
