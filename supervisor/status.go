@@ -15,8 +15,8 @@ type ID string
 type Desired string
 
 const (
-	Run  Desired = "run"
-	Stop Desired = "stop"
+	Run  Desired = "run"  // a worker
+	Stop Desired = "stop" // none
 )
 
 // State is the state of an instance's process, owned by the instance's goroutine.

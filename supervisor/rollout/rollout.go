@@ -213,15 +213,15 @@ func (r *Rollout) nextOutdated(anyone bool) (next *Worker, left int, ending bool
 		if !w.Running || !w.Online && !anyone {
 			continue
 		}
-		if next == nil || before(w, *next) {
+		if next == nil || precedes(w, *next) {
 			next = &w
 		}
 	}
 	return next, left, ending
 }
 
-// before reports whether a is replaced before b.
-func before(a, b Worker) bool {
+// precedes reports whether a is replaced before b.
+func precedes(a, b Worker) bool {
 	switch {
 	case a.Online != b.Online:
 		return a.Online
