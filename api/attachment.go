@@ -41,8 +41,8 @@ func (a *attachments) routes() {
 	text := &huma.Schema{Type: huma.TypeString}
 	a.router.Document(&huma.Operation{OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
 		Summary: "The file of a message, as it is",
-		Description: "Streams the decrypted file; Range asks for a part of it. What WhatsApp no longer has is asked for again at the phone. " +
-			"404 with the code no_file: the message has no file, or nobody has it any more.",
+		Description: "Streams the decrypted file; Range asks for a part of it. When WhatsApp no longer has the file, the phone is asked to upload it again. " +
+			"404 with the code no_file: the message has no file, or the file no longer exists.",
 		Security: route.Security(route.OwnInstance),
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text},
@@ -65,7 +65,7 @@ func (a *attachments) attachment(c echo.Context) error {
 	}
 	id, err := url.PathUnescape(c.Param("messageId"))
 	if err != nil {
-		return fault.Bad(opDownload, "messageId", "messageId: is not escaped as a path is")
+		return fault.Bad(opDownload, "messageId", "messageId: must be escaped as part of a path")
 	}
 	worker, err := a.workers.Worker(ctx, in.ID)
 	if err != nil {

@@ -79,7 +79,7 @@ func (b *bodies) recognised(ctx context.Context, p auth.Principal) error {
 	t.Account.Close()
 	t.Account = b.memory.Account(owner)
 	if !connlimit.Of(ctx).Known(owner.Name) {
-		return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "connection_share", Msg: "this caller has as many requests under way as it may", RetryAfter: time.Second}
+		return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "connection_share", Msg: "this caller has as many requests under way as it may have", RetryAfter: time.Second}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (p *callPace) wait(ctx context.Context, id supervisor.ID) error {
 		place.Cancel()
 		return &fault.Error{
 			Kind: fault.RateLimited, Op: op, Code: "call_rate", RetryAfter: wait,
-			Msg: "the instance is called more often than it may be",
+			Msg: "the instance gets more calls than it may get in a second",
 		}
 	}
 	if err := backoff.Sleep(ctx, wait); err != nil && wait > 0 {

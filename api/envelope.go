@@ -37,7 +37,7 @@ type Success struct {
 	Success    bool   `json:"success" example:"true"`
 	InstanceID string `json:"instanceId"`
 	Method     string `json:"method"`
-	Result     any    `json:"result" doc:"In the shape whatsapp-web.js gives it"`
+	Result     any    `json:"result" doc:"In the shape that whatsapp-web.js gives it"`
 	Timestamp  string `json:"timestamp" format:"date-time"`
 }
 

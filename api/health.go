@@ -33,17 +33,17 @@ type Health struct {
 	Timestamp time.Time `json:"timestamp"`
 	Uptime    float64   `json:"uptimeSeconds"`
 	Database  bool      `json:"database" doc:"The database answers"`
-	Recovered bool      `json:"recovered" doc:"Every worker found at the start is adopted or dealt with"`
+	Recovered bool      `json:"recovered" doc:"Every worker that was found at the start is adopted or ended"`
 	Instances Counts    `json:"instances"`
-	Upgrade   string    `json:"upgrade" enum:"none,canary,rolling,waiting,refused,off" doc:"Of the workers to the installed build; none: all are of it; refused: a worker did not come back with it and the build before goes on"`
+	Upgrade   string    `json:"upgrade" enum:"none,canary,rolling,waiting,refused,off" doc:"How far the workers are on their way to the installed build; none: all run it; refused: a worker did not come back with it, and the build before it stays in use"`
 }
 
 // Counts of instances.
 type Counts struct {
 	Total    int            `json:"total"`
-	Wanted   int            `json:"wanted" doc:"That should run"`
+	Wanted   int            `json:"wanted" doc:"Instances that should run"`
 	Ready    int            `json:"ready"`
-	Failing  int            `json:"failing" doc:"That should run and do not, or were refused by WhatsApp"`
+	Failing  int            `json:"failing" doc:"Instances that should run and do not, or that WhatsApp refuses"`
 	ByStatus map[string]int `json:"byStatus"`
 }
 
@@ -54,13 +54,13 @@ type DetailedHealth struct {
 	Build      string           `json:"build"`
 	Goroutines int              `json:"goroutines"`
 	HeapBytes  uint64           `json:"heapBytes"`
-	DatabaseMS float64          `json:"databaseMs" doc:"Time of one answer"`
+	DatabaseMS float64          `json:"databaseMs" doc:"How long one answer took, in milliseconds"`
 	RSSBytes   uint64           `json:"workersRssBytes" doc:"Memory of all workers"`
 	Problems   []HealthIssue    `json:"problems"`
 	Workers    WorkerUpgrade    `json:"workerUpgrade"`
 	Access     DatabaseAccess   `json:"databaseAccess"`
 	ByState    map[string]int   `json:"byState"`
-	Proxies    *UndeclaredProxy `json:"undeclaredProxy,omitempty" doc:"Requests with X-Forwarded-For from a peer that is no declared proxy: all who come through it share one address and its limits"`
+	Proxies    *UndeclaredProxy `json:"undeclaredProxy,omitempty" doc:"Requests with X-Forwarded-For from a peer that is no declared proxy: all clients behind it share one address and its limits"`
 }
 
 // UndeclaredProxy is a peer that says whom it forwards for, and is not believed.
@@ -73,8 +73,8 @@ type UndeclaredProxy struct {
 // DatabaseAccess is what workers may do in the database.
 type DatabaseAccess struct {
 	Isolation string `json:"isolation" enum:"instance,shared,none" doc:"instance: each worker has a role that sees its account only; shared: one role for all workers, which sees the chats of all accounts, but no users, keys and settings; none: a worker that is taken over has the whole database"`
-	Superuser bool   `json:"superuser" doc:"true: the manager's role is a superuser, which it need not be"`
-	Why       string `json:"why,omitempty" doc:"Why it is not instance"`
+	Superuser bool   `json:"superuser" doc:"true: the manager's role is a superuser, which is not needed"`
+	Why       string `json:"why,omitempty" doc:"Why isolation is not instance"`
 }
 
 // HealthIssue is one instance that keeps the whole from being healthy.
@@ -132,20 +132,20 @@ func (h *health) routes() {
 	op := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/api/health" + path, Summary: summary, Tags: []string{"Health"}, DefaultStatus: http.StatusOK}
 	}
-	route.Add(h.router, route.Public, op("health", "", "Is all well? 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	route.Add(h.router, route.Public, op("health", "", "Tell whether all is well; 503 when unhealthy"), func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 		sum, _, _ := h.look(ctx)
 		return &healthOutput{Status: healthStatus(sum), Body: sum}, nil
 	})
-	route.Add(h.router, route.Public, op("health-live", "/live", "The process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
+	route.Add(h.router, route.Public, op("health-live", "/live", "Tell that the process answers"), func(context.Context, *struct{}) (*stateOutput, error) {
 		return state(http.StatusOK, "live"), nil
 	})
-	route.Add(h.router, route.Public, op("health-ready", "/ready", "The database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
+	route.Add(h.router, route.Public, op("health-ready", "/ready", "Tell whether the database answers and recovery is done; 503 before"), func(ctx context.Context, _ *struct{}) (*stateOutput, error) {
 		if sum, _, _ := h.look(ctx); !sum.Database || !sum.Recovered {
 			return state(http.StatusServiceUnavailable, "not ready"), nil
 		}
 		return state(http.StatusOK, "ready"), nil
 	})
-	route.Add(h.router, route.Admin, op("health-detailed", "/detailed", "What exactly is not well"), h.detailed)
+	route.Add(h.router, route.Admin, op("health-detailed", "/detailed", "Show in detail what is not well"), h.detailed)
 	h.upgradeRoutes()
 }
 

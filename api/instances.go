@@ -38,7 +38,7 @@ type instanceOutput struct {
 type createdOutput struct {
 	Body struct {
 		Instance InstanceView `json:"instance"`
-		APIKey   string       `json:"apiKey" doc:"Shown this once" example:"wam_…"`
+		APIKey   string       `json:"apiKey" doc:"Shown only this once" example:"wam_…"`
 	}
 }
 
@@ -136,7 +136,7 @@ func (h *instances) createInstance(ctx context.Context, in *struct {
 			return nil, err
 		}
 		if total >= h.cfg.MaxInstances {
-			return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "instance_limit", Msg: "the installation holds as many instances as it may"}
+			return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "instance_limit", Msg: "the installation has as many instances as it may have"}
 		}
 	}
 	at := now()
@@ -183,7 +183,7 @@ func (h *instances) mayCreate(ctx context.Context, u store.User) error {
 		return err
 	}
 	if total >= most {
-		return &fault.Error{Kind: fault.Forbidden, Op: "api.createInstance", Code: "instance_limit", Msg: fmt.Sprintf("you have %d instances, more you may not have; an administrator can allow it", total)}
+		return &fault.Error{Kind: fault.Forbidden, Op: "api.createInstance", Code: "instance_limit", Msg: fmt.Sprintf("you have %d instances and may not create more; an administrator can allow it", total)}
 	}
 	return nil
 }

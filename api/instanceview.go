@@ -19,12 +19,12 @@ type InstanceView struct {
 	Description string `json:"description"`
 	OwnerID     string `json:"ownerId"`
 
-	Status  string `json:"status" enum:"created,connecting,qr_pending,authenticated,ready,disconnected,error,stopped" doc:"State and link in one word"`
+	Status  string `json:"status" enum:"created,connecting,qr_pending,authenticated,ready,disconnected,error,stopped" doc:"The state and the link in one word"`
 	Desired string `json:"desired" enum:"run,stop" doc:"What the owner wants"`
-	State   string `json:"state" enum:"stopped,starting,running,detached,stopping,backoff,failed" doc:"Of the worker process"`
-	Link    string `json:"link" enum:"none,unpaired,pairing,connecting,online,offline,logged_out,refused" doc:"Of the worker to WhatsApp; none: nothing is known yet"`
+	State   string `json:"state" enum:"stopped,starting,running,detached,stopping,backoff,failed" doc:"State of the worker process"`
+	Link    string `json:"link" enum:"none,unpaired,pairing,connecting,online,offline,logged_out,refused" doc:"State of the worker's connection to WhatsApp; none: nothing is known yet"`
 
-	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired. With link refused or logged_out nothing is dialled until somebody acts: stream_replaced, client_outdated, connect_failure: start or restart; temporary_ban: the same, or by itself at linkUntil; logged_out: pair again (qr, pairing-code)"`
+	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired. While link is refused or logged_out, the worker does not connect until somebody acts. stream_replaced, client_outdated, connect_failure: start or restart the instance. temporary_ban: the same, or wait for linkUntil. logged_out: pair again (qr, pairing-code)"`
 	LinkDetail string     `json:"linkDetail,omitempty" doc:"The same for people"`
 	LinkSince  *time.Time `json:"linkSince,omitempty"`
 	LinkUntil  *time.Time `json:"linkUntil,omitempty" doc:"End of a temporary ban"`
@@ -36,20 +36,20 @@ type InstanceView struct {
 	Platform    string `json:"platform,omitempty"`
 
 	PID             int        `json:"pid,omitempty"`
-	Generation      uint64     `json:"generation" doc:"Counts starts of the worker"`
-	RestartCount    int        `json:"restartCount" doc:"Starts the owner did not ask for"`
+	Generation      uint64     `json:"generation" doc:"Number of the worker's start"`
+	RestartCount    int        `json:"restartCount" doc:"Number of starts that the owner did not ask for"`
 	StartedAt       *time.Time `json:"startedAt,omitempty"`
 	Build           string     `json:"build,omitempty"`
-	Outdated        bool       `json:"outdated" doc:"The worker is of another build than the one installed; workerUpgrade in /api/health/detailed says why"`
-	Confinement     string     `json:"confinement,omitempty" doc:"What keeps the worker from what is not its own: landlock and its version, or none; then net, seccomp and uid where they hold: ports, system calls, a user of its own" example:"landlock:7 net seccomp uid"`
+	Outdated        bool       `json:"outdated" doc:"The worker runs another build than the installed one; workerUpgrade in /api/health/detailed says why"`
+	Confinement     string     `json:"confinement,omitempty" doc:"What confines the worker: landlock with its version, or none; then net (ports), seccomp (system calls) and uid (a user of its own) where they are in force" example:"landlock:7 net seccomp uid"`
 	Node            string     `json:"node,omitempty"`
 	Memory          Memory     `json:"memory"`
 	CPUPercent      float64    `json:"cpuPercent"`
-	HistoryProgress int        `json:"historyProgress,omitempty" minimum:"0" maximum:"100" doc:"Percent of the phone's history, as the furthest part tells that was stored since the worker began"`
+	HistoryProgress int        `json:"historyProgress,omitempty" minimum:"0" maximum:"100" doc:"How much of the phone's history is stored, in percent, as the newest part since the worker's start tells"`
 
 	LastFrameAt *time.Time `json:"lastFrameAt,omitempty" doc:"Last sign of life from WhatsApp"`
 	LastError   string     `json:"lastError,omitempty"`
-	RetryAt     *time.Time `json:"retryAt,omitempty" doc:"Next automatic start"`
+	RetryAt     *time.Time `json:"retryAt,omitempty" doc:"Time of the next automatic start"`
 	FeedHead    uint64     `json:"feedHead" doc:"Sequence number of the newest event"`
 
 	SendsPerMinute int       `json:"sendsPerMinute" doc:"0: no limit"`

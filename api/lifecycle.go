@@ -11,18 +11,18 @@ import (
 )
 
 func (h *instances) lifecycleRoutes() {
-	start := route.OfInstance("start-instance", http.MethodPost, "/{id}/start", "Want it to run", http.StatusAccepted)
-	start.Description = "202 when something has to happen, 200 when it runs already. An open circuit breaker is reset. An instance that WhatsApp refuses (link is refused) is started anew, which tries once more."
+	start := route.OfInstance("start-instance", http.MethodPost, "/{id}/start", "Start an instance", http.StatusAccepted)
+	start.Description = "202 when the instance has to be started, 200 when it runs already. This resets an open circuit breaker. An instance that WhatsApp refuses (link is refused) gets a new worker, which tries once more."
 	route.Add(h.router, route.OwnInstance, start, h.start)
-	route.Add(h.router, route.OwnInstance, route.OfInstance("stop-instance", http.MethodPost, "/{id}/stop", "Want it to stand still; the pairing is kept", http.StatusAccepted), h.stop)
-	route.Add(h.router, route.OwnInstance, route.OfInstance("restart-instance", http.MethodPost, "/{id}/restart", "End the worker gracefully and start a new one, which logs in again", http.StatusAccepted), h.restart)
+	route.Add(h.router, route.OwnInstance, route.OfInstance("stop-instance", http.MethodPost, "/{id}/stop", "Stop an instance; it stays paired", http.StatusAccepted), h.stop)
+	route.Add(h.router, route.OwnInstance, route.OfInstance("restart-instance", http.MethodPost, "/{id}/restart", "Stop the worker gracefully and start a new one, which connects again", http.StatusAccepted), h.restart)
 	logout := route.OfInstance("logout-instance", http.MethodPost, "/{id}/logout", "End the pairing with WhatsApp", http.StatusAccepted)
-	logout.Description = "202 when the account was logged out, 200 when there was none. The worker lives on, unpaired."
+	logout.Description = "202 when the account was logged out, 200 when there was no account. The worker goes on, unpaired."
 	route.Add(h.router, route.OwnInstance, logout, h.logoutInstance)
 	for _, what := range []string{"start", "stop", "logout"} {
 		responses := h.router.OpenAPI().Paths["/api/instances/{id}/"+what].Post.Responses
 		already := *responses["202"]
-		already.Description = "It is so already"
+		already.Description = "The instance is in this state already"
 		responses["200"] = &already
 	}
 }

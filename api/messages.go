@@ -44,11 +44,11 @@ type messageOutput struct {
 
 func (h *messages) send(ctx context.Context, in *struct {
 	route.InstancePath
-	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"The same value never sends twice"`
+	Idempotency string `header:"Idempotency-Key" maxLength:"255" doc:"A repeated request with the same value never sends twice"`
 	Body        struct {
 		ChatID  string         `json:"chatId" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
 		Content any            `json:"content" doc:"Text, or a tagged object such as {\"$type\":\"Location\",…}" example:"\"Hello\""`
-		Options map[string]any `json:"options,omitempty" doc:"As of whatsapp-web.js, e.g. quotedMessageId, mentions"`
+		Options map[string]any `json:"options,omitempty" doc:"The options of whatsapp-web.js, e.g. quotedMessageId, mentions"`
 	}
 }) (*messageOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
@@ -117,7 +117,7 @@ func (h *messages) messages(ctx context.Context, in *struct {
 	route.InstancePath
 	ChatID string `query:"chatId" required:"true" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
-	FromMe string `query:"fromMe" enum:"true,false" doc:"Only ours, or only theirs"`
+	FromMe string `query:"fromMe" enum:"true,false" doc:"true: only sent messages; false: only received ones"`
 }) (*messagesOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {

@@ -85,13 +85,13 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set("Connection", "close")
 			if !strings.HasPrefix(c.Path(), "/api/health") {
 				return &problem.Problem{Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
-					Detail: "there are as many connections as there may be", RetryAfter: time.Second}
+					Detail: "the server has as many connections as it may have", RetryAfter: time.Second}
 			}
 		}
 		client, _ := netip.ParseAddr(c.RealIP())
 		end, ok := s.house.Ask(conn, client)
 		if !ok {
-			return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "address_limit", Msg: "this address has as many requests under way as it may", RetryAfter: time.Second}
+			return &fault.Error{Kind: fault.RateLimited, Op: "api", Code: "address_limit", Msg: "this address has as many requests under way as it may have", RetryAfter: time.Second}
 		}
 		defer end()
 		if field := badURL(req.URL); field != "" {
@@ -99,7 +99,7 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if enc := req.Header.Get(echo.HeaderContentEncoding); enc != "" && enc != "identity" && intake.Of(req.Context()) != nil {
 			return &problem.Problem{Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
-				Field: "Content-Encoding", Detail: "bodies are taken as they are, without a content encoding"}
+				Field: "Content-Encoding", Detail: "send the body without a content encoding"}
 		}
 		return next(c)
 	}

@@ -78,7 +78,7 @@ func (b *bodies) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 				return nil, err
 			}
 		case name == "" || part.FileName() == "":
-			return nil, fault.Bad(opUpload, "body", "a form has a field params and files, each with a name and a filename")
+			return nil, fault.Bad(opUpload, "body", "a form has a field params, and files with a name and a filename each")
 		case files[name] != nil:
 			return nil, fault.Bad(opUpload, name, "%s: there are two files of this name", name)
 		case len(files) == maxFiles:
@@ -174,7 +174,7 @@ func brokenForm(err error) error {
 	if errors.Is(err, intake.ErrTimeout) {
 		return intake.ErrTimeout
 	}
-	return fault.Bad(opUpload, "body", "the form ended before it was whole, or is none")
+	return fault.Bad(opUpload, "body", "the form is not complete, or is not a form")
 }
 
 // placeFiles puts each file where the parameters ask for it. Members beside

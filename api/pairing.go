@@ -50,13 +50,13 @@ type pairingSupervisor interface {
 type QRView struct {
 	Status    string     `json:"status" example:"qr_pending"`
 	QR        string     `json:"qr" doc:"The text in the code, as WhatsApp gave it" example:"2@…"`
-	QRCode    string     `json:"qrCode" doc:"The code drawn, for an <img>" example:"data:image/png;base64,…"`
+	QRCode    string     `json:"qrCode" doc:"The code as a picture, for an <img>" example:"data:image/png;base64,…"`
 	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"WhatsApp then shows the next code; ask again"`
 }
 
 func (p *pairing) routes() {
 	code := route.OfInstance("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
-	code.Description = "404 with the reason when there is none to show. When the codes ran out unread, asking makes new ones. A code that is being made is waited for."
+	code.Description = "404 with the reason when there is no code to show. When the codes ran out unread, this request makes new ones. It waits for a code that is not ready yet."
 	code.Responses = map[string]*huma.Response{"200": {Description: "The code, in the form asked for", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: p.router.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[QRView](), true, "QRView")},
 		"image/png":        {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
@@ -74,8 +74,8 @@ type qrOutput struct {
 
 func (p *pairing) getQR(ctx context.Context, in *struct {
 	route.InstancePath
-	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: the bare picture; text: for a terminal"`
-	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"Most seconds to wait for a code that is being made"`
+	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: only the picture; text: for a terminal"`
+	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"How many seconds to wait for a code that is not ready yet"`
 }) (*qrOutput, error) {
 	row, err := p.auth.Instance(ctx, in.ID)
 	if err != nil {
@@ -130,7 +130,7 @@ func (p *pairing) pairable(ctx context.Context, id supervisor.ID) (supervisor.St
 	none := func(code, msg string) error {
 		return &fault.Error{Kind: fault.NotFound, Op: op, Code: code, Msg: msg}
 	}
-	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: codeSoon, Msg: "the code is being made; ask again in a moment", RetryAfter: time.Second}
+	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: codeSoon, Msg: "the code is not ready yet; ask again in a moment", RetryAfter: time.Second}
 	st, ok := p.supervisor.Status(id)
 	if showsQR(st) {
 		return st, nil
@@ -215,8 +215,8 @@ type pairingCodeOutput struct {
 func (p *pairing) pairingCode(ctx context.Context, in *struct {
 	route.InstancePath
 	Body struct {
-		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"International, with or without +" example:"4915112345678"`
-		ShowNotification bool   `json:"showNotification,omitempty" default:"true" doc:"Also on the phone"`
+		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"In international form, with or without +" example:"4915112345678"`
+		ShowNotification bool   `json:"showNotification,omitempty" default:"true" doc:"Also show a notification on the phone"`
 	}
 }) (*pairingCodeOutput, error) {
 	row, err := p.auth.Instance(ctx, in.ID)

@@ -132,7 +132,7 @@ func (p *proxy) documentProxy() error {
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
-	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 403 a method that the operator has not opened, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends or calls, or too much under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
+	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 403 a method that the operator has not opened, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends, calls or requests under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
 		Content: body(schemas.Schema(reflect.TypeFor[Failure](), true, "Failure"))}
 	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(reflect.TypeFor[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {

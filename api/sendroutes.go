@@ -30,8 +30,8 @@ type sendsOutput struct {
 }
 
 func (h *messages) sendRoutes() {
-	one := route.OfInstance("get-send", http.MethodGet, "/{id}/sends/{key}", "What became of a send", http.StatusOK)
-	one.Description = "For sends with an Idempotency-Key, queued ones, and those whose failure told a key. Kept for 24 hours after the end. 404 within that time: nothing was sent under this key."
+	one := route.OfInstance("get-send", http.MethodGet, "/{id}/sends/{key}", "Show what became of a send", http.StatusOK)
+	one.Description = "Works for sends with an Idempotency-Key, for queued sends, and for sends whose failure named a key. They are kept for 24 hours after their end. 404 within that time means that nothing was sent under this key."
 	one.Tags = []string{"Messages"}
 	route.Add(h.router, route.OwnInstance, one, h.getSend)
 	all := route.OfInstance("list-sends", http.MethodGet, "/{id}/sends", "List sends with a key, newest first", http.StatusOK)
@@ -56,7 +56,7 @@ func (h *messages) getSend(ctx context.Context, in *sends.SendPath) (*sendOutput
 func (h *messages) listSends(ctx context.Context, in *struct {
 	route.InstancePath
 	route.Paging
-	State string `query:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"Only those"`
+	State string `query:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"Only sends in this state"`
 }) (*sendsOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {

@@ -18,8 +18,8 @@ type WorkerUpgrade struct {
 	Program    string     `json:"program,omitempty" doc:"The installed build of the worker, by its content"`
 	Trusted    string     `json:"trusted,omitempty" doc:"The build that workers are started with, outside of an upgrade"`
 	Replaced   int        `json:"replaced" doc:"Workers that came back with the installed build since the manager began"`
-	Outdated   int        `json:"outdated" doc:"Workers of another build than the installed one; those of the installed build are not among them, also when it was refused"`
-	InstanceID string     `json:"instanceId,omitempty" doc:"Whose worker is being replaced, or did not come back"`
+	Outdated   int        `json:"outdated" doc:"Workers that run another build than the installed one, also when the installed one was refused"`
+	InstanceID string     `json:"instanceId,omitempty" doc:"The instance whose worker is being replaced, or did not come back"`
 	Why        string     `json:"why,omitempty"`
 	Since      *time.Time `json:"since,omitempty"`
 }
@@ -43,7 +43,7 @@ type upgradeOutput struct{ Body WorkerUpgrade }
 func (h *health) upgradeRoutes() {
 	route.Add(h.router, route.Admin, huma.Operation{
 		OperationID: "retry-upgrade", Method: http.MethodPost, Path: "/api/health/upgrade/retry", Tags: []string{"Health"}, DefaultStatus: http.StatusAccepted,
-		Summary: "Try the installed build of the worker again that was given up; 409 when none was",
+		Summary: "Try again the installed build of the worker that was given up; 409 when none was",
 	}, func(ctx context.Context, _ *struct{}) (*upgradeOutput, error) {
 		if h.upgrades == nil {
 			return nil, fault.New(fault.Conflict, "api.retryUpgrade", "this installation keeps no builds of the worker")

@@ -26,7 +26,7 @@ const (
 type AuditEntry struct {
 	ID     int64           `json:"id"`
 	At     time.Time       `json:"at"`
-	UserID string          `json:"userId,omitempty" doc:"Who did it; absent: the system, or an API key, which detail names"`
+	UserID string          `json:"userId,omitempty" doc:"The user who did it; absent: the system did it, or an API key, which detail names"`
 	Action string          `json:"action" example:"key.create"`
 	Target string          `json:"target,omitempty" doc:"The user, instance or webhook that it was done to"`
 	Detail json.RawMessage `json:"detail" doc:"An object"`
@@ -35,7 +35,7 @@ type AuditEntry struct {
 type auditOutput struct {
 	Body struct {
 		Entries []AuditEntry `json:"entries" doc:"Newest first"`
-		Next    int64        `json:"next,omitempty" doc:"What to ask before next; absent: there are no older ones"`
+		Next    int64        `json:"next,omitempty" doc:"The value of before for the next page; absent: there are no older entries"`
 	}
 }
 
@@ -49,17 +49,17 @@ type audit struct {
 func (a *audit) routes(r *route.Router) {
 	route.Add(r, route.SignedIn, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"}, DefaultStatus: http.StatusOK,
-		Summary:     "Who did what",
-		Description: "Administrators see all. Others see what they did, and what was done to their account and their instances. Failed logins are among it; a flood of them is one entry with a count.",
+		Summary:     "List who did what",
+		Description: "Administrators see all. Others see what they did, and what was done to their account and their instances. Failed logins are listed too; many in a short time are one entry with a count.",
 	}, a.list)
 }
 
 func (a *audit) list(ctx context.Context, in *struct {
-	Action string    `query:"action" maxLength:"60" doc:"This and those below it: login is also login.failed" example:"login"`
-	User   string    `query:"user" maxLength:"40" doc:"What this user did"`
-	Target string    `query:"target" maxLength:"60" doc:"What was done to this user, instance or webhook"`
-	Since  time.Time `query:"since" doc:"From then on"`
-	Until  time.Time `query:"until" doc:"Before then"`
+	Action string    `query:"action" maxLength:"60" doc:"This action and those below it: login includes login.failed" example:"login"`
+	User   string    `query:"user" maxLength:"40" doc:"Only what this user did"`
+	Target string    `query:"target" maxLength:"60" doc:"Only what was done to this user, instance or webhook"`
+	Since  time.Time `query:"since" doc:"From this time on"`
+	Until  time.Time `query:"until" doc:"Before this time"`
 	Before int64     `query:"before" minimum:"0" doc:"Entries older than the one of this id"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }) (*auditOutput, error) {

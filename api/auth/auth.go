@@ -140,7 +140,7 @@ func (a *Auth) identify(ctx context.Context, authorization, key string) (Princip
 	case key == "" && authorization == "":
 		return Principal{}, nil
 	case key == "" && !isBearer:
-		return Principal{}, fault.New(fault.Unauthorized, "auth.identify", "the Authorization header is not of the form Bearer …")
+		return Principal{}, fault.New(fault.Unauthorized, "auth.identify", "the Authorization header must have the form: Bearer TOKEN")
 	case key == "" && !strings.HasPrefix(bearer, credential.KeyPrefix):
 		return a.identifyUser(ctx, bearer)
 	case key == "":

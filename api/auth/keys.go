@@ -32,7 +32,7 @@ func viewKey(k store.APIKey) KeyView {
 type keyOutput struct {
 	Body struct {
 		Key    KeyView `json:"key"`
-		APIKey string  `json:"apiKey" doc:"Shown this once"`
+		APIKey string  `json:"apiKey" doc:"Shown only this once"`
 	}
 }
 
@@ -108,7 +108,7 @@ func (h *keyRoutes) createKey(ctx context.Context, in *struct {
 func (h *keyRoutes) revokeKey(ctx context.Context, in *struct {
 	route.InstancePath
 	KeyID    string `path:"keyId" maxLength:"40"`
-	Webhooks string `query:"webhooks" enum:"keep,delete" default:"keep" doc:"delete: the webhooks that were made with this key end, too; keep: they go on"`
+	Webhooks string `query:"webhooks" enum:"keep,delete" default:"keep" doc:"delete: also delete the webhooks that were made with this key; keep: they stay"`
 }) (*route.NoContent, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {

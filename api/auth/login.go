@@ -35,9 +35,9 @@ func viewUser(u store.User) UserView {
 
 // Tokens are what a login gives.
 type Tokens struct {
-	AccessToken  string `json:"accessToken" doc:"For the Authorization header, as Bearer"`
-	RefreshToken string `json:"refreshToken" doc:"Good for one refresh, which gives the next"`
-	ExpiresIn    int    `json:"expiresIn" doc:"Seconds the access token is good for" example:"900"`
+	AccessToken  string `json:"accessToken" doc:"Send it in the Authorization header, as Bearer"`
+	RefreshToken string `json:"refreshToken" doc:"Works for one refresh, which gives the next refresh token"`
+	ExpiresIn    int    `json:"expiresIn" doc:"Seconds until the access token expires" example:"900"`
 }
 
 type signedIn struct {
@@ -69,13 +69,13 @@ func (a *accounts) loginRoutes(r *route.Router) {
 	}
 	route.Add(r, route.Public, op("login", http.MethodPost, "/login", "Sign in", http.StatusOK), a.login)
 	register := op("register", http.MethodPost, "/register", "Create an account, where the installation allows it", http.StatusAccepted)
-	register.Description = "The answer is the same whether the address was free or not. When it was, the account exists now: sign in."
+	register.Description = "The answer is the same whether the address was free or not. If it was free, the account exists now: sign in."
 	route.Add(r, route.Public, register, a.register)
 	route.Add(r, route.Public, op("refresh", http.MethodPost, "/refresh", "Exchange a refresh token for new tokens", http.StatusOK), a.refresh)
-	route.Add(r, route.SignedIn, op("me", http.MethodGet, "/me", "Who am I?", http.StatusOK), a.me)
-	route.Add(r, route.SignedIn, op("change-password", http.MethodPost, "/change-password", "Change the password; ends all other sessions", http.StatusOK), a.changePassword)
-	route.Add(r, route.SignedIn, op("logout", http.MethodPost, "/logout", "End this session", http.StatusNoContent), a.logout)
-	route.Add(r, route.SignedIn, op("logout-all", http.MethodPost, "/logout-all", "End all sessions", http.StatusNoContent), a.logoutAll)
+	route.Add(r, route.SignedIn, op("me", http.MethodGet, "/me", "Show the user who is signed in", http.StatusOK), a.me)
+	route.Add(r, route.SignedIn, op("change-password", http.MethodPost, "/change-password", "Change the password; this ends all other logins", http.StatusOK), a.changePassword)
+	route.Add(r, route.SignedIn, op("logout", http.MethodPost, "/logout", "Sign out", http.StatusNoContent), a.logout)
+	route.Add(r, route.SignedIn, op("logout-all", http.MethodPost, "/logout-all", "Sign out everywhere", http.StatusNoContent), a.logoutAll)
 }
 
 func (a *accounts) login(ctx context.Context, in *credentialsInput) (*signedIn, error) {
@@ -126,7 +126,7 @@ func (a *accounts) register(ctx context.Context, in *credentialsInput) (*registe
 		return nil, err
 	}
 	out := &registered{Status: http.StatusAccepted}
-	out.Body.Message = "if the address had no account, it has one now: sign in with it"
+	out.Body.Message = "if the address had no account, it has one now; sign in with it"
 	return out, nil
 }
 
@@ -137,7 +137,7 @@ func (a *accounts) refresh(ctx context.Context, in *struct {
 }) (*signedIn, error) {
 	const op = "auth.refresh"
 	token := in.Body.RefreshToken
-	invalid := &fault.Error{Kind: fault.Unauthorized, Op: op, Code: "token_invalid", Field: "refreshToken", Msg: "the refresh token is not valid any more"}
+	invalid := &fault.Error{Kind: fault.Unauthorized, Op: op, Code: "token_invalid", Field: "refreshToken", Msg: "the refresh token is no longer valid"}
 	if !credential.LooksLikeRefresh(token) {
 		return nil, invalid
 	}

@@ -27,7 +27,7 @@ const (
 // Confirmation is the part of a body that proves that the bearer of a token is
 // its owner; see confirm.
 type Confirmation struct {
-	CurrentPassword string `json:"currentPassword,omitempty" maxLength:"800" doc:"Your password; needed when the last login with it is longer than ten minutes ago"`
+	CurrentPassword string `json:"currentPassword,omitempty" maxLength:"800" doc:"Your password; needed when you gave it more than ten minutes ago"`
 }
 
 // prover checks passwords, and slows down those who guess.
@@ -112,13 +112,13 @@ func (v *prover) confirm(ctx context.Context, password string) error {
 	const op = "auth.confirm"
 	p := Of(ctx)
 	if p.User == nil {
-		return fault.New(fault.Forbidden, op, "an API key does not do here; this needs a user's access token")
+		return fault.New(fault.Forbidden, op, "an API key is not enough here: this needs a user's access token")
 	}
 	if age := now().Sub(p.provedAt); age < recently && age > -time.Minute {
 		return nil
 	}
 	if password == "" {
-		return &fault.Error{Kind: fault.Forbidden, Op: op, Code: "password_required", Field: "currentPassword", Msg: "currentPassword: this needs your password once more, or a new login"}
+		return &fault.Error{Kind: fault.Forbidden, Op: op, Code: "password_required", Field: "currentPassword", Msg: "currentPassword: enter your password again, or sign in again"}
 	}
 	u, ok, err := v.check(ctx, p.User.Email, password)
 	switch {

@@ -65,9 +65,9 @@ func (p Principal) admit(who route.Access) error {
 	case who == route.OwnInstance:
 		return nil
 	case p.User == nil:
-		return fault.New(fault.Forbidden, op, "an API key does not do here; this needs a user's access token")
+		return fault.New(fault.Forbidden, op, "an API key is not enough here: this needs a user's access token")
 	case who == route.Admin && !p.IsAdmin():
-		return fault.New(fault.Forbidden, op, "this is for administrators")
+		return fault.New(fault.Forbidden, op, "only administrators may do this")
 	}
 	return nil
 }

@@ -81,10 +81,10 @@ func (a *accounts) updateUser(ctx context.Context, in *struct {
 	UserPath
 	Body struct {
 		Confirmation
-		Role         *string `json:"role,omitempty" enum:"user,admin,superadmin" doc:"Another role ends all sessions"`
-		Disabled     *bool   `json:"disabled,omitempty" doc:"Ends all sessions and streams, and lets the user's instances answer no API key, post to no webhook and send nothing that is queued, until it is false again. The accounts stay linked and go on receiving"`
+		Role         *string `json:"role,omitempty" enum:"user,admin,superadmin" doc:"A new role ends all logins of the user"`
+		Disabled     *bool   `json:"disabled,omitempty" doc:"true ends all logins and streams of the user. Until it is false again, the user's instances answer no API key, post to no webhook and send no queued message. The accounts stay linked and go on receiving"`
 		MaxInstances *int    `json:"maxInstances,omitempty" minimum:"-1" maximum:"1000000" doc:"How many instances the user may create; 0: no limit; -1: the installation's default"`
-		Password     *string `json:"password,omitempty" maxLength:"800" doc:"Sets a new password and ends all sessions"`
+		Password     *string `json:"password,omitempty" maxLength:"800" doc:"Sets a new password and ends all logins of the user"`
 	}
 }) (*userOutput, error) {
 	const op = "auth.updateUser"
@@ -97,7 +97,7 @@ func (a *accounts) updateUser(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if u.ID == p.User.ID && (in.Body.Role != nil || in.Body.Disabled != nil) {
-		return nil, &fault.Error{Kind: fault.Conflict, Op: op, Code: "own_account", Msg: "nobody changes their own role or disables themselves; another administrator can"}
+		return nil, &fault.Error{Kind: fault.Conflict, Op: op, Code: "own_account", Msg: "you cannot change your own role or disable your own account; another administrator can"}
 	}
 	if in.Body.Role != nil {
 		if err := mayGrant(p, *in.Body.Role); err != nil {
@@ -199,7 +199,7 @@ func mayGrant(p Principal, role string) error {
 	if role == roleUser || p.User.Role == roleSuperadmin {
 		return nil
 	}
-	return &fault.Error{Kind: fault.Forbidden, Op: "auth.users", Field: "role", Msg: "only a superadmin manages administrators"}
+	return &fault.Error{Kind: fault.Forbidden, Op: "auth.users", Field: "role", Msg: "only a superadmin may manage administrators"}
 }
 
 func showUser(u store.User, status int) *userOutput {

@@ -85,7 +85,7 @@ func (h *webhooks) deadLetters(ctx context.Context, in *pageOfWebhook) (*body[de
 type redriveInput struct {
 	OfWebhook
 	Body *struct { // optional
-		Seqs []uint64 `json:"seqs,omitempty" minItems:"1" maxItems:"1000" doc:"Which; all when absent"`
+		Seqs []uint64 `json:"seqs,omitempty" minItems:"1" maxItems:"1000" doc:"Which dead letters; all when absent"`
 	}
 }
 

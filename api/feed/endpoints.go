@@ -55,8 +55,8 @@ type Webhook struct {
 	Events          []string          `json:"events" doc:"Which events are posted; empty: all"`
 	Headers         map[string]string `json:"headers" doc:"Sent with every post"`
 	Enabled         bool              `json:"enabled"`
-	Held            bool              `json:"held" doc:"true: nothing is posted, because the account that the instance belongs to is disabled; what happens meanwhile is posted when it is enabled again"`
-	CreatedBy       *Maker            `json:"createdBy,omitempty" doc:"Absent: made before this was recorded"`
+	Held            bool              `json:"held" doc:"true: nothing is posted, because the user who owns the instance is disabled. Events that come meanwhile are posted when the user is enabled again"`
+	CreatedBy       *Maker            `json:"createdBy,omitempty" doc:"Absent: the webhook was made before this was recorded"`
 	Cursor          uint64            `json:"cursor" doc:"Everything up to this seq is delivered, waits for a retry, or was not asked for"`
 	Delivered       int64             `json:"delivered"`
 	LastError       string            `json:"lastError,omitempty"`
@@ -112,15 +112,15 @@ func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 		add := func(id, method, path, summary string, status int) huma.Operation {
 			return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags, DefaultStatus: status}
 		}
-		route.Add(m.Router, route.OwnInstance, add("create-webhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown this once", http.StatusCreated), h.create)
+		route.Add(m.Router, route.OwnInstance, add("create-webhook", http.MethodPost, "/api/instances/{id}/webhooks", "Post events to a URL; the signing secret is shown only this once", http.StatusCreated), h.create)
 		route.Add(m.Router, route.OwnInstance, add("list-instance-webhooks", http.MethodGet, "/api/instances/{id}/webhooks", "The webhooks of an instance", http.StatusOK), h.list)
 		route.Add(m.Router, route.SignedIn, add("list-webhooks", http.MethodGet, "/api/webhooks", "All webhooks you may see", http.StatusOK), h.listAll)
 		route.Add(m.Router, route.OwnInstance, add("get-webhook", http.MethodGet, "/api/webhooks/{webhook}", "One webhook", http.StatusOK), h.get)
 		route.Add(m.Router, route.OwnInstance, add("update-webhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
 		route.Add(m.Router, route.OwnInstance, add("delete-webhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
-		route.Add(m.Router, route.OwnInstance, add("test-webhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and say what came back", http.StatusOK), h.test)
-		route.Add(m.Router, route.OwnInstance, add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "The newest posts and what they brought", http.StatusOK), h.deliveries)
-		route.Add(m.Router, route.OwnInstance, add("list-dead-letters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "Events whose retries are spent", http.StatusOK), h.deadLetters)
+		route.Add(m.Router, route.OwnInstance, add("test-webhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and tell what came back", http.StatusOK), h.test)
+		route.Add(m.Router, route.OwnInstance, add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "List the newest posts with their results", http.StatusOK), h.deliveries)
+		route.Add(m.Router, route.OwnInstance, add("list-dead-letters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "List events whose retries are used up", http.StatusOK), h.deadLetters)
 		route.Add(m.Router, route.OwnInstance, add("redrive-webhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
 	}
 }
@@ -149,7 +149,7 @@ type createInput struct {
 
 type created struct {
 	Webhook Webhook `json:"webhook"`
-	Secret  string  `json:"secret,omitempty" doc:"whsec_…, for the verification of signatures; shown this once"`
+	Secret  string  `json:"secret,omitempty" doc:"whsec_…, to verify signatures; shown only this once"`
 }
 
 func (h *webhooks) create(ctx context.Context, in *createInput) (*body[created], error) {
@@ -176,7 +176,7 @@ func (h *webhooks) create(ctx context.Context, in *createInput) (*body[created],
 		return nil, err
 	}
 	if len(others) >= mostWebhooks {
-		return nil, &fault.Error{Kind: fault.Forbidden, Op: "feed.create", Code: "webhook_limit", Msg: fmt.Sprintf("the instance has %d webhooks, more it may not have", len(others))}
+		return nil, &fault.Error{Kind: fault.Forbidden, Op: "feed.create", Code: "webhook_limit", Msg: fmt.Sprintf("the instance has %d webhooks and may not have more", len(others))}
 	}
 	// Only what happens from now on: a new receiver does not want last year.
 	head, err := h.store.FeedHead(ctx, instance.ID)

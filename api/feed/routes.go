@@ -24,8 +24,8 @@ func StreamRoutes(s *Streamer) func(*api.Mount) {
 		m.OpenAPI().AddOperation(&huma.Operation{
 			OperationID: "get-events", Method: http.MethodGet, Path: path, Tags: []string{"Events"},
 			Summary: "The events of an instance: a page, or with Accept: text/event-stream or as a WebSocket a stream",
-			Description: "Events are numbered without gaps. A page holds what lies behind `after`, oldest first; `next` is what to ask behind next. " +
-				"A WebSocket (Upgrade: websocket) sends each event as a text message, as it is posted to webhooks. A stream begins behind `Last-Event-ID` (or `after`; without either, behind the newest event) and goes on until it is closed, or what allows it ends: the API key is revoked, the session over, the access token expired, the user disabled or the instance deleted. " +
+			Description: "Events are numbered without gaps. A page holds the events behind `after`, oldest first; `next` is the value of `after` for the next page. " +
+				"A WebSocket (Upgrade: websocket) sends each event as a text message, as it is posted to webhooks. A stream begins behind `Last-Event-ID` (or `after`; without either, behind the newest event) and goes on until it is closed or the permission for it ends: the API key is revoked, the login has ended, the access token has expired, the user is disabled or the instance is deleted. " +
 				"The last thing that comes is then an event `stream_end` without an id, `{\"code\":\"token_expired\",\"message\":…}`; a WebSocket is closed with 4401 and `code: message`, or with 4404 when the instance was deleted.",
 			Parameters: []*huma.Param{
 				{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}},

@@ -68,7 +68,7 @@ func check(events []string, headers map[string]string) error {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch {
 		case name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }):
-			return fault.Bad(op, "headers", "headers: a name is not a header's name")
+			return fault.Bad(op, "headers", "headers: a name is not allowed in HTTP")
 		case len(value) > 2000 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
 			return fault.Bad(op, "headers", "headers: the value of %s cannot be sent", name)
 		case strings.HasPrefix(canonical, "Webhook-") || slices.Contains(reserved, canonical):

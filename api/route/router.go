@@ -59,7 +59,7 @@ func document(o Options) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "WhatsApp manager", Version: o.Version,
-				Description: "Runs many WhatsApp accounts, one process each. Management routes answer errors as problem JSON; the proxy relays every method by name and answers in its own envelope. What hands out a lasting secret or a right asks for `currentPassword` when the login is more than ten minutes old (`403`, `password_required`).",
+				Description: "Runs many WhatsApp accounts, one process each. Management routes answer errors as problem JSON; the proxy relays every method by name and answers in its own envelope. A route that hands out a lasting secret or a right asks for `currentPassword` when the login is more than ten minutes old (`403`, `password_required`).",
 			},
 			Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
 				schemeUser: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The accessToken of a login, or an API key"},

@@ -50,7 +50,7 @@ func (s *Sender) Once(ctx context.Context, in store.Instance, method string, par
 		if !ok {
 			return Answer{}, &fault.Error{
 				Kind: fault.Conflict, Op: op, Field: HeaderKey, Code: "send_in_progress", RetryAfter: time.Second,
-				Msg: "a request with this key is being worked on",
+				Msg: "another request with this key is under way",
 			}
 		}
 		defer leave()

@@ -13,15 +13,15 @@ import (
 type SendView struct {
 	Key       string          `json:"key" doc:"The Idempotency-Key; repeating the request with it never sends twice"`
 	Method    string          `json:"method" example:"sendMessage"`
-	State     store.SendState `json:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"unknown: the worker was lost underway and the message has not shown up; it becomes sent by itself when the account's data shows the message as acknowledged by WhatsApp or a receipt for it comes, and a repetition with the same key is safe"`
-	MessageID string          `json:"messageId" doc:"WhatsApp's id of the message, fixed before the first attempt"`
+	State     store.SendState `json:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"unknown: the worker was lost during the send, and the message has not shown up. The state becomes sent by itself when WhatsApp acknowledges the message or a receipt for it comes. It is safe to repeat the request with the same key"`
+	MessageID string          `json:"messageId" doc:"WhatsApp's id of the message, fixed before the first try"`
 	Attempts  int             `json:"attempts"`
-	SendAt    *time.Time      `json:"sendAt,omitempty" doc:"Of a queued one: not before"`
+	SendAt    *time.Time      `json:"sendAt,omitempty" doc:"The earliest time of a queued send"`
 	CreatedAt time.Time       `json:"createdAt"`
 	EndedAt   *time.Time      `json:"endedAt,omitempty"`
-	Code      string          `json:"code,omitempty" doc:"Of the last failure"`
-	Error     string          `json:"error,omitempty" doc:"Of the last failure, in words"`
-	Result    json.RawMessage `json:"result,omitempty" doc:"What the method answered, when it was seen"`
+	Code      string          `json:"code,omitempty" doc:"Code of the last failure"`
+	Error     string          `json:"error,omitempty" doc:"The last failure, in words"`
+	Result    json.RawMessage `json:"result,omitempty" doc:"The answer of the method, if it was seen"`
 }
 
 // View tells what is known of a send now. One whose end nobody saw was sent
@@ -49,5 +49,5 @@ func (s *Sender) View(ctx context.Context, send store.Send) (SendView, error) {
 // SendPath names a send.
 type SendPath struct {
 	route.InstancePath
-	Key string `path:"key" minLength:"1" maxLength:"255" doc:"Its Idempotency-Key, or the key that a failure told"`
+	Key string `path:"key" minLength:"1" maxLength:"255" doc:"The Idempotency-Key of the send, or the key that its failure named"`
 }

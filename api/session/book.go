@@ -94,9 +94,9 @@ func (b *Book) why(ctx context.Context, userID string) error {
 	return ended
 }
 
-var disabled = &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeDisabled, Msg: "this account does not exist any more or is disabled"}
+var disabled = &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeDisabled, Msg: "this account no longer exists or is disabled"}
 
-var ended = &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeSession, Msg: "this session has ended; sign in again"}
+var ended = &fault.Error{Kind: fault.Unauthorized, Op: "session.Find", Code: CodeSession, Msg: "this login has ended; sign in again"}
 
 func (s Session) of(userID string) (Session, error) {
 	switch {

@@ -17,11 +17,11 @@ import (
 
 type enqueueInput struct {
 	route.InstancePath
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Names the send; one is made up when it is left out"`
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Names the send; the server makes one up when it is left out"`
 	Body struct {
 		Method string          `json:"method,omitempty" default:"sendMessage" maxLength:"100" doc:"A method that sends, as in /api/proxy/methods"`
 		Params json.RawMessage `json:"params" doc:"Its parameters by position, as in the proxy"`
-		SendAt *time.Time      `json:"sendAt,omitempty" doc:"Not before; at once when it is left out or past. At most a year ahead"`
+		SendAt *time.Time      `json:"sendAt,omitempty" doc:"The earliest time; at once when it is left out or in the past. At most a year ahead"`
 	}
 }
 
@@ -38,10 +38,10 @@ func Routes(q *Queue) func(*api.Mount) {
 			return huma.Operation{OperationID: id, Method: method, Path: "/api/instances/{id}/sends" + path, Summary: summary, Description: description, Tags: []string{"Messages"}, DefaultStatus: status}
 		}
 		route.Add(m.Router, route.OwnInstance, op("enqueue-send", http.MethodPost, "", "Queue a message, or schedule it",
-			"Messages of an instance go out one after another, by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. The end is an event: send_update.",
+			"The messages of an instance are sent one after another, ordered by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. Each end is an event: send_update.",
 			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
 		route.Add(m.Router, route.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
-			"409 when it is being sent, may have been sent by an attempt whose end nobody saw, or has ended. One that was cancelled before stays so: 200.", http.StatusOK),
+			"409 when the message is being sent, may have been sent by a try whose end nobody saw, or has ended. A message that was cancelled before stays cancelled: 200.", http.StatusOK),
 			func(ctx context.Context, in *sends.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
 	}
 }
@@ -85,7 +85,7 @@ func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *sends.SendPath) (*
 	if err != nil {
 		return nil, err
 	}
-	began := fault.New(fault.Conflict, op, "the message is being sent, or has been")
+	began := fault.New(fault.Conflict, op, "the message is being sent, or has been sent")
 	if send.Attempts > 0 {
 		sent, err := q.store.WasSent(ctx, row.ID, send.MessageID)
 		if err != nil {
