@@ -20,8 +20,10 @@ func TestWhatTheLogShowsOfAPath(t *testing.T) {
 		{"/api/instances/:id", "/api/instances/:id", map[string]string{"id": "491511234567"}},
 		{"/api/users/:id", "/api/users/:id", map[string]string{"id": "ada@example.com"}},
 	} {
-		if got := shownPath(tc.route, func(name string) string { return tc.params[name] }); got != tc.want {
-			t.Errorf("%s with %v became %s, want %s", tc.route, tc.params, got, tc.want)
-		}
+		t.Run(tc.route+" "+tc.want, func(t *testing.T) {
+			if got := shownPath(tc.route, func(name string) string { return tc.params[name] }); got != tc.want {
+				t.Errorf("%s with %v became %s, want %s", tc.route, tc.params, got, tc.want)
+			}
+		})
 	}
 }

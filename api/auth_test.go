@@ -145,9 +145,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"no such user", "GET", "/api/users/abcdefghijkl", admin, nil, 404},
 		{"registration is closed", "POST", "/api/auth/register", "", map[string]any{"email": "y@example.com", "password": adminPassword}, 403},
 	} {
-		if a := o.do(tc.method, tc.path, tc.credential, tc.body); a.status != tc.want {
-			t.Errorf("%s: %d, want %d: %.300s", tc.name, a.status, tc.want, a.raw)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			if a := o.do(tc.method, tc.path, tc.credential, tc.body); a.status != tc.want {
+				t.Errorf("%s: %d, want %d: %.300s", tc.name, a.status, tc.want, a.raw)
+			}
+		})
 	}
 }
 

@@ -49,22 +49,26 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"object for params", "sendMessage", `{"params":{"0":"1@c.us"}}`, 400, "invalid", "params", "array"},
 		{"text for params", "sendMessage", `{"params":"1@c.us"}`, 400, "invalid", "params", "array"},
 	} {
-		a := call(tc.method, tc.body)
-		if a.status != tc.status || a.str("success") != "false" || a.str("code") != tc.code || a.str("details.field") != tc.field || !strings.Contains(a.str("error"), tc.says) {
-			t.Errorf("%s: %d %.600s", tc.name, a.status, a.raw)
-		}
-		if bytes.Contains(a.raw, []byte(key)) {
-			t.Errorf("%s: the answer repeats the key", tc.name)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			a := call(tc.method, tc.body)
+			if a.status != tc.status || a.str("success") != "false" || a.str("code") != tc.code || a.str("details.field") != tc.field || !strings.Contains(a.str("error"), tc.says) {
+				t.Errorf("%s: %d %.600s", tc.name, a.status, a.raw)
+			}
+			if bytes.Contains(a.raw, []byte(key)) {
+				t.Errorf("%s: the answer repeats the key", tc.name)
+			}
+		})
 	}
 	if n := len(o.worker.seen()); n != 0 {
 		t.Errorf("the worker was asked %d times", n)
 	}
 	for name, k := range map[string]string{"unknown": "wam_" + strings.Repeat("A", 43), "misshapen": "wam_x", "no key at all": "foo", "of another kind": o.token} {
-		a := o.do("POST", "/api/proxy/"+k+"/getState", "", nil)
-		if a.status != 401 || a.str("code") != "unknown_key" || bytes.Contains(a.raw, []byte(k)) {
-			t.Errorf("key %s: %d %s", name, a.status, a.raw)
-		}
+		t.Run(name, func(t *testing.T) {
+			a := o.do("POST", "/api/proxy/"+k+"/getState", "", nil)
+			if a.status != 401 || a.str("code") != "unknown_key" || bytes.Contains(a.raw, []byte(k)) {
+				t.Errorf("key %s: %d %s", name, a.status, a.raw)
+			}
+		})
 	}
 	if a := o.do("POST", "/api/proxy/getState", "", nil); a.status != 401 || a.str("code") != "key_missing" {
 		t.Errorf("without a key: %d %s", a.status, a.raw)
@@ -100,10 +104,12 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"number for a content", "POST", "/api/instances/" + id + "/send", map[string]any{"chatId": "1@c.us", "content": 4}, 400, "content"},
 		{"no such key", "DELETE", "/api/instances/" + id + "/keys/abcdefghijklmnop", nil, 404, ""},
 	} {
-		a := o.do(tc.verb, tc.path, o.token, tc.body)
-		if a.status != tc.status || a.str("field") != tc.field || a.str("status") != fmt.Sprint(tc.status) || a.header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %d %s %.500s", tc.name, a.status, a.header.Get("Content-Type"), a.raw)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			a := o.do(tc.verb, tc.path, o.token, tc.body)
+			if a.status != tc.status || a.str("field") != tc.field || a.str("status") != fmt.Sprint(tc.status) || a.header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%s: %d %s %.500s", tc.name, a.status, a.header.Get("Content-Type"), a.raw)
+			}
+		})
 	}
 	if a := o.do("POST", "/api/instances", o.token, []byte("<name/>"), "Content-Type", "text/xml"); a.status != 415 {
 		t.Errorf("XML: %d %s", a.status, a.raw)

@@ -40,9 +40,11 @@ func TestLifeOfAnInstance(t *testing.T) {
 	o.online(id)
 	a := do("GET", "", http.StatusOK)
 	for field, want := range map[string]string{"status": "ready", "state": "running", "link": "online", "phoneNumber": "4915112345678", "pid": "4711", "pushName": "Shop"} {
-		if got := a.str("instance." + field); got != want {
-			t.Errorf("%s is %q, want %q", field, got, want)
-		}
+		t.Run(field, func(t *testing.T) {
+			if got := a.str("instance." + field); got != want {
+				t.Errorf("%s is %q, want %q", field, got, want)
+			}
+		})
 	}
 	patched := o.want(http.StatusOK, http.MethodPatch, path, o.token, map[string]any{"name": "Sales", "sendsPerMinute": 5})
 	if patched.str("instance.name") != "Sales" || patched.str("instance.description") != "first line" || patched.str("instance.sendsPerMinute") != "5" {
@@ -90,21 +92,23 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 		{"POST", "/pairing-code"}, {"POST", "/send"}, {"GET", "/chats"}, {"GET", "/messages?chatId=x"}, {"GET", "/history"}, {"GET", "/stats"}, {"GET", "/logs"},
 		{"GET", "/keys"}, {"POST", "/keys"}, {"DELETE", "/keys/" + keyID},
 	} {
-		var body any
-		switch route.verb + route.path {
-		case "PATCH":
-			body = map[string]any{"name": "mine"}
-		case "POST/pairing-code":
-			body = map[string]any{"phoneNumber": "4915112345678"}
-		case "POST/send":
-			body = map[string]any{"chatId": "1@c.us", "content": "x"}
-		}
-		for name, credential := range map[string]string{"another user": bob, "another instance's key": otherKey} {
-			a := o.do(route.verb, "/api/instances/"+id+route.path, credential, body)
-			if a.status != http.StatusNotFound {
-				t.Errorf("%s: %s %s answered %d: %s", name, route.verb, route.path, a.status, a.raw)
+		t.Run(route.verb+" "+route.path, func(t *testing.T) {
+			var body any
+			switch route.verb + route.path {
+			case "PATCH":
+				body = map[string]any{"name": "mine"}
+			case "POST/pairing-code":
+				body = map[string]any{"phoneNumber": "4915112345678"}
+			case "POST/send":
+				body = map[string]any{"chatId": "1@c.us", "content": "x"}
 			}
-		}
+			for name, credential := range map[string]string{"another user": bob, "another instance's key": otherKey} {
+				a := o.do(route.verb, "/api/instances/"+id+route.path, credential, body)
+				if a.status != http.StatusNotFound {
+					t.Errorf("%s: %s %s answered %d: %s", name, route.verb, route.path, a.status, a.raw)
+				}
+			}
+		})
 	}
 	o.want(http.StatusOK, http.MethodGet, "/api/instances/"+id, key, nil)
 	o.want(http.StatusOK, http.MethodGet, "/api/instances/"+id, o.token, nil)
@@ -194,10 +198,12 @@ func TestQRInEveryForm(t *testing.T) {
 	for format, want := range map[string]struct{ kind, begins string }{
 		"png": {"image/png", "\x89PNG"}, "svg": {"image/svg+xml", "<svg"}, "text": {"text/plain; charset=utf-8", "███"},
 	} {
-		a := o.want(http.StatusOK, http.MethodGet, path+"?format="+format, key, nil)
-		if a.header.Get("Content-Type") != want.kind || !strings.HasPrefix(string(a.raw), want.begins) {
-			t.Errorf("%s: %s %.20q", format, a.header.Get("Content-Type"), a.raw)
-		}
+		t.Run(format, func(t *testing.T) {
+			a := o.want(http.StatusOK, http.MethodGet, path+"?format="+format, key, nil)
+			if a.header.Get("Content-Type") != want.kind || !strings.HasPrefix(string(a.raw), want.begins) {
+				t.Errorf("%s: %s %.20q", format, a.header.Get("Content-Type"), a.raw)
+			}
+		})
 	}
 	o.want(http.StatusBadRequest, http.MethodGet, path+"?format=gif", key, nil)
 
@@ -269,19 +275,21 @@ func TestACodeThatIsBeingMadeIsWaitedFor(t *testing.T) {
 		{http.MethodGet, path + "/qr?wait=30", nil, qrText},
 		{http.MethodPost, path + "/pairing-code", map[string]any{"phoneNumber": "4915112345678"}, "ABCD-EFGH"},
 	} {
-		state(supervisor.Starting, nil)
-		select { // of the case before
-		case <-o.desk.waiting:
-		default:
-		}
-		came := make(chan answer, 1)
-		go func() { came <- o.do(tc.method, tc.path, key, tc.body) }()
-		<-o.desk.waiting
-		state(supervisor.Running, &workerv1.Link{State: workerv1.LinkState_LINK_STATE_CONNECTING})
-		state(supervisor.Running, &workerv1.Link{State: workerv1.LinkState_LINK_STATE_PAIRING, Qr: qrText})
-		if a := <-came; a.status != http.StatusOK || !strings.Contains(string(a.raw), tc.want) {
-			t.Errorf("%s: %d %s", tc.path, a.status, a.raw)
-		}
+		t.Run(tc.method+" "+tc.path, func(t *testing.T) {
+			state(supervisor.Starting, nil)
+			select { // of the case before
+			case <-o.desk.waiting:
+			default:
+			}
+			came := make(chan answer, 1)
+			go func() { came <- o.do(tc.method, tc.path, key, tc.body) }()
+			<-o.desk.waiting
+			state(supervisor.Running, &workerv1.Link{State: workerv1.LinkState_LINK_STATE_CONNECTING})
+			state(supervisor.Running, &workerv1.Link{State: workerv1.LinkState_LINK_STATE_PAIRING, Qr: qrText})
+			if a := <-came; a.status != http.StatusOK || !strings.Contains(string(a.raw), tc.want) {
+				t.Errorf("%s: %d %s", tc.path, a.status, a.raw)
+			}
+		})
 	}
 }
 

@@ -37,14 +37,18 @@ func TestSessionMethods(t *testing.T) {
 		t.Errorf("the worker was asked %v", asked)
 	}
 	for body, field := range map[string]string{`["x"]`: "params[0]", `[]`: "params[0]", `["4915123456789","no"]`: "params[1]"} {
-		if a := o.do("POST", "/api/proxy/requestPairingCode", key, []byte(body)); a.status != http.StatusBadRequest || a.str("details.field") != field {
-			t.Errorf("%s: %d %s", body, a.status, a.raw)
-		}
+		t.Run(body, func(t *testing.T) {
+			if a := o.do("POST", "/api/proxy/requestPairingCode", key, []byte(body)); a.status != http.StatusBadRequest || a.str("details.field") != field {
+				t.Errorf("%s: %d %s", body, a.status, a.raw)
+			}
+		})
 	}
 	for body, field := range map[string]string{`[]`: "params[0]", `["a","Netscape"]`: "params[1]"} {
-		if a := o.do("POST", "/api/proxy/setDeviceName", key, []byte(body)); a.status != http.StatusBadRequest || a.str("details.field") != field {
-			t.Errorf("%s: %d %s", body, a.status, a.raw)
-		}
+		t.Run(body, func(t *testing.T) {
+			if a := o.do("POST", "/api/proxy/setDeviceName", key, []byte(body)); a.status != http.StatusBadRequest || a.str("details.field") != field {
+				t.Errorf("%s: %d %s", body, a.status, a.raw)
+			}
+		})
 	}
 	o.worker.pair = func(*workerv1.PairRequest) (*workerv1.PairResponse, error) {
 		return nil, fault.New(fault.Conflict, "test", "paired")

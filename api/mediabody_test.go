@@ -28,8 +28,10 @@ func TestFilesMayBeLarger(t *testing.T) {
 		{"a file where none belongs", "/api/proxy/" + key + "/getChatById", file(1 << 18), http.StatusRequestEntityTooLarge},
 		{"a stranger", "/api/proxy/wam_nosuchkey/sendMessage", file(1 << 18), http.StatusUnauthorized},
 	} {
-		if a := o.do("POST", tc.path, "", tc.body); a.status != tc.status {
-			t.Errorf("%s: %d %.200s", tc.name, a.status, a.raw)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			if a := o.do("POST", tc.path, "", tc.body); a.status != tc.status {
+				t.Errorf("%s: %d %.200s", tc.name, a.status, a.raw)
+			}
+		})
 	}
 }

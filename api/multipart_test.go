@@ -143,17 +143,21 @@ func TestFormThatIsWrong(t *testing.T) {
 		{"too few parameters", send, `[{"$file":"a"}]`, []formFile{a}, 400, ""},
 		{"a stranger", "/api/proxy/wam_nosuchkey/sendMessage", `["1@c.us",{"$file":"a"}]`, []formFile{a}, 401, ""},
 	} {
-		body, kind := form(t, tc.params, tc.files...)
-		got := o.do("POST", tc.path, "", body, "Content-Type", kind)
-		if got.status != tc.status || tc.field != "" && !strings.Contains(string(got.raw), `"`+tc.field+`"`) {
-			t.Errorf("%s: %d %.300s", tc.name, got.status, got.raw)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			body, kind := form(t, tc.params, tc.files...)
+			got := o.do("POST", tc.path, "", body, "Content-Type", kind)
+			if got.status != tc.status || tc.field != "" && !strings.Contains(string(got.raw), `"`+tc.field+`"`) {
+				t.Errorf("%s: %d %.300s", tc.name, got.status, got.raw)
+			}
+		})
 	}
 	whole, kind := form(t, `["1@c.us",{"$file":"a"}]`, a)
 	for name, body := range map[string][]byte{"cut off": whole[:len(whole)/2], "empty": {}, "garbage": []byte("garbage")} {
-		if got := o.do("POST", send, "", body, "Content-Type", kind); got.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %.300s", name, got.status, got.raw)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := o.do("POST", send, "", body, "Content-Type", kind); got.status != http.StatusBadRequest {
+				t.Errorf("%s: %d %.300s", name, got.status, got.raw)
+			}
+		})
 	}
 	if got := o.do("POST", send, "", whole, "Content-Type", "multipart/form-data"); got.status != http.StatusBadRequest {
 		t.Errorf("no boundary: %d", got.status)
@@ -173,10 +177,12 @@ func TestMessageFile(t *testing.T) {
 		t.Errorf("%q %v", whole.raw, whole.header)
 	}
 	for ask, want := range map[string]string{"bytes=0-4": "01234", "bytes=5-": "56789abcdef", "bytes=-3": "def", "bytes=7-7": "7", "bytes=15-99": "f"} {
-		got := o.want(http.StatusPartialContent, "GET", path, key, nil, "Range", ask)
-		if string(got.raw) != want {
-			t.Errorf("%s: %q", ask, got.raw)
-		}
+		t.Run(ask, func(t *testing.T) {
+			got := o.want(http.StatusPartialContent, "GET", path, key, nil, "Range", ask)
+			if string(got.raw) != want {
+				t.Errorf("%s: %q", ask, got.raw)
+			}
+		})
 	}
 	if several := o.want(http.StatusPartialContent, "GET", path, key, nil, "Range", "bytes=1-2,10-11"); !bytes.Contains(several.raw, []byte("12")) || !bytes.Contains(several.raw, []byte("ab")) {
 		t.Errorf("two ranges: %q", several.raw)

@@ -36,16 +36,18 @@ func TestCallGoesThroughUnopened(t *testing.T) {
 			return o.do("POST", "/api/proxy/sendMessage", key, []byte(`{"params":`+params+`}`), "Content-Type", "application/x-www-form-urlencoded")
 		},
 	} {
-		a := ask()
-		if a.status != http.StatusOK || a.str("success") != "true" || a.str("instanceId") != id || a.str("method") != "sendMessage" {
-			t.Errorf("%s: %d %s", name, a.status, a.raw)
-		}
-		if !strings.Contains(string(a.raw), `"result":`+result+`,`) {
-			t.Errorf("%s: the result was opened: %s", name, a.raw)
-		}
-		if _, err := time.Parse("2006-01-02T15:04:05.000Z", a.str("timestamp")); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			a := ask()
+			if a.status != http.StatusOK || a.str("success") != "true" || a.str("instanceId") != id || a.str("method") != "sendMessage" {
+				t.Errorf("%s: %d %s", name, a.status, a.raw)
+			}
+			if !strings.Contains(string(a.raw), `"result":`+result+`,`) {
+				t.Errorf("%s: the result was opened: %s", name, a.raw)
+			}
+			if _, err := time.Parse("2006-01-02T15:04:05.000Z", a.str("timestamp")); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 	for _, call := range o.worker.seen() {
 		if string(call.GetParams()) != params || !regexp.MustCompile(`^3EB0[0-9A-F]{18}$`).MatchString(call.GetMessageId()) || !call.GetFirst() {
@@ -58,11 +60,13 @@ func TestGettersAnswerGET(t *testing.T) {
 	o := open(t)
 	_, key := o.instance(o.token)
 	for path, method := range map[string]string{"getChats": "getChats", "chats": "getChats", "contacts": "getContacts", "info": "getInfo", "getState": "getState"} {
-		for _, a := range []answer{o.do("GET", "/api/proxy/"+key+"/"+path, "", nil), o.do("GET", "/api/proxy/"+path, key, nil)} {
-			if a.status != http.StatusOK || a.str("method") != method {
-				t.Errorf("%s: %d %s", path, a.status, a.raw)
+		t.Run(path, func(t *testing.T) {
+			for _, a := range []answer{o.do("GET", "/api/proxy/"+key+"/"+path, "", nil), o.do("GET", "/api/proxy/"+path, key, nil)} {
+				if a.status != http.StatusOK || a.str("method") != method {
+					t.Errorf("%s: %d %s", path, a.status, a.raw)
+				}
 			}
-		}
+		})
 	}
 	if a := o.do("GET", "/api/proxy/"+key+"/sendMessage", "", nil); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "POST" {
 		t.Errorf("GET of a sender: %d %s", a.status, a.raw)
@@ -189,9 +193,11 @@ func TestRateOfSends(t *testing.T) {
 		t.Errorf("%d %v %s", a.status, a.header, a.raw)
 	}
 	for what, a := range map[string]answer{"a getter": o.do("POST", "/api/proxy/getState", key, nil), "another instance": send(other)} {
-		if a.status != 200 {
-			t.Errorf("%s is limited too: %d", what, a.status)
-		}
+		t.Run(what, func(t *testing.T) {
+			if a.status != 200 {
+				t.Errorf("%s is limited too: %d", what, a.status)
+			}
+		})
 	}
 	if a := o.do("POST", "/api/instances/"+id+"/send", key, map[string]any{"chatId": "1@c.us", "content": "x"}); a.status != 429 || a.header.Get("Retry-After") == "" {
 		t.Errorf("/send: %d %s", a.status, a.raw)

@@ -91,22 +91,24 @@ func TestFates(t *testing.T) {
 		{fault.RateLimited, fault.SentPerhaps, "unknown"},
 		{fault.Refused, fault.SentPerhaps, "failed"},
 	} {
-		name := string(tc.kind) + "-" + string(tc.sent)
-		o.worker.says("", &fault.Error{Kind: tc.kind, Sent: tc.sent, Msg: "no"})
-		if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", name); (a.str("details.idempotencyKey") == "") != (tc.want == "") {
-			t.Errorf("%s: names its key, or not: %s", name, a.raw)
-		}
-		if a := o.do("GET", "/api/instances/"+id+"/sends/"+name, key, nil); a.str("send.state") != tc.want || tc.want == "" && a.status != http.StatusNotFound {
-			t.Errorf("%s: %d %s, want %q", name, a.status, a.str("send.state"), tc.want)
-		}
-		// Of a repetition nothing follows for the attempt before it.
-		o.worker.says("", fault.New(fault.Unavailable, "test", "gone"))
-		o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", "again-"+name)
-		o.worker.says("", &fault.Error{Kind: tc.kind, Sent: tc.sent, Msg: "no"})
-		o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", "again-"+name)
-		if a := o.do("GET", "/api/instances/"+id+"/sends/again-"+name, key, nil); a.str("send.state") != "unknown" && tc.want != "failed" {
-			t.Errorf("%s, after an attempt nobody saw the end of: %s", name, a.raw)
-		}
+		t.Run(string(tc.kind)+" "+string(tc.sent), func(t *testing.T) {
+			name := string(tc.kind) + "-" + string(tc.sent)
+			o.worker.says("", &fault.Error{Kind: tc.kind, Sent: tc.sent, Msg: "no"})
+			if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", name); (a.str("details.idempotencyKey") == "") != (tc.want == "") {
+				t.Errorf("%s: names its key, or not: %s", name, a.raw)
+			}
+			if a := o.do("GET", "/api/instances/"+id+"/sends/"+name, key, nil); a.str("send.state") != tc.want || tc.want == "" && a.status != http.StatusNotFound {
+				t.Errorf("%s: %d %s, want %q", name, a.status, a.str("send.state"), tc.want)
+			}
+			// Of a repetition nothing follows for the attempt before it.
+			o.worker.says("", fault.New(fault.Unavailable, "test", "gone"))
+			o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", "again-"+name)
+			o.worker.says("", &fault.Error{Kind: tc.kind, Sent: tc.sent, Msg: "no"})
+			o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", "again-"+name)
+			if a := o.do("GET", "/api/instances/"+id+"/sends/again-"+name, key, nil); a.str("send.state") != "unknown" && tc.want != "failed" {
+				t.Errorf("%s, after an attempt nobody saw the end of: %s", name, a.raw)
+			}
+		})
 	}
 }
 
@@ -156,31 +158,33 @@ func TestSendWhoseEndNobodySaw(t *testing.T) {
 	o := open(t)
 	id, key := o.instance(o.token)
 	for name, headers := range map[string][]string{"with a key": {"Idempotency-Key", "mine"}, "without": nil, "with a receipt": nil} {
-		o.worker.says("", fault.New(fault.Unavailable, "test", "the worker is gone"))
-		a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), headers...)
-		sendKey := a.str("details.idempotencyKey")
-		if a.status != http.StatusServiceUnavailable || sendKey == "" || headers != nil && sendKey != "mine" {
-			t.Fatalf("%s: %d %s", name, a.status, a.raw)
-		}
-		if a := o.want(http.StatusOK, "GET", "/api/instances/"+id+"/sends/"+sendKey, key, nil); a.str("send.state") != "unknown" || a.str("send.code") != "unavailable" {
-			t.Errorf("%s: %s", name, a.raw)
-		}
-		messageID := o.worker.seen()[len(o.worker.seen())-1].GetMessageId()
-		if name == "with a receipt" { // the worker died before it could record the message, but the message was out
-			o.receipt(id, messageID)
-		} else {
-			o.mirrored(id, messageID)
-		}
-		if a := o.want(http.StatusOK, "GET", "/api/instances/"+id+"/sends/"+sendKey, key, nil); a.str("send.state") != "sent" || a.str("send.code") != "" {
-			t.Errorf("%s, seen later: %s", name, a.raw)
-		}
-		o.worker.says(`"from the mirror"`, nil)
-		if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", sendKey); a.str("result") != "from the mirror" {
-			t.Errorf("%s: repeated: %s", name, a.raw)
-		}
-		if calls := o.worker.seen(); calls[len(calls)-1].GetMessageId() != messageID || calls[len(calls)-1].GetFirst() {
-			t.Errorf("%s: the repetition is another message", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			o.worker.says("", fault.New(fault.Unavailable, "test", "the worker is gone"))
+			a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), headers...)
+			sendKey := a.str("details.idempotencyKey")
+			if a.status != http.StatusServiceUnavailable || sendKey == "" || headers != nil && sendKey != "mine" {
+				t.Fatalf("%s: %d %s", name, a.status, a.raw)
+			}
+			if a := o.want(http.StatusOK, "GET", "/api/instances/"+id+"/sends/"+sendKey, key, nil); a.str("send.state") != "unknown" || a.str("send.code") != "unavailable" {
+				t.Errorf("%s: %s", name, a.raw)
+			}
+			messageID := o.worker.seen()[len(o.worker.seen())-1].GetMessageId()
+			if name == "with a receipt" { // the worker died before it could record the message, but the message was out
+				o.receipt(id, messageID)
+			} else {
+				o.mirrored(id, messageID)
+			}
+			if a := o.want(http.StatusOK, "GET", "/api/instances/"+id+"/sends/"+sendKey, key, nil); a.str("send.state") != "sent" || a.str("send.code") != "" {
+				t.Errorf("%s, seen later: %s", name, a.raw)
+			}
+			o.worker.says(`"from the mirror"`, nil)
+			if a := o.do("POST", "/api/proxy/sendMessage", key, []byte(anyText), "Idempotency-Key", sendKey); a.str("result") != "from the mirror" {
+				t.Errorf("%s: repeated: %s", name, a.raw)
+			}
+			if calls := o.worker.seen(); calls[len(calls)-1].GetMessageId() != messageID || calls[len(calls)-1].GetFirst() {
+				t.Errorf("%s: the repetition is another message", name)
+			}
+		})
 	}
 	// In the other form of errors, too.
 	o.worker.says("", fault.New(fault.Deadline, "test", "late"))

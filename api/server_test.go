@@ -45,12 +45,14 @@ func TestNoKeyTokenOrBodyIsInTheLogOrTheMetrics(t *testing.T) {
 	log := o.log.String()
 	figures := string(o.want(http.StatusOK, "GET", "/metrics", "", nil).raw)
 	for name, secret := range map[string]string{"key": key, "mistyped key": mistyped, "text": text, "token": o.token, "password": adminPassword, "refresh token": refresh} {
-		if strings.Contains(log, secret) {
-			t.Errorf("the log holds the %s", name)
-		}
-		if strings.Contains(figures, secret) {
-			t.Errorf("the metrics hold the %s", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if strings.Contains(log, secret) {
+				t.Errorf("the log holds the %s", name)
+			}
+			if strings.Contains(figures, secret) {
+				t.Errorf("the metrics hold the %s", name)
+			}
+		})
 	}
 	for _, want := range []string{`"path":"/api/proxy/***/sendMessage"`, `"call":"sendMessage"`, `"instance":"` + id + `"`, `"code":"unknown_method"`} {
 		if !strings.Contains(log, want) {
@@ -105,9 +107,11 @@ func TestDatabaseAwayIsUnavailable(t *testing.T) {
 		"management": o.do("GET", "/api/instances", o.token, nil), "proxy": o.do("POST", "/api/proxy/getState", key, nil),
 		"login": o.do("POST", "/api/auth/login", "", map[string]any{"email": adminEmail, "password": adminPassword}),
 	} {
-		if a.status != 503 || a.header.Get("Retry-After") == "" || a.str("code") != "unavailable" {
-			t.Errorf("%s: %d %s", name, a.status, a.raw)
-		}
+		t.Run(name, func(t *testing.T) {
+			if a.status != 503 || a.header.Get("Retry-After") == "" || a.str("code") != "unavailable" {
+				t.Errorf("%s: %d %s", name, a.status, a.raw)
+			}
+		})
 	}
 	o.want(http.StatusServiceUnavailable, "GET", "/api/health", "", nil)
 	o.want(http.StatusServiceUnavailable, "GET", "/api/health/ready", "", nil)
@@ -205,9 +209,11 @@ func TestHeaders(t *testing.T) {
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
 		"Strict-Transport-Security": "max-age=31536000", "X-Request-Id": "mine-1", "Access-Control-Allow-Origin": "",
 	} {
-		if got := a.header.Get(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		})
 	}
 	if !strings.Contains(o.log.String(), `"ip":"203.0.113.9"`) {
 		t.Error("the client's address is not taken from the trusted proxy")
@@ -314,9 +320,11 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	for name, cfg := range map[string]api.Config{
 		"admin email": {AdminEmail: "nobody"}, "admin password": {AdminPassword: "short"}, "JWT secret": {JWTSecret: []byte("short")}, "body limit": {BodyLimit: 1},
 	} {
-		_, err := api.New(cfg, api.Deps{Log: zerolog.Nop()})
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := api.New(cfg, api.Deps{Log: zerolog.Nop()})
+			if err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }

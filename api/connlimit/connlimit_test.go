@@ -366,9 +366,11 @@ func TestNetwork(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "fe80::1%eth0": "fe80::", "::1": "::",
 	} {
-		if got := connlimit.Network(netip.MustParseAddr(in)); got != netip.MustParseAddr(want) {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
+		t.Run(in, func(t *testing.T) {
+			if got := connlimit.Network(netip.MustParseAddr(in)); got != netip.MustParseAddr(want) {
+				t.Errorf("%s: %s, want %s", in, got, want)
+			}
+		})
 	}
 }
 

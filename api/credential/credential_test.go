@@ -30,10 +30,12 @@ func TestPasswords(t *testing.T) {
 		{"not a hash", "plain", "plain", false, true},
 		{"parameters that would take all memory", "$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$a2V5", "x", false, true},
 	} {
-		got, err := p.Verify(ctx, tc.hash, tc.password)
-		if got != tc.want || (err != nil) != tc.wantErr {
-			t.Errorf("%s: got %v, %v", tc.name, got, err)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := p.Verify(ctx, tc.hash, tc.password)
+			if got != tc.want || (err != nil) != tc.wantErr {
+				t.Errorf("%s: got %v, %v", tc.name, got, err)
+			}
+		})
 	}
 	if strings.Contains(hash, "horse") {
 		t.Error("the hash holds the password")
@@ -97,9 +99,11 @@ func TestAccessTokens(t *testing.T) {
 	}
 	none := "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(token, ".")[1] + "."
 	for name, bad := range map[string]string{"another key": token + "x", "empty": "", "no signature": none, "nonsense": "a.b.c"} {
-		if _, err := ReadAccess(key, bad, now); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := ReadAccess(key, bad, now); !errors.Is(err, ErrInvalid) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 

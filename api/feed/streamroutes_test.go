@@ -63,9 +63,11 @@ func TestPagesOfTheFeed(t *testing.T) {
 		t.Errorf("filtered page: %v", page)
 	}
 	for field, query := range map[string]string{"limit": "?limit=0", "after": "?after=x"} {
-		if p := o.do(http.StatusBadRequest, "GET", path+query, o.admin, nil); !strings.Contains(fmt.Sprint(p), field) {
-			t.Errorf("%s is not named: %v", field, p)
-		}
+		t.Run(field, func(t *testing.T) {
+			if p := o.do(http.StatusBadRequest, "GET", path+query, o.admin, nil); !strings.Contains(fmt.Sprint(p), field) {
+				t.Errorf("%s is not named: %v", field, p)
+			}
+		})
 	}
 }
 

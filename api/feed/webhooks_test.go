@@ -90,15 +90,17 @@ func TestBadWebhooksAreRefused(t *testing.T) {
 		{"headers", map[string]string{"Webhook-Id": "mine"}}, {"headers", map[string]string{"content-length": "1"}}, {"headers", map[string]string{"Upgrade": "x"}},
 		{"headers", map[string]string{"two words": "x"}}, {"headers", map[string]string{"": "x"}}, {"headers", map[string]string{"X-A": "a\r\nX-B: c"}},
 	} {
-		body := map[string]any{"url": "http://127.0.0.1:1/"}
-		body[bad.field] = bad.value
-		if p := o.do(http.StatusBadRequest, "POST", of, o.admin, body); p["field"] != bad.field && !strings.HasPrefix(fmt.Sprint(p["field"]), bad.field+"[") {
-			t.Errorf("create with %s %v: field %v", bad.field, bad.value, p["field"])
-		}
-		p := o.do(http.StatusBadRequest, "PATCH", one, o.admin, map[string]any{bad.field: bad.value})
-		if p["field"] != bad.field && !strings.HasPrefix(fmt.Sprint(p["field"]), bad.field+"[") {
-			t.Errorf("update with %s %v: field %v", bad.field, bad.value, p["field"])
-		}
+		t.Run(bad.field, func(t *testing.T) {
+			body := map[string]any{"url": "http://127.0.0.1:1/"}
+			body[bad.field] = bad.value
+			if p := o.do(http.StatusBadRequest, "POST", of, o.admin, body); p["field"] != bad.field && !strings.HasPrefix(fmt.Sprint(p["field"]), bad.field+"[") {
+				t.Errorf("create with %s %v: field %v", bad.field, bad.value, p["field"])
+			}
+			p := o.do(http.StatusBadRequest, "PATCH", one, o.admin, map[string]any{bad.field: bad.value})
+			if p["field"] != bad.field && !strings.HasPrefix(fmt.Sprint(p["field"]), bad.field+"[") {
+				t.Errorf("update with %s %v: field %v", bad.field, bad.value, p["field"])
+			}
+		})
 	}
 	if p := o.do(http.StatusBadRequest, "POST", of, o.admin, map[string]any{}); p["field"] != "url" {
 		t.Errorf("create without url: %v", p)
@@ -245,9 +247,11 @@ func TestOnMakesAWebhook(t *testing.T) {
 		t.Errorf("%v", listed)
 	}
 	for field, params := range map[string][]any{"params[1]": {"message", "ftp://example.org"}, "params[0]": {"no such event", "https://example.org/hook"}} {
-		refused := on(http.StatusBadRequest, params...)
-		if got := refused["details"].(map[string]any)["field"]; got != field {
-			t.Errorf("%v names %v", params, got)
-		}
+		t.Run(field, func(t *testing.T) {
+			refused := on(http.StatusBadRequest, params...)
+			if got := refused["details"].(map[string]any)["field"]; got != field {
+				t.Errorf("%v names %v", params, got)
+			}
+		})
 	}
 }

@@ -36,11 +36,13 @@ func TestParamTypes(t *testing.T) {
 		{catalog.Whatsmeow, "time.Duration", `"5s"`, false},
 		{catalog.Whatsmeow, "*waE2E.Message", `{}`, false},
 	} {
-		m := catalog.Method{Name: "m", Family: tc.family, Params: []catalog.Param{{Name: "p", Type: tc.typ}}}
-		_, err := Read(m, []byte("["+tc.value+"]"))
-		if got := fault.Is(err, fault.Invalid); got != tc.wantRefused {
-			t.Errorf("%s %s: %v", tc.typ, tc.value, err)
-		}
+		t.Run(tc.typ+" "+tc.value, func(t *testing.T) {
+			m := catalog.Method{Name: "m", Family: tc.family, Params: []catalog.Param{{Name: "p", Type: tc.typ}}}
+			_, err := Read(m, []byte("["+tc.value+"]"))
+			if got := fault.Is(err, fault.Invalid); got != tc.wantRefused {
+				t.Errorf("%s %s: %v", tc.typ, tc.value, err)
+			}
+		})
 	}
 }
 
@@ -52,17 +54,21 @@ func TestParamCount(t *testing.T) {
 		``: false, `[]`: false, `["x"]`: true, `["x",null]`: true, `["x",1]`: true, `["x",null,"y","z"]`: true, `["x",1,"y",2]`: false,
 		`{"params":null}`: false, `{}`: false, `{"params":["x"]}`: true,
 	} {
-		if _, err := Read(m, []byte(body)); (err == nil) != ok {
-			t.Errorf("%s: %v", body, err)
-		}
+		t.Run(body, func(t *testing.T) {
+			if _, err := Read(m, []byte(body)); (err == nil) != ok {
+				t.Errorf("%s: %v", body, err)
+			}
+		})
 	}
 }
 
 func TestSuggest(t *testing.T) {
 	for asked, want := range map[string]string{"sendmessage": "sendMessage", "sendMesage": "sendMessage", "fetchMessages": "Chat.fetchMessages", "whatsmeow.getgroupinfo": "whatsmeow.GetGroupInfo"} {
-		if got := suggest(asked); !slices.Contains(got, want) {
-			t.Errorf("%s: %v", asked, got)
-		}
+		t.Run(asked, func(t *testing.T) {
+			if got := suggest(asked); !slices.Contains(got, want) {
+				t.Errorf("%s: %v", asked, got)
+			}
+		})
 	}
 	if got := suggest("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"); len(got) != 0 {
 		t.Errorf("suggests %v", got)

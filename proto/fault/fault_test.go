@@ -38,9 +38,11 @@ func TestForeignErrorsGetAKind(t *testing.T) {
 		{"deadline outside gRPC", context.DeadlineExceeded, Deadline},
 		{"anything else", errors.New("boom"), Internal},
 	} {
-		if got := KindOf(FromGRPC("op", tc.err)); got != tc.want {
-			t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			if got := KindOf(FromGRPC("op", tc.err)); got != tc.want {
+				t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
+			}
+		})
 	}
 	if got := KindOf(FromGRPC("op", ToGRPC(errors.New("boom")))); got != Internal {
 		t.Errorf("error without kind: got %s, want internal", got)

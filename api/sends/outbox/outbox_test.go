@@ -426,10 +426,12 @@ func TestBadQueueing(t *testing.T) {
 		"method": {"params": []any{}, "method": "getChats"},
 		"params": {"params": []any{}},
 	} {
-		a := r.want(http.StatusBadRequest, "POST", "/api/instances/"+r.id+"/sends", body, nil)
-		if !strings.HasPrefix(a.str("field"), name) {
-			t.Errorf("%s: %v", name, a)
-		}
+		t.Run(name, func(t *testing.T) {
+			a := r.want(http.StatusBadRequest, "POST", "/api/instances/"+r.id+"/sends", body, nil)
+			if !strings.HasPrefix(a.str("field"), name) {
+				t.Errorf("%s: %v", name, a)
+			}
+		})
 	}
 	r.want(http.StatusNotFound, "POST", "/api/instances/"+r.id+"/sends", map[string]any{"params": []any{}, "method": "nothing"}, nil)
 	r.want(http.StatusNotFound, "POST", "/api/instances/zzzzzzzzzzzz/sends", map[string]any{"params": []any{"1@c.us", "x"}}, nil)
