@@ -71,7 +71,9 @@ type loopState struct {
 	redelivery redelivery
 }
 
-func newCore(ctx context.Context, boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end func(string, error)) (*core, error) {
+func newCore(
+	ctx context.Context, boot *workerv1.Bootstrap, opts Options, log zerolog.Logger, end func(string, error),
+) (*core, error) {
 	endpoint, err := client.ParseEndpoint(boot.GetWhatsappEndpoint())
 	if err != nil {
 		return nil, err
@@ -106,10 +108,11 @@ func newCore(ctx context.Context, boot *workerv1.Bootstrap, opts Options, log ze
 	}
 	c.mirror = mirror.New(c.db.Pool, boot.GetInstance(), boot.GetGeneration(), log)
 	c.mirror.OnHead(c.status.Raise)
+	library := sqlstore.NewWithDB(c.db.Library, "postgres", client.NewLog(log))
 	pairs := lidstore.New(c.db.Pool, boot.GetInstance(), c.db.RetryUntilAvailable)
 	c.devices = &devices{
 		db: c.db, mirror: c.mirror, pairs: pairs,
-		container: sealedstore.New(sqlstore.NewWithDB(c.db.Library, "postgres", client.NewLog(log)), c.db.Pool, ring, pairs.Adopt),
+		container: sealedstore.New(library, c.db.Pool, ring, pairs.Adopt),
 	}
 	c.announcer = newAnnouncer(boot.GetGeneration(), c)
 	c.handler = newHandler(boot, opts.OnEvent, c)

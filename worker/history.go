@@ -32,7 +32,9 @@ const (
 // receiveHistory downloads a part of the history and records it before the phone hears
 // that we have it. whatsmeow's own way would acknowledge first, and lose the part when
 // the process or the connection dies in between.
-func (h *handler) receiveHistory(ctx context.Context, cl *client.Client, id types.MessageID, notice *waE2E.HistorySyncNotification) bool {
+func (h *handler) receiveHistory(
+	ctx context.Context, cl *client.Client, id types.MessageID, notice *waE2E.HistorySyncNotification,
+) bool {
 	history, err := h.downloadHistory(ctx, cl, notice)
 	if errors.Is(err, bounds.ErrTooMuch) {
 		// The phone would send the same again, so the event ends here.
@@ -72,7 +74,8 @@ func (h *handler) receiveHistory(ctx context.Context, cl *client.Client, id type
 		h.tasks.Go(func(context.Context) {
 			ctx, cancel := context.WithTimeout(cl.Context(), historyTimeout)
 			defer cancel()
-			err := cl.WA.DeleteMedia(ctx, whatsmeow.MediaHistory, notice.GetDirectPath(), notice.GetFileEncSHA256(), notice.GetEncHandle())
+			err := cl.WA.DeleteMedia(ctx, whatsmeow.MediaHistory,
+				notice.GetDirectPath(), notice.GetFileEncSHA256(), notice.GetEncHandle())
 			if err != nil {
 				h.log.Debug().Err(err).Msg("history media not deleted")
 			}

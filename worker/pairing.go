@@ -217,16 +217,20 @@ func (m codeDrawn) handle(c *core) {
 	m.call.answer <- pairAnswer{code: m.code, expires: shown.phoneEnd}
 }
 
+func badPhone(err error, msg string) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "worker.Pair", Field: "phone_number", Msg: msg, Err: err}
+}
+
 func pairFault(err error) error {
 	const op = "worker.Pair"
 	var iq *whatsmeow.IQError
 	switch {
 	case errors.Is(err, whatsmeow.ErrPhoneNumberTooShort), errors.Is(err, whatsmeow.ErrPhoneNumberIsNotInternational):
-		return &fault.Error{Kind: fault.Invalid, Op: op, Field: "phone_number", Msg: "not an international phone number", Err: err}
+		return badPhone(err, "not an international phone number")
 	case errors.As(err, &iq) && iq.Code == 429:
 		return fault.Wrap(fault.RateLimited, op, err, "WhatsApp limits pairing codes, try again later")
 	case errors.As(err, &iq) && iq.Code < 500:
-		return &fault.Error{Kind: fault.Invalid, Op: op, Field: "phone_number", Msg: "WhatsApp does not accept this phone number", Err: err}
+		return badPhone(err, "WhatsApp does not accept this phone number")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fault.Wrap(fault.Deadline, op, err, "WhatsApp did not answer in time")
 	}

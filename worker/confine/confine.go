@@ -56,7 +56,8 @@ func Apply(s Settings, log zerolog.Logger) Held {
 	if err := restrict(s, &held); err != nil {
 		log.Warn().Err(err).Msg("worker is not confined by Landlock")
 	} else if !held.Net {
-		log.Warn().Int("landlock", held.Landlock).Msg("the kernel's Landlock does not know ports: the network stays open to the worker")
+		log.Warn().Int("landlock", held.Landlock).
+			Msg("the kernel's Landlock does not know ports: the network stays open to the worker")
 	}
 	if err := filter(confining()); err != nil {
 		log.Warn().Err(err).Msg("worker may make all system calls")

@@ -16,7 +16,8 @@ var directories = []string{
 	"/usr/share/ca-certificates", "/usr/share/pki", "/usr/local/share/ca-certificates", "/var/lib/ca-certificates",
 	"/usr/share/zoneinfo", "/usr/share/mime", "/usr/share/ffmpeg", "/usr/share/locale",
 	// Certificates of authorities, never the private keys beside them.
-	"/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted", "/etc/ca-certificates", "/etc/crypto-policies",
+	"/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted", "/etc/ca-certificates",
+	"/etc/crypto-policies",
 	"/etc/ld.so.conf.d",
 }
 
@@ -25,7 +26,8 @@ var directories = []string{
 var single = []string{
 	"/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols",
 	"/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.preload",
-	"/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/cert.pem", "/etc/pki/tls/cacert.pem", "/etc/pki/tls/openssl.cnf", "/etc/gnutls/config",
+	"/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/cert.pem",
+	"/etc/pki/tls/cacert.pem", "/etc/pki/tls/openssl.cnf", "/etc/gnutls/config",
 }
 
 var devices = []string{"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}

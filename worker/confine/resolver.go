@@ -59,7 +59,11 @@ func nameServers(file string) (servers []string) {
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan() && len(servers) < 3; {
-		if word := strings.Fields(lines.Text()); len(word) >= 2 && word[0] == "nameserver" && net.ParseIP(strings.Split(word[1], "%")[0]) != nil {
+		word := strings.Fields(lines.Text())
+		if len(word) < 2 || word[0] != "nameserver" {
+			continue
+		}
+		if host, _, _ := strings.Cut(word[1], "%"); net.ParseIP(host) != nil {
 			servers = append(servers, word[1])
 		}
 	}

@@ -19,9 +19,11 @@ var refused = []string{
 	"migrate_pages", "move_pages", "get_robust_list", "perf_event_open",
 	"sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "ioprio_set",
 	// They make another view of the file system, or ways around paths.
-	"mount", "umount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig", "fsmount", "fspick",
+	"mount", "umount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr", "fsopen",
+	"fsconfig", "fsmount", "fspick",
 	"mount_setattr", "statmount", "listmount", "open_by_handle_at", "name_to_handle_at", "unshare", "setns",
-	"fanotify_init", "fanotify_mark", "inotify_init", "inotify_init1", "inotify_add_watch", "quotactl", "quotactl_fd", "lookup_dcookie", "sysfs", "ustat",
+	"fanotify_init", "fanotify_mark", "inotify_init", "inotify_init1", "inotify_add_watch", "quotactl",
+	"quotactl_fd", "lookup_dcookie", "sysfs", "ustat",
 	// Landlock does not cover these, and all workers may run as one user: one worker could
 	// lock another out of its run directory.
 	"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat",
@@ -29,18 +31,22 @@ var refused = []string{
 	"utime", "utimes", "futimesat", "utimensat", "mknod", "mknodat",
 	// They use things that all processes of a user share.
 	"keyctl", "add_key", "request_key", "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semtimedop", "semctl",
-	"msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr",
+	"msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify",
+	"mq_getsetattr",
 	// They open large parts of the kernel, in which most holes were found.
 	"bpf", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "vmsplice",
 	// They change the machine.
-	"init_module", "finit_module", "delete_module", "create_module", "query_module", "get_kernel_syms", "kexec_load", "kexec_file_load",
-	"reboot", "swapon", "swapoff", "acct", "syslog", "vhangup", "sethostname", "setdomainname", "nfsservctl", "bdflush", "uselib", "_sysctl",
+	"init_module", "finit_module", "delete_module", "create_module", "query_module", "get_kernel_syms", "kexec_load",
+	"kexec_file_load",
+	"reboot", "swapon", "swapoff", "acct", "syslog", "vhangup", "sethostname", "setdomainname", "nfsservctl",
+	"bdflush", "uselib", "_sysctl",
 	"settimeofday", "stime", "clock_settime", "clock_settime64", "clock_adjtime", "clock_adjtime64", "adjtimex",
 	"iopl", "ioperm", "modify_ldt", "vm86", "vm86old", "personality", "set_mempolicy_home_node",
 }
 
 // Flags of clone that make namespaces, the user namespace among them.
-const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
 type rule = seccomp.NameWithConditions
 
@@ -64,14 +70,22 @@ func bits(arg uint32, v uint64) seccomp.Condition { // any of these bits is set
 var refusedWith = []rule{
 	{Name: "clone", Conditions: seccomp.ArgumentConditions{bits(0, namespaces)}},
 	// Families: unix, IPv4, IPv6, and the kernel's list of routes.
-	{Name: "socket", Conditions: seccomp.ArgumentConditions{isNot(0, unix.AF_UNIX), isNot(0, unix.AF_INET), isNot(0, unix.AF_INET6), isNot(0, unix.AF_NETLINK)}},
+	{Name: "socket", Conditions: seccomp.ArgumentConditions{
+		isNot(0, unix.AF_UNIX), isNot(0, unix.AF_INET), isNot(0, unix.AF_INET6), isNot(0, unix.AF_NETLINK),
+	}},
 	{Name: "socket", Conditions: seccomp.ArgumentConditions{is(0, unix.AF_NETLINK), isNot(2, unix.NETLINK_ROUTE)}},
 	// Types: stream is 1 and datagram is 2. Raw has both bits, and higher types are not IP.
-	{Name: "socket", Conditions: seccomp.ArgumentConditions{is(0, unix.AF_INET), bits(1, unix.SOCK_STREAM), bits(1, unix.SOCK_DGRAM)}},
-	{Name: "socket", Conditions: seccomp.ArgumentConditions{is(0, unix.AF_INET6), bits(1, unix.SOCK_STREAM), bits(1, unix.SOCK_DGRAM)}},
+	{Name: "socket", Conditions: seccomp.ArgumentConditions{
+		is(0, unix.AF_INET), bits(1, unix.SOCK_STREAM), bits(1, unix.SOCK_DGRAM),
+	}},
+	{Name: "socket", Conditions: seccomp.ArgumentConditions{
+		is(0, unix.AF_INET6), bits(1, unix.SOCK_STREAM), bits(1, unix.SOCK_DGRAM),
+	}},
 	{Name: "socket", Conditions: seccomp.ArgumentConditions{isNot(0, unix.AF_UNIX), bits(1, 0xc)}},
 	// Protocols: Landlock does not check the ports of multipath TCP and SCTP.
-	{Name: "socket", Conditions: seccomp.ArgumentConditions{isNot(0, unix.AF_UNIX), isNot(2, 0), isNot(2, unix.IPPROTO_TCP), isNot(2, unix.IPPROTO_UDP)}},
+	{Name: "socket", Conditions: seccomp.ArgumentConditions{
+		isNot(0, unix.AF_UNIX), isNot(2, 0), isNot(2, unix.IPPROTO_TCP), isNot(2, unix.IPPROTO_UDP),
+	}},
 	// Landlock does not check the port of a connection that is made by sending, either.
 	{Name: "sendto", Conditions: seccomp.ArgumentConditions{bits(3, unix.MSG_FASTOPEN)}},
 	{Name: "sendmsg", Conditions: seccomp.ArgumentConditions{bits(2, unix.MSG_FASTOPEN)}},
@@ -122,14 +136,20 @@ func confining() ([]seccomp.Policy, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		policies = append(policies, seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{{NamesWithCondtions: asked[name], Action: seccomp.ActionErrno}}})
+		policies = append(policies, seccomp.Policy{
+			DefaultAction: seccomp.ActionAllow,
+			Syscalls:      []seccomp.SyscallGroup{{NamesWithCondtions: asked[name], Action: seccomp.ActionErrno}},
+		})
 	}
 	return policies, nil
 }
 
 // sealing are the filters of Seal, on top of those of confining.
 func sealing() ([]seccomp.Policy, error) {
-	return []seccomp.Policy{{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{{Names: []string{"bind", "listen"}, Action: seccomp.ActionErrno}}}}, nil
+	return []seccomp.Policy{{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls:      []seccomp.SyscallGroup{{Names: []string{"bind", "listen"}, Action: seccomp.ActionErrno}},
+	}}, nil
 }
 
 func allowAllBut(machine *arch.Info, names []string) seccomp.Policy {
@@ -140,7 +160,10 @@ func allowAllBut(machine *arch.Info, names []string) seccomp.Policy {
 		}
 	}
 	slices.Sort(allowed)
-	return seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{{Names: allowed, Action: seccomp.ActionAllow}}} // EPERM
+	return seccomp.Policy{
+		DefaultAction: seccomp.ActionErrno, // EPERM
+		Syscalls:      []seccomp.SyscallGroup{{Names: allowed, Action: seccomp.ActionAllow}},
+	}
 }
 
 // filter puts the policies on all threads.

@@ -57,12 +57,14 @@ func confine(req request) (whole bool) {
 		for _, path := range readable {
 			grants = append(grants, grant{path, mayRead})
 		}
-		grants = append(grants, grant{req.Program, mayRead}, grant{"/etc/ld.so.cache", mayRead}, grant{"/dev/null", mayRead | ll.AccessFSWriteFile})
+		grants = append(grants, grant{req.Program, mayRead},
+			grant{"/etc/ld.so.cache", mayRead}, grant{"/dev/null", mayRead | ll.AccessFSWriteFile})
 	}
 	whole = landlock(grants) == nil
 	filters := policies(req.Op)
 	for _, policy := range filters {
-		whole = seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy}) == nil && whole
+		filter := seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy}
+		whole = seccomp.LoadFilter(filter) == nil && whole
 	}
 	return whole && len(filters) > 0
 }
@@ -71,18 +73,23 @@ func confine(req request) (whole bool) {
 var refused = []string{
 	// the network, and other ways to somebody else
 	"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg",
-	"shmget", "shmat", "shmctl", "semget", "semctl", "semop", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink",
+	"shmget", "shmat", "shmctl", "semget", "semctl", "semop", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl",
+	"mq_open", "mq_unlink",
 	// other processes, and new ones
-	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kcmp",
+	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_open",
+	"pidfd_getfd", "pidfd_send_signal", "kcmp",
 	"tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "fork", "vfork", "setns", "unshare", "migrate_pages", "move_pages",
 	// the machine
-	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
-	"open_by_handle_at", "name_to_handle_at", "fanotify_init", "quotactl", "quotactl_fd", "swapon", "swapoff", "reboot", "acct", "syslog",
+	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick",
+	"mount_setattr",
+	"open_by_handle_at", "name_to_handle_at", "fanotify_init", "quotactl", "quotactl_fd", "swapon", "swapoff",
+	"reboot", "acct", "syslog",
 	"init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "iopl", "ioperm",
 	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "vhangup",
 	// the parts of the kernel in which many holes were found
 	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
-	"keyctl", "add_key", "request_key", "memfd_create", "memfd_secret", "personality", "modify_ldt", "lookup_dcookie", "uselib",
+	"keyctl", "add_key", "request_key", "memfd_create", "memfd_secret", "personality", "modify_ldt",
+	"lookup_dcookie", "uselib",
 }
 
 // refusedToImages are calls that our own code does not need either, once it runs.
@@ -123,7 +130,10 @@ func policies(op operation) []seccomp.Policy {
 		"tgkill":    {{Argument: 0, Operation: seccomp.NotEqual, Value: self}},
 		"prlimit64": {{Argument: 0, Operation: seccomp.NotEqual, Value: 0}, {Argument: 0, Operation: seccomp.NotEqual, Value: self}},
 		// The kernel's data limit does not count shared memory.
-		"mmap": {{Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_SHARED}, {Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_ANONYMOUS}},
+		"mmap": {
+			{Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_SHARED},
+			{Argument: 3, Operation: seccomp.BitsSet, Value: unix.MAP_ANONYMOUS},
+		},
 		// A job may make threads, but no processes.
 		"clone": {{Argument: 0, Operation: seccomp.BitsNotSet, Value: unix.CLONE_THREAD}},
 	} {

@@ -99,7 +99,8 @@ func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) 
 		return answer{}, nil, err
 	}
 	defer leave()
-	out, err := p.run(ctx, request{Op: op, Size: int64(len(raw)), Memory: p.image.memory, CPU: p.image.cpu}, p.image.time, raw, most+4+maxHeader)
+	req := request{Op: op, Size: int64(len(raw)), Memory: p.image.memory, CPU: p.image.cpu}
+	out, err := p.run(ctx, req, p.image.time, raw, most+4+maxHeader)
 	if err != nil {
 		return answer{}, nil, err
 	}
@@ -141,7 +142,8 @@ func (p *Pool) byConverter(ctx context.Context, op operation, raw []byte) ([]byt
 		return nil, err
 	}
 	defer leave()
-	out, err := p.run(ctx, request{Op: op, Size: int64(len(raw)), Memory: p.convert.memory, CPU: p.convert.cpu, Program: program}, p.convert.time, raw, maxConverted)
+	req := request{Op: op, Size: int64(len(raw)), Memory: p.convert.memory, CPU: p.convert.cpu, Program: program}
+	out, err := p.run(ctx, req, p.convert.time, raw, maxConverted)
 	if err == nil && len(out) == 0 {
 		err = ErrFormat
 	}
@@ -150,7 +152,10 @@ func (p *Pool) byConverter(ctx context.Context, op operation, raw []byte) ([]byt
 
 // enter waits for a token of each of the queues, in their order.
 func (p *Pool) enter(ctx context.Context, queues ...chan struct{}) (leave func(), err error) {
-	busy := &fault.Error{Kind: fault.RateLimited, Op: op, Code: "too_many_files", Msg: "too many files are being read", RetryAfter: retryAfter}
+	busy := &fault.Error{
+		Kind: fault.RateLimited, Op: op, Code: "too_many_files",
+		Msg: "too many files are being read", RetryAfter: retryAfter,
+	}
 	if p.waiting.Add(1) > jobsWaiting {
 		p.waiting.Add(-1)
 		return nil, busy

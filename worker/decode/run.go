@@ -46,7 +46,10 @@ func (p *Pool) run(ctx context.Context, req request, limit time.Duration, raw []
 	defer cancel()
 	cmd := exec.CommandContext(timed, "/proc/self/exe")
 	cmd.Args = []string{"whatsapp-worker", argument}
-	cmd.Env = []string{cookieKey + "=" + cookieValue, "GOMAXPROCS=1", "GOTRACEBACK=none", "GODEBUG=containermaxprocs=0", "GORACE=" + os.Getenv("GORACE")}
+	cmd.Env = []string{
+		cookieKey + "=" + cookieValue, "GOMAXPROCS=1", "GOTRACEBACK=none",
+		"GODEBUG=containermaxprocs=0", "GORACE=" + os.Getenv("GORACE"),
+	}
 	cmd.Dir = "/"
 	// The job has a process group of its own, so that one signal ends all of it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

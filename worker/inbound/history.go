@@ -21,7 +21,8 @@ const pastPart = 500
 // of their store ends it.
 func (t *translator) history(e *events.HistorySync) Op {
 	data := e.Data
-	if data == nil || data.GetSyncType() == waHistorySync.HistorySync_NON_BLOCKING_DATA && len(data.Conversations) == 0 && len(data.Pushnames) == 0 {
+	if data == nil || data.GetSyncType() == waHistorySync.HistorySync_NON_BLOCKING_DATA &&
+		len(data.Conversations) == 0 && len(data.Pushnames) == 0 {
 		return nil
 	}
 	return &History{Each: func(yield func(Past) error) error {

@@ -45,7 +45,10 @@ func (t *translator) label(e *events.LabelEdit) Op {
 	if e.LabelID == "" {
 		return nil
 	}
-	return &Label{ID: shape.Clean(e.LabelID), Name: shape.Clean(e.Action.GetName()), Color: e.Action.GetColor(), Deleted: e.Action.GetDeleted()}
+	return &Label{
+		ID: shape.Clean(e.LabelID), Name: shape.Clean(e.Action.GetName()),
+		Color: e.Action.GetColor(), Deleted: e.Action.GetDeleted(),
+	}
 }
 
 func (t *translator) labelled(e *events.LabelAssociationChat) Op {

@@ -147,7 +147,10 @@ func (t *translator) pin(e *events.Message, m *waE2E.Message) Op {
 		return nil
 	}
 	chat, _ := t.chat(e.Info.MessageSource)
-	op := &Pinned{Chat: chat, Target: shape.CleanMessageID(p.GetKey().GetID()), On: p.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL, AtMs: p.GetSenderTimestampMS()}
+	op := &Pinned{
+		Chat: chat, Target: shape.CleanMessageID(p.GetKey().GetID()),
+		On: p.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL, AtMs: p.GetSenderTimestampMS(),
+	}
 	if op.AtMs <= 0 {
 		op.AtMs = e.Info.Timestamp.UnixMilli()
 	}
@@ -211,7 +214,9 @@ func (t *translator) encReaction(e *events.Message) Op {
 
 func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessage) Op {
 	s, ok := t.secrets()
-	if !ok || m.GetSecretEncType() != waE2E.SecretEncryptedMessage_MESSAGE_EDIT && m.GetSecretEncType() != waE2E.SecretEncryptedMessage_EVENT_EDIT || m.GetTargetMessageKey().GetID() == "" {
+	edit := m.GetSecretEncType() == waE2E.SecretEncryptedMessage_MESSAGE_EDIT ||
+		m.GetSecretEncType() == waE2E.SecretEncryptedMessage_EVENT_EDIT
+	if !ok || !edit || m.GetTargetMessageKey().GetID() == "" {
 		return nil
 	}
 	content, err := s.DecryptSecretEncryptedMessage(t.ctx, e)

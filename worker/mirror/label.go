@@ -36,7 +36,8 @@ func (w *writer) note(ctx context.Context, op *inbound.Note) error {
 		return nil
 	}
 	w.put.PutNote(ctx, db.PutNoteParams{
-		InstanceID: w.instance, Chat: op.ChatID, ID: op.ID, Kind: op.Type, Content: op.Content, CreatedAt: op.CreatedAt, ModifiedAt: op.ModifiedAt,
+		InstanceID: w.instance, Chat: op.ChatID, ID: op.ID, Kind: op.Type, Content: op.Content,
+		CreatedAt: op.CreatedAt, ModifiedAt: op.ModifiedAt,
 	})
 	return nil
 }
@@ -90,5 +91,7 @@ func (m *Mirror) Note(ctx context.Context, chat string) (shape.CustomerNote, err
 	if err != nil {
 		return shape.CustomerNote{}, fmt.Errorf("read note: %w", err)
 	}
-	return shape.CustomerNote{ChatID: r.Chat, Content: r.Content, CreatedAt: r.CreatedAt, ID: r.ID, ModifiedAt: r.ModifiedAt, Type: r.Kind}, nil
+	return shape.CustomerNote{
+		ChatID: r.Chat, Content: r.Content, CreatedAt: r.CreatedAt, ID: r.ID, ModifiedAt: r.ModifiedAt, Type: r.Kind,
+	}, nil
 }

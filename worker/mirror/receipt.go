@@ -55,7 +55,9 @@ func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
 	return nil
 }
 
-func (w *writer) receiptFor(ctx context.Context, op *inbound.Receipt, id string, have map[string]db.Message, known []db.ReceiptsRow) error {
+func (w *writer) receiptFor(
+	ctx context.Context, op *inbound.Receipt, id string, have map[string]db.Message, known []db.ReceiptsRow,
+) error {
 	row, found := have[id]
 	if found && !row.FromMe {
 		return nil // the message is somebody else's, so the receipt is not about us

@@ -19,7 +19,10 @@ const separators = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 // unspaced are scripts without spaces between words. An index of words does not find their
 // words.
-var unspaced = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan}
+var unspaced = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai,
+	unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
+}
 
 // words turns a query into a text search in which every word has to begin a word of the
 // message. It is empty when the query has no words, or a script without spaces.
@@ -76,8 +79,8 @@ func (m *Mirror) Search(ctx context.Context, query, chat string, offset, limit i
 // findWords calls a function of the database, because Postgres does not use the index of
 // words under row-level security. sqlc does not support such functions.
 func (m *Mirror) findWords(ctx context.Context, words, chat string, offset, limit int) ([]db.Message, error) {
-	rows, err := m.pool.Query(ctx, `select instance_id, chat, id, from_me, sender, timestamp, position, type, body, ack, push_name, raw, starred, has_reaction,
-		broadcast, history, server_id, recipients, edit_id, edited_at, revoked_at, revoke_id from find_messages($1, $2, $3, $4, $5)`,
+	rows, err := m.pool.Query(ctx, `select instance_id, chat, id, from_me, sender, timestamp, position, type, body,
+		ack, push_name, raw, starred, has_reaction, broadcast, history, server_id, recipients, edit_id, edited_at, revoked_at, revoke_id from find_messages($1, $2, $3, $4, $5)`,
 		m.instance, chat, words, limit, offset)
 	if err != nil {
 		return nil, err
@@ -101,7 +104,8 @@ func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, er
 	votes := make([]shape.PollVote, len(rows))
 	for i, r := range rows {
 		votes[i] = shape.PollVote{
-			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp, ParentMessage: &poll, ParentMsgKey: poll.ID,
+			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp,
+			ParentMessage: &poll, ParentMsgKey: poll.ID,
 		}
 	}
 	return votes, nil

@@ -72,7 +72,10 @@ func (c *Container) PutDevice(ctx context.Context, device *store.Device) error {
 		Noise: *device.NoiseKey.Priv, Identity: *device.IdentityKey.Priv, SignedPreKey: *device.SignedPreKey.Priv, Adv: device.AdvSecretKey,
 	})
 	kept.NoiseKey, kept.IdentityKey = &keys.KeyPair{Priv: new([32]byte)}, &keys.KeyPair{Priv: new([32]byte)}
-	kept.SignedPreKey = &keys.PreKey{KeyPair: keys.KeyPair{Priv: new([32]byte)}, KeyID: device.SignedPreKey.KeyID, Signature: device.SignedPreKey.Signature}
+	kept.SignedPreKey = &keys.PreKey{
+		KeyPair: keys.KeyPair{Priv: new([32]byte)},
+		KeyID:   device.SignedPreKey.KeyID, Signature: device.SignedPreKey.Signature,
+	}
 	user, server, _ := strings.Cut(seal.MarkLID(device.LID.String()), "@")
 	kept.LID = types.NewJID(user, server)
 	err := c.lib.PutDevice(ctx, &kept)

@@ -46,7 +46,8 @@ type resealing struct {
 func (r *resealing) device(ctx context.Context) error {
 	var noise, identity, signed, adv []byte
 	var lid string
-	err := r.tx.QueryRow(ctx, "select noise_key, identity_key, signed_pre_key, adv_key, coalesce(lid, '') from whatsmeow_device where jid = $1 for update", r.jid).
+	err := r.tx.QueryRow(ctx, `select noise_key, identity_key, signed_pre_key, adv_key, coalesce(lid, '')
+		from whatsmeow_device where jid = $1 for update`, r.jid).
 		Scan(&noise, &identity, &signed, &adv, &lid)
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
@@ -58,7 +59,8 @@ func (r *resealing) device(ctx context.Context) error {
 		}
 	}
 	zero := make([]byte, 32)
-	_, err = r.tx.Exec(ctx, "update whatsmeow_device set noise_key = $2, identity_key = $2, signed_pre_key = $2, adv_key = $3, lid = $4 where jid = $1",
+	_, err = r.tx.Exec(ctx, `update whatsmeow_device
+		set noise_key = $2, identity_key = $2, signed_pre_key = $2, adv_key = $3, lid = $4 where jid = $1`,
 		r.jid, zero, r.sealer.SealKeys(own), seal.MarkLID(seal.UnmarkLID(lid)))
 	if err != nil {
 		return fmt.Errorf("seal device: %w", err)
@@ -109,7 +111,8 @@ func (r *resealing) column(ctx context.Context, c seal.Column) error {
 		return err
 	}
 	for {
-		rows, err := r.tx.Query(ctx, fmt.Sprintf("fetch %d from standing", page), pgx.QueryExecModeDescribeExec) // the cursor is another one each time
+		// The cursor is another one each time, so the statement must not be cached.
+		rows, err := r.tx.Query(ctx, fmt.Sprintf("fetch %d from standing", page), pgx.QueryExecModeDescribeExec)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,10 @@ import (
 // FuzzIDs: what is read as an id is written as one that reads the same.
 func FuzzIDs(f *testing.F) {
 	for _, seed := range []string{
-		"4915123456789@c.us", "4915123456789:12@s.whatsapp.net", "120363000000000000@g.us", "998877@lid", "status@broadcast", "1@newsletter", "@", "a@b@c", "\xff@c.us", "",
-		"true_4915123456789@c.us_3EB0C431C26A1916E07E", "false_120363000000000000@g.us_3A5F_4917012345@c.us", "true_1@c.us_A_out", "false__", "___", "true_1@c.us_\x00",
+		"4915123456789@c.us", "4915123456789:12@s.whatsapp.net", "120363000000000000@g.us", "998877@lid",
+		"status@broadcast", "1@newsletter", "@", "a@b@c", "\xff@c.us", "",
+		"true_4915123456789@c.us_3EB0C431C26A1916E07E", "false_120363000000000000@g.us_3A5F_4917012345@c.us",
+		"true_1@c.us_A_out", "false__", "___", "true_1@c.us_\x00",
 	} {
 		f.Add(seed)
 	}

@@ -20,10 +20,15 @@ type File struct {
 	failed error
 }
 
+func tooLarge(most int64) error {
+	msg := fmt.Sprintf("the file is larger than %d bytes", most)
+	return &fault.Error{Kind: fault.TooLarge, Op: op, Field: "file", Msg: msg}
+}
+
 // grow takes the room for a file of this size.
 func (w *File) grow(size int64) error {
 	if w.failed == nil && size > w.most {
-		w.failed = &fault.Error{Kind: fault.TooLarge, Op: op, Field: "file", Msg: fmt.Sprintf("the file is larger than %d bytes", w.most)}
+		w.failed = tooLarge(w.most)
 	}
 	if w.failed == nil && size > w.taken {
 		if w.failed = w.spool.reserve(size - w.taken); w.failed == nil {

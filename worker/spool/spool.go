@@ -78,7 +78,7 @@ func (s *Spool) Put(r io.Reader, max int64) (name string, size int64, err error)
 	for {
 		n, readErr := r.Read(buf)
 		if size+int64(n) > max {
-			return "", size, &fault.Error{Kind: fault.TooLarge, Op: op, Field: "file", Msg: fmt.Sprintf("the file is larger than %d bytes", max)}
+			return "", size, tooLarge(max)
 		}
 		if err = s.reserve(int64(n)); err != nil {
 			return "", size, err
@@ -167,7 +167,9 @@ func (s *Spool) Fetch(ctx context.Context, key string, most int64, write func(co
 	return f, err
 }
 
-func (s *Spool) make(ctx context.Context, name string, e *entry, most int64, write func(context.Context, *File) error) (*os.File, error) {
+func (s *Spool) make(
+	ctx context.Context, name string, e *entry, most int64, write func(context.Context, *File) error,
+) (*os.File, error) {
 	path := filepath.Join(s.dir, name)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -237,7 +239,10 @@ func (s *Spool) reserve(n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.used+n > s.limit {
-		return &fault.Error{Kind: fault.RateLimited, Op: op, Code: "too_many_files", Msg: "too many files are on their way", RetryAfter: Keep}
+		return &fault.Error{
+			Kind: fault.RateLimited, Op: op, Code: "too_many_files",
+			Msg: "too many files are on their way", RetryAfter: Keep,
+		}
 	}
 	s.used += n
 	return nil
