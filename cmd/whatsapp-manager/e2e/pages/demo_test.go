@@ -149,13 +149,15 @@ func (d *demo) ended(t *testing.T) {
 
 // close ends the demo if it still runs.
 func (d *demo) close(t *testing.T, group int) {
+	t.Helper()
 	defer d.log.Close()
 	if t.Failed() {
 		t.Log(d.said())
 	}
 	_ = syscall.Kill(-group, syscall.SIGINT) // fails when it has ended
 	select {
-	case <-d.exited:
+	case err := <-d.exited:
+		t.Logf("the demo ended: %v", err)
 	case <-time.After(30 * time.Second):
 		_ = syscall.Kill(-group, syscall.SIGKILL)
 		t.Error("the demo does not end")

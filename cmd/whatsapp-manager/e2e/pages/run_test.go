@@ -82,7 +82,7 @@ func TestEveryBlockRunsOrSaysWhyNot(t *testing.T) {
 	}
 }
 
-// placeholder is a line that a reader completes: NAME=… or NAME=wam_…
+// placeholder is a line like NAME=… or NAME=wam_… that a reader completes.
 var placeholder = regexp.MustCompile(`(?m)^([A-Z]+)=\S*….*$`)
 
 // prelude comes before the blocks of a page. An answer of 4xx or 5xx fails, and a
@@ -119,6 +119,7 @@ func (d *demo) script(p page) (string, error) {
 
 // run runs the blocks of a page in a directory of their own.
 func (d *demo) run(t *testing.T, p page) {
+	t.Helper()
 	script, err := d.script(p)
 	if err != nil {
 		t.Fatal(err)
