@@ -70,7 +70,7 @@ var rooms = []room{
 		without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "api/auth", ours: []string{"api/credential", "api/ident", "api/loginguard", "api/route", "api/session", "api/trace", "proto/fault", "supervisor", "supervisor/store"},
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
-	{path: "api/sends/outbox", ours: []string{"api", "api/method", "api/route", "api/sends", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
+	{path: "api/sends/outbox", ours: []string{"api", "api/method", "api/route", "api/sends", "proto/backoff", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
 		tests: []string{"proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "api/sends", ours: []string{"api/route", "api/trace", "proto/...", "supervisor", "supervisor/store"},
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
