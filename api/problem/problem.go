@@ -72,7 +72,9 @@ type Culprit struct {
 	Message string `json:"message" example:"expected length >= 1"`
 }
 
-func (p *Problem) Error() string  { return p.Detail }
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus returns the HTTP status, for huma.
 func (p *Problem) GetStatus() int { return p.Status }
 
 // ContentType is asked by huma.
