@@ -17,7 +17,7 @@ import (
 func TestFirstAdminGetsARandomPasswordOnce(t *testing.T) {
 	st := storetest.New(t)
 	log := &lines{}
-	s, err := api.New(api.Config{}, api.Deps{Store: st, Supervisor: &desk{}, Log: zerolog.New(log)})
+	s, err := api.New(api.Config{}, api.Deps{Store: st, Supervisor: &fakeSupervisor{}, Log: zerolog.New(log)})
 	must(t, err)
 	password, err := s.EnsureAdmin(t.Context())
 	if err != nil || len(password) < 20 {

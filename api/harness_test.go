@@ -95,9 +95,9 @@ func (w *scripted) seen() []*workerv1.CallRequest {
 	return append([]*workerv1.CallRequest(nil), w.calls...)
 }
 
-// desk stands where the supervisor stands: it keeps statuses, and its workers
+// fakeSupervisor keeps statuses as the supervisor does, and its workers
 // are all the scripted one, reached over its socket.
-type desk struct {
+type fakeSupervisor struct {
 	store  *store.Store
 	client workerv1.WorkerClient
 
@@ -110,12 +110,12 @@ type desk struct {
 	waiting chan supervisor.ID // told of everybody who begins to wait for a change
 }
 
-func (d *desk) Add(_ context.Context, id supervisor.ID) error {
+func (d *fakeSupervisor) Add(_ context.Context, id supervisor.ID) error {
 	d.set(id, func(st *supervisor.Status) { st.State, st.Desired = supervisor.Stopped, supervisor.Stop })
 	return nil
 }
 
-func (d *desk) Want(ctx context.Context, id supervisor.ID, want supervisor.Desired) error {
+func (d *fakeSupervisor) Want(ctx context.Context, id supervisor.ID, want supervisor.Desired) error {
 	if err := d.store.Supervision().SetDesired(ctx, id, want); err != nil {
 		return err
 	}
@@ -128,14 +128,14 @@ func (d *desk) Want(ctx context.Context, id supervisor.ID, want supervisor.Desir
 	return nil
 }
 
-func (d *desk) Restart(_ context.Context, id supervisor.ID) error {
+func (d *fakeSupervisor) Restart(_ context.Context, id supervisor.ID) error {
 	if st, _ := d.Status(id); st.Desired != supervisor.Run {
 		return fault.New(fault.Conflict, "desk", "the instance is stopped; start it instead")
 	}
 	return nil
 }
 
-func (d *desk) Remove(_ context.Context, id supervisor.ID) error {
+func (d *fakeSupervisor) Remove(_ context.Context, id supervisor.ID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.statuses, id)
@@ -143,7 +143,7 @@ func (d *desk) Remove(_ context.Context, id supervisor.ID) error {
 	return nil
 }
 
-func (d *desk) Worker(_ context.Context, id supervisor.ID) (workerv1.WorkerClient, error) {
+func (d *fakeSupervisor) Worker(_ context.Context, id supervisor.ID) (workerv1.WorkerClient, error) {
 	switch st, ok := d.Status(id); {
 	case !ok:
 		return nil, fault.New(fault.NotFound, "desk", "no such instance")
@@ -155,14 +155,14 @@ func (d *desk) Worker(_ context.Context, id supervisor.ID) (workerv1.WorkerClien
 	return d.client, nil
 }
 
-func (d *desk) Status(id supervisor.ID) (supervisor.Status, bool) {
+func (d *fakeSupervisor) Status(id supervisor.ID) (supervisor.Status, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st, ok := d.statuses[id]
 	return st, ok
 }
 
-func (d *desk) Statuses() []supervisor.Status {
+func (d *fakeSupervisor) Statuses() []supervisor.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var all []supervisor.Status
@@ -172,9 +172,9 @@ func (d *desk) Statuses() []supervisor.Status {
 	return all
 }
 
-func (d *desk) Recovered() <-chan struct{} { return d.recovered }
+func (d *fakeSupervisor) Recovered() <-chan struct{} { return d.recovered }
 
-func (d *desk) Subscribe(id supervisor.ID) *supervisor.Subscription {
+func (d *fakeSupervisor) Subscribe(id supervisor.ID) *supervisor.Subscription {
 	defer func() { // somebody waits now
 		select {
 		case d.waiting <- id:
@@ -184,7 +184,7 @@ func (d *desk) Subscribe(id supervisor.ID) *supervisor.Subscription {
 	return d.hub.Subscribe(id)
 }
 
-func (d *desk) set(id supervisor.ID, change func(*supervisor.Status)) {
+func (d *fakeSupervisor) set(id supervisor.ID, change func(*supervisor.Status)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := d.statuses[id]
@@ -200,7 +200,7 @@ type office struct {
 	url    string
 	server *api.Server
 	store  *store.Store
-	desk   *desk
+	desk   *fakeSupervisor
 	worker *scripted
 	log    *lines
 	token  string // of the first administrator
@@ -231,7 +231,7 @@ func open(t *testing.T, change ...func(*api.Config, *api.Deps)) *office {
 func openOn(t *testing.T, st *store.Store, change ...func(*api.Config, *api.Deps)) *office {
 	t.Helper()
 	o := &office{t: t, store: st, worker: &scripted{}, log: &lines{}}
-	o.desk = &desk{store: o.store, client: serve(t, o.worker), statuses: map[supervisor.ID]supervisor.Status{}, recovered: make(chan struct{}), waiting: make(chan supervisor.ID, 1)}
+	o.desk = &fakeSupervisor{store: o.store, client: serve(t, o.worker), statuses: map[supervisor.ID]supervisor.Status{}, recovered: make(chan struct{}), waiting: make(chan supervisor.ID, 1)}
 	close(o.desk.recovered)
 	cfg := api.Config{Node: "test", AdminEmail: adminEmail, AdminPassword: adminPassword, SendsPerMinute: 20}
 	reg := prometheus.NewRegistry()

@@ -68,7 +68,7 @@ func TestHealth(t *testing.T) {
 	recovered := make(chan struct{})
 	o := open(t, func(c *api.Config, d *api.Deps) {
 		c.Simulated, c.Build = true, "v9"
-		d.Supervisor.(*desk).recovered = recovered
+		d.Supervisor.(*fakeSupervisor).recovered = recovered
 		d.Isolation = store.Isolation{Level: "shared", Why: "because"}
 	})
 	status := func() answer { return o.do("GET", "/api/health", "", nil) }

@@ -74,6 +74,8 @@ var rooms = []room{
 		tests: []string{"proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "api/sends", ours: []string{"api/route", "api/trace", "proto/...", "supervisor", "supervisor/store"},
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "api/feed", ours: []string{"api", "api/auth", "api/method", "api/route", "api/session", "proto/...", "supervisor", "supervisor/store"},
+		tests: []string{"supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "api/...", ours: []string{"supervisor", "supervisor/rollout", "supervisor/store", "proto/..."}, tests: []string{"supervisor/store/storetest"},
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/keyfile/...", ours: []string{"proto/..."}, never: []string{"net/http", "database/sql", "github.com/jackc/pgx/..."}, without: []string{"go.mau.fi/whatsmeow/..."}},
