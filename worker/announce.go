@@ -16,7 +16,7 @@ import (
 
 const flushTimeout = time.Second
 
-// announcer writes session events (qr, ready, disconnected, ...) to the feed, in order,
+// announcer writes link events (qr, ready, disconnected, ...) to the feed, in order,
 // however long the database takes.
 type announcer struct {
 	generation uint64
@@ -37,7 +37,7 @@ func newAnnouncer(generation uint64, c *core) *announcer {
 	}
 }
 
-// announce queues a session event. Its key is unique by the generation, which belongs to
+// announce queues a link event. Its key is unique by the generation, which belongs to
 // this process alone. Only the main loop calls it.
 func (a *announcer) announce(event string, args ...any) {
 	a.announced++
@@ -78,7 +78,7 @@ func (a *announcer) run(ctx context.Context) {
 				return
 			default:
 				a.counters.HandlerFailures.Add(1)
-				a.log.Error().Err(err).Int("events", len(queued)).Msg("session events not written")
+				a.log.Error().Err(err).Int("events", len(queued)).Msg("link events not written")
 			}
 			continue
 		}
@@ -100,6 +100,6 @@ func (a *announcer) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	if err := a.mirror.Append(ctx, queued...); err != nil {
-		a.log.Warn().Err(err).Int("events", len(queued)).Msg("session events not written")
+		a.log.Warn().Err(err).Int("events", len(queued)).Msg("link events not written")
 	}
 }

@@ -11,7 +11,7 @@
 // (dialling, WhatsApp's answers, the database) happens elsewhere and reports back by a
 // message (message.go). whatsmeow's receive loop runs the handler (receive.go), which
 // returns only when the event is in Postgres, because WhatsApp gets our receipt when the
-// handler returns true. The announcer writes session events (qr, ready, disconnected,
+// handler returns true. The announcer writes link events (qr, ready, disconnected,
 // ...) to the feed.
 //
 // A connection is trusted by its evidence only. It is dialled anew when nothing came for

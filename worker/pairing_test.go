@@ -31,7 +31,7 @@ func TestPairByQR(t *testing.T) {
 	}
 	w.say("good morning")
 	w.received("good morning")
-	w.eventually("session events", func() bool { return strings.HasPrefix(strings.Join(w.events(), " "), "qr authenticated ") })
+	w.eventually("link events", func() bool { return strings.HasPrefix(strings.Join(w.events(), " "), "qr authenticated ") })
 	if got := strings.Join(w.events(), " "); strings.Count(got, "ready") != 1 || strings.Count(got, "authenticated") != 1 {
 		t.Errorf("feed: %s", got)
 	}

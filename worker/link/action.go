@@ -19,7 +19,7 @@ type (
 	Suspend struct{}
 	// Resume loads the device and makes a client again.
 	Resume struct{}
-	// Announce writes a session event of whatsapp-web.js to the feed.
+	// Announce writes a link event of whatsapp-web.js to the feed.
 	Announce struct {
 		Event string
 		Args  []any

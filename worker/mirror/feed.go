@@ -16,7 +16,7 @@ import (
 type FeedEvent struct {
 	Key  string    // unique per instance; a second one with the same key is skipped
 	Type string    // message, qr, ready, ...
-	Lane string    // deliveries keep the order within a lane; "" for session events
+	Lane string    // deliveries keep the order within a lane; "" for link events
 	Args []any     // the arguments of the event, in order
 	At   time.Time // zero: now
 }
