@@ -34,6 +34,7 @@ type Deliverer struct {
 type change struct {
 	endpoint string // empty: any may have changed
 	redriven bool
+	applied  chan struct{} // closed when the runners follow it
 }
 
 // Options tune delivery; the zero value is the default.
@@ -63,12 +64,14 @@ func NewDeliverer(st deliveries, w wakers, log zerolog.Logger, reg prometheus.Re
 }
 
 // Changed says that an endpoint was created, changed or deleted. It returns
-// when the deliverer has taken note or has ended, or ctx ends.
+// when the deliverer works with the endpoint as it is now, or when ctx ends. So
+// nothing more is posted to an endpoint that was deleted or switched off.
 func (d *Deliverer) Changed(ctx context.Context, endpoint string) {
 	d.tell(ctx, change{endpoint: endpoint})
 }
 
-// Recount says that endpoints may have begun or ceased to be held.
+// Recount says that endpoints may have begun or ceased to be held. It returns as
+// Changed does: nothing more is posted to an endpoint that is held.
 func (d *Deliverer) Recount(ctx context.Context) { d.tell(ctx, change{}) }
 
 // Redriven says that dead letters of an endpoint were put back.
@@ -77,9 +80,17 @@ func (d *Deliverer) Redriven(ctx context.Context, endpoint string) {
 }
 
 func (d *Deliverer) tell(ctx context.Context, c change) {
+	c.applied = make(chan struct{})
 	select {
 	case d.changes <- c:
 	case <-d.ended: // the next one reads all endpoints
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-c.applied:
+	case <-d.ended:
 	case <-ctx.Done():
 	}
 }
@@ -119,6 +130,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 			default:
 				r.reload(ctx, c.endpoint)
 			}
+			close(c.applied)
 		}
 	}
 }

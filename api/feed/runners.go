@@ -86,6 +86,12 @@ func (s *runners) refresh(ctx context.Context) bool {
 	for _, e := range endpoints {
 		rows[e.ID] = e
 	}
+	// All at once: each may wait a moment for its posts under way.
+	for id, h := range s.running {
+		if e, ok := rows[id]; !ok || e.Held {
+			h.cancel()
+		}
+	}
 	for id, h := range s.running {
 		if e, ok := rows[id]; !ok || e.Held {
 			s.end(id)
