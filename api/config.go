@@ -38,6 +38,19 @@ type Config struct {
 	// the host of PublicURL and what it listens on; see edge.NewHosts.
 	AllowedHosts []string
 
+	Limits
+
+	CallTimeout   time.Duration // for one call of a worker; default 60 s
+	AccessTTL     time.Duration // of access tokens; default 15 min
+	RefreshTTL    time.Duration // of refresh tokens; default 30 days
+	ShutdownGrace time.Duration // for requests in flight when Run ends; default 15 s
+	// Opened are the methods of whatsmeow that may be called although they are off.
+	Opened catalog.Opened
+}
+
+// Limits bound what requests may take of the machine. Zero values get the defaults
+// named here.
+type Limits struct {
 	BodyLimit int64 // bytes of a request body; default 1 MiB; of strangers' at most 64 KiB
 	// MediaBodyLimit is for calls that may carry a file, of somebody who may make
 	// them; default 32 MiB.
@@ -50,12 +63,6 @@ type Config struct {
 	// MaxConnections at a time, in all and from one address; 0: half of the
 	// descriptors that the process may have, and half of that.
 	MaxConnections, MaxConnectionsPerAddress int
-	CallTimeout                              time.Duration // for one call of a worker; default 60 s
-	AccessTTL                                time.Duration // of access tokens; default 15 min
-	RefreshTTL                               time.Duration // of refresh tokens; default 30 days
-	ShutdownGrace                            time.Duration // for requests in flight when Run ends; default 15 s
-	// Opened are the methods of whatsmeow that may be called although they are off.
-	Opened catalog.Opened
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -84,12 +91,8 @@ func (c Config) withDefaults() (Config, error) {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&c.CallTimeout, time.Minute},
-		{&c.AccessTTL, 15 * time.Minute},
-		{&c.RefreshTTL, 30 * 24 * time.Hour},
-		{&c.ShutdownGrace, 15 * time.Second},
-		{&c.BodyTimeout, 30 * time.Second},
-		{&c.ReaderTimeout, 30 * time.Second},
+		{&c.CallTimeout, time.Minute}, {&c.AccessTTL, 15 * time.Minute}, {&c.RefreshTTL, 30 * 24 * time.Hour}, {&c.ShutdownGrace, 15 * time.Second},
+		{&c.BodyTimeout, 30 * time.Second}, {&c.ReaderTimeout, 30 * time.Second},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -100,7 +99,9 @@ func (s *Server) writeFailure(c echo.Context, p *problem.Problem) {
 		details["suggestions"] = p.Suggestions
 	}
 	headers := p.GetHeaders()
-	maps.Copy(c.Response().Header(), headers)
+	for name, values := range headers {
+		c.Response().Header()[name] = values
+	}
 	if after := headers.Get("Retry-After"); after != "" {
 		details["retryAfter"] = json.Number(after)
 	}

@@ -2,12 +2,10 @@ package api
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -86,10 +84,8 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		if conn.Spare() {
 			c.Response().Header().Set("Connection", "close")
 			if !strings.HasPrefix(c.Path(), "/api/health") {
-				return &problem.Problem{
-					Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
-					Detail: "the server has as many connections as it may have", RetryAfter: time.Second,
-				}
+				return &problem.Problem{Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
+					Detail: "the server has as many connections as it may have", RetryAfter: time.Second}
 			}
 		}
 		client, _ := netip.ParseAddr(c.RealIP())
@@ -102,10 +98,8 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 			return fault.Bad("api", field, "the %s of the URL holds a NUL character or is not valid UTF-8", field)
 		}
 		if enc := req.Header.Get(echo.HeaderContentEncoding); enc != "" && enc != "identity" && intake.Of(req.Context()) != nil {
-			return &problem.Problem{
-				Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
-				Field: "Content-Encoding", Detail: "send the body without a content encoding",
-			}
+			return &problem.Problem{Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
+				Field: "Content-Encoding", Detail: "send the body without a content encoding"}
 		}
 		return next(c)
 	}
@@ -118,8 +112,10 @@ func badURL(u *url.URL) string {
 		return "path"
 	}
 	for name, values := range u.Query() {
-		if slices.ContainsFunc(append(values, name), bad) {
-			return "query"
+		for _, v := range append(values, name) {
+			if bad(v) {
+				return "query"
+			}
 		}
 	}
 	return ""
@@ -159,7 +155,9 @@ func (s *Server) writeProblem(c echo.Context, p *problem.Problem) {
 	if p.RequestID == "" {
 		p.RequestID = trace.Of(c.Request().Context()).ID
 	}
-	maps.Copy(c.Response().Header(), p.GetHeaders())
+	for name, values := range p.GetHeaders() {
+		c.Response().Header()[name] = values
+	}
 	c.Response().Header().Set(echo.HeaderContentType, "application/problem+json")
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.Status)

@@ -318,7 +318,7 @@ func TestDeletionsLeftHalfDoneAreFinished(t *testing.T) {
 
 func TestWrongSettingsAreNamed(t *testing.T) {
 	for name, cfg := range map[string]api.Config{
-		"admin email": {AdminEmail: "nobody"}, "admin password": {AdminPassword: "short"}, "JWT secret": {JWTSecret: []byte("short")}, "body limit": {BodyLimit: 1},
+		"admin email": {AdminEmail: "nobody"}, "admin password": {AdminPassword: "short"}, "JWT secret": {JWTSecret: []byte("short")}, "body limit": {Limits: api.Limits{BodyLimit: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := api.New(cfg, api.Deps{Log: zerolog.Nop()})

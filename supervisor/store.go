@@ -82,6 +82,12 @@ type Store interface {
 	// must not be started here any more.
 	RaiseGeneration(ctx context.Context, id ID, node string) (generation uint64, databaseURL string, err error)
 	SetDesired(ctx context.Context, id ID, d Desired) error
+	Records
+}
+
+// Records takes what becomes of workers. A write of a former generation changes
+// nothing.
+type Records interface {
 	RecordWorker(ctx context.Context, w Worker) error
 	RecordExit(ctx context.Context, id ID, generation uint64, exit Exit) error
 	RecordLink(ctx context.Context, id ID, generation uint64, link *workerv1.Link) error

@@ -23,9 +23,11 @@ func newTasks(ctx context.Context) *tasks {
 
 // Go runs fn in a goroutine.
 func (t *tasks) Go(fn func(ctx context.Context)) {
-	t.running.Go(func() {
+	t.running.Add(1)
+	go func() {
+		defer t.running.Done()
 		fn(t.ctx)
-	})
+	}()
 }
 
 // Stop ends the context and waits for the goroutines, but no longer than limit:

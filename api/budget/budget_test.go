@@ -10,7 +10,8 @@ import (
 )
 
 func code(err error) string {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
+	var f *fault.Error
+	if errors.As(err, &f) {
 		return f.Code
 	}
 	return ""

@@ -381,22 +381,6 @@ func (h *webhooks) endThoseOf(ctx context.Context, instance store.Instance, keyI
 	return nil
 }
 
-type testResult struct {
-	Delivered  bool   `json:"delivered"`
-	Status     int    `json:"status,omitempty" doc:"What the receiver answered"`
-	Error      string `json:"error,omitempty"`
-	DurationMS int64  `json:"durationMs"`
-}
-
-func (h *webhooks) test(ctx context.Context, in *OfWebhook) (*body[testResult], error) {
-	e, err := h.find(ctx, in.Webhook)
-	if err != nil {
-		return nil, err
-	}
-	out := h.deliver.Test(ctx, e)
-	return &body[testResult]{testResult{Delivered: out.ok(), Status: out.status, Error: out.err, DurationMS: out.took.Milliseconds()}}, nil
-}
-
 func newSecret() []byte {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // crypto/rand does not fail

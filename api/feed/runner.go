@@ -97,11 +97,20 @@ type runner struct {
 	stale    bool // the backlog has to be read before anything else
 	loaded   bool // it was, once
 
+	pauses
+	unsaved
+}
+
+// pauses is how long a receiver that fails, or that asked for silence, is spared.
+type pauses struct {
 	failures  int // in a row
 	probeAt   time.Time
 	freshAt   time.Time // when an event of a chat that did not fail may be a probe
 	heldUntil time.Time // the receiver asked for silence
+}
 
+// unsaved is what a runner has done and not written yet.
+type unsaved struct {
 	delivered int64 // in all, since the endpoint was made
 	saved     int64 // of those, in the store for certain
 	attempts  []store.Attempt

@@ -3,7 +3,6 @@ package method
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"whatsapp-manager/proto/catalog"
@@ -53,8 +52,10 @@ type choice struct {
 
 func (c *choice) takes(value json.RawMessage) bool {
 	k := kindOf(value)
-	if slices.Contains(c.kinds, k) {
-		return true
+	for _, want := range c.kinds {
+		if k == want {
+			return true
+		}
 	}
 	return k == kindObject && c.tag != "" && bytes.Contains(value, []byte(`"`+c.tag+`"`))
 }
@@ -66,7 +67,7 @@ func accepted(family catalog.Family, typ string) *choice {
 		return acceptedGo(typ)
 	}
 	all := &choice{}
-	for t := range strings.SplitSeq(typ, "|") {
+	for _, t := range strings.Split(typ, "|") {
 		c := acceptedJS(strings.TrimSpace(t))
 		if c == nil {
 			return nil

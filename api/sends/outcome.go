@@ -28,7 +28,8 @@ func outcomeOf(err error) Outcome {
 	if kind == fault.Refused {
 		return Refused
 	}
-	if f, ok := errors.AsType[*fault.Error](err); ok {
+	var f *fault.Error
+	if errors.As(err, &f) {
 		switch f.Sent {
 		case fault.SentNothing:
 			return NotSent

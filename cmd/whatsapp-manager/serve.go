@@ -140,9 +140,11 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		AdminEmail: string(c.Access.AdminEmail), AdminPassword: c.Access.AdminPassword,
 		JWTSecret: c.Access.JWTSecret, OpenRegister: c.Access.Registration,
 		MaxInstances: int(c.Access.MaxInstances), UserInstances: int(c.Access.UserInstances),
-		MediaBodyLimit: int64(mediaBody), MemoryBudget: requestMemory(limitMemory(uint64(c.API.ManagerMemory.size)),
-			mediaBody),
-		MaxConnections: int(c.API.MaxConnections), MaxConnectionsPerAddress: int(c.API.MaxPerAddress),
+		Limits: api.Limits{
+			MediaBodyLimit: int64(mediaBody),
+			MemoryBudget:   requestMemory(limitMemory(uint64(c.API.ManagerMemory.size)), mediaBody),
+			MaxConnections: int(c.API.MaxConnections), MaxConnectionsPerAddress: int(c.API.MaxPerAddress),
+		},
 		CallsPerSecond: int(c.WhatsApp.CallsPerSecond), SendsPerMinute: orUnlimited(c.WhatsApp.SendsPerMinute),
 		Opened: catalog.NewOpened(c.WhatsApp.WhatsmeowMethods),
 	}, api.Deps{

@@ -103,7 +103,8 @@ func KindOf(err error) Kind {
 	if err == nil {
 		return ""
 	}
-	if f, ok := errors.AsType[*Error](err); ok {
+	var f *Error
+	if errors.As(err, &f) {
 		return f.Kind
 	}
 	return Internal

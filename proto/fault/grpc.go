@@ -77,7 +77,8 @@ func FromGRPC(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*Error](err); ok {
+	var already *Error
+	if errors.As(err, &already) {
 		return err
 	}
 	st, ok := status.FromError(err)

@@ -21,7 +21,8 @@ import (
 
 // code is why a statement failed, "" when it did not.
 func code(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
 		return pg.Code
 	}
 	if err != nil {

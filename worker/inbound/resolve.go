@@ -3,7 +3,6 @@ package inbound
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -72,8 +71,10 @@ func (r *resolver) phone(lid, alt types.JID) types.JID {
 
 func (r *resolver) learn(lid, pn types.JID) {
 	alias := Alias{LID: shape.ID(lid), ID: shape.ID(pn)}
-	if slices.Contains(r.aliases, alias) {
-		return
+	for _, have := range r.aliases {
+		if have == alias {
+			return
+		}
 	}
 	r.aliases = append(r.aliases, alias)
 }

@@ -3,7 +3,6 @@ package lidstore
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/store"
@@ -84,8 +83,8 @@ func (s *Store) forget() {
 func (s *Store) news(mappings []store.LIDMapping) []pair {
 	seenLID, seenPN := map[string]bool{}, map[string]bool{}
 	var pairs []pair
-	for _, mapping := range slices.Backward(mappings) {
-		lid, pn := mapping.LID, mapping.PN
+	for i := len(mappings) - 1; i >= 0; i-- {
+		lid, pn := mappings[i].LID, mappings[i].PN
 		if !isPair(lid, pn) {
 			continue
 		}

@@ -3,7 +3,6 @@ package link
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +18,8 @@ func TestLinkStories(t *testing.T) {
 	online := []Event{Started{Paired: true}, DialOpened{}, LoggedIn{}, CaughtUp{}}
 	showing := []Event{Started{}, DialOpened{}, CodesShown{}}
 	dead := KeepAliveMissed{KeepAliveLimit}
-	paired := append(slices.Clip(showing), Paired{})
-	after := func(story []Event, more ...Event) []Event { return append(slices.Clip(story), more...) }
+	paired := append(showing[:len(showing):len(showing)], Paired{})
+	after := func(story []Event, more ...Event) []Event { return append(story[:len(story):len(story)], more...) }
 
 	for _, tc := range []struct {
 		name   string
@@ -163,37 +162,11 @@ func words(acts []Action) string {
 // link that waits for nothing.
 func TestNoEventLeavesTheLinkStuck(t *testing.T) {
 	all := []Event{
-		Started{Paired: true},
-		Started{},
-		PairAsked{},
-		PairAsked{Renew: true},
-		DialOpened{},
-		DialFailed{errors.New("x")},
-		DialStuck{},
-		CodesSpent{},
-		HungUp{},
-		TimerEnded{TimerLogin},
-		TimerEnded{TimerRelogin},
-		TimerEnded{TimerCatchUp},
-		TimerEnded{TimerBan},
-		Silent{},
-		DecryptFailed{},
-		BootstrapComplete{},
-		OutageLong{},
-		OutageOver{},
-		LoggedOutByUs{},
-		CodesShown{},
-		Paired{},
-		PairFailed{errors.New("x")},
-		ReconnectAsked{},
-		LoggedIn{},
-		CaughtUp{},
-		KeepAliveMissed{2},
-		Replaced{},
-		LoggedOut{},
-		Banned{},
-		Outdated{},
-		Refused{},
+		Started{Paired: true}, Started{}, PairAsked{}, PairAsked{Renew: true}, DialOpened{}, DialFailed{errors.New("x")}, DialStuck{}, CodesSpent{}, HungUp{},
+		TimerEnded{TimerLogin}, TimerEnded{TimerRelogin}, TimerEnded{TimerCatchUp}, TimerEnded{TimerBan}, Silent{}, DecryptFailed{}, BootstrapComplete{},
+		OutageLong{}, OutageOver{}, LoggedOutByUs{}, CodesShown{}, Paired{}, PairFailed{errors.New("x")},
+		ReconnectAsked{}, LoggedIn{}, CaughtUp{}, KeepAliveMissed{2},
+		Replaced{}, LoggedOut{}, Banned{}, Outdated{}, Refused{},
 	}
 	for _, first := range all[:2] {
 		for _, a := range all {

@@ -23,7 +23,8 @@ func isOutage(err error) bool {
 	if errors.Is(err, errOutage) {
 		return true
 	}
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
 		switch {
 		case strings.HasPrefix(pgErr.Code, "08"): // connection exceptions
 			return true

@@ -37,7 +37,8 @@ func toFault(err error) *fault.Error {
 	if f := databaseFault(err); f != nil {
 		return f
 	}
-	if iq, ok := errors.AsType[*whatsmeow.IQError](err); ok {
+	var iq *whatsmeow.IQError
+	if errors.As(err, &iq) {
 		return iqFault(err, iq)
 	}
 	for _, known := range refusals {

@@ -87,8 +87,10 @@ func (l *lifecycle) background(f func(context.Context)) bool {
 		return false
 	}
 	ctx := l.base
-	l.running.Go(func() {
+	l.running.Add(1)
+	go func() {
+		defer l.running.Done()
 		f(ctx)
-	})
+	}()
 	return true
 }

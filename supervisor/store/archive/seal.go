@@ -56,11 +56,10 @@ func unseal(in io.Reader, passphrase string) (*unsealed, error) {
 	}
 	identity.SetMaxWorkFactor(maxWorkFactor)
 	plain, err := age.Decrypt(in, identity)
-	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
-		return nil, &fault.Error{
-			Kind: fault.Invalid, Op: op, Field: "passphrase", Code: "wrong_passphrase",
-			Msg: "the passphrase is not the one of this file, or the file is damaged in its first lines",
-		}
+	var wrong *age.NoIdentityMatchError
+	if errors.As(err, &wrong) {
+		return nil, &fault.Error{Kind: fault.Invalid, Op: op, Field: "passphrase", Code: "wrong_passphrase",
+			Msg: "the passphrase is not the one of this file, or the file is damaged in its first lines"}
 	}
 	if err != nil {
 		return nil, notWhole(op, err)

@@ -92,7 +92,8 @@ func again(err error) bool {
 }
 
 func code(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
 		return pg.Code
 	}
 	return ""

@@ -141,7 +141,8 @@ func value[T any](w *world, conn *pgx.Conn, sql string, args ...any) (v T) {
 
 // code is why a statement was refused; "" when it was not.
 func code(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
 		return pg.Code
 	}
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 func TestEveryMethodIsDecidedAbout(t *testing.T) {
 	client := reflect.TypeFor[*whatsmeow.Client]()
 	there := map[string]bool{}
-	for method := range client.Methods() {
-		name := method.Name
+	for i := range client.NumMethod() {
+		name := client.Method(i).Name
 		there[name] = true
 		line, decided := lines[name]
 		switch {
@@ -49,16 +49,9 @@ func TestWhatIsOff(t *testing.T) {
 		method string
 		want   catalog.Decision
 	}{
-		{"StoreLIDPNMapping", catalog.Refused},
-		{"DownloadHistorySync", catalog.Refused},
-		{"DangerousInternals", catalog.Refused},
-		{"SetProxyAddress", catalog.Refused},
-		{"SendPeerMessage", catalog.Below},
-		{"SendAppState", catalog.Below},
-		{"MarkNotDirty", catalog.Below},
-		{"RegisterForPushNotifications", catalog.Below},
-		{"SendMessage", catalog.Open},
-		{"InventedByTheNextVersion", catalog.Undecided},
+		{"StoreLIDPNMapping", catalog.Refused}, {"DownloadHistorySync", catalog.Refused}, {"DangerousInternals", catalog.Refused}, {"SetProxyAddress", catalog.Refused},
+		{"SendPeerMessage", catalog.Below}, {"SendAppState", catalog.Below}, {"MarkNotDirty", catalog.Below}, {"RegisterForPushNotifications", catalog.Below},
+		{"SendMessage", catalog.Open}, {"InventedByTheNextVersion", catalog.Undecided},
 	} {
 		t.Run(tc.method, func(t *testing.T) {
 			if got := For(tc.method); got.Decision != tc.want {

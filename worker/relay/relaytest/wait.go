@@ -140,7 +140,8 @@ func (r *Rig) Raw(method string, params ...any) string {
 
 // FieldOf returns the field that an error of the table names.
 func FieldOf(err error) string {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
+	var f *fault.Error
+	if errors.As(err, &f) {
 		return f.Field
 	}
 	return ""

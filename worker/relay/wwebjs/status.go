@@ -82,8 +82,8 @@ func broadcasts(ctx context.Context, c *relay.Call) ([]broadcast, error) {
 	since := time.Now().Add(-statusLife).Unix()
 	var order []string
 	by := map[string]*broadcast{}
-	for _, m := range slices.Backward(messages) { // they come oldest first
-
+	for i := len(messages) - 1; i >= 0; i-- { // they come oldest first
+		m := messages[i]
 		if m.Timestamp < since || m.Type == "revoked" {
 			continue
 		}

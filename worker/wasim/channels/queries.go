@@ -2,7 +2,6 @@ package channels
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,8 +109,10 @@ func (s *Channels) of(from user.Device, id string, wanted ...string) (*channel, 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if slices.Contains(wanted, c.roles[from.User]) {
-		return c, nil
+	for _, role := range wanted {
+		if c.roles[from.User] == role {
+			return c, nil
+		}
 	}
 	if len(wanted) > 0 {
 		return nil, mexRefusal(403, "forbidden")
