@@ -35,7 +35,7 @@ var namesNoInstance = []string{
 	"GET /api/proxy/methods", "GET /api/proxy/events",
 	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready",
 	"POST /api/health/upgrade/retry", "GET /metrics",
-	"GET /docs", "GET /docs/page.css", "GET /docs/page.js", "GET /openapi.json",
+	"GET /docs", "GET /docs/page.js", "GET /docs/scalar.js", "GET /openapi.json",
 }
 
 // ofAnInstance are all other routes, each with the body or the query of a request that its owner could make.
