@@ -137,7 +137,7 @@ func TestADumpAloneOpensNothing(t *testing.T) {
 	must(t, s.Client.Want(ctx, http.StatusAccepted, http.MethodPost, "/api/instances/"+l.id+"/restart", nil, nil))
 	for { // until the worker has sealed its device anew
 		said, err = s.Run(ctx, "secrets", "prune")
-		if err == nil && strings.Contains(said, "1 old keys are removed") {
+		if err == nil && strings.Contains(said, "1 old keys were removed") {
 			break
 		}
 		if ctx.Err() != nil {
