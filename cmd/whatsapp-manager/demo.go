@@ -105,11 +105,12 @@ func demonstrate(ctx context.Context, flags *pflag.FlagSet, sim *simulator) erro
 	playing.Go(func() error {
 		select {
 		case <-signals:
-			ends <- syscall.SIGINT
 		case <-sim.ended:
-			ends <- syscall.SIGINT
 		case <-play.Done():
+			return nil
 		}
+		stopPlaying() // first: the people would complain that nobody answers
+		ends <- syscall.SIGINT
 		return nil
 	})
 	err = d.run(ctx, ends, func(string) {
