@@ -6,10 +6,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
-	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
@@ -17,14 +15,14 @@ import (
 // tidyEvery is also how long a deletion may take before another finishes it.
 const tidyEvery = 2 * removal
 
-// cleanup removes what nobody can use any more.
+// cleanup finishes the deletion of instances. It is a loop of each manager and no
+// job of one of them: a worker is ended by the manager that supervises it, and each
+// manager forgets what it remembers of the instance.
 type cleanup struct {
 	store      cleanupRecords
 	supervisor remover
-	auth       *auth.Auth
 	sender     *sends.Sender
 	pace       *callPace
-	clock      *wallclock.Watch
 	log        zerolog.Logger
 }
 
@@ -32,7 +30,6 @@ type cleanupRecords interface {
 	DeleteInstance(ctx context.Context, id supervisor.ID) error
 	// DeletedInstances lists those whose deletion began and did not end.
 	DeletedInstances(ctx context.Context) ([]store.Instance, error)
-	PruneSends(ctx context.Context, before time.Time) (int, error)
 }
 
 type remover interface {
@@ -40,11 +37,8 @@ type remover interface {
 	Recovered() <-chan struct{}
 }
 
-// run finishes deletions that a manager or a client left half done, and drops
-// refresh tokens that nobody can use any more and sends whose time is over, as
-// soon as the clock may be believed: a key that is forgotten early lets its
-// message be sent twice. It begins when the supervisor
-// knows its workers, for one of them may belong to a deleted instance.
+// run finishes deletions that a manager or a client left half done. It begins when
+// the supervisor knows its workers, for one of them may belong to a deleted instance.
 func (c *cleanup) run(ctx context.Context) error {
 	select {
 	case <-c.supervisor.Recovered():
@@ -57,21 +51,11 @@ func (c *cleanup) run(ctx context.Context) error {
 		if err := c.finishDeletions(ctx, now().Add(-removal)); err != nil && ctx.Err() == nil {
 			c.log.Warn().Err(err).Msg("deleted instances are not all removed")
 		}
-		if c.clock.Steady() {
-			c.prune(ctx)
-		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
 		}
-	}
-}
-
-func (c *cleanup) prune(ctx context.Context) {
-	c.auth.Prune(ctx)
-	if _, err := c.store.PruneSends(ctx, now().Add(-sends.Kept)); err != nil && ctx.Err() == nil {
-		c.log.Warn().Err(err).Msg("old sends are not removed")
 	}
 }
 

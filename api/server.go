@@ -25,7 +25,6 @@ import (
 	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
-	"whatsapp-manager/proto/wallclock"
 )
 
 // Server answers HTTP: it has what every request passes, and puts the routes
@@ -106,7 +105,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 		timeout: cfg.CallTimeout, workers: deps.Supervisor, sender: sender, pace: pace, bodies: s.bodies, managed: link.methods(),
 	}
 	s.cleanup = &cleanup{
-		store: deps.Store, supervisor: deps.Supervisor, auth: s.auth, sender: sender, pace: pace, clock: wallclock.New(), log: deps.Log,
+		store: deps.Store, supervisor: deps.Supervisor, sender: sender, pace: pace, log: deps.Log,
 	}
 	all := &instances{
 		cfg: cfg, router: r, auth: s.auth, store: deps.Store, supervisor: deps.Supervisor, cleanup: s.cleanup, log: deps.Log,

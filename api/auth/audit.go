@@ -147,13 +147,6 @@ func (a *audit) run(ctx context.Context) error {
 	}
 }
 
-// prune drops old records of what strangers caused.
-func (a *audit) prune(ctx context.Context) {
-	if _, err := a.store.PruneAudit(ctx, loginFailed, now().Add(-failuresKept)); err != nil && ctx.Err() == nil {
-		a.log.Warn().Err(err).Msg("old records of failed logins are not removed")
-	}
-}
-
 // sometime returns nil for no time.
 func sometime(t time.Time) *time.Time {
 	if t.IsZero() {

@@ -262,15 +262,6 @@ func (a *Auth) InstanceEnded(id supervisor.ID) {
 	a.watch.EndInstance(id)
 }
 
-// Prune drops what nobody can use any more: expired refresh tokens, and old
-// records of failed logins.
-func (a *Auth) Prune(ctx context.Context) {
-	if _, err := a.accounts.store.PruneRefreshTokens(ctx, now()); err != nil && ctx.Err() == nil {
-		a.log.Warn().Err(err).Msg("expired refresh tokens are not removed")
-	}
-	a.audit.prune(ctx)
-}
-
 // secret is the key of access tokens, which the first server of the installation
 // made.
 type secret struct {

@@ -62,7 +62,6 @@ type refreshTokens interface {
 	RotateRefreshToken(ctx context.Context, hash []byte, next store.RefreshToken, now time.Time) (store.RefreshToken, error)
 	RevokeFamily(ctx context.Context, family string, now time.Time) error
 	RevokeUserTokens(ctx context.Context, userID string, now time.Time) error
-	PruneRefreshTokens(ctx context.Context, before time.Time) (int, error)
 }
 
 type living interface {
@@ -90,5 +89,4 @@ type keyRecords interface {
 type auditRecords interface {
 	Audit(ctx context.Context, at time.Time, userID, action, target string, detail map[string]any) error
 	AuditLog(ctx context.Context, f store.AuditFilter, limit int) ([]store.AuditRow, error)
-	PruneAudit(ctx context.Context, action string, before time.Time) (int, error)
 }

@@ -20,9 +20,9 @@ import (
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/sends/outbox"
+	"whatsapp-manager/api/upkeep"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/seal"
-	"whatsapp-manager/proto/wallclock"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/keyfile"
 	"whatsapp-manager/supervisor/store"
@@ -68,7 +68,7 @@ type daemon struct {
 	supervisor *supervisor.Supervisor
 	deliverer  *feed.Deliverer
 	outbox     *outbox.Queue
-	retention  retention
+	upkeep     *upkeep.Upkeep
 	server     *api.Server
 	successor  *successor // set when the installed program shall go on in this process
 }
@@ -125,12 +125,12 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		feed.Options{Networks: c.Networks.WebhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
 	sender := sends.New(d.store, d.supervisor, 0, d.log)
-	if d.outbox, err = outbox.New(d.store, sender, d.supervisor.Wake, c.Node.NodeID, d.log); err != nil {
+	d.upkeep = upkeep.New(d.store, upkeep.Options{
+		KeepMessages: time.Duration(c.Data.KeepMessages), KeepEvents: time.Duration(c.Data.KeepEvents),
+	}, d.log)
+	d.outbox, err = outbox.New(d.store, sender, d.supervisor.Wake, c.Node.NodeID, d.log, d.upkeep)
+	if err != nil {
 		return err
-	}
-	d.retention = retention{
-		store: d.store, log: d.log,
-		messages: time.Duration(c.Data.KeepMessages), events: time.Duration(c.Data.KeepEvents), clock: wallclock.New(),
 	}
 	mediaBody := uint64(c.API.MediaBodyLimit)
 	d.server, err = api.New(api.Config{
@@ -206,7 +206,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	group.Go(func() error { return d.db.Run(ctx) })
 	group.Go(func() error { return d.guard.Run(ctx) })
 	group.Go(func() error { return d.deliverer.Run(ctx) })
-	group.Go(func() error { return d.retention.Run(ctx) })
+	group.Go(func() error { return d.upkeep.Run(ctx) })
 	group.Go(func() error { return d.supervisor.Run(serving) })
 	group.Go(func() error {
 		select {

@@ -27,7 +27,9 @@ const (
 	lateBy        = 10 * time.Second       // how late a job may come back before it is no longer counted on
 	stopGrace     = 10 * time.Second
 	startRetryGap = time.Second
-	maxQueued     = 10_000 // sends waiting in one instance's queue
+	doneKept      = time.Hour      // rows of jobs that are done, longer than any period in which one is unique
+	failedKept    = 24 * time.Hour // rows of jobs that failed, for people
+	maxQueued     = 10_000         // sends waiting in one instance's queue
 	maxAhead      = 366 * 24 * time.Hour
 )
 
@@ -66,6 +68,14 @@ type Sender interface {
 	View(ctx context.Context, send store.Send) (sends.SendView, error)
 }
 
+// Jobs are those of another part of the node, which run in the queue's River client.
+// A node has one client only: of all clients on a database one leads, and it makes
+// its own periodic jobs alone.
+type Jobs interface {
+	// AddTo adds queues, workers and periodic jobs. Nothing runs yet when it is called.
+	AddTo(conf *river.Config) error
+}
+
 // Queue sends what waits. Its methods may be called from any goroutine.
 type Queue struct {
 	store Store
@@ -97,24 +107,30 @@ type attendant struct {
 }
 
 // New returns a queue for the instances of one node, which sends through sender.
-// Wake is told of instances whose feed grew. New starts nothing.
-func New(st Store, sender Sender, wake func(supervisor.ID), node string, log zerolog.Logger) (*Queue, error) {
+// Wake is told of instances whose feed grew. The queue's Run works on the other jobs,
+// too. New starts nothing.
+func New(st Store, sender Sender, wake func(supervisor.ID), node string, log zerolog.Logger, others ...Jobs) (*Queue, error) {
 	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}}
-	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &drainer{q: q}); err != nil {
-		return nil, fmt.Errorf("make send queue: %w", err)
-	}
-	var err error
-	q.river, err = river.NewClient(riverpgxv5.New(st.Pool()), &river.Config{
+	conf := &river.Config{
 		Queues:     map[string]river.QueueConfig{q.queue: {MaxWorkers: drainers}},
-		Workers:    workers,
+		Workers:    river.NewWorkers(),
 		JobTimeout: -1, // a drain is as long as its queue; each attempt has its own time
 		// Whoever is in the database may notify, workers as well, and what River hears
 		// so it obeys, such as to pause a queue. So it looks by itself.
 		PollOnly: true, FetchPollInterval: lookEvery,
+		CompletedJobRetentionPeriod: doneKept, DiscardedJobRetentionPeriod: failedKept,
 		Logger: slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))),
-	})
-	if err != nil {
+	}
+	if err := river.AddWorkerSafely(conf.Workers, &drainer{q: q}); err != nil {
+		return nil, fmt.Errorf("make send queue: %w", err)
+	}
+	for _, other := range others {
+		if err := other.AddTo(conf); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if q.river, err = river.NewClient(riverpgxv5.New(st.Pool()), conf); err != nil {
 		return nil, fmt.Errorf("make send queue: %w", err)
 	}
 	return q, nil
