@@ -67,8 +67,10 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) meant(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !s.hosts.Allow(c.Request().Host) {
-			return &problem.Problem{Type: "about:blank", Status: http.StatusMisdirectedRequest, Title: http.StatusText(http.StatusMisdirectedRequest), Code: "host_not_allowed", Field: "Host",
-				Detail: "this server does not answer to that host name; the operator can allow it (WAM_PUBLIC_URL, WAM_ALLOWED_HOSTS)"}
+			return &problem.Problem{
+				Type: "about:blank", Status: http.StatusMisdirectedRequest, Title: http.StatusText(http.StatusMisdirectedRequest), Code: "host_not_allowed", Field: "Host",
+				Detail: "this server does not answer to that host name; the operator can allow it (WAM_PUBLIC_URL, WAM_ALLOWED_HOSTS)",
+			}
 		}
 		return next(c)
 	}

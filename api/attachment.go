@@ -39,7 +39,8 @@ func (a *attachments) routes() {
 	a.router.Echo().GET("/api/instances/:id/messages/:messageId/media", get)
 	a.router.Echo().HEAD("/api/instances/:id/messages/:messageId/media", get)
 	text := &huma.Schema{Type: huma.TypeString}
-	a.router.Document(&huma.Operation{OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
+	a.router.Document(&huma.Operation{
+		OperationID: "get-message-media", Method: http.MethodGet, Path: "/api/instances/{id}/messages/{messageId}/media", Tags: []string{"Messages"},
 		Summary: "The file of a message, as it is",
 		Description: "Streams the decrypted file; Range asks for a part of it. When WhatsApp no longer has the file, the phone is asked to upload it again. " +
 			"404 with the code no_file: the message has no file, or the file no longer exists.",
@@ -52,7 +53,8 @@ func (a *attachments) routes() {
 		Responses: map[string]*huma.Response{
 			"200": {Description: "The file", Content: map[string]*huma.MediaType{echo.MIMEOctetStream: {}}},
 			"206": {Description: "The part asked for", Content: map[string]*huma.MediaType{echo.MIMEOctetStream: {}}},
-		}})
+		},
+	})
 }
 
 func (a *attachments) attachment(c echo.Context) error {

@@ -127,8 +127,10 @@ func TestNothingAClientSendsIsOurFault(t *testing.T) {
 	o.want(http.StatusOK, http.MethodPatch, "/api/instances/"+id, o.token, map[string]any{"sendsPerMinute": 0})
 	o.worker.says(`[]`, nil)
 	r := rand.New(rand.NewPCG(1, 2))
-	pieces := []string{`{`, `}`, `[`, `]`, `"`, `:`, `,`, `null`, `true`, `-1`, `1e999`, `0.5`, `"a"`, `"params"`, `"name"`, `"\ud800"`, `"\u0000"`, "\xff", ` `, `"email"`, `"role"`,
-		`"1@c.us"`, `{"$date":1}`, `{"$number":"Infinity"}`, `[[]]`, `9223372036854775808`, `"password"`, `{"params":[`, `]}`, `"chatId"`, `"content"`, `"phoneNumber"`}
+	pieces := []string{
+		`{`, `}`, `[`, `]`, `"`, `:`, `,`, `null`, `true`, `-1`, `1e999`, `0.5`, `"a"`, `"params"`, `"name"`, `"\ud800"`, `"\u0000"`, "\xff", ` `, `"email"`, `"role"`,
+		`"1@c.us"`, `{"$date":1}`, `{"$number":"Infinity"}`, `[[]]`, `9223372036854775808`, `"password"`, `{"params":[`, `]}`, `"chatId"`, `"content"`, `"phoneNumber"`,
+	}
 	nonsense := func() []byte {
 		var b bytes.Buffer
 		for range r.IntN(12) {

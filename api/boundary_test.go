@@ -112,8 +112,15 @@ func TestHostsThatAreNotMeant(t *testing.T) {
 		host   string
 		status int
 	}{
-		{"127.0.0.1:5000", 200}, {"localhost", 200}, {"[::1]:5000", 200}, {"wa.example.org", 200}, {"api.internal:5000", 200},
-		{"evil.example", 421}, {"evil.example:5000", 421}, {"localhost.evil.example", 421}, {"192.0.2.7", 421},
+		{"127.0.0.1:5000", 200},
+		{"localhost", 200},
+		{"[::1]:5000", 200},
+		{"wa.example.org", 200},
+		{"api.internal:5000", 200},
+		{"evil.example", 421},
+		{"evil.example:5000", 421},
+		{"localhost.evil.example", 421},
+		{"192.0.2.7", 421},
 	} {
 		for _, path := range []string{"/api/health", "/metrics", "/docs", "/openapi.json"} {
 			t.Run(tc.host+path, func(t *testing.T) {

@@ -91,8 +91,12 @@ func (c Config) withDefaults() (Config, error) {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&c.CallTimeout, time.Minute}, {&c.AccessTTL, 15 * time.Minute}, {&c.RefreshTTL, 30 * 24 * time.Hour}, {&c.ShutdownGrace, 15 * time.Second},
-		{&c.BodyTimeout, 30 * time.Second}, {&c.ReaderTimeout, 30 * time.Second},
+		{&c.CallTimeout, time.Minute},
+		{&c.AccessTTL, 15 * time.Minute},
+		{&c.RefreshTTL, 30 * 24 * time.Hour},
+		{&c.ShutdownGrace, 15 * time.Second},
+		{&c.BodyTimeout, 30 * time.Second},
+		{&c.ReaderTimeout, 30 * time.Second},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard

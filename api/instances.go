@@ -90,7 +90,8 @@ func (h *instances) routes() {
 func (h *instances) listInstances(ctx context.Context, in *struct {
 	route.Paging
 	All bool `query:"all" default:"true" doc:"For administrators: false lists only their own"`
-}) (*instancesOutput, error) {
+},
+) (*instancesOutput, error) {
 	p := auth.Of(ctx)
 	owner := p.User.ID
 	if p.IsAdmin() && in.All {
@@ -116,7 +117,8 @@ func (h *instances) createInstance(ctx context.Context, in *struct {
 		Description    string `json:"description,omitempty" maxLength:"1000"`
 		SendsPerMinute *int   `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000" doc:"0: no limit; absent: the installation's default"`
 	}
-}) (*createdOutput, error) {
+},
+) (*createdOutput, error) {
 	const op = "api.createInstance"
 	name := strings.TrimSpace(in.Body.Name)
 	if name == "" {
@@ -203,7 +205,8 @@ func (h *instances) updateInstance(ctx context.Context, in *struct {
 		Description    *string `json:"description,omitempty" maxLength:"1000"`
 		SendsPerMinute *int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000"`
 	}
-}) (*instanceOutput, error) {
+},
+) (*instanceOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

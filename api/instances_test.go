@@ -88,9 +88,24 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	other, otherKey := o.instance(bob)
 	keyID := o.keys(ada, id)[0]
 	for _, route := range []struct{ verb, path string }{
-		{"GET", ""}, {"PATCH", ""}, {"DELETE", ""}, {"POST", "/start"}, {"POST", "/stop"}, {"POST", "/restart"}, {"POST", "/logout"}, {"GET", "/qr"},
-		{"POST", "/pairing-code"}, {"POST", "/send"}, {"GET", "/chats"}, {"GET", "/messages?chatId=x"}, {"GET", "/history"}, {"GET", "/stats"}, {"GET", "/logs"},
-		{"GET", "/keys"}, {"POST", "/keys"}, {"DELETE", "/keys/" + keyID},
+		{"GET", ""},
+		{"PATCH", ""},
+		{"DELETE", ""},
+		{"POST", "/start"},
+		{"POST", "/stop"},
+		{"POST", "/restart"},
+		{"POST", "/logout"},
+		{"GET", "/qr"},
+		{"POST", "/pairing-code"},
+		{"POST", "/send"},
+		{"GET", "/chats"},
+		{"GET", "/messages?chatId=x"},
+		{"GET", "/history"},
+		{"GET", "/stats"},
+		{"GET", "/logs"},
+		{"GET", "/keys"},
+		{"POST", "/keys"},
+		{"DELETE", "/keys/" + keyID},
 	} {
 		t.Run(route.verb+" "+route.path, func(t *testing.T) {
 			var body any

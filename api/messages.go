@@ -50,7 +50,8 @@ func (h *messages) send(ctx context.Context, in *struct {
 		Content any            `json:"content" doc:"Text, or a tagged object such as {\"$type\":\"Location\",…}" example:"\"Hello\""`
 		Options map[string]any `json:"options,omitempty" doc:"The options of whatsapp-web.js, e.g. quotedMessageId, mentions"`
 	}
-}) (*messageOutput, error) {
+},
+) (*messageOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,8 @@ type chatsOutput struct {
 func (h *messages) chats(ctx context.Context, in *struct {
 	route.InstancePath
 	route.Paging
-}) (*chatsOutput, error) {
+},
+) (*chatsOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -118,7 +120,8 @@ func (h *messages) messages(ctx context.Context, in *struct {
 	ChatID string `query:"chatId" required:"true" minLength:"1" maxLength:"200" example:"4915112345678@c.us"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 	FromMe string `query:"fromMe" enum:"true,false" doc:"true: only sent messages; false: only received ones"`
-}) (*messagesOutput, error) {
+},
+) (*messagesOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

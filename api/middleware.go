@@ -32,7 +32,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler {
+			if v == http.ErrAbortHandler { //nolint:errorlint // a panic's value, which net/http compares as well
 				panic(v)
 			}
 			err = fault.Wrap(fault.Internal, "api", fmt.Errorf("panic: %v\n%s", v, debug.Stack()), "internal error")
@@ -84,8 +84,10 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 		if conn.Spare() {
 			c.Response().Header().Set("Connection", "close")
 			if !strings.HasPrefix(c.Path(), "/api/health") {
-				return &problem.Problem{Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
-					Detail: "the server has as many connections as it may have", RetryAfter: time.Second}
+				return &problem.Problem{
+					Type: "about:blank", Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "connections_full",
+					Detail: "the server has as many connections as it may have", RetryAfter: time.Second,
+				}
 			}
 		}
 		client, _ := netip.ParseAddr(c.RealIP())
@@ -98,8 +100,10 @@ func (s *Server) admitted(next echo.HandlerFunc) echo.HandlerFunc {
 			return fault.Bad("api", field, "the %s of the URL holds a NUL character or is not valid UTF-8", field)
 		}
 		if enc := req.Header.Get(echo.HeaderContentEncoding); enc != "" && enc != "identity" && intake.Of(req.Context()) != nil {
-			return &problem.Problem{Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
-				Field: "Content-Encoding", Detail: "send the body without a content encoding"}
+			return &problem.Problem{
+				Type: "about:blank", Status: http.StatusUnsupportedMediaType, Title: "Unsupported Media Type", Code: "unsupported_media_type",
+				Field: "Content-Encoding", Detail: "send the body without a content encoding",
+			}
 		}
 		return next(c)
 	}

@@ -76,7 +76,8 @@ func (p *pairing) getQR(ctx context.Context, in *struct {
 	route.InstancePath
 	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: only the picture; text: for a terminal"`
 	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"How many seconds to wait for a code that is not ready yet"`
-}) (*qrOutput, error) {
+},
+) (*qrOutput, error) {
 	row, err := p.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -218,7 +219,8 @@ func (p *pairing) pairingCode(ctx context.Context, in *struct {
 		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"In international form, with or without +" example:"4915112345678"`
 		ShowNotification bool   `json:"showNotification,omitempty" default:"true" doc:"Also show a notification on the phone"`
 	}
-}) (*pairingCodeOutput, error) {
+},
+) (*pairingCodeOutput, error) {
 	row, err := p.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -349,7 +350,7 @@ func TestConnectionsAreNotPinned(t *testing.T) {
 		for err == nil {
 			_, err = c.Write(ask)
 		}
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			t.Error("the connection is still open")
 		}
 	})

@@ -132,8 +132,10 @@ func (p *proxy) documentProxy() error {
 	body := func(schema *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 	}
-	failure := &huma.Response{Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 403 a method that the operator has not opened, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends, calls or requests under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
-		Content: body(schemas.Schema(reflect.TypeFor[Failure](), true, "Failure"))}
+	failure := &huma.Response{
+		Description: "What went wrong, in code and words: 400 bad parameters, 401 unknown key, 403 a method that the operator has not opened, 404 unknown method or object, 409 not in this state, 408 the body came too slowly, 413 too large, 422 refused by WhatsApp, 429 too many sends, calls or requests under way, 501 impossible without a browser, 502 WhatsApp unreachable, 503 starting, or too much under way, 504 no answer in time",
+		Content:     body(schemas.Schema(reflect.TypeFor[Failure](), true, "Failure")),
+	}
 	success := &huma.Response{Description: "The result", Content: body(schemas.Schema(reflect.TypeFor[Success](), true, "Success"))}
 	text := func(in, name, doc, example string) *huma.Param {
 		return &huma.Param{In: in, Name: name, Required: in == "path", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
@@ -147,8 +149,10 @@ func (p *proxy) documentProxy() error {
 			Schema:  &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"params": {Type: huma.TypeArray, Items: &huma.Schema{}}}},
 			Example: map[string]any{"params": []any{"4915112345678@c.us", "Hello"}},
 		}, echo.MIMEMultipartForm: {
-			Schema: &huma.Schema{Type: huma.TypeObject, Description: `params as JSON, in which {"$file":"name"} stands for the file of that name; and the files`,
-				Properties: map[string]*huma.Schema{"params": {Type: huma.TypeString}}, AdditionalProperties: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+			Schema: &huma.Schema{
+				Type: huma.TypeObject, Description: `params as JSON, in which {"$file":"name"} stands for the file of that name; and the files`,
+				Properties: map[string]*huma.Schema{"params": {Type: huma.TypeString}}, AdditionalProperties: &huma.Schema{Type: huma.TypeString, Format: "binary"},
+			},
 		}},
 	}
 	for _, o := range []struct {
@@ -162,13 +166,19 @@ func (p *proxy) documentProxy() error {
 		{"call-by-header", http.MethodPost, "/api/proxy/{method}", "Call a method, the key in a header", []*huma.Param{name, idempotency}, params, route.Security(route.OwnInstance)},
 		{"call-getter-by-header", http.MethodGet, "/api/proxy/{method}", "Call a getter, the key in a header", []*huma.Param{name}, nil, route.Security(route.OwnInstance)},
 	} {
-		p.router.Document(&huma.Operation{OperationID: o.id, Method: o.verb, Path: o.path, Summary: o.summary, Tags: []string{tagProxy}, Security: o.security,
-			Parameters: o.params, RequestBody: o.body, Responses: map[string]*huma.Response{"200": success, "default": failure}})
+		p.router.Document(&huma.Operation{
+			OperationID: o.id, Method: o.verb, Path: o.path, Summary: o.summary, Tags: []string{tagProxy}, Security: o.security,
+			Parameters: o.params, RequestBody: o.body, Responses: map[string]*huma.Response{"200": success, "default": failure},
+		})
 	}
-	p.router.Document(&huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
-		Responses: map[string]*huma.Response{"200": {Description: "All kinds", Content: body(&huma.Schema{Type: huma.TypeObject})}}})
-	p.router.Document(&huma.Operation{OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
+	p.router.Document(&huma.Operation{
+		OperationID: "list-events", Method: http.MethodGet, Path: "/api/proxy/events", Summary: "The kinds of events, and those that never come with the reason", Tags: []string{tagProxy},
+		Responses: map[string]*huma.Response{"200": {Description: "All kinds", Content: body(&huma.Schema{Type: huma.TypeObject})}},
+	})
+	p.router.Document(&huma.Operation{
+		OperationID: "list-methods", Method: http.MethodGet, Path: "/api/proxy/methods", Summary: "The catalog of methods", Tags: []string{tagProxy},
 		Parameters: []*huma.Param{text("query", "family", "wwebjs or whatsmeow", "wwebjs"), text("query", "class", "Client, Chat, Message, …", "Chat"), text("query", "q", "Part of the name", "send")},
-		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(reflect.TypeFor[methodsOutput](), true, "Methods"))}, "default": failure}})
+		Responses:  map[string]*huma.Response{"200": {Description: "The methods in the order of family, class, name", Content: body(schemas.Schema(reflect.TypeFor[methodsOutput](), true, "Methods"))}, "default": failure},
+	})
 	return docs.AddMethods(p.router.OpenAPI(), key, success, failure)
 }

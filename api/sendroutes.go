@@ -57,7 +57,8 @@ func (h *messages) listSends(ctx context.Context, in *struct {
 	route.InstancePath
 	route.Paging
 	State string `query:"state" enum:"running,queued,sent,failed,unknown,cancelled" doc:"Only sends in this state"`
-}) (*sendsOutput, error) {
+},
+) (*sendsOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

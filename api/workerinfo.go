@@ -73,7 +73,8 @@ type historyOutput struct {
 func (h *workerInfo) history(ctx context.Context, in *struct {
 	route.InstancePath
 	route.Paging
-}) (*historyOutput, error) {
+},
+) (*historyOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -145,7 +146,8 @@ type logsOutput struct {
 func (h *workerInfo) logs(ctx context.Context, in *struct {
 	route.InstancePath
 	Lines int `query:"lines" minimum:"1" maximum:"1000" default:"100"`
-}) (*logsOutput, error) {
+},
+) (*logsOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

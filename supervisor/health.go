@@ -88,8 +88,10 @@ func (s *Supervisor) visit(all map[ID]*vitals) {
 			i.log.Warn().Uint64("bytes", m.Own).Uint64("limit", s.cfg.MemoryLimit).Msg("worker is near its memory limit")
 		}
 		if evict {
-			i.suggest(recycleCommand{process: p, cause: "memory",
-				why: fmt.Sprintf("memory limit: %d MiB of %d MiB", m.Own>>20, s.cfg.MemoryLimit>>20)})
+			i.suggest(recycleCommand{
+				process: p, cause: "memory",
+				why: fmt.Sprintf("memory limit: %d MiB of %d MiB", m.Own>>20, s.cfg.MemoryLimit>>20),
+			})
 		}
 	}
 	for id := range all {
@@ -136,8 +138,10 @@ func (s *Supervisor) ping(ctx context.Context, all map[ID]*vitals) {
 	}
 	for _, v := range all {
 		if silent := time.Since(v.answered); v.misses >= missesToHang && silent >= s.cfg.HangAfter {
-			v.i.suggest(recycleCommand{process: v.proc, cause: "hang", kill: true,
-				why: fmt.Sprintf("hang: no answer for %s", silent.Round(time.Second/10))})
+			v.i.suggest(recycleCommand{
+				process: v.proc, cause: "hang", kill: true,
+				why: fmt.Sprintf("hang: no answer for %s", silent.Round(time.Second/10)),
+			})
 		}
 	}
 }

@@ -14,6 +14,7 @@ type ID string
 // Desired is what the owner of an instance wants, persisted.
 type Desired string
 
+// What an owner can want.
 const (
 	Run  Desired = "run"  // a worker
 	Stop Desired = "stop" // none
@@ -22,6 +23,7 @@ const (
 // State is the state of an instance's process, owned by the instance's goroutine.
 type State string
 
+// All states of a process.
 const (
 	Stopped  State = "stopped"  // no process, none wanted
 	Starting State = "starting" // launched, not yet attached

@@ -62,7 +62,8 @@ func (a *audit) list(ctx context.Context, in *struct {
 	Until  time.Time `query:"until" doc:"Before this time"`
 	Before int64     `query:"before" minimum:"0" doc:"Entries older than the one of this id"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
-}) (*auditOutput, error) {
+},
+) (*auditOutput, error) {
 	p := Of(ctx)
 	filter := store.AuditFilter{Action: in.Action, UserID: in.User, Target: in.Target, Since: sometime(in.Since), Until: sometime(in.Until), Before: in.Before}
 	if !p.IsAdmin() {

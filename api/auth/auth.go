@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -158,7 +159,7 @@ func (a *Auth) identifyUser(ctx context.Context, token string) (Principal, error
 	access, err := credential.ReadAccess(secret, token, now())
 	if err != nil {
 		code := "token_invalid"
-		if err == credential.ErrExpired {
+		if errors.Is(err, credential.ErrExpired) {
 			code = "token_expired"
 		}
 		return Principal{}, &fault.Error{Kind: fault.Unauthorized, Op: "auth.identify", Code: code, Msg: err.Error()}

@@ -82,7 +82,8 @@ func (h *keyRoutes) createKey(ctx context.Context, in *struct {
 		Confirmation
 		Name string `json:"name,omitempty" maxLength:"100"`
 	}
-}) (*keyOutput, error) {
+},
+) (*keyOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -109,7 +110,8 @@ func (h *keyRoutes) revokeKey(ctx context.Context, in *struct {
 	route.InstancePath
 	KeyID    string `path:"keyId" maxLength:"40"`
 	Webhooks string `query:"webhooks" enum:"keep,delete" default:"keep" doc:"delete: also delete the webhooks that were made with this key; keep: they stay"`
-}) (*route.NoContent, error) {
+},
+) (*route.NoContent, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

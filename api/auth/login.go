@@ -134,7 +134,8 @@ func (a *accounts) refresh(ctx context.Context, in *struct {
 	Body struct {
 		RefreshToken string `json:"refreshToken" maxLength:"200"`
 	}
-}) (*signedIn, error) {
+},
+) (*signedIn, error) {
 	const op = "auth.refresh"
 	token := in.Body.RefreshToken
 	invalid := &fault.Error{Kind: fault.Unauthorized, Op: op, Code: "token_invalid", Field: "refreshToken", Msg: "the refresh token is no longer valid"}
@@ -175,7 +176,8 @@ func (a *accounts) changePassword(ctx context.Context, in *struct {
 		CurrentPassword string `json:"currentPassword" maxLength:"800"`
 		NewPassword     string `json:"newPassword" maxLength:"800"`
 	}
-}) (*signedIn, error) {
+},
+) (*signedIn, error) {
 	const op = "auth.changePassword"
 	u := *Of(ctx).User
 	_, ok, err := a.prover.check(ctx, u.Email, in.Body.CurrentPassword)

@@ -54,7 +54,8 @@ func (a *accounts) addUser(ctx context.Context, in *struct {
 		Confirmation
 		Role string `json:"role,omitempty" enum:"user,admin,superadmin" default:"user"`
 	}
-}) (*userOutput, error) {
+},
+) (*userOutput, error) {
 	if err := mayGrant(Of(ctx), in.Body.Role); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,8 @@ func (a *accounts) updateUser(ctx context.Context, in *struct {
 		MaxInstances *int    `json:"maxInstances,omitempty" minimum:"-1" maximum:"1000000" doc:"How many instances the user may create; 0: no limit; -1: the installation's default"`
 		Password     *string `json:"password,omitempty" maxLength:"800" doc:"Sets a new password and ends all logins of the user"`
 	}
-}) (*userOutput, error) {
+},
+) (*userOutput, error) {
 	const op = "auth.updateUser"
 	p := Of(ctx)
 	u, err := a.user(ctx, in.ID)

@@ -76,11 +76,15 @@ func (a *Account) Take(n int64) error {
 	}
 	switch {
 	case b.owners[a.owner.Name]+n > share:
-		return &fault.Error{Kind: fault.RateLimited, Op: op, Code: CodeShare, RetryAfter: retryAfter,
-			Msg: "the requests of this caller hold as much memory as they may hold"}
+		return &fault.Error{
+			Kind: fault.RateLimited, Op: op, Code: CodeShare, RetryAfter: retryAfter,
+			Msg: "the requests of this caller hold as much memory as they may hold",
+		}
 	case b.used+n > b.all, a.owner.Stranger && b.strange+n > b.strangers:
-		return &fault.Error{Kind: fault.Unavailable, Op: op, Code: CodeFull, RetryAfter: retryAfter,
-			Msg: "the requests under way hold as much memory as they may hold"}
+		return &fault.Error{
+			Kind: fault.Unavailable, Op: op, Code: CodeFull, RetryAfter: retryAfter,
+			Msg: "the requests under way hold as much memory as they may hold",
+		}
 	}
 	a.book(n)
 	return nil

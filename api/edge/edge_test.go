@@ -14,12 +14,30 @@ func TestHosts(t *testing.T) {
 		header       string
 		home, abroad bool
 	}{
-		{"127.0.0.1:5000", true, true}, {"127.0.0.1", true, true}, {"localhost:5000", true, true}, {"LOCALHOST.", true, true}, {"[::1]:5000", true, true}, {"[::1]", true, true},
-		{"127.9.9.9:80", true, true}, {"wa.example.org", true, false}, {"WA.example.org:443", true, false}, {"api.internal:5000", true, false},
-		{"a.b.example.net", true, false}, {"example.net", false, false}, {"evilexample.net", false, false},
-		{"192.0.2.7:5000", false, true}, {"[2001:db8::1]:5000", false, true}, {"manager:5000", false, true},
-		{"evil.example:5000", false, false}, {"localhost.evil.example", false, false}, {"127.0.0.1.evil.example", false, false}, {"127.0.0.1@evil.example", false, false},
-		{"", true, true}, {":", false, false}, {"[", false, false}, {"a:b:c:d", false, false},
+		{"127.0.0.1:5000", true, true},
+		{"127.0.0.1", true, true},
+		{"localhost:5000", true, true},
+		{"LOCALHOST.", true, true},
+		{"[::1]:5000", true, true},
+		{"[::1]", true, true},
+		{"127.9.9.9:80", true, true},
+		{"wa.example.org", true, false},
+		{"WA.example.org:443", true, false},
+		{"api.internal:5000", true, false},
+		{"a.b.example.net", true, false},
+		{"example.net", false, false},
+		{"evilexample.net", false, false},
+		{"192.0.2.7:5000", false, true},
+		{"[2001:db8::1]:5000", false, true},
+		{"manager:5000", false, true},
+		{"evil.example:5000", false, false},
+		{"localhost.evil.example", false, false},
+		{"127.0.0.1.evil.example", false, false},
+		{"127.0.0.1@evil.example", false, false},
+		{"", true, true},
+		{":", false, false},
+		{"[", false, false},
+		{"a:b:c:d", false, false},
 	} {
 		t.Run(tc.header, func(t *testing.T) {
 			if home.Allow(tc.header) != tc.home || abroad.Allow(tc.header) != tc.abroad {

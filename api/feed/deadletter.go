@@ -111,9 +111,9 @@ func (h *webhooks) redrive(ctx context.Context, in *redriveInput) (*body[redrive
 	return &body[redriven]{redriven{n}}, nil
 }
 
-// Test posts a signed event of the type "test" that is in no feed, so its seq
+// test posts a signed event of the type "test" that is in no feed, so its seq
 // is 0 and its ID one of its own, and does not try again.
-func (d *Deliverer) Test(ctx context.Context, e store.Endpoint) postResult {
+func (d *Deliverer) test(ctx context.Context, e store.Endpoint) postResult {
 	p := newHTTPClient(d.timeout, d.networks)
 	defer p.close()
 	return p.send(ctx, e, Envelope{
@@ -135,6 +135,6 @@ func (h *webhooks) test(ctx context.Context, in *OfWebhook) (*body[testResult], 
 	if err != nil {
 		return nil, err
 	}
-	out := h.deliver.Test(ctx, e)
+	out := h.deliver.test(ctx, e)
 	return &body[testResult]{testResult{Delivered: out.ok(), Status: out.status, Error: out.err, DurationMS: out.took.Milliseconds()}}, nil
 }

@@ -26,8 +26,10 @@ func (s *seats) take(id supervisor.ID) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken[id] >= mostStreams {
-		return nil, &fault.Error{Kind: fault.RateLimited, Op: "feed.stream", Code: "stream_limit", RetryAfter: 5 * time.Second,
-			Msg: "the instance has as many open streams as it may have"}
+		return nil, &fault.Error{
+			Kind: fault.RateLimited, Op: "feed.stream", Code: "stream_limit", RetryAfter: 5 * time.Second,
+			Msg: "the instance has as many open streams as it may have",
+		}
 	}
 	if s.taken == nil {
 		s.taken = map[supervisor.ID]int{}

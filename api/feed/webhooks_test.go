@@ -71,7 +71,6 @@ func TestWebhooksAreManaged(t *testing.T) {
 	}
 	o.do(http.StatusNoContent, "DELETE", one, o.admin, nil)
 	o.do(http.StatusNotFound, "GET", one, o.admin, nil)
-
 }
 
 func TestBadWebhooksAreRefused(t *testing.T) {
@@ -84,11 +83,24 @@ func TestBadWebhooksAreRefused(t *testing.T) {
 		field string
 		value any
 	}{
-		{"url", "ftp://example.org"}, {"url", "http://"}, {"url", "http://:80/"}, {"url", "http://example.org:99999/"}, {"url", "nowhere"}, {"url", ""}, {"url", 7},
+		{"url", "ftp://example.org"},
+		{"url", "http://"},
+		{"url", "http://:80/"},
+		{"url", "http://example.org:99999/"},
+		{"url", "nowhere"},
+		{"url", ""},
+		{"url", 7},
 		{"url", "http://example.org/" + strings.Repeat("x", 2000)},
-		{"events", []string{"two words"}}, {"events", []string{""}}, {"events", "message"}, {"events", []string{strings.Repeat("x", 65)}},
-		{"headers", map[string]string{"Webhook-Id": "mine"}}, {"headers", map[string]string{"content-length": "1"}}, {"headers", map[string]string{"Upgrade": "x"}},
-		{"headers", map[string]string{"two words": "x"}}, {"headers", map[string]string{"": "x"}}, {"headers", map[string]string{"X-A": "a\r\nX-B: c"}},
+		{"events", []string{"two words"}},
+		{"events", []string{""}},
+		{"events", "message"},
+		{"events", []string{strings.Repeat("x", 65)}},
+		{"headers", map[string]string{"Webhook-Id": "mine"}},
+		{"headers", map[string]string{"content-length": "1"}},
+		{"headers", map[string]string{"Upgrade": "x"}},
+		{"headers", map[string]string{"two words": "x"}},
+		{"headers", map[string]string{"": "x"}},
+		{"headers", map[string]string{"X-A": "a\r\nX-B: c"}},
 	} {
 		t.Run(bad.field, func(t *testing.T) {
 			body := map[string]any{"url": "http://127.0.0.1:1/"}
@@ -172,8 +184,16 @@ func TestWebhooksOfOthersDoNotExist(t *testing.T) {
 	one := "/api/webhooks/" + at(made, "webhook.id").(string)
 	stranger := o.tenant("stranger@example.com")
 	for _, ask := range [][2]string{
-		{"GET", one}, {"PATCH", one}, {"DELETE", one}, {"POST", one + "/test"}, {"GET", one + "/deliveries"}, {"GET", one + "/dead-letters"}, {"POST", one + "/redrive"},
-		{"GET", "/api/instances/" + string(instance) + "/webhooks"}, {"POST", "/api/instances/" + string(instance) + "/webhooks"}, {"GET", "/api/instances/" + string(instance) + "/events"},
+		{"GET", one},
+		{"PATCH", one},
+		{"DELETE", one},
+		{"POST", one + "/test"},
+		{"GET", one + "/deliveries"},
+		{"GET", one + "/dead-letters"},
+		{"POST", one + "/redrive"},
+		{"GET", "/api/instances/" + string(instance) + "/webhooks"},
+		{"POST", "/api/instances/" + string(instance) + "/webhooks"},
+		{"GET", "/api/instances/" + string(instance) + "/events"},
 	} {
 		body := map[string]any{}
 		if ask[0] == "POST" && strings.HasSuffix(ask[1], "/webhooks") {

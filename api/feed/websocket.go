@@ -23,9 +23,9 @@ func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r 
 		InsecureSkipVerify: true,
 	})
 	if err != nil {
-		return nil // Accept has answered
+		return nil //nolint:nilerr // Accept has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // it is closed already where all went well
 	// A context that ends takes the connection with it, without a word. So the
 	// connection has one of its own, and hears the reason before it goes.
 	gone := conn.CloseRead(context.WithoutCancel(ctx)) // ends with the reader

@@ -101,8 +101,12 @@ func TestAHostHasManyAddressesOfIPv6(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		{"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true}, {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
-		{"203.0.113.1", "203.0.113.2", false}, {"::ffff:203.0.113.1", "203.0.113.1", true}, {"fe80::1%eth0", "fe80::2", true}, {"", "", true},
+		{"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+		{"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		{"203.0.113.1", "203.0.113.2", false},
+		{"::ffff:203.0.113.1", "203.0.113.1", true},
+		{"fe80::1%eth0", "fe80::2", true},
+		{"", "", true},
 	} {
 		t.Run(tc.a+" "+tc.b, func(t *testing.T) {
 			if (Network(tc.a) == Network(tc.b)) != tc.same || bytes.Equal(Hash([]byte("k"), tc.a), Hash([]byte("k"), tc.b)) != tc.same {

@@ -48,8 +48,10 @@ func Find(opened catalog.Opened, verb, name string) (catalog.Method, error) {
 		if len(shown) > 80 {
 			shown = shown[:80] + "…"
 		}
-		p := &problem.Problem{Type: "about:blank", Status: http.StatusNotFound, Title: "Not Found", Code: "unknown_method", Field: "method",
-			Detail: "there is no method " + trace.HideKeys(shown), Suggestions: suggest(name)}
+		p := &problem.Problem{
+			Type: "about:blank", Status: http.StatusNotFound, Title: "Not Found", Code: "unknown_method", Field: "method",
+			Detail: "there is no method " + trace.HideKeys(shown), Suggestions: suggest(name),
+		}
 		if len(p.Suggestions) > 0 {
 			p.Detail += "; did you mean " + strings.Join(p.Suggestions, " or ") + "?"
 		}
@@ -59,8 +61,10 @@ func Find(opened catalog.Opened, verb, name string) (catalog.Method, error) {
 	case m.Verdict == catalog.Impossible:
 		return m, &fault.Error{Kind: fault.Unimplemented, Op: op, Field: "method", Code: "impossible", Msg: m.Reason}
 	case verb == http.MethodGet && !m.Getter:
-		return m, &problem.Problem{Type: "about:blank", Status: http.StatusMethodNotAllowed, Title: "Method Not Allowed", Code: "method_not_allowed", Field: "method",
-			Detail: m.Name + " is called with POST", Allow: http.MethodPost}
+		return m, &problem.Problem{
+			Type: "about:blank", Status: http.StatusMethodNotAllowed, Title: "Method Not Allowed", Code: "method_not_allowed", Field: "method",
+			Detail: m.Name + " is called with POST", Allow: http.MethodPost,
+		}
 	}
 	return m, nil
 }

@@ -135,11 +135,15 @@ func check(m catalog.Method, list []json.RawMessage) error {
 	switch {
 	case len(list) < needed:
 		missing := m.Params[len(list)]
-		return &fault.Error{Kind: fault.Invalid, Op: opParams, Code: "parameter_missing", Field: Place(len(list)),
-			Msg: fmt.Sprintf("%s (%s) is missing: %s", Place(len(list)), missing.Name, signature(m))}
+		return &fault.Error{
+			Kind: fault.Invalid, Op: opParams, Code: "parameter_missing", Field: Place(len(list)),
+			Msg: fmt.Sprintf("%s (%s) is missing: %s", Place(len(list)), missing.Name, signature(m)),
+		}
 	case len(list) > len(m.Params) && !variadic:
-		return &fault.Error{Kind: fault.Invalid, Op: opParams, Code: "parameter_surplus", Field: Place(len(m.Params)),
-			Msg: fmt.Sprintf("%s is one too many: %s", Place(len(m.Params)), signature(m))}
+		return &fault.Error{
+			Kind: fault.Invalid, Op: opParams, Code: "parameter_surplus", Field: Place(len(m.Params)),
+			Msg: fmt.Sprintf("%s is one too many: %s", Place(len(m.Params)), signature(m)),
+		}
 	}
 	for i, value := range list {
 		p := m.Params[min(i, len(m.Params)-1)]
@@ -147,8 +151,10 @@ func check(m catalog.Method, list []json.RawMessage) error {
 			continue
 		}
 		if want := accepted(m.Family, p.Type); want != nil && !want.takes(value) {
-			return &fault.Error{Kind: fault.Invalid, Op: opParams, Code: "parameter_type", Field: Place(i),
-				Msg: fmt.Sprintf("%s (%s) must be %s, not %s: %s", Place(i), p.Name, p.Type, kindOf(value), signature(m))}
+			return &fault.Error{
+				Kind: fault.Invalid, Op: opParams, Code: "parameter_type", Field: Place(i),
+				Msg: fmt.Sprintf("%s (%s) must be %s, not %s: %s", Place(i), p.Name, p.Type, kindOf(value), signature(m)),
+			}
 		}
 	}
 	return nil

@@ -194,6 +194,7 @@ func UseInHuma() {
 			return p
 		}
 		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			//nolint:forbidigo // huma gives none here
 			return build(context.Background(), status, msg, errs...)
 		}
 		huma.NewErrorWithContext = func(hc huma.Context, status int, msg string, errs ...error) huma.StatusError {

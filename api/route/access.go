@@ -3,6 +3,7 @@ package route
 // Access says who may use a route.
 type Access int
 
+// The kinds of access, from the widest to the narrowest.
 const (
 	Public      Access = iota // anyone
 	SignedIn                  // a user with an access token

@@ -9,6 +9,7 @@ import (
 // Outcome says what became of a send that was tried.
 type Outcome int
 
+// What may become of a send.
 const (
 	NotSent Outcome = iota // nothing was sent: it is as if the send had never been asked for
 	Sent                   // WhatsApp has the message

@@ -18,6 +18,7 @@ var methods []byte
 // Family says where a method's name comes from.
 type Family string
 
+// The families of methods.
 const (
 	WWebJS    Family = "wwebjs"    // whatsapp-web.js: `sendMessage`, `Chat.sendSeen`
 	Whatsmeow Family = "whatsmeow" // `whatsmeow.GetGroupInfo`, by reflection
@@ -26,6 +27,7 @@ const (
 // Verdict says how a method is answered.
 type Verdict string
 
+// How methods are answered.
 const (
 	Native     Verdict = "native"     // the real thing
 	Impossible Verdict = "impossible" // answers 501; Reason says why

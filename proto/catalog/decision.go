@@ -9,6 +9,7 @@ import (
 // after somebody has decided about it, and not because whatsmeow has it.
 type Decision string
 
+// What may be decided about a method of whatsmeow.
 const (
 	Open      Decision = "open"      // may be called
 	Below     Decision = "below"     // reaches below the product's books: off until the operator opens it

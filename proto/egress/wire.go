@@ -20,6 +20,7 @@ const MaxAddress = 300
 // follow; after every other the manager closes.
 type Answer byte
 
+// The answers of the manager.
 const (
 	Connected   Answer = 1 // the far end is reached
 	Internal    Answer = 2 // netguard refused the address

@@ -13,6 +13,7 @@ import (
 // Kind says what sort of thing went wrong, from the caller's point of view.
 type Kind string
 
+// All kinds of faults; fault/grpc.go maps each of them.
 const (
 	Invalid       Kind = "invalid"       // the request is wrong; Field names the part
 	Unauthorized  Kind = "unauthorized"  // who are you?
@@ -35,6 +36,7 @@ const (
 // Sent says what a failed call had sent when it failed.
 type Sent string
 
+// What a call may have sent.
 const (
 	SentUnsaid  Sent = ""        // not said: the kind has to do
 	SentNothing Sent = "nothing" // it is as if the call had never been made

@@ -38,6 +38,7 @@ func start(ctx context.Context, p place, bin binaries, acc account, life *os.Fil
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 	}
 	maps.Copy(settings, cfg.Settings)
+	//nolint:noctx // it outlives whoever starts it
 	cmd := exec.Command(bin.path("postgres"), append([]string{"-D", p.data()}, arguments(settings)...)...)
 	cmd.Dir = p.home
 	cmd.Env = environment()
@@ -84,7 +85,7 @@ func adopt(ctx context.Context, p place, cfg Config) (*Cluster, error) {
 	}
 	proc, err := process.Watch(f.pid)
 	if err != nil {
-		return nil, nil // gone: the file is stale
+		return nil, nil //nolint:nilerr // gone: the file is stale
 	}
 	// Looked at after the pidfd pinned it.
 	if !isPostmaster(f.pid, p.data()) {

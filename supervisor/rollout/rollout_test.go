@@ -48,7 +48,8 @@ func TestTheWorkerToReplaceNext(t *testing.T) {
 		"not wanted":           {[]Worker{worker("a", func(w *Worker) { w.Wanted = false })}, false, "", 0},
 		"without a process":    {[]Worker{worker("a", func(w *Worker) { w.Alive = false })}, false, "", 0},
 		"the one with the least traffic": {[]Worker{
-			worker("a", nil), worker("b", func(w *Worker) { w.FeedHead = 1 }), worker("c", nil)}, false, "b", 3},
+			worker("a", nil), worker("b", func(w *Worker) { w.FeedHead = 1 }), worker("c", nil),
+		}, false, "b", 3},
 		"of two alike the first":               {[]Worker{worker("b", nil), worker("a", nil)}, false, "a", 2},
 		"one that is connected, before less":   {[]Worker{worker("a", offline), worker("b", nil)}, true, "b", 2},
 		"none that is not connected":           {[]Worker{worker("a", offline)}, false, "", 1},

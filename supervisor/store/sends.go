@@ -16,6 +16,7 @@ import (
 // SendState is where a send stands.
 type SendState string
 
+// All states of a send.
 const (
 	SendRunning   SendState = "running"   // a worker has it, or had it when something died
 	SendQueued    SendState = "queued"    // waits for its time or its turn

@@ -108,10 +108,12 @@ func (s *Store) Isolation() Isolation {
 // Close closes all connections, after the calls in progress have returned.
 func (s *Store) Close() { s.pool.Close() }
 
-// Conns and Tx are what River, which keeps its jobs beside our tables, is given.
+// What River is given, which keeps its jobs beside our tables.
 type (
+	// Conns are the connections that its jobs are read and written with.
 	Conns = pgxpool.Pool
-	Tx    = pgx.Tx
+	// Tx is a transaction that adds a job together with our rows.
+	Tx = pgx.Tx
 )
 
 // Pool returns the store's connections, for those who keep tables of their own

@@ -53,12 +53,15 @@ type rule = seccomp.NameWithConditions
 func is(arg uint32, v uint64) seccomp.Condition {
 	return seccomp.Condition{Argument: arg, Operation: seccomp.Equal, Value: v}
 }
+
 func isNot(arg uint32, v uint64) seccomp.Condition {
 	return seccomp.Condition{Argument: arg, Operation: seccomp.NotEqual, Value: v}
 }
+
 func above(arg uint32, v uint64) seccomp.Condition {
 	return seccomp.Condition{Argument: arg, Operation: seccomp.GreaterThan, Value: v}
 }
+
 func bits(arg uint32, v uint64) seccomp.Condition { // any of these bits is set
 	return seccomp.Condition{Argument: arg, Operation: seccomp.BitsSet, Value: v}
 }

@@ -97,8 +97,10 @@ var refusedToImages = []string{"open", "openat", "openat2", "creat", "execve", "
 
 // absent is a call whose flags are in memory, where no filter can look. It fails as if the
 // kernel did not have it, so that a C library falls back to clone.
-const absent = "clone3"
-const notThere = seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)
+const (
+	absent   = "clone3"
+	notThere = seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)
+)
 
 // policies allow the system calls that the library knows, without the calls above, and
 // some of them for this process only. All policies are in force together. The first one

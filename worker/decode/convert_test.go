@@ -51,11 +51,11 @@ func TestAConverterIsHeldAsDecodersAre(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			fakeFFmpeg(t, tc.script)
 			p := pool(t)
-			if tc.want == ErrLimit {
+			if errors.Is(tc.want, ErrLimit) {
 				p.convert.time = time.Second
 			}
 			out, err := p.Voice(t.Context(), []byte("ID3 a song\n"))
-			if tc.want == errRefusedMemory && (errors.Is(err, ErrFormat) || errors.Is(err, ErrLimit)) {
+			if errors.Is(tc.want, errRefusedMemory) && (errors.Is(err, ErrFormat) || errors.Is(err, ErrLimit)) {
 				return
 			}
 			if !errors.Is(err, tc.want) || string(out) != tc.out {

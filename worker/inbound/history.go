@@ -250,7 +250,8 @@ func (h *historian) pastMessage(source types.MessageSource, wm *waWeb.WebMessage
 // marks adds reactions and receipts that came with a message.
 func (h *historian) marks(m *Message, wm *waWeb.WebMessageInfo) {
 	for _, r := range wm.GetReactions() {
-		by, fromMe := "", r.GetKey().GetFromMe()
+		var by string
+		fromMe := r.GetKey().GetFromMe()
 		switch {
 		case fromMe:
 			by = h.acct.ID()

@@ -287,7 +287,9 @@ func FuzzTranslate(f *testing.F) {
 			return
 		}
 		sources := []types.MessageSource{
-			{Chat: anna, Sender: anna}, {Chat: lid, Sender: lid, SenderAlt: anna}, {Chat: team, Sender: anna, IsGroup: true},
+			{Chat: anna, Sender: anna},
+			{Chat: lid, Sender: lid, SenderAlt: anna},
+			{Chat: team, Sender: anna, IsGroup: true},
 			{Chat: anna, Sender: us.JID, IsFromMe: true},
 		}
 		evt := &events.Message{

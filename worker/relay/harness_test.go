@@ -26,11 +26,6 @@ func ask[T any](r *rig, method string, params ...any) T {
 	return relaytest.Ask[T](r.Rig, method, params...)
 }
 
-func await[T any](r *rig, what string, fits func(T) bool) T {
-	r.T.Helper()
-	return relaytest.Await(r.Rig, what, fits)
-}
-
 // try asks the table under a message id, which may be empty.
 func (r *rig) try(messageID, method string, params ...any) (json.RawMessage, error) {
 	r.T.Helper()

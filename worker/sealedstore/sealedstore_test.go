@@ -174,31 +174,41 @@ func TestWhatDoesNotBelongDoesNotOpen(t *testing.T) {
 		swap string
 		read func() error
 	}{
-		"session": {"update whatsmeow_sessions x set session = y.session from whatsmeow_sessions y where x.our_jid = $1 and y.our_jid = $2 and y.their_id = x.their_id",
+		"session": {
+			"update whatsmeow_sessions x set session = y.session from whatsmeow_sessions y where x.our_jid = $1 and y.our_jid = $2 and y.their_id = x.their_id",
 			func() error {
 				_, err := theirs.Sessions.GetSession(t.Context(), bob.User+":1")
 				return err
-			}},
-		"sender key of another group": {"update whatsmeow_sender_keys x set chat_id = 'other@g.us' where x.our_jid = $1 and $2 <> ''",
+			},
+		},
+		"sender key of another group": {
+			"update whatsmeow_sender_keys x set chat_id = 'other@g.us' where x.our_jid = $1 and $2 <> ''",
 			func() error {
 				_, err := theirs.SenderKeys.GetSenderKey(t.Context(), "other@g.us", bob.User+":1")
 				return err
-			}},
-		"secret of another message": {"update whatsmeow_message_secrets x set key = y.key from whatsmeow_message_secrets y where x.our_jid = $1 and y.our_jid = $1 and x.message_id = 'M1' and y.message_id = 'M2' and $2 <> ''",
+			},
+		},
+		"secret of another message": {
+			"update whatsmeow_message_secrets x set key = y.key from whatsmeow_message_secrets y where x.our_jid = $1 and y.our_jid = $1 and x.message_id = 'M1' and y.message_id = 'M2' and $2 <> ''",
 			func() error {
 				_, _, err := theirs.MsgSecrets.GetMessageSecret(t.Context(), bob, bob, "M1")
 				return err
-			}},
-		"planted session": {"update whatsmeow_sessions set session = '\\x0102' where our_jid = $1 and $2 <> ''",
+			},
+		},
+		"planted session": {
+			"update whatsmeow_sessions set session = '\\x0102' where our_jid = $1 and $2 <> ''",
 			func() error {
 				_, err := theirs.Sessions.GetManySessions(t.Context(), []string{bob.User + ":2"})
 				return err
-			}},
-		"keys of another device": {"update whatsmeow_device x set adv_key = y.adv_key from whatsmeow_device y where x.jid = $1 and y.jid = $2",
+			},
+		},
+		"keys of another device": {
+			"update whatsmeow_device x set adv_key = y.adv_key from whatsmeow_device y where x.jid = $1 and y.jid = $2",
 			func() error {
 				_, err := b.GetDevice(t.Context(), other)
 				return err
-			}},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d.exec(tc.swap, other.String(), mine.String())

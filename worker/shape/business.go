@@ -89,7 +89,8 @@ func describeProduct(p *waE2E.ProductMessage) content {
 // headed is a message with buttons whose head may be media. Its type is the type of the
 // head, and chat if it has none.
 func headed(image *waE2E.ImageMessage, video *waE2E.VideoMessage, document *waE2E.DocumentMessage,
-	location *waE2E.LocationMessage, text string) content {
+	location *waE2E.LocationMessage, text string,
+) content {
 	switch {
 	case image != nil:
 		return content{kind: "image", caption: text, media: imageMedia(image)}

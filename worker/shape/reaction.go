@@ -27,7 +27,7 @@ type ReactionList struct {
 type PollVote struct {
 	Voter           string       `json:"voter"`
 	SelectedOptions []PollOption `json:"selectedOptions"`
-	InterractedAtTs int64        `json:"interractedAtTs"` // milliseconds
+	InterractedAtTs int64        `json:"interractedAtTs"` //nolint:staticcheck // whatsapp-web.js spells it so; milliseconds
 	ParentMessage   *Message     `json:"parentMessage,omitempty"`
 	ParentMsgKey    MessageID    `json:"parentMsgKey"`
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // waits starts to take the session and makes sure that it is not given it.
-func waits(t *testing.T, locks *Locks, ctx context.Context, address string) (given chan error) {
+func waits(ctx context.Context, t *testing.T, locks *Locks, address string) (given chan error) {
 	t.Helper()
 	given = make(chan error, 1)
 	go func() { given <- locks.acquire(ctx, address) }()
@@ -46,7 +46,7 @@ func TestASenderKeepsItsSessionsUntilTheyAreWritten(t *testing.T) {
 	if err := locks.acquire(sender, "a", "b"); err != nil {
 		t.Fatal(err)
 	}
-	given := waits(t, locks, other, "b")
+	given := waits(other, t, locks, "b")
 	derived := context.WithValue(sender, transactionKey{}, nil) // what whatsmeow writes with
 	if !locks.holds(derived, "a") {
 		t.Error("a sender does not hold what it has read")
@@ -67,7 +67,7 @@ func TestATransactionKeepsItsSessionsUntilItEnds(t *testing.T) {
 				return err
 			}
 		}
-		given = waits(t, locks, t.Context(), "a")
+		given = waits(t.Context(), t, locks, "a")
 		locks.release(ctx, "a")
 		select {
 		case <-given:
@@ -88,7 +88,7 @@ func TestTheEndOfASenderFreesItsSessions(t *testing.T) {
 	if err := locks.acquire(sender, "a"); err != nil {
 		t.Fatal(err)
 	}
-	given := waits(t, locks, t.Context(), "a")
+	given := waits(t.Context(), t, locks, "a")
 	end()
 	isGiven(t, given)
 }
@@ -115,7 +115,7 @@ func TestWaitingForASessionEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiter, end := context.WithCancel(t.Context())
-	given := waits(t, locks, waiter, "a")
+	given := waits(waiter, t, locks, "a")
 	end()
 	if err := <-given; err == nil {
 		t.Error("the session was given away although another owner holds it")

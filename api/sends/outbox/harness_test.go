@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -174,9 +175,7 @@ func (r *rig) want(status int, method, path string, body any, headers http.Heade
 	must(r.t, err)
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, bytes.NewReader(encoded))
 	must(r.t, err)
-	for name, values := range headers {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, headers)
 	req.Header.Set("Content-Type", "application/json")
 	if r.token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.token)

@@ -176,7 +176,7 @@ func (q *Queue) start(ctx context.Context) error {
 		}
 		q.log.Warn().Err(err).Msg("send queue does not start yet")
 		if backoff.Sleep(ctx, startRetryGap) != nil {
-			return nil
+			return nil //nolint:nilerr // we end
 		}
 	}
 }

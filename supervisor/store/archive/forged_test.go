@@ -155,8 +155,10 @@ func TestForgedDevicesAreNobodyElses(t *testing.T) {
 	write := func(f *framer) {
 		f.rows(t, "instances", []string{"name", "generation", "created_at", "updated_at"}, "n\t1\t2026-01-01\t2026-01-01\n")
 		f.rows(t, "feeds", []string{"head", "generation"}, "0\t1\n")
-		f.rows(t, "whatsmeow_device", []string{"registration_id", "noise_key", "identity_key", "signed_pre_key", "signed_pre_key_id", "signed_pre_key_sig",
-			"adv_key", "adv_details", "adv_account_sig", "adv_account_sig_key", "adv_device_sig", "lid"},
+		f.rows(t, "whatsmeow_device", []string{
+			"registration_id", "noise_key", "identity_key", "signed_pre_key", "signed_pre_key_id", "signed_pre_key_sig",
+			"adv_key", "adv_details", "adv_account_sig", "adv_account_sig_key", "adv_device_sig", "lid",
+		},
 			strings.Join([]string{"5", b32, b32, b32, "1", b64, b32, b32, b64, b32, b64, "900@lid"}, "\t")+"\n")
 	}
 	for _, tc := range []struct{ device, code string }{

@@ -67,8 +67,10 @@ func isDevice(address string) bool {
 // check refuses what cannot be read here. What passes may stand between quotes in SQL.
 func (h Header) check(op string, here versions) error {
 	newer := func(what string, theirs, ours any) error {
-		return &fault.Error{Kind: fault.Invalid, Op: op, Field: "file", Code: "newer_file",
-			Msg: fmt.Sprintf("the file was made by a newer version: %s %v, and this one knows %v; update this server first", what, theirs, ours)}
+		return &fault.Error{
+			Kind: fault.Invalid, Op: op, Field: "file", Code: "newer_file",
+			Msg: fmt.Sprintf("the file was made by a newer version: %s %v, and this one knows %v; update this server first", what, theirs, ours),
+		}
 	}
 	switch {
 	case h.Format < 1 || h.Schema < 1:
@@ -80,8 +82,10 @@ func (h Header) check(op string, here versions) error {
 	case h.Device != "" && h.Library > here.library:
 		return newer("whatsmeow's schema", h.Library, here.library)
 	case h.Device != "" && h.Library < here.libraryFrom:
-		return &fault.Error{Kind: fault.Invalid, Op: op, Field: "file", Code: "older_file",
-			Msg: fmt.Sprintf("whatsmeow's schema %d in the file is too old for this version, which takes %d and later; update the server that it comes from", h.Library, here.libraryFrom)}
+		return &fault.Error{
+			Kind: fault.Invalid, Op: op, Field: "file", Code: "older_file",
+			Msg: fmt.Sprintf("whatsmeow's schema %d in the file is too old for this version, which takes %d and later; update the server that it comes from", h.Library, here.libraryFrom),
+		}
 	case !idPattern.MatchString(string(h.Instance)), h.Device != "" && !isDevice(h.Device):
 		return damaged("its header names no instance")
 	case h.Kind != Move && h.Kind != Copy:

@@ -58,8 +58,10 @@ func unseal(in io.Reader, passphrase string) (*unsealed, error) {
 	plain, err := age.Decrypt(in, identity)
 	var wrong *age.NoIdentityMatchError
 	if errors.As(err, &wrong) {
-		return nil, &fault.Error{Kind: fault.Invalid, Op: op, Field: "passphrase", Code: "wrong_passphrase",
-			Msg: "the passphrase is not the one of this file, or the file is damaged in its first lines"}
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Op: op, Field: "passphrase", Code: "wrong_passphrase",
+			Msg: "the passphrase is not the one of this file, or the file is damaged in its first lines",
+		}
 	}
 	if err != nil {
 		return nil, notWhole(op, err)
@@ -75,7 +77,7 @@ func unseal(in io.Reader, passphrase string) (*unsealed, error) {
 // below have one error for each way in which it can be.
 func (u *unsealed) Read(p []byte) (int, error) {
 	n, err := u.in.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = damaged("%v", err)
 	}
 	return n, err

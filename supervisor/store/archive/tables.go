@@ -25,15 +25,19 @@ const (
 
 // tables stand in an order in which what is referred to comes first.
 var tables = []table{
-	{name: "instances", where: "id = $id",
+	{
+		name: "instances", where: "id = $id",
 		set:   map[string]string{"id": theInstance, "owner_id": theOwner, "desired": theWish, "device_jid": theDevice},
-		leave: []string{"node_id", "deleted_at", "moved_at"}},
+		leave: []string{"node_id", "deleted_at", "moved_at"},
+	},
 	ours("feeds", ""),
 	ours("events", "seq"),
 	ours("api_keys", ""),
 	{name: "webhook_endpoints", where: "instance_id = $id", set: map[string]string{"instance_id": theInstance}, leave: []string{"created_by_user"}},
-	{name: "webhook_backlog", where: "endpoint_id in (select id from webhook_endpoints where instance_id = $id)",
-		merge: "where endpoint_id in (select id from webhook_endpoints where instance_id = $id)"},
+	{
+		name: "webhook_backlog", where: "endpoint_id in (select id from webhook_endpoints where instance_id = $id)",
+		merge: "where endpoint_id in (select id from webhook_endpoints where instance_id = $id)",
+	},
 	ours("instance_history", "id"),
 	ours("accounts", ""),
 	ours("contacts", ""),

@@ -20,6 +20,7 @@ import (
 // Isolation says how far the database keeps workers apart.
 type Isolation string
 
+// The levels of isolation, the best first.
 const (
 	PerInstance Isolation = "instance" // a role for each worker, which sees its rows only
 	Shared      Isolation = "shared"   // one role for all workers, which sees the rows of all accounts, and no users, keys and settings

@@ -70,8 +70,13 @@ func contentName(raw json.RawMessage) string {
 		return "this object"
 	}
 	for _, known := range []struct{ field, name string }{
-		{"mimetype", "MessageMedia"}, {"latitude", "Location"}, {"pollName", "Poll"},
-		{"startTimeTs", "ScheduledEvent"}, {"buttons", "Buttons"}, {"sections", "List"}, {"url", "MessageMedia"},
+		{"mimetype", "MessageMedia"},
+		{"latitude", "Location"},
+		{"pollName", "Poll"},
+		{"startTimeTs", "ScheduledEvent"},
+		{"buttons", "Buttons"},
+		{"sections", "List"},
+		{"url", "MessageMedia"},
 	} {
 		if _, ok := fields[known.field]; ok {
 			return known.name

@@ -49,9 +49,16 @@ func TestWhatIsOff(t *testing.T) {
 		method string
 		want   catalog.Decision
 	}{
-		{"StoreLIDPNMapping", catalog.Refused}, {"DownloadHistorySync", catalog.Refused}, {"DangerousInternals", catalog.Refused}, {"SetProxyAddress", catalog.Refused},
-		{"SendPeerMessage", catalog.Below}, {"SendAppState", catalog.Below}, {"MarkNotDirty", catalog.Below}, {"RegisterForPushNotifications", catalog.Below},
-		{"SendMessage", catalog.Open}, {"InventedByTheNextVersion", catalog.Undecided},
+		{"StoreLIDPNMapping", catalog.Refused},
+		{"DownloadHistorySync", catalog.Refused},
+		{"DangerousInternals", catalog.Refused},
+		{"SetProxyAddress", catalog.Refused},
+		{"SendPeerMessage", catalog.Below},
+		{"SendAppState", catalog.Below},
+		{"MarkNotDirty", catalog.Below},
+		{"RegisterForPushNotifications", catalog.Below},
+		{"SendMessage", catalog.Open},
+		{"InventedByTheNextVersion", catalog.Undecided},
 	} {
 		t.Run(tc.method, func(t *testing.T) {
 			if got := For(tc.method); got.Decision != tc.want {

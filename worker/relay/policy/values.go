@@ -40,8 +40,10 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[events.BlocklistChangeAction]():       {string(events.BlocklistChangeActionBlock), string(events.BlocklistChangeActionUnblock)},
 	// A receipt of another kind tells the sender, or WhatsApp, something false.
 	reflect.TypeFor[types.ReceiptType](): {string(types.ReceiptTypeRead), string(types.ReceiptTypeReadSelf), string(types.ReceiptTypePlayed), string(types.ReceiptTypePlayedSelf)},
-	reflect.TypeFor[whatsmeow.MediaType](): {"", string(whatsmeow.MediaImage), string(whatsmeow.MediaVideo), string(whatsmeow.MediaAudio), string(whatsmeow.MediaDocument),
-		string(whatsmeow.MediaHistory), string(whatsmeow.MediaAppState), string(whatsmeow.MediaStickerPack), string(whatsmeow.MediaLinkThumbnail)},
+	reflect.TypeFor[whatsmeow.MediaType](): {
+		"", string(whatsmeow.MediaImage), string(whatsmeow.MediaVideo), string(whatsmeow.MediaAudio), string(whatsmeow.MediaDocument),
+		string(whatsmeow.MediaHistory), string(whatsmeow.MediaAppState), string(whatsmeow.MediaStickerPack), string(whatsmeow.MediaLinkThumbnail),
+	},
 }
 
 // freely names the methods that are off and whose words the operator answers for.

@@ -154,7 +154,8 @@ func TestComposites(t *testing.T) {
 func TestProtobufs(t *testing.T) {
 	msg, f := decoded[*waE2E.Message](Decoder{}, `{"extendedTextMessage":{"text":"hi","contextInfo":{"stanzaID":"X"}}}`)
 	if f != nil || !proto.Equal(msg, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
-		Text: proto.String("hi"), ContextInfo: &waE2E.ContextInfo{StanzaID: proto.String("X")}}}) {
+		Text: proto.String("hi"), ContextInfo: &waE2E.ContextInfo{StanzaID: proto.String("X")},
+	}}) {
 		t.Errorf("got %v, %v", msg, f)
 	}
 	refuse[*waE2E.Message](t, `{"conversatoin":"x"}`, "params[0]", "conversatoin")

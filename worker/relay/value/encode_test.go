@@ -37,8 +37,11 @@ func TestJSON(t *testing.T) {
 		{"broken UTF-8", "a\xffb", `"a\ufffdb"`},
 		{"embedded structs are flat", types.GroupName{Name: "x", NameSetBy: one}, `{"Name":"x","NameSetAt":null,"NameSetBy":"1@s.whatsapp.net","NameSetByPN":""}`},
 		{"tags", types.NewsletterMuted{Muted: true}, `{"Muted":true}`},
-		{"node", waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"to": one}, Content: []waBinary.Node{{Tag: "x", Content: []byte("hi")}}},
-			`{"Tag":"iq","Attrs":{"to":"1@s.whatsapp.net"},"Content":[{"Tag":"x","Attrs":null,"Content":"aGk="}]}`},
+		{
+			"node",
+			waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"to": one}, Content: []waBinary.Node{{Tag: "x", Content: []byte("hi")}}},
+			`{"Tag":"iq","Attrs":{"to":"1@s.whatsapp.net"},"Content":[{"Tag":"x","Attrs":null,"Content":"aGk="}]}`,
+		},
 		{"several", []any{1, "a", nil}, `[1,"a",null]`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

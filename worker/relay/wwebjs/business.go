@@ -147,7 +147,8 @@ func productData(ctx context.Context, c *relay.Call) (any, error) {
 	for range cataloguePages {
 		asked := []waBinary.Node{
 			{Tag: "limit", Content: []byte(strconv.Itoa(cataloguePage))},
-			{Tag: "width", Content: []byte("100")}, {Tag: "height", Content: []byte("100")},
+			{Tag: "width", Content: []byte("100")},
+			{Tag: "height", Content: []byte("100")},
 		}
 		if after != "" {
 			asked = append(asked, waBinary.Node{Tag: "after", Content: []byte(after)})

@@ -293,8 +293,10 @@ func TestGroupSettings(t *testing.T) {
 			t.Errorf("picture %v: %v", media, err)
 		}
 	}
-	want := []string{"group_update create 15550000001@c.us", "group_update subject", "group_update description", "group_update description", "group_update announce", "group_update announce",
-		"group_update restrict", "group_update restrict", "group_update member_add_mode", "group_update member_add_mode", "group_update description", "group_update picture", "group_update picture"}
+	want := []string{
+		"group_update create 15550000001@c.us", "group_update subject", "group_update description", "group_update description", "group_update announce", "group_update announce",
+		"group_update restrict", "group_update restrict", "group_update member_add_mode", "group_update member_add_mode", "group_update description", "group_update picture", "group_update picture",
+	}
 	r.Eventually("the last notification", func() bool { return slices.Contains(r.notices(jid), "group_update picture") })
 	if got := r.notices(jid); !slices.Equal(got, want) {
 		t.Errorf("notices %q", got)

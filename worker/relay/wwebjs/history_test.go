@@ -1,6 +1,7 @@
 package wwebjs
 
 import (
+	"errors"
 	"testing"
 
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
@@ -37,7 +38,7 @@ func TestOlderMessagesAreAskedOfThePhone(t *testing.T) {
 	if r.Raw("syncHistory", "15559999999@c.us") != "false" {
 		t.Error("a chat without messages was asked for")
 	}
-	if _, err := r.Mirror.Oldest(r.Ctx, "15559999999@c.us"); err != mirror.ErrNotFound {
+	if _, err := r.Mirror.Oldest(r.Ctx, "15559999999@c.us"); !errors.Is(err, mirror.ErrNotFound) {
 		t.Errorf("oldest of nothing: %v", err)
 	}
 }

@@ -23,8 +23,10 @@ var mediaRows = []relay.Row{
 		Name: "MessageMedia.fromUrl", Result: "MessageMedia",
 		Params: []param.Param{
 			{Name: "url", Kind: param.URL},
-			{Name: "options", Kind: kindFetch, Optional: true,
-				Doc: "filename, unsafeMime (true: the type by the file's bytes when nothing else tells it)"},
+			{
+				Name: "options", Kind: kindFetch, Optional: true,
+				Doc: "filename, unsafeMime (true: the type by the file's bytes when nothing else tells it)",
+			},
 		},
 		Example: `["https://example.org/picture.jpg"]`,
 		Doc:     "Fetches a file from a public address.",

@@ -232,9 +232,9 @@ func (s *Channels) mexUpdate(from user.Device, v mexVariables) (any, *mexError) 
 	if refused != nil {
 		return nil, refused
 	}
-	picture, err := []byte(nil), error(nil)
+	var picture []byte
 	if v.Updates.Picture != nil && *v.Updates.Picture != "" {
-		if err = json.Unmarshal([]byte(`"`+*v.Updates.Picture+`"`), &picture); err != nil || !isPicture(picture) {
+		if err := json.Unmarshal([]byte(`"`+*v.Updates.Picture+`"`), &picture); err != nil || !isPicture(picture) {
 			return nil, mexRefusal(406, "not acceptable")
 		}
 	}

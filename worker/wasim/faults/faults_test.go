@@ -47,7 +47,7 @@ func TestEachFaultIsPlayedAsOftenAsPlanned(t *testing.T) {
 				t.Error("played although nothing was planned")
 			}
 			fault.plan(2)
-			if !fault.take() || !fault.take() {
+			if first, second := fault.take(), fault.take(); !first || !second {
 				t.Error("not played twice")
 			}
 			if fault.take() {

@@ -135,9 +135,7 @@ var groupChatRows = []relay.Row{
 		},
 		Example: `["120363000000000000@g.us",` + media.Example + "]",
 		Doc:     "Sets this group's picture; false when WhatsApp refuses it.",
-		Do: func(ctx context.Context, c *relay.Call) (any, error) {
-			return changePicture(ctx, c)
-		},
+		Do:      changePicture,
 	},
 	{
 		Name: "GroupChat.deletePicture", Result: "boolean", Need: relay.NeedOnline,
