@@ -124,7 +124,7 @@ func TestHostsThatAreNotMeant(t *testing.T) {
 	} {
 		for _, path := range []string{"/api/health", "/metrics", "/docs", "/openapi.json"} {
 			t.Run(tc.host+path, func(t *testing.T) {
-				req, err := http.NewRequestWithContext(t.Context(), "GET", o.url+path, nil)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, o.url+path, nil)
 				must(t, err)
 				req.Host = tc.host
 				res, err := http.DefaultClient.Do(req)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -99,9 +100,7 @@ func (s *Server) writeFailure(c echo.Context, p *problem.Problem) {
 		details["suggestions"] = p.Suggestions
 	}
 	headers := p.GetHeaders()
-	for name, values := range headers {
-		c.Response().Header()[name] = values
-	}
+	maps.Copy(c.Response().Header(), headers)
 	if after := headers.Get("Retry-After"); after != "" {
 		details["retryAfter"] = json.Number(after)
 	}

@@ -40,7 +40,7 @@ func TestFilesInJSONAreUploads(t *testing.T) {
 			if tc.chunked {
 				body = io.MultiReader(body)
 			}
-			req, err := http.NewRequestWithContext(t.Context(), "POST", o.url+tc.path, body)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.url+tc.path, body)
 			must(t, err)
 			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("X-API-Key", key)

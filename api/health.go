@@ -262,7 +262,7 @@ func (h *health) upgrade() rollout.Progress {
 func viewUpgrade(u rollout.Progress) WorkerUpgrade {
 	return WorkerUpgrade{
 		State: string(u.State), Program: u.Program, Trusted: u.Trusted, Replaced: u.Replaced, Outdated: u.Outdated,
-		InstanceID: string(u.Instance), Why: u.Why, Since: unlessZero(u.At),
+		InstanceID: u.Instance, Why: u.Why, Since: unlessZero(u.At),
 	}
 }
 

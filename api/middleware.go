@@ -2,10 +2,12 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -116,10 +118,8 @@ func badURL(u *url.URL) string {
 		return "path"
 	}
 	for name, values := range u.Query() {
-		for _, v := range append(values, name) {
-			if bad(v) {
-				return "query"
-			}
+		if slices.ContainsFunc(append(values, name), bad) {
+			return "query"
 		}
 	}
 	return ""
@@ -159,9 +159,7 @@ func (s *Server) writeProblem(c echo.Context, p *problem.Problem) {
 	if p.RequestID == "" {
 		p.RequestID = trace.Of(c.Request().Context()).ID
 	}
-	for name, values := range p.GetHeaders() {
-		c.Response().Header()[name] = values
-	}
+	maps.Copy(c.Response().Header(), p.GetHeaders())
 	c.Response().Header().Set(echo.HeaderContentType, "application/problem+json")
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.Status)

@@ -170,7 +170,7 @@ func TestManyLargeRequestsAtOnce(t *testing.T) {
 					if tc.chunked {
 						body = io.MultiReader(body)
 					}
-					req, err := http.NewRequestWithContext(t.Context(), "POST", o.url+tc.path, body)
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.url+tc.path, body)
 					if err != nil {
 						t.Error(err)
 						return

@@ -296,7 +296,7 @@ func stacks() string {
 // strays returns the stacks of goroutines that belong to a manager.
 func strays() []string {
 	var out []string
-	for _, g := range strings.Split(stacks(), "\n\n") {
+	for g := range strings.SplitSeq(stacks(), "\n\n") {
 		ofManager := slices.ContainsFunc([]string{
 			"whatsapp-manager/supervisor.", "whatsapp-manager/supervisor/egress.", "whatsapp-manager/supervisor/rollout.", "whatsapp-manager/supervisor/workerconn.", "whatsapp-manager/proto/process.", "go-plugin", "google.golang.org/grpc",
 		}, func(name string) bool { return strings.Contains(g, name) })

@@ -51,7 +51,7 @@ func TestADecoderThatIsTakenOver(t *testing.T) {
 		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.cmd.Process.Pid))
 		for _, task := range tasks {
 			raw, _ := os.ReadFile(task)
-			for _, field := range strings.Fields(string(raw)) {
+			for field := range strings.FieldsSeq(string(raw)) {
 				decoder, _ = strconv.Atoi(field)
 			}
 		}

@@ -23,11 +23,9 @@ func newTasks(ctx context.Context) *tasks {
 
 // Go runs fn in a goroutine.
 func (t *tasks) Go(fn func(ctx context.Context)) {
-	t.running.Add(1)
-	go func() {
-		defer t.running.Done()
+	t.running.Go(func() {
 		fn(t.ctx)
-	}()
+	})
 }
 
 // Stop ends the context and waits for the goroutines, but no longer than limit:

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
@@ -60,7 +61,7 @@ func TestAProxyThatIsNotDeclaredIsNoticed(t *testing.T) {
 	f := NewForwarded([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
 	now := time.Unix(1_800_000_000, 0)
 	look := func(peer, forwarded string, at time.Time) bool {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = peer
 		if forwarded != "" {
 			r.Header.Set("X-Forwarded-For", forwarded)

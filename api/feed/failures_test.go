@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/feed"
-	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 	"whatsapp-manager/supervisor/store/storetest"
 )
@@ -272,7 +271,7 @@ func TestStreamOutlivesAnOutage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	url := listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_ = s.ServeSSE(ctx, w, supervisor.ID(instance), 0, nil)
+		_ = s.ServeSSE(ctx, w, instance, 0, nil)
 	}))
 	r.happen("chat", 2)
 	resp, err := http.Get(url)

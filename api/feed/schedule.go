@@ -43,7 +43,7 @@ func (s Schedule) wait(attempts int) time.Duration {
 func (s Schedule) spent(attempts int) bool {
 	var total time.Duration
 	d := s.First
-	for i := 0; i < attempts; i++ {
+	for range attempts {
 		total += d - d/4
 		d = min(2*d, s.Longest)
 		if total >= s.GiveUp {

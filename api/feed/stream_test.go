@@ -15,7 +15,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/feed"
-	"whatsapp-manager/supervisor"
 )
 
 // streaming serves a feed over HTTP without the rest of the API; ended
@@ -26,7 +25,7 @@ func streaming(t *testing.T, r *rig, heartbeat, writeTimeout time.Duration) (url
 	done := make(chan struct{}, 4)
 	return listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		defer func() { done <- struct{}{} }()
-		if err := s.ServeSSE(req.Context(), w, supervisor.ID(instance), 0, nil); err != nil {
+		if err := s.ServeSSE(req.Context(), w, instance, 0, nil); err != nil {
 			t.Errorf("stream: %v", err)
 		}
 	})), done

@@ -23,7 +23,7 @@ func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r 
 		InsecureSkipVerify: true,
 	})
 	if err != nil {
-		return nil //nolint:nilerr // Accept has answered
+		return nil
 	}
 	defer func() { _ = conn.CloseNow() }() // it is closed already where all went well
 	// A context that ends takes the connection with it, without a word. So the

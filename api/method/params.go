@@ -116,8 +116,7 @@ func paramsOf(body []byte) (json.RawMessage, error) {
 func SyntaxError(body []byte) string {
 	var v any
 	err := json.Unmarshal(body, &v)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("error at byte %d", syntax.Offset)
 	}
 	return "syntax error"

@@ -3,6 +3,7 @@ package method
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"whatsapp-manager/proto/catalog"
@@ -52,10 +53,8 @@ type choice struct {
 
 func (c *choice) takes(value json.RawMessage) bool {
 	k := kindOf(value)
-	for _, want := range c.kinds {
-		if k == want {
-			return true
-		}
+	if slices.Contains(c.kinds, k) {
+		return true
 	}
 	return k == kindObject && c.tag != "" && bytes.Contains(value, []byte(`"`+c.tag+`"`))
 }
@@ -67,7 +66,7 @@ func accepted(family catalog.Family, typ string) *choice {
 		return acceptedGo(typ)
 	}
 	all := &choice{}
-	for _, t := range strings.Split(typ, "|") {
+	for t := range strings.SplitSeq(typ, "|") {
 		c := acceptedJS(strings.TrimSpace(t))
 		if c == nil {
 			return nil

@@ -98,15 +98,13 @@ func (p *Problem) GetHeaders() http.Header {
 // Of turns any error into what the client may know of it. It is called once for a
 // failed request, and writes to log what only the operator may know.
 func Of(ctx context.Context, log zerolog.Logger, err error) *Problem {
-	var ready *Problem
-	if errors.As(err, &ready) {
+	if ready, ok := errors.AsType[*Problem](err); ok {
 		return ready
 	}
 	if errors.Is(err, intake.ErrTimeout) {
 		return &Problem{Type: "about:blank", Status: http.StatusRequestTimeout, Title: "Request Timeout", Code: "request_timeout", Field: "body", Detail: "the body did not arrive in time", RequestID: trace.Of(ctx).ID}
 	}
-	var he *echo.HTTPError
-	if errors.As(err, &he) {
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		p := &Problem{Type: "about:blank", Status: he.Code, Title: http.StatusText(he.Code), Detail: "there is no such route", Code: "not_found"}
 		switch {
 		case he.Code == http.StatusMethodNotAllowed:

@@ -29,8 +29,7 @@ func outcomeOf(err error) Outcome {
 	if kind == fault.Refused {
 		return Refused
 	}
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		switch f.Sent {
 		case fault.SentNothing:
 			return NotSent

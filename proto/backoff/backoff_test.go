@@ -13,7 +13,7 @@ func TestPausesDoubleUpToTheirLimitAndAreSpread(t *testing.T) {
 	for round := range 3 {
 		different := false
 		for i, middle := range []time.Duration{1, 2, 4, 5, 5, 5} {
-			middle *= time.Second
+			middle *= time.Second //nolint:durationcheck // the row counts seconds
 			got := b.Next()
 			if got < middle*3/4 || got > middle*5/4+1 {
 				t.Errorf("round %d, pause %d is %s, want %s within a quarter", round, i, got, middle)

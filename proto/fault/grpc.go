@@ -77,8 +77,7 @@ func FromGRPC(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var already *Error
-	if errors.As(err, &already) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	st, ok := status.FromError(err)

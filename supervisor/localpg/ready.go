@@ -74,8 +74,7 @@ func (c *Cluster) ended() error {
 // soon tells whether a failed connection attempt is worth repeating: no socket
 // yet, nobody listening, or a server that says it is starting up or full.
 func soon(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return len(pg.Code) == 5 && (pg.Code[:2] == cannotConnectClass || pg.Code[:2] == "53")
 	}
 	return true

@@ -21,8 +21,7 @@ import (
 
 // code is why a statement failed, "" when it did not.
 func code(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	if err != nil {

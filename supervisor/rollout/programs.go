@@ -145,6 +145,7 @@ func inspect(file string) (sighting, error) {
 	if err := unix.Stat(file, &st); err != nil {
 		return sighting{}, fmt.Errorf("look at program: %w", err)
 	}
+	//nolint:unconvert // Dev is narrower on some platforms
 	return sighting{Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size, Changed: st.Ctim.Nano()}, nil
 }
 

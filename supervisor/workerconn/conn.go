@@ -141,9 +141,9 @@ func Dial(ctx context.Context, opts Options, p *process.Process, identity *worke
 			return nil, err
 		}
 	case <-ctx.Done():
-		a.Drop()        // makes connect return
-		_ = <-connected // Drop ended it
-		a.Drop()        // in case it had just succeeded
+		a.Drop()    // makes connect return
+		<-connected // Drop ended it
+		a.Drop()    // in case it had just succeeded
 		return nil, fmt.Errorf("connect to worker: %w", ctx.Err())
 	}
 	if err := a.greet(ctx, opts.Build, identity); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func intercept(o Options) grpc.UnaryClientInterceptor {
 		}
 		began := time.Now()
 		var via peer.Peer // who has the call; nobody as long as no connection was found for it
-		err := fault.FromGRPC("worker."+name, invoke(ctx, method, req, reply, conn, append(opts[:len(opts):len(opts)], grpc.Peer(&via))...))
+		err := fault.FromGRPC("worker."+name, invoke(ctx, method, req, reply, conn, append(slices.Clip(opts), grpc.Peer(&via))...))
 		if via.Addr == nil {
 			err = fault.Unsent(err)
 		}

@@ -169,7 +169,7 @@ func onlyChild(t *testing.T) (pid int) {
 		tasks, _ := filepath.Glob("/proc/self/task/*/children")
 		for _, task := range tasks {
 			raw, _ := os.ReadFile(task)
-			for _, field := range strings.Fields(string(raw)) {
+			for field := range strings.FieldsSeq(string(raw)) {
 				pid, _ = strconv.Atoi(field)
 				status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 				if bytes.Contains(status, []byte("Seccomp:\t2\n")) {

@@ -3,6 +3,7 @@ package inbound
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -71,10 +72,8 @@ func (r *resolver) phone(lid, alt types.JID) types.JID {
 
 func (r *resolver) learn(lid, pn types.JID) {
 	alias := Alias{LID: shape.ID(lid), ID: shape.ID(pn)}
-	for _, have := range r.aliases {
-		if have == alias {
-			return
-		}
+	if slices.Contains(r.aliases, alias) {
+		return
 	}
 	r.aliases = append(r.aliases, alias)
 }

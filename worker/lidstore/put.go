@@ -3,6 +3,7 @@ package lidstore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/store"
@@ -83,8 +84,8 @@ func (s *Store) forget() {
 func (s *Store) news(mappings []store.LIDMapping) []pair {
 	seenLID, seenPN := map[string]bool{}, map[string]bool{}
 	var pairs []pair
-	for i := len(mappings) - 1; i >= 0; i-- {
-		lid, pn := mappings[i].LID, mappings[i].PN
+	for _, mapping := range slices.Backward(mappings) {
+		lid, pn := mapping.LID, mapping.PN
 		if !isPair(lid, pn) {
 			continue
 		}

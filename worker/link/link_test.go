@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +19,8 @@ func TestLinkStories(t *testing.T) {
 	online := []Event{Started{Paired: true}, DialOpened{}, LoggedIn{}, CaughtUp{}}
 	showing := []Event{Started{}, DialOpened{}, CodesShown{}}
 	dead := KeepAliveMissed{KeepAliveLimit}
-	paired := append(showing[:len(showing):len(showing)], Paired{})
-	after := func(story []Event, more ...Event) []Event { return append(story[:len(story):len(story)], more...) }
+	paired := append(slices.Clip(showing), Paired{})
+	after := func(story []Event, more ...Event) []Event { return append(slices.Clip(story), more...) }
 
 	for _, tc := range []struct {
 		name   string

@@ -48,8 +48,7 @@ func (m *Mirror) Device(ctx context.Context) (types.JID, error) {
 // never have run), and ErrDeviceTaken when the device is another instance's.
 func (m *Mirror) ClaimDevice(ctx context.Context, jid types.JID) error {
 	_, err := m.pool.Exec(ctx, "select claim_device($1, $2, $3)", m.instance, m.generation, jid.String())
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code {
 		case "WM001":
 			return ErrFenced

@@ -23,8 +23,7 @@ func isOutage(err error) bool {
 	if errors.Is(err, errOutage) {
 		return true
 	}
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case strings.HasPrefix(pgErr.Code, "08"): // connection exceptions
 			return true

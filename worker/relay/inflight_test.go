@@ -36,7 +36,11 @@ func TestRepeatedWhileTheFirstIsUnderWay(t *testing.T) {
 
 	hasty, cancel := context.WithTimeout(r.Ctx, time.Millisecond)
 	defer cancel()
-	if _, err := r.Call(hasty, "sendMessage", params, id); !fault.Is(err, fault.Deadline) || relaytest.SentOf(err.(*fault.Error)) != fault.SentPerhaps {
+	if _, err := r.Call(hasty, "sendMessage", params, id); !fault.Is(err, fault.Deadline) || relaytest.SentOf(func() *fault.Error {
+		target := &fault.Error{}
+		_ = errors.As(err, &target)
+		return target
+	}()) != fault.SentPerhaps {
 		t.Errorf("one that does not wait: %v", err)
 	}
 	if _, err := r.Call(r.Ctx, "sendMessage", params, id); err != nil {

@@ -37,8 +37,7 @@ func toFault(err error) *fault.Error {
 	if f := databaseFault(err); f != nil {
 		return f
 	}
-	var iq *whatsmeow.IQError
-	if errors.As(err, &iq) {
+	if iq, ok := errors.AsType[*whatsmeow.IQError](err); ok {
 		return iqFault(err, iq)
 	}
 	for _, known := range refusals {

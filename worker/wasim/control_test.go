@@ -75,7 +75,7 @@ func TestControlAPI(t *testing.T) {
 		t.Errorf("received %v", got)
 	}
 
-	request, err := http.NewRequestWithContext(r.ctx, "GET", "http://"+r.Address()+"/control/accounts/15550000002/received", nil)
+	request, err := http.NewRequestWithContext(r.ctx, http.MethodGet, "http://"+r.Address()+"/control/accounts/15550000002/received", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestControlAPI(t *testing.T) {
 	c.send(r.Account("15550000002").PN(), "hello")
 	c.awaitText("you said hello")
 
-	request, err = http.NewRequestWithContext(r.ctx, "GET", "http://"+r.Address()+"/control/", nil)
+	request, err = http.NewRequestWithContext(r.ctx, http.MethodGet, "http://"+r.Address()+"/control/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

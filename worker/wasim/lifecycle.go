@@ -87,10 +87,8 @@ func (l *lifecycle) background(f func(context.Context)) bool {
 		return false
 	}
 	ctx := l.base
-	l.running.Add(1)
-	go func() {
-		defer l.running.Done()
+	l.running.Go(func() {
 		f(ctx)
-	}()
+	})
 	return true
 }

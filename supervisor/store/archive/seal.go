@@ -56,8 +56,7 @@ func unseal(in io.Reader, passphrase string) (*unsealed, error) {
 	}
 	identity.SetMaxWorkFactor(maxWorkFactor)
 	plain, err := age.Decrypt(in, identity)
-	var wrong *age.NoIdentityMatchError
-	if errors.As(err, &wrong) {
+	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
 		return nil, &fault.Error{
 			Kind: fault.Invalid, Op: op, Field: "passphrase", Code: "wrong_passphrase",
 			Msg: "the passphrase is not the one of this file, or the file is damaged in its first lines",

@@ -141,8 +141,7 @@ func value[T any](w *world, conn *pgx.Conn, sql string, args ...any) (v T) {
 
 // code is why a statement was refused; "" when it was not.
 func code(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	if err != nil {

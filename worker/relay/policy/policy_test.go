@@ -21,8 +21,8 @@ import (
 func TestEveryMethodIsDecidedAbout(t *testing.T) {
 	client := reflect.TypeFor[*whatsmeow.Client]()
 	there := map[string]bool{}
-	for i := range client.NumMethod() {
-		name := client.Method(i).Name
+	for method := range client.Methods() {
+		name := method.Name
 		there[name] = true
 		line, decided := lines[name]
 		switch {
@@ -139,7 +139,8 @@ func TestValues(t *testing.T) {
 			}
 			err := Check(tc.method, args)
 			var f *fault.Error
-			if e, ok := err.(*fault.Error); ok {
+			e := &fault.Error{}
+			if errors.As(err, &e) {
 				f = e
 			}
 			switch {

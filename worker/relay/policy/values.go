@@ -93,19 +93,19 @@ var particular = map[string]func(args []reflect.Value) error{
 		return nil
 	},
 	"Download": func(args []reflect.Value) error {
-		if file, ok := args[0].Interface().(whatsmeow.DownloadableMessage); ok {
+		if file, ok := reflect.TypeAssert[whatsmeow.DownloadableMessage](args[0]); ok {
 			return checkOptional(file.GetDirectPath(), "params[0].directPath")
 		}
 		return nil
 	},
 	"DownloadThumbnail": func(args []reflect.Value) error {
-		if file, ok := args[0].Interface().(whatsmeow.DownloadableThumbnail); ok {
+		if file, ok := reflect.TypeAssert[whatsmeow.DownloadableThumbnail](args[0]); ok {
 			return checkOptional(file.GetThumbnailDirectPath(), "params[0].thumbnailDirectPath")
 		}
 		return nil
 	},
 	"DownloadAny": func(args []reflect.Value) error {
-		msg, _ := args[0].Interface().(*waE2E.Message)
+		msg, _ := reflect.TypeAssert[*waE2E.Message](args[0])
 		for _, file := range []whatsmeow.DownloadableMessage{msg.GetImageMessage(), msg.GetVideoMessage(), msg.GetAudioMessage(), msg.GetDocumentMessage(), msg.GetStickerMessage()} {
 			if err := checkOptional(file.GetDirectPath(), "params[0].directPath"); err != nil {
 				return err
@@ -143,7 +143,7 @@ func checkPath(path, at string) error {
 const longestTimer = 10 * 365 * 24 * time.Hour
 
 func checkTimer(arg reflect.Value, at string) error {
-	if d, ok := arg.Interface().(time.Duration); ok && (d < 0 || d > longestTimer) {
+	if d, ok := reflect.TypeAssert[time.Duration](arg); ok && (d < 0 || d > longestTimer) {
 		return fault.Bad(op, at, "expected a duration from 0 to ten years")
 	}
 	return nil

@@ -236,7 +236,7 @@ func boundWaits(ctx context.Context, args []reflect.Value) {
 	}
 	rest := max(time.Until(deadline), 0)
 	for i, arg := range args {
-		if d, ok := arg.Interface().(time.Duration); ok && d > rest {
+		if d, ok := reflect.TypeAssert[time.Duration](arg); ok && d > rest {
 			args[i] = reflect.ValueOf(rest)
 		}
 	}
@@ -262,7 +262,7 @@ func (m *method) invoke(c *relay.Call, fn reflect.Value, args []reflect.Value) (
 	out := fn.Call(args)
 	if m.fails {
 		last := len(out) - 1
-		if e, _ := out[last].Interface().(error); e != nil {
+		if e, _ := reflect.TypeAssert[error](out[last]); e != nil {
 			return nil, e
 		}
 		out = out[:last]

@@ -61,8 +61,8 @@ type method struct {
 
 var allMethods = sync.OnceValue(func() []*method {
 	var all []*method
-	for i := range clientType.NumMethod() {
-		all = append(all, inspect(clientType.Method(i)))
+	for method := range clientType.Methods() {
+		all = append(all, inspect(method))
 	}
 	return all
 })
@@ -137,8 +137,8 @@ func isHandle(t reflect.Type) bool {
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct || t.Implements(protoType) {
 		return false
 	}
-	for i := range t.Elem().NumField() {
-		if t.Elem().Field(i).IsExported() {
+	for field := range t.Elem().Fields() {
+		if field.IsExported() {
 			return false
 		}
 	}

@@ -140,8 +140,7 @@ func (r *Rig) Raw(method string, params ...any) string {
 
 // FieldOf returns the field that an error of the table names.
 func FieldOf(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Field
 	}
 	return ""

@@ -245,7 +245,7 @@ func decodeCustom(raw json.RawMessage, dst reflect.Value, path string) error {
 	if err := json.Unmarshal(raw, v.Interface()); err != nil {
 		return bad(path, "expected a %s", dst.Type())
 	}
-	if node, ok := v.Interface().(*waBinary.Node); ok {
+	if node, ok := reflect.TypeAssert[*waBinary.Node](v); ok {
 		if err := checkNode(node, path); err != nil {
 			return err
 		}

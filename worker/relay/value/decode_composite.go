@@ -80,7 +80,7 @@ func decodeKey(name string, key reflect.Value, path string) error {
 		key.Set(reflect.ValueOf(jid))
 		return nil
 	}
-	if reader, ok := key.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if reader, ok := reflect.TypeAssert[encoding.TextUnmarshaler](key.Addr()); ok {
 		if reader.UnmarshalText([]byte(name)) != nil {
 			return bad(path, "expected a %s as key", key.Type())
 		}

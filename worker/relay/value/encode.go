@@ -185,7 +185,7 @@ func encodeMap(buf *bytes.Buffer, v reflect.Value, depth int) error {
 	entries := make([]entry, 0, v.Len())
 	for iter := v.MapRange(); iter.Next(); {
 		name := fmt.Sprint(iter.Key().Interface())
-		if text, ok := iter.Key().Interface().(encoding.TextMarshaler); ok {
+		if text, ok := reflect.TypeAssert[encoding.TextMarshaler](iter.Key()); ok {
 			data, err := text.MarshalText()
 			if err != nil {
 				return err

@@ -82,8 +82,8 @@ func broadcasts(ctx context.Context, c *relay.Call) ([]broadcast, error) {
 	since := time.Now().Add(-statusLife).Unix()
 	var order []string
 	by := map[string]*broadcast{}
-	for i := len(messages) - 1; i >= 0; i-- { // they come oldest first
-		m := messages[i]
+	for _, m := range slices.Backward(messages) { // they come oldest first
+
 		if m.Timestamp < since || m.Type == "revoked" {
 			continue
 		}

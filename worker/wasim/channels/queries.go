@@ -2,6 +2,7 @@ package channels
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,10 +110,8 @@ func (s *Channels) of(from user.Device, id string, wanted ...string) (*channel, 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, role := range wanted {
-		if c.roles[from.User] == role {
-			return c, nil
-		}
+	if slices.Contains(wanted, c.roles[from.User]) {
+		return c, nil
 	}
 	if len(wanted) > 0 {
 		return nil, mexRefusal(403, "forbidden")

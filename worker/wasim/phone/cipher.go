@@ -168,7 +168,7 @@ func (p *Phone) decryptGroup(ctx context.Context, group, device types.JID, ciphe
 // pad appends n bytes of value n, 1 to 15 of them, as clients do to hide the length.
 func pad(plaintext []byte) []byte {
 	n := 1 + rand.IntN(15)
-	return append(plaintext[:len(plaintext):len(plaintext)], bytes.Repeat([]byte{byte(n)}, n)...)
+	return append(slices.Clip(plaintext), bytes.Repeat([]byte{byte(n)}, n)...)
 }
 
 var errPadding = errors.New("message has no valid padding")

@@ -2,6 +2,7 @@ package stanza
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -58,7 +59,7 @@ func Copy(sent waBinary.Node, sender types.JID, pushName string) waBinary.Node {
 // CopyContent is the content of a copy: the ciphertexts for this receiver, those
 // for everybody, and the children of the sent message that travel with each copy.
 func CopyContent(sent waBinary.Node, own, shared []waBinary.Node) []waBinary.Node {
-	content := append(own[:len(own):len(own)], shared...)
+	content := slices.Concat(own, shared)
 	for _, child := range sent.GetChildren() {
 		switch child.Tag {
 		case "device-identity", "meta", "biz", "bot", "reporting":
