@@ -135,11 +135,11 @@ func (i *instance) follow(ctx context.Context) result {
 	case <-ctx.Done():
 		// Stopping still wants the connection for its Stop call; only the watch ends.
 		a.StopWatch()
-		<-broken // it ended because we ended it
+		<-broken //nolint:errcheck // it ended because we ended it
 		return result{}
 	case <-a.Process.Done():
 		i.setAttachment(nil)
-		<-broken // it ended because the worker did
+		<-broken //nolint:errcheck // it ended because the worker did
 		return i.exitOutcome(a.Process)
 	case err = <-broken:
 	}

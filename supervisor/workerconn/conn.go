@@ -142,7 +142,7 @@ func Dial(ctx context.Context, opts Options, p *process.Process, identity *worke
 		}
 	case <-ctx.Done():
 		a.Drop()    // makes connect return
-		<-connected // Drop ended it
+		<-connected //nolint:errcheck // Drop ended it
 		a.Drop()    // in case it had just succeeded
 		return nil, fmt.Errorf("connect to worker: %w", ctx.Err())
 	}

@@ -132,7 +132,7 @@ func (c *Client) Dial(report func(error)) {
 			case err = <-dialled:
 			case <-time.After(handshakeGrace):
 				report(ErrStuck)
-				<-dialled // it was told to end
+				<-dialled //nolint:errcheck // it was told to end
 				return
 			}
 		}

@@ -83,7 +83,6 @@ func broadcasts(ctx context.Context, c *relay.Call) ([]broadcast, error) {
 	var order []string
 	by := map[string]*broadcast{}
 	for _, m := range slices.Backward(messages) { // they come oldest first
-
 		if m.Timestamp < since || m.Type == "revoked" {
 			continue
 		}
