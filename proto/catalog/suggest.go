@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -48,8 +49,15 @@ func Suggest(name string, known []string) []string {
 	return names
 }
 
-// Names lists the methods' names in the order of All.
+// Names lists the methods' names in the order of All. The caller owns the slice.
 func Names() ([]string, error) {
+	list, err := names()
+	return slices.Clone(list), err
+}
+
+// names is read once: whoever asks for a method that does not exist has it
+// suggested another, and may do so often.
+var names = sync.OnceValues(func() ([]string, error) {
 	list, err := All()
 	if err != nil {
 		return nil, err
@@ -59,4 +67,4 @@ func Names() ([]string, error) {
 		names[i] = m.Name
 	}
 	return names, nil
-}
+})
