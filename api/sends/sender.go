@@ -8,19 +8,15 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
-// CodeRate is the code of a send that the instance's own rate refuses. WhatsApp's
+// codeRate is the code of a send that the instance's own rate refuses. WhatsApp's
 // refusals have other codes.
-const CodeRate = "send_rate"
-
-// defaultTimeout bounds one try when the caller of New names no time.
-const defaultTimeout = time.Minute
+const codeRate = "send_rate"
 
 // Workers gives the live worker of an instance, or the fault that says why there
 // is none. *supervisor.Supervisor is one. Errors of the worker's unary calls are
@@ -42,20 +38,15 @@ type Store interface {
 type Sender struct {
 	store    Store
 	workers  Workers
-	timeout  time.Duration
 	log      zerolog.Logger
 	limits   *limits
 	underway inProgress
 }
 
-// New returns a sender that gives each try the timeout; 0 means one minute. One
-// sender serves all routes and the queue, because it counts the sends of each
-// instance.
-func New(st Store, workers Workers, timeout time.Duration, log zerolog.Logger) *Sender {
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
-	return &Sender{store: st, workers: workers, timeout: timeout, log: log, limits: newLimits()}
+// New returns a sender. One sender serves all routes and the queue, because it
+// counts the sends of each instance.
+func New(st Store, workers Workers, log zerolog.Logger) *Sender {
+	return &Sender{store: st, workers: workers, log: log, limits: newLimits()}
 }
 
 // Report is the end of one try.
@@ -74,20 +65,15 @@ type Call struct {
 	First     bool   // no earlier try can have sent it, so the worker need not look
 }
 
-// Try makes one try at a send. It takes its place in the instance's rate first;
-// a full minute is fault.RateLimited with CodeRate. A try after which WhatsApp
-// was not asked gives its place in the rate back.
+// Try makes one try at a send, for as long as ctx lets it. It takes its place in
+// the instance's rate first; a full minute is fault.RateLimited with the code
+// send_rate. A try after which WhatsApp was not asked gives its place in the rate
+// back.
 func (s *Sender) Try(ctx context.Context, in store.Instance, call Call) Report {
-	const op = "sends.Try"
-	if _, ok := catalog.Lookup(call.Method); !ok {
-		return Report{Outcome: NotSent, Err: fault.New(fault.Unimplemented, op, "this build does not know %s", call.Method)}
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
 	giveBack, wait := s.limits.take(in.ID, in.SendsPerMinute, time.Now())
 	if wait > 0 {
 		return Report{Outcome: NotSent, Err: &fault.Error{
-			Kind: fault.RateLimited, Op: op, Code: CodeRate, RetryAfter: wait,
+			Kind: fault.RateLimited, Op: "sends.Try", Code: codeRate, RetryAfter: wait,
 			Msg: "the instance has sent as many messages as it may send in a minute",
 		}}
 	}

@@ -83,7 +83,7 @@ var rooms = []room{
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
-		path: "api/sends/outbox", ours: []string{"api", "api/method", "api/route", "api/sends", "proto/backoff", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
+		path: "api/sends/outbox", ours: []string{"api", "api/route", "api/sends", "proto/backoff", "proto/catalog", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
 		tests: []string{"proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{

@@ -124,7 +124,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry,
 		feed.Options{Networks: c.Networks.WebhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
-	sender := sends.New(d.store, d.supervisor, 0, d.log)
+	sender := sends.New(d.store, d.supervisor, d.log)
 	d.upkeep = upkeep.New(d.store, upkeep.Options{
 		KeepMessages: time.Duration(c.Data.KeepMessages), KeepEvents: time.Duration(c.Data.KeepEvents),
 	}, d.log)

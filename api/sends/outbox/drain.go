@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"whatsapp-manager/api/sends"
+	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/event"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
@@ -22,6 +23,7 @@ const (
 	pauseAtLeast = time.Second
 	pauseDefault = time.Minute // when WhatsApp says "too much" and names no time
 	maxInternal  = 5           // tries that end with an error of ours before the send fails
+	tryTime      = time.Minute
 	recordTime   = 10 * time.Second
 
 	codeBan = "temporary_ban" // WhatsApp's, of an account that may not connect for a while
@@ -126,9 +128,7 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 		}
 		return 0, err
 	}
-	report := q.sender.Try(ctx, in, sends.Call{
-		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0,
-	})
+	report := q.try(ctx, in, send)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	send.Code, send.Reason = sends.Cause(report.Err)
@@ -161,6 +161,18 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 		return wait, errors.Join(q.store.MarkSend(ctx, send, false), q.pause(ctx, in.ID, wait, send.Code))
 	}
 	return wait, q.store.MarkSend(ctx, send, false)
+}
+
+// try makes one try at the send. A queue outlives the build that filled it.
+func (q *Queue) try(ctx context.Context, in store.Instance, send store.Send) sends.Report {
+	if _, ok := catalog.Lookup(send.Method); !ok {
+		return sends.Report{Outcome: sends.NotSent, Err: fault.New(fault.Unimplemented, "outbox.try", "this build does not know %s", send.Method)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	return q.sender.Try(ctx, in, sends.Call{
+		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0,
+	})
 }
 
 // waitAfter says how long to wait after a failed try, or that it was the last one.

@@ -119,7 +119,7 @@ func newRig(t *testing.T, perMinute int) (r *rig, run func() (end func())) {
 	var queue *outbox.Queue
 	build := func() {
 		var err error
-		sender := sends.New(r.store, r, 0, log)
+		sender := sends.New(r.store, r, log)
 		queue, err = outbox.New(r.store, sender, wake, "Node 1", log)
 		must(t, err)
 		server, err := api.New(api.Config{AdminPassword: "correct horse battery", SendsPerMinute: perMinute},
