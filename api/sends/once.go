@@ -97,7 +97,7 @@ func (s *Sender) record(ctx context.Context, send store.Send, given, first bool,
 		err = s.store.ForgetSend(ctx, send.Instance, send.Key)
 	}
 	if err != nil {
-		trace.Of(ctx).Logger(s.log).Warn().Err(err).Int("outcome", int(report.Outcome)).Msg("the outcome of a send could not be written down")
+		trace.Of(ctx).Logger(s.log).Warn().Err(err).Stringer("outcome", report.Outcome).Msg("the outcome of a send could not be written down")
 	}
 	return kept
 }

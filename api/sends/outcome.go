@@ -17,6 +17,10 @@ const (
 	Unknown                // nobody saw the end: the message may have been sent
 )
 
+func (o Outcome) String() string {
+	return [...]string{NotSent: "not sent", Sent: "sent", Refused: "refused", Unknown: "unknown"}[o]
+}
+
 // outcomeOf judges the error of a call that a worker was asked to make. What the
 // worker, or the connection to it, knows for certain stands in fault.Error.Sent.
 // Where nothing is said, the kind decides: these kinds are found before anything
