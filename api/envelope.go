@@ -18,9 +18,9 @@ import (
 // stamp is how the proxy writes times: as JavaScript's toISOString does.
 const stamp = "2006-01-02T15:04:05.000Z"
 
-// HeaderReplayed is the response header of an answer that is that of an earlier
+// headerReplayed is the response header of an answer that is that of an earlier
 // request with the same key; "true" then.
-const HeaderReplayed = "Idempotency-Replayed"
+const headerReplayed = "Idempotency-Replayed"
 
 // Failure is the proxy's answer to a call that failed.
 type Failure struct {
@@ -48,7 +48,7 @@ func writeSuccess(c echo.Context, id supervisor.ID, method string, result json.R
 		result = json.RawMessage("null")
 	}
 	if trace.Of(c.Request().Context()).Replayed {
-		c.Response().Header().Set(HeaderReplayed, "true")
+		c.Response().Header().Set(headerReplayed, "true")
 	}
 	if len(result) > largeResult {
 		return writeParts(c, id, method, result)

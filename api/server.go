@@ -221,7 +221,7 @@ func (s *Server) newEcho() *echo.Echo {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  s.cfg.CORSOrigins,
 			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, route.HeaderKey, sends.HeaderKey, "Last-Event-ID"},
-			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, HeaderReplayed},
+			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, headerReplayed},
 		}))
 	}
 	e.Use(s.admitted)

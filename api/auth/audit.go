@@ -85,7 +85,7 @@ func (a *audit) list(ctx context.Context, in *struct {
 	return out, nil
 }
 
-// record records what the Principal did. The deed is done by then, so a failure
+// record records what the principal did. The deed is done by then, so a failure
 // is logged and not returned.
 func (a *audit) record(ctx context.Context, action, target string, detail map[string]any) {
 	userID := ""

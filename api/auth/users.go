@@ -195,7 +195,7 @@ func (a *accounts) user(ctx context.Context, id string) (store.User, error) {
 	return u, err
 }
 
-// mayGrant says whether the Principal may give, take or touch that role:
+// mayGrant says whether the principal may give, take or touch that role:
 // administrators manage users, superadmins everyone.
 func mayGrant(p Principal, role string) error {
 	if role == roleUser || p.User.Role == roleSuperadmin {

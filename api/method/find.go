@@ -24,10 +24,8 @@ func IsShort(name string) bool { return shortForms[name] != "" }
 // List is the catalog, parsed once. Nobody may change it.
 var List = sync.OnceValues(catalog.All)
 
-var names = sync.OnceValues(catalog.Names)
-
 func suggest(name string) []string {
-	known, err := names()
+	known, err := catalog.Names()
 	if err != nil {
 		return nil
 	}

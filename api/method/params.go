@@ -54,7 +54,7 @@ func (p Params) Decode(i int, name string, v any) error {
 		return nil
 	}
 	if json.Unmarshal(p.List[i], v) != nil {
-		field := Place(i)
+		field := place(i)
 		return fault.Bad(opParams, field, "%s (%s): has the wrong type", field, name)
 	}
 	return nil
@@ -135,13 +135,13 @@ func check(m catalog.Method, list []json.RawMessage) error {
 	case len(list) < needed:
 		missing := m.Params[len(list)]
 		return &fault.Error{
-			Kind: fault.Invalid, Op: opParams, Code: "parameter_missing", Field: Place(len(list)),
-			Msg: fmt.Sprintf("%s (%s) is missing: %s", Place(len(list)), missing.Name, signature(m)),
+			Kind: fault.Invalid, Op: opParams, Code: "parameter_missing", Field: place(len(list)),
+			Msg: fmt.Sprintf("%s (%s) is missing: %s", place(len(list)), missing.Name, signature(m)),
 		}
 	case len(list) > len(m.Params) && !variadic:
 		return &fault.Error{
-			Kind: fault.Invalid, Op: opParams, Code: "parameter_surplus", Field: Place(len(m.Params)),
-			Msg: fmt.Sprintf("%s is one too many: %s", Place(len(m.Params)), signature(m)),
+			Kind: fault.Invalid, Op: opParams, Code: "parameter_surplus", Field: place(len(m.Params)),
+			Msg: fmt.Sprintf("%s is one too many: %s", place(len(m.Params)), signature(m)),
 		}
 	}
 	for i, value := range list {
@@ -151,16 +151,16 @@ func check(m catalog.Method, list []json.RawMessage) error {
 		}
 		if want := accepted(m.Family, p.Type); want != nil && !want.takes(value) {
 			return &fault.Error{
-				Kind: fault.Invalid, Op: opParams, Code: "parameter_type", Field: Place(i),
-				Msg: fmt.Sprintf("%s (%s) must be %s, not %s: %s", Place(i), p.Name, p.Type, kindOf(value), signature(m)),
+				Kind: fault.Invalid, Op: opParams, Code: "parameter_type", Field: place(i),
+				Msg: fmt.Sprintf("%s (%s) must be %s, not %s: %s", place(i), p.Name, p.Type, kindOf(value), signature(m)),
 			}
 		}
 	}
 	return nil
 }
 
-// Place is the name of a parameter in errors.
-func Place(i int) string { return fmt.Sprintf("params[%d]", i) }
+// place is the name of a parameter in errors.
+func place(i int) string { return fmt.Sprintf("params[%d]", i) }
 
 // signature shows the method as documentation does: sendMessage(chatId, content, options?).
 func signature(m catalog.Method) string {
