@@ -18,6 +18,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 )
@@ -32,13 +33,13 @@ var (
 	scalar []byte
 
 	page = template.Must(template.New("page").Parse(pageText))
-	etag = tagOf(scalar)
-)
 
-func tagOf(content []byte) string {
-	sum := sha256.Sum256(content)
-	return `"` + hex.EncodeToString(sum[:16]) + `"`
-}
+	// etag is made when the page is first read, and not whenever the program starts.
+	etag = sync.OnceValue(func() string {
+		sum := sha256.Sum256(scalar)
+		return `"` + hex.EncodeToString(sum[:16]) + `"`
+	})
+)
 
 // policy lets the page load its own scripts and call the API. Styles are its own,
 // or have the nonce of this answer; see page.js. Pictures and fonts may stand in
@@ -69,9 +70,9 @@ func Routes(e *echo.Echo, title string, document []byte) {
 func serveScalar(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "public, max-age=86400")
-	h.Set("ETag", etag)
+	h.Set("ETag", etag())
 	h.Add("Vary", "Accept-Encoding")
-	if c.Request().Header.Get("If-None-Match") == etag {
+	if c.Request().Header.Get("If-None-Match") == etag() {
 		return c.NoContent(http.StatusNotModified)
 	}
 	const kind = "text/javascript; charset=utf-8"
