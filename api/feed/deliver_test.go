@@ -55,14 +55,7 @@ func TestEveryEventInOrderAndSigned(t *testing.T) {
 func TestOneChatFailsTheOthersGoOn(t *testing.T) {
 	t.Parallel()
 	r, hook := newRig(t, feed.Options{}), newReceiver(t)
-	var healed atomic.Bool
-	hook.answers(func(p post, w http.ResponseWriter) bool {
-		if p.Chat == "sick" && !healed.Load() {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			return false
-		}
-		return true
-	})
+	hook.answers(refuseChat("sick", http.StatusUnprocessableEntity))
 	r.run()
 	e := r.endpoint(hook.URL)
 	for range 10 {
@@ -81,7 +74,7 @@ func TestOneChatFailsTheOthersGoOn(t *testing.T) {
 		must(t, err)
 		return len(rows) == 50 && rows[0].Attempts > 1 && rows[0].LastStatus != nil && *rows[0].LastStatus == 422
 	})
-	healed.Store(true)
+	hook.answers(nil)
 	inOrder(t, hook.waitAll(t, 150))
 	r.eventually("nothing is parked, all are counted", func() bool {
 		rows, err := r.store.BacklogLane(t.Context(), e.ID, "sick", 1)
@@ -193,11 +186,7 @@ func TestTheNextManagerFindsAReceiverThatCameBack(t *testing.T) {
 	r.run()
 	e := r.endpoint(hook.URL)
 	r.happen("chat", 3)
-	r.eventually("the first try is noted", func() bool {
-		rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 1)
-		must(t, err)
-		return len(rows) == 1
-	})
+	r.parked(e, "chat", 1)
 	r.stop()
 	r.sql("update webhook_backlog set attempts = 13, next_at = now() + interval '1 hour' where attempts > 0")
 	hook.answers(nil)
@@ -209,13 +198,7 @@ func TestDeadLettersAndRedrive(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, feed.Options{Schedule: feed.Schedule{First: time.Millisecond, Longest: 2 * time.Millisecond, GiveUp: 6 * time.Millisecond}})
 	hook := newReceiver(t)
-	hook.answers(func(p post, w http.ResponseWriter) bool {
-		if p.Chat == "dead" {
-			w.WriteHeader(http.StatusGone)
-			return false
-		}
-		return true
-	})
+	hook.answers(refuseChat("dead", http.StatusGone))
 	r.run()
 	e := r.endpoint(hook.URL)
 	r.happen("dead", 3)
@@ -344,11 +327,7 @@ func TestTrimmedEventsBecomeDeadLetters(t *testing.T) {
 	r.run()
 	e := r.endpoint(hook.URL)
 	r.happen("chat", 4)
-	r.eventually("all are parked", func() bool {
-		rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 10)
-		must(t, err)
-		return len(rows) == 4
-	})
+	r.parked(e, "chat", 4)
 	r.sql(`delete from events where seq <= 2`)
 	hook.answers(nil)
 	inOrder(t, hook.waitAll(t, 2))

@@ -21,13 +21,7 @@ import (
 func TestAQuietFailingChatHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	r, hook := newRig(t, feed.Options{}), newReceiver(t)
-	hook.answers(func(p post, w http.ResponseWriter) bool {
-		if p.Chat == "sick" {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			return false
-		}
-		return true
-	})
+	hook.answers(refuseChat("sick", http.StatusUnprocessableEntity))
 	r.run()
 	r.endpoint(hook.URL)
 	r.happen("sick", 1)
@@ -56,11 +50,7 @@ func TestTooManyRequestsHoldsTheEndpoint(t *testing.T) {
 	r.run()
 	e := r.endpoint(hook.URL)
 	r.happen("first", 1)
-	r.eventually("the sender knows of the refusal", func() bool {
-		rows, err := r.store.BacklogLane(t.Context(), e.ID, "first", 1)
-		must(t, err)
-		return len(rows) == 1
-	})
+	r.parked(e, "first", 1)
 	r.happen("second", 3)
 	hook.waitAll(t, 4)
 	if waited := time.Duration(accepted.Load() - refused.Load()); waited < time.Second {
@@ -105,13 +95,7 @@ func TestSuccessesOfOthersSpendNoRetries(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, feed.Options{Schedule: feed.Schedule{First: 20 * time.Millisecond, Longest: time.Hour, GiveUp: 2 * time.Hour}})
 	hook := newReceiver(t)
-	hook.answers(func(p post, w http.ResponseWriter) bool {
-		if p.Chat == "sick" {
-			w.WriteHeader(http.StatusInternalServerError)
-			return false
-		}
-		return true
-	})
+	hook.answers(refuseChat("sick", http.StatusInternalServerError))
 	r.run()
 	e := r.endpoint(hook.URL)
 	began := time.Now()
@@ -169,11 +153,7 @@ func TestEndingRepeatsNothingThatWasAccepted(t *testing.T) {
 		e := r.endpoint(hook.URL)
 		if parked {
 			r.happen("chat", 3)
-			r.eventually("all are parked", func() bool {
-				rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 10)
-				must(t, err)
-				return len(rows) == 3
-			})
+			r.parked(e, "chat", 3)
 		}
 		arrived, release := make(chan struct{}), make(chan struct{})
 		var first atomic.Bool
@@ -355,11 +335,7 @@ func TestTheClockWasADayAhead(t *testing.T) {
 			r.run()
 			e := r.endpoint(hook.URL)
 			r.happen("chat", 3)
-			r.eventually("the first try is noted", func() bool {
-				rows, err := r.store.BacklogLane(t.Context(), e.ID, "chat", 1)
-				must(t, err)
-				return len(rows) == 1
-			})
+			r.parked(e, "chat", 1)
 			if restart {
 				r.stop()
 			}

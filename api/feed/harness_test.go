@@ -221,6 +221,11 @@ func refuse(status int) func(post, http.ResponseWriter) bool {
 	return func(_ post, w http.ResponseWriter) bool { w.WriteHeader(status); return false }
 }
 
+// refuseChat answers the posts of one chat with a status, and accepts all others.
+func refuseChat(chat string, status int) func(post, http.ResponseWriter) bool {
+	return func(p post, w http.ResponseWriter) bool { return p.Chat != chat || refuse(status)(p, w) }
+}
+
 func (r *receiver) got() (accepted, tries []post) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -312,6 +317,16 @@ func (r *rig) eventually(what string, ok func() bool) {
 			r.t.Fatalf("%s: not in time\n%s", what, r.books())
 		}
 	}
+}
+
+// parked waits until n events of the chat wait for a retry, or more.
+func (r *rig) parked(e store.Endpoint, chat string, n int) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("%d events of %s are parked", n, chat), func() bool {
+		rows, err := r.store.BacklogLane(r.t.Context(), e.ID, chat, n)
+		must(r.t, err)
+		return len(rows) == n
+	})
 }
 
 // agree reports whether an endpoint's books do: n events are delivered, each
