@@ -5,13 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/apitest"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -292,49 +291,19 @@ type answer struct {
 
 // str returns the text at a path like instance.id.
 func (a answer) str(path string) string {
-	var v any = a.json
-	for name := range strings.SplitSeq(path, ".") {
-		m, _ := v.(map[string]any)
-		v = m[name]
-	}
+	v := apitest.At(a.json, path)
 	if v == nil {
 		return ""
 	}
 	return fmt.Sprint(v)
 }
 
-// do sends body (bytes as they are, anything else as JSON, nil for none) with
-// the credential as Bearer; extra headers as name, value.
+// do asks the office's server; see apitest.Do.
 func (o *office) do(method, path, credential string, body any, headers ...string) answer {
 	o.t.Helper()
-	var reader io.Reader
-	switch b := body.(type) {
-	case nil:
-	case []byte:
-		reader = bytes.NewReader(b)
-	default:
-		encoded, err := json.Marshal(b)
-		must(o.t, err)
-		reader = bytes.NewReader(encoded)
-	}
-	req, err := http.NewRequestWithContext(o.t.Context(), method, o.url+path, reader)
-	must(o.t, err)
-	if reader != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if credential != "" {
-		req.Header.Set("Authorization", "Bearer "+credential)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	must(o.t, err)
-	defer res.Body.Close()
-	a := answer{status: res.StatusCode, header: res.Header}
-	a.raw, err = io.ReadAll(res.Body)
-	must(o.t, err)
-	_ = json.Unmarshal(a.raw, &a.json)
+	res, raw := apitest.Do(o.t, method, o.url+path, credential, body, headers...)
+	a := answer{status: res.StatusCode, header: res.Header, raw: raw}
+	_ = json.Unmarshal(raw, &a.json)
 	return a
 }
 

@@ -1,20 +1,18 @@
 package feed_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/apitest"
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/storetest"
@@ -29,6 +27,8 @@ type office struct {
 }
 
 const password = "correct horse battery"
+
+var at = apitest.At
 
 func newOffice(t *testing.T) *office { t.Helper(); return newOfficeWith(t, feed.Options{}) }
 
@@ -88,21 +88,7 @@ func (o *office) tenant(email string) string {
 // do calls the API and wants a status; it returns the decoded body.
 func (o *office) do(status int, method, path, token string, body any) map[string]any {
 	o.t.Helper()
-	var reader io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		must(o.t, err)
-		reader = bytes.NewReader(encoded)
-	}
-	req, err := http.NewRequestWithContext(o.t.Context(), method, o.base+path, reader)
-	must(o.t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	must(o.t, err)
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	must(o.t, err)
+	resp, raw := apitest.Do(o.t, method, o.base+path, token, body)
 	if resp.StatusCode != status {
 		o.t.Fatalf("%s %s: %d, want %d: %s", method, path, resp.StatusCode, status, raw)
 	}
@@ -111,13 +97,4 @@ func (o *office) do(status int, method, path, token string, body any) map[string
 		must(o.t, json.Unmarshal(raw, &out))
 	}
 	return out
-}
-
-func at(m map[string]any, path string) any {
-	var v any = m
-	for name := range strings.SplitSeq(path, ".") {
-		inner, _ := v.(map[string]any)
-		v = inner[name]
-	}
-	return v
 }

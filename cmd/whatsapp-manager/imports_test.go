@@ -63,6 +63,7 @@ var rooms = []room{
 		path: "api/docs/...", ours: []string{"api/method", "proto/catalog"}, never: []string{"github.com/jackc/pgx/...", "database/sql"},
 		without: []string{"go.mau.fi/whatsmeow/..."},
 	},
+	{path: "api/apitest", ours: nil, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "api/ident", ours: nil, never: []string{"net/http", "github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "api/jsoncheck", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "api/trace", ours: []string{"api/budget", "supervisor"}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
@@ -84,7 +85,7 @@ var rooms = []room{
 	},
 	{
 		path: "api/sends/outbox", ours: []string{"api", "api/route", "api/sends", "proto/backoff", "proto/catalog", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
-		tests: []string{"proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
+		tests: []string{"api/apitest", "proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
 		path: "api/sends", ours: []string{"api/route", "api/trace", "proto/...", "supervisor", "supervisor/store"},
@@ -92,7 +93,7 @@ var rooms = []room{
 	},
 	{
 		path: "api/feed", ours: []string{"api", "api/auth", "api/method", "api/route", "api/session", "proto/...", "supervisor", "supervisor/store"},
-		tests: []string{"supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
+		tests: []string{"api/apitest", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
 		path: "api/upkeep", ours: []string{"api/auth", "api/sends", "proto/wallclock"},

@@ -17,7 +17,7 @@ func (r *rig) failed(key, code string) {
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for r.want(200, "GET", "/api/instances/"+r.id+"/sends/"+key, nil, nil).str("send.code") != code {
+	for r.want(200, "GET", "/api/instances/"+r.id+"/sends/"+key, nil).str("send.code") != code {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -44,10 +44,10 @@ func TestWhatMayBeOutIsNotCancelled(t *testing.T) {
 	run()
 	failures <- &fault.Error{Kind: fault.Unavailable, Code: "lost", Sent: fault.SentPerhaps, Msg: "the worker was lost"}
 	r.failed("a", "lost")
-	r.want(http.StatusConflict, "DELETE", path+"a", nil, nil)
+	r.want(http.StatusConflict, "DELETE", path+"a", nil)
 	failures <- &fault.Error{Kind: fault.Unavailable, Code: "not_reached", Sent: fault.SentNothing, Msg: "the worker was not reached"}
 	r.failed("a", "not_reached")
-	r.want(http.StatusConflict, "DELETE", path+"a", nil, nil)
+	r.want(http.StatusConflict, "DELETE", path+"a", nil)
 	failures <- &fault.Error{Kind: fault.NotFound, Sent: fault.SentNothing, Msg: "no"}
 	r.state("a", "unknown")
 
@@ -55,6 +55,6 @@ func TestWhatMayBeOutIsNotCancelled(t *testing.T) {
 	failures <- &fault.Error{Kind: fault.Offline, Code: "away", Sent: fault.SentNothing, Msg: "the account is away"}
 	r.failed("b", "away")
 	r.state("b", "queued")
-	r.want(200, "DELETE", path+"b", nil, nil)
-	r.want(200, "DELETE", path+"b", nil, nil)
+	r.want(200, "DELETE", path+"b", nil)
+	r.want(200, "DELETE", path+"b", nil)
 }

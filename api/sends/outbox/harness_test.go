@@ -1,15 +1,11 @@
 package outbox_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/apitest"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/sends/outbox"
 	"whatsapp-manager/proto/fault"
@@ -132,8 +129,8 @@ func newRig(t *testing.T, perMinute int) (r *rig, run func() (end func())) {
 		r.url = front.URL
 	}
 	build()
-	r.token = r.want(200, "POST", "/api/auth/login", map[string]string{"email": "admin@localhost", "password": "correct horse battery"}, nil).str("tokens.accessToken")
-	r.id = r.want(201, "POST", "/api/instances", map[string]string{"name": "one"}, nil).str("instance.id")
+	r.token = r.want(200, "POST", "/api/auth/login", map[string]string{"email": "admin@localhost", "password": "correct horse battery"}).str("tokens.accessToken")
+	r.id = r.want(201, "POST", "/api/instances", map[string]string{"name": "one"}).str("instance.id")
 	built := true
 	return r, func() func() {
 		if !built {
@@ -160,31 +157,13 @@ func newRig(t *testing.T, perMinute int) (r *rig, run func() (end func())) {
 type answer map[string]any
 
 func (a answer) str(path string) string {
-	var v any = map[string]any(a)
-	for name := range strings.SplitSeq(path, ".") {
-		m, _ := v.(map[string]any)
-		v = m[name]
-	}
-	s, _ := v.(string)
+	s, _ := apitest.At(a, path).(string)
 	return s
 }
 
-func (r *rig) want(status int, method, path string, body any, headers http.Header) answer {
+func (r *rig) want(status int, method, path string, body any, headers ...string) answer {
 	r.t.Helper()
-	encoded, err := json.Marshal(body)
-	must(r.t, err)
-	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, bytes.NewReader(encoded))
-	must(r.t, err)
-	maps.Copy(req.Header, headers)
-	req.Header.Set("Content-Type", "application/json")
-	if r.token != "" {
-		req.Header.Set("Authorization", "Bearer "+r.token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	must(r.t, err)
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	must(r.t, err)
+	resp, raw := apitest.Do(r.t, method, r.url+path, r.token, body, headers...)
 	if resp.StatusCode != status {
 		r.t.Fatalf("%s %s: %d %s, want %d", method, path, resp.StatusCode, raw, status)
 	}
@@ -199,7 +178,7 @@ func (r *rig) queue(key, text string, at *time.Time) answer {
 	if at != nil {
 		body["sendAt"] = at
 	}
-	return r.want(http.StatusAccepted, "POST", "/api/instances/"+r.id+"/sends", body, http.Header{"Idempotency-Key": {key}})
+	return r.want(http.StatusAccepted, "POST", "/api/instances/"+r.id+"/sends", body, "Idempotency-Key", key)
 }
 
 // state waits until the send is in the state.
@@ -210,7 +189,7 @@ func (r *rig) state(key, want string) answer {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		a := r.want(200, "GET", "/api/instances/"+r.id+"/sends/"+key, nil, nil)
+		a := r.want(200, "GET", "/api/instances/"+r.id+"/sends/"+key, nil)
 		if a.str("send.state") == want {
 			return a
 		}
