@@ -16,6 +16,12 @@ type sendPages interface {
 	Sends(ctx context.Context, instance supervisor.ID, state store.SendState, offset, limit int) ([]store.Send, int, error)
 }
 
+// SendPath names a send.
+type SendPath struct {
+	route.InstancePath
+	Key string `path:"key" minLength:"1" maxLength:"255" doc:"The Idempotency-Key of the send, or the key that its failure named"`
+}
+
 type sendOutput struct {
 	Body struct {
 		Send sends.SendView `json:"send"`
@@ -39,7 +45,7 @@ func (h *messages) sendRoutes() {
 	route.Add(h.router, route.OwnInstance, all, h.listSends)
 }
 
-func (h *messages) getSend(ctx context.Context, in *sends.SendPath) (*sendOutput, error) {
+func (h *messages) getSend(ctx context.Context, in *SendPath) (*sendOutput, error) {
 	row, err := h.auth.Instance(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"whatsapp-manager/api/route"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -44,10 +43,4 @@ func (s *Sender) View(ctx context.Context, send store.Send) (SendView, error) {
 		v.State, v.Code, v.Error = store.SendSent, "", ""
 	}
 	return v, nil
-}
-
-// SendPath names a send.
-type SendPath struct {
-	route.InstancePath
-	Key string `path:"key" minLength:"1" maxLength:"255" doc:"The Idempotency-Key of the send, or the key that its failure named"`
 }

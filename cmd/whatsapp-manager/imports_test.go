@@ -88,8 +88,8 @@ var rooms = []room{
 		tests: []string{"api/apitest", "proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
-		path: "api/sends", ours: []string{"api/route", "api/trace", "proto/...", "supervisor", "supervisor/store"},
-		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
+		path: "api/sends", ours: []string{"api/trace", "proto/...", "supervisor", "supervisor/store"},
+		never: []string{"net/http", "github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
 		path: "api/feed", ours: []string{"api", "api/auth", "api/method", "api/route", "api/session", "proto/...", "supervisor", "supervisor/store"},
@@ -301,6 +301,7 @@ func TestTheRulesBite(t *testing.T) {
 		{"api/docs", module + "api/auth", false, false},
 		{"api/sends", module + "api", false, false},
 		{"api/sends", module + "api/auth", false, false},
+		{"api/sends", module + "api/route", false, false},
 		{"api/upkeep", module + "api", false, false},
 		{"api/upkeep", module + "supervisor", false, false},
 		{"api/sends/outbox", module + "api/upkeep", false, false},

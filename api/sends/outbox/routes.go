@@ -42,7 +42,7 @@ func Routes(q *Queue) func(*api.Mount) {
 			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
 		route.Add(m.Router, route.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
 			"409 when the message is being sent, may have been sent by a try whose end nobody saw, or has ended. A message that was cancelled before stays cancelled: 200.", http.StatusOK),
-			func(ctx context.Context, in *sends.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
+			func(ctx context.Context, in *api.SendPath) (*sendOutput, error) { return q.cancel(ctx, m, in) })
 	}
 }
 
@@ -75,7 +75,7 @@ func (q *Queue) enqueue(ctx context.Context, m *api.Mount, in *enqueueInput) (*s
 	return q.answer(ctx, send)
 }
 
-func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *sends.SendPath) (*sendOutput, error) {
+func (q *Queue) cancel(ctx context.Context, m *api.Mount, in *api.SendPath) (*sendOutput, error) {
 	const op = "outbox.cancel"
 	row, err := m.Instance(ctx, in.ID)
 	if err != nil {
