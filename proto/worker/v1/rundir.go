@@ -2,8 +2,6 @@
 // worker.proto and the Go generated from it, and the names of the files in a
 // worker's run directory. It is versioned, because workers of an older build
 // outlive a new manager. What the calls promise stands in worker.proto.
-// Package workerv1 is the conversation between the manager and one worker, as
-// worker.proto describes it, and what they agree on outside the RPC.
 package workerv1
 
 import "fmt"
