@@ -10,8 +10,8 @@ import (
 	library "github.com/cenkalti/backoff/v5"
 )
 
-// Spread is the part of a pause by which it is shortened or lengthened at random.
-const Spread = 0.25
+// spread is the part of a pause by which it is shortened or lengthened at random.
+const spread = 0.25
 
 // Backoff counts the pauses of one loop. It belongs to one goroutine.
 type Backoff struct{ pauses library.ExponentialBackOff }
@@ -20,7 +20,7 @@ type Backoff struct{ pauses library.ExponentialBackOff }
 // spread. A first above longest is cut to longest.
 func New(first, longest time.Duration) *Backoff {
 	b := &Backoff{library.ExponentialBackOff{
-		InitialInterval: min(first, longest), MaxInterval: longest, Multiplier: 2, RandomizationFactor: Spread,
+		InitialInterval: min(first, longest), MaxInterval: longest, Multiplier: 2, RandomizationFactor: spread,
 	}}
 	b.pauses.Reset()
 	return b

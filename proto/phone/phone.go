@@ -15,8 +15,8 @@ import (
 // The bounds of a number, in digits with its country code. E.164 allows fifteen.
 // The shortest numbers in use have seven (Niue, Tokelau).
 const (
-	MinDigits = 7
-	MaxDigits = 15
+	minDigits = 7
+	maxDigits = 15
 )
 
 // maxText bounds the text of a number with the marks that people write in it.
@@ -58,7 +58,7 @@ func Digits(text string) (string, error) {
 	}
 	d := digits.String()
 	switch {
-	case len(d) < MinDigits || len(d) > MaxDigits:
+	case len(d) < minDigits || len(d) > maxDigits:
 		return "", ErrLength
 	case d[0] == '0':
 		return "", ErrPrefix

@@ -16,9 +16,8 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/peercred"
-	workerv1 "whatsapp-manager/proto/worker/v1"
-
 	"whatsapp-manager/proto/process"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
@@ -28,12 +27,10 @@ const (
 	bufferSize = 256 << 10
 )
 
-var (
-	// ErrEnded says that the process ended before it could be connected to.
-	ErrEnded = errors.New("the process ended")
-	// ErrImpostor says that a process is not the worker that is expected.
-	ErrImpostor = errors.New("not the worker that is expected")
-)
+// ErrImpostor says that a process is not the worker that is expected.
+var ErrImpostor = errors.New("not the worker that is expected")
+
+var errEnded = errors.New("the process ended")
 
 // Options are the same for all connections of a manager.
 type Options struct {
@@ -81,7 +78,7 @@ func AwaitAttachPoint(ctx context.Context, dir workerproc.Dir, p *process.Proces
 		case <-ctx.Done():
 			return nil, "", fmt.Errorf("wait for attach file: %w", ctx.Err())
 		case <-p.Done():
-			return nil, "", ErrEnded
+			return nil, "", errEnded
 		case <-tick.C:
 		}
 	}
