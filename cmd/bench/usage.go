@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"whatsapp-manager/proto/process"
 )
 
 // usage is one look at what the product takes of the machine.
@@ -91,10 +92,10 @@ func (r *soaking) look() (usage, error) {
 // family is a process and its children.
 func family(parent int) []int {
 	pids := []int{parent}
-	entries, _ := filepath.Glob("/proc/[0-9]*/stat")
+	entries, _ := filepath.Glob("/proc/[0-9]*")
 	for _, e := range entries {
-		if f := statOf(e); len(f) > 1 && f[1] == strconv.Itoa(parent) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(e)))
+		pid, _ := strconv.Atoi(filepath.Base(e))
+		if st, err := process.ReadStat(pid); err == nil && st.Parent == parent {
 			pids = append(pids, pid)
 		}
 	}
@@ -107,25 +108,14 @@ func isBackend(pid int) bool {
 	return err == nil && strings.HasPrefix(string(title), "postgres: ") && strings.Contains(string(title), "[local]")
 }
 
-// statOf returns the fields of a stat file behind the name; the first is the state.
-func statOf(path string) []string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-}
-
 // cpuOf is the time that a process has computed.
 func cpuOf(pid int) (time.Duration, error) {
-	f := statOf(fmt.Sprintf("/proc/%d/stat", pid))
-	if len(f) < 13 {
-		return 0, fmt.Errorf("process %d: %w", pid, os.ErrNotExist)
+	st, err := process.ReadStat(pid)
+	if err != nil {
+		return 0, err
 	}
-	user, uerr := strconv.Atoi(f[11])
-	system, serr := strconv.Atoi(f[12])
 	const ticks = 100 // a second; Linux tells user space so whatever it uses itself
-	return time.Duration(user+system) * time.Second / ticks, errors.Join(uerr, serr)
+	return time.Duration(st.UserTicks+st.SystemTicks) * time.Second / ticks, nil
 }
 
 // report prints the figures of the three thirds of the time, and what of the
