@@ -40,15 +40,6 @@ func stopPostmaster(ctx context.Context, p *process.Process, sig unix.Signal) er
 	}
 }
 
-func hasExited(p *process.Process) bool {
-	select {
-	case <-p.Done():
-		return true
-	default:
-		return false
-	}
-}
-
 // pidFile is what the postmaster writes into its data directory.
 type pidFile struct {
 	pid    int

@@ -42,7 +42,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 		if !soon(err) {
 			return fmt.Errorf("connect: %w", err)
 		}
-		if c.adopted && !hasExited(c.proc) && c.socketGone() {
+		if c.adopted && !c.proc.Ended() && c.socketGone() {
 			return errNoSocket
 		}
 		select {
