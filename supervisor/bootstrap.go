@@ -16,7 +16,7 @@ import (
 func (c Config) spec(program string, id ID, generation uint64, databaseURL string) workerproc.Spec {
 	return workerproc.Spec{
 		Dir: c.dir(id), Log: c.logPath(id), Program: program, Name: c.WorkerPath, User: c.WorkerUser,
-		DataLimit: workerproc.DataLimit(c.MemoryLimit), Bootstrap: c.bootstrap(id, generation, databaseURL),
+		Bootstrap: c.bootstrap(id, generation, databaseURL),
 	}
 }
 

@@ -19,15 +19,14 @@ import (
 
 // Spec says how one worker is started.
 type Spec struct {
-	Dir       Dir              // its run directory, made when missing
-	Log       string           // file of its output
-	Program   string           // file to execute, which may be a kept copy
-	Name      string           // of the program, as people see it
-	User      *workeruser.User // who it runs as; nil: as we do
-	DataLimit uint64           // bytes of memory that the kernel grants it
+	Dir     Dir              // its run directory, made when missing
+	Log     string           // file of its output
+	Program string           // file to execute, which may be a kept copy
+	Name    string           // of the program, as people see it
+	User    *workeruser.User // who it runs as; nil: as we do
 
 	// Bootstrap is handed over through its standard input, and may hold secrets
-	// that are for this worker alone.
+	// that are for this worker alone. The kernel grants the worker its DataLimitBytes.
 	Bootstrap *workerv1.Bootstrap
 }
 
@@ -92,7 +91,8 @@ func Spawn(s Spec) (p *process.Process, logFrom int64, err error) {
 	}
 	// The kernel's last word, where no cgroup limits the worker. Failing to set
 	// it is no reason not to run: the worker does so itself, and the guard looks anyway.
-	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: s.DataLimit, Max: s.DataLimit}, nil)
+	limit := s.Bootstrap.GetDataLimitBytes()
+	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil)
 	return p, logFrom, nil
 }
 
