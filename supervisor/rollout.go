@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/rollout"
 )
@@ -90,7 +89,7 @@ func (r rolled) Replaced(string) { r.s.metrics.renewed.Inc() }
 
 func (r rolled) Refused(instance, why string) {
 	r.s.metrics.refused.Inc()
-	if i, err := r.s.instance("supervisor.rollout", ID(instance)); !fault.Is(err, fault.NotFound) && i != nil {
+	if i, err := r.s.instance("supervisor.rollout", ID(instance)); err == nil {
 		i.note(func(st *Status) { st.LastError = "the installed build of the worker was given up: " + why })
 	}
 }

@@ -52,7 +52,7 @@ type Status struct {
 	FeedHead     uint64
 	LastError    string    // why it last ended or why the breaker is open
 	RetryAt      time.Time // next automatic start, in Backoff and Failed
-	Outdated     bool      // its worker is of another build than the one installed; see Upgrade
+	Outdated     bool      // its worker is of another build than the one installed; see Rollout
 
 	program rollout.Program // of the worker
 }

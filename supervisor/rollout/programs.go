@@ -297,10 +297,10 @@ func programOf(file string) (Program, error) {
 
 func nameOf(sum []byte) Program { return Program(hex.EncodeToString(sum)[:programPrefix]) }
 
-// noteSuffix is of the note that lies beside a run directory and says which build its worker is,
-// since /proc/PID/exe may not be read of a process that keeps its memory to
-// itself. It is not in the directory, where the worker could write it: what it
-// names is executed when an upgrade is taken back.
+// noteSuffix ends the name of the note that lies beside a run directory and says
+// which build its worker is of, since /proc/PID/exe may not be read of a process
+// that keeps its memory to itself. The note is not in the directory, where the
+// worker could write it: what it names is executed when a build is taken back.
 const noteSuffix = ".program"
 
 // NoteFile is where the build of an instance's worker is noted.

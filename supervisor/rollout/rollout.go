@@ -56,8 +56,7 @@ type Instances interface {
 	// Replace ends the instance's worker, if it has one, and starts the next; it
 	// returns when that has begun.
 	Replace(ctx context.Context, instance string, r Replacement) error
-	// Watch wakes after each change of one instance, or of any for "", until stop
-	// is called.
+	// Watch wakes after each change of the instance, until stop is called.
 	Watch(instance string) (changes <-chan struct{}, stop func())
 }
 

@@ -17,7 +17,7 @@ const EvictGrace = 10 * time.Second
 // its link and logs nobody out. The caller has made sure in the store that no
 // manager starts the next one. Conflict when the holder cannot be named.
 func Evict(ctx context.Context, runDir, node, instance string) error {
-	const op = "supervisor.Evict"
+	const op = "workerproc.Evict"
 	if !IsInstance(instance) {
 		return fault.Bad(op, "id", "an instance id has twelve characters of a-z and 0-9")
 	}
