@@ -111,14 +111,20 @@ func (t *translator) protocol(e *events.Message, p *waE2E.ProtocolMessage) Op {
 	return nil
 }
 
-func (t *translator) edit(e *events.Message, target string, content *waE2E.Message, atMs int64) Op {
-	if atMs <= 0 {
-		atMs = e.Info.Timestamp.UnixMilli()
+// sentAt is the time by the clock of the sender, in milliseconds. Where the sender gives
+// none, it is the time of the message that carried the change.
+func sentAt(e *events.Message, senderMs int64) int64 {
+	if senderMs > 0 {
+		return senderMs
 	}
+	return e.Info.Timestamp.UnixMilli()
+}
+
+func (t *translator) edit(e *events.Message, target string, content *waE2E.Message, atMs int64) Op {
 	chat, _ := t.chat(e.Info.MessageSource)
 	return &Edit{
 		Chat: chat, Target: shape.CleanMessageID(target), ID: shape.CleanMessageID(e.Info.ID),
-		FromMe: e.Info.IsFromMe, Sender: t.sender(e.Info.MessageSource), AtMs: atMs, Raw: content, At: e.Info.Timestamp,
+		FromMe: e.Info.IsFromMe, Sender: t.sender(e.Info.MessageSource), AtMs: sentAt(e, atMs), Raw: content, At: e.Info.Timestamp,
 	}
 }
 
@@ -126,15 +132,11 @@ func (t *translator) reaction(e *events.Message, r *waE2E.ReactionMessage) Op {
 	if r.GetKey().GetID() == "" {
 		return nil
 	}
-	atMs := r.GetSenderTimestampMS()
-	if atMs <= 0 {
-		atMs = e.Info.Timestamp.UnixMilli()
-	}
 	chat, _ := t.chat(e.Info.MessageSource)
 	op := &Reaction{
 		Chat: chat, Target: shape.CleanMessageID(r.GetKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
 		FromMe: e.Info.IsFromMe, Sender: t.sender(e.Info.MessageSource),
-		Text: shape.Clean(r.GetText()), AtMs: atMs, Unread: !e.Info.IsFromMe,
+		Text: shape.Clean(r.GetText()), AtMs: sentAt(e, r.GetSenderTimestampMS()), Unread: !e.Info.IsFromMe,
 	}
 	op.TargetSender, op.TargetFromMe = t.author(e.Info.MessageSource, r.GetKey())
 	return op
@@ -149,10 +151,7 @@ func (t *translator) pin(e *events.Message, m *waE2E.Message) Op {
 	chat, _ := t.chat(e.Info.MessageSource)
 	op := &Pinned{
 		Chat: chat, Target: shape.CleanMessageID(p.GetKey().GetID()),
-		On: p.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL, AtMs: p.GetSenderTimestampMS(),
-	}
-	if op.AtMs <= 0 {
-		op.AtMs = e.Info.Timestamp.UnixMilli()
+		On: p.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL, AtMs: sentAt(e, p.GetSenderTimestampMS()),
 	}
 	if seconds := m.GetMessageContextInfo().GetMessageAddOnDurationInSecs(); seconds > 0 && op.On {
 		op.Until = e.Info.Timestamp.Unix() + int64(seconds)
@@ -223,12 +222,9 @@ func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessa
 	if t.unreadable(err) || content == nil {
 		return nil
 	}
-	atMs := e.Info.Timestamp.UnixMilli()
+	var atMs int64
 	if p := shape.Unwrap(content).Message.GetProtocolMessage(); p.GetEditedMessage() != nil {
-		content = p.GetEditedMessage()
-		if p.GetTimestampMS() > 0 {
-			atMs = p.GetTimestampMS()
-		}
+		content, atMs = p.GetEditedMessage(), p.GetTimestampMS()
 	}
 	return t.edit(e, m.GetTargetMessageKey().GetID(), content, atMs)
 }
@@ -242,14 +238,11 @@ func (t *translator) vote(e *events.Message, p *waE2E.PollUpdateMessage) Op {
 	if t.unreadable(err) || content == nil {
 		return nil
 	}
-	atMs := p.GetSenderTimestampMS()
-	if atMs <= 0 {
-		atMs = e.Info.Timestamp.UnixMilli()
-	}
 	chat, _ := t.chat(e.Info.MessageSource)
 	v := &Vote{
 		Chat: chat, Target: shape.CleanMessageID(p.GetPollCreationMessageKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
-		FromMe: e.Info.IsFromMe, Voter: t.sender(e.Info.MessageSource), Hashes: content.GetSelectedOptions(), AtMs: atMs,
+		FromMe: e.Info.IsFromMe, Voter: t.sender(e.Info.MessageSource), Hashes: content.GetSelectedOptions(),
+		AtMs: sentAt(e, p.GetSenderTimestampMS()),
 	}
 	v.TargetSender, v.TargetFromMe = t.author(e.Info.MessageSource, p.GetPollCreationMessageKey())
 	return v
