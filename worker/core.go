@@ -152,7 +152,8 @@ func (c *core) report(cl *client.Client, m message) { c.tell(fromClient{cl, m}) 
 // was read.
 func (c *core) lookForSilence() {
 	l, limit := &c.loop, c.tuning.Silence
-	if l.link.Open() && time.Since(l.openedAt) > limit && time.Since(c.heard.At()) > limit && !c.current.Load().HeldBack(limit) {
+	silent := time.Since(l.openedAt) > limit && time.Since(c.heard.At()) > limit
+	if l.link.Open() && silent && !c.current.Load().HeldBack(limit) {
 		c.step(link.Silent{})
 	}
 }

@@ -18,6 +18,6 @@ func Confine(boot *workerv1.Bootstrap, ports []uint16, manager *Gate, log zerolo
 		net.DefaultResolver = confine.Resolver(dir)
 	}
 	held := confine.Apply(settings, log)
-	held.UID = manager.Separate()
+	held.UID = manager.separate()
 	return held
 }

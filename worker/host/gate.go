@@ -65,5 +65,5 @@ func (g *Gate) Admit(cred *unix.Ucred) error {
 	return nil
 }
 
-// Separate reports whether the manager runs as another user than this process.
-func (g *Gate) Separate() bool { return g.user != nil }
+// separate reports whether the manager runs as another user than this process.
+func (g *Gate) separate() bool { return g.user != nil }

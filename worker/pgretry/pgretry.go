@@ -34,8 +34,8 @@ const (
 	callLimit  = 5 * time.Second // of statements whose caller waits with a deadline
 )
 
-// ErrBarred says that our role in the database has ended.
-var ErrBarred = errors.New("the database lets this worker in no more")
+// errBarred says that our role in the database has ended.
+var errBarred = errors.New("the database lets this worker in no more")
 
 // Settings are what a DB needs.
 type Settings struct {
@@ -44,7 +44,7 @@ type Settings struct {
 	// OnOutage is called when the database goes away and when it is back, from any
 	// goroutine, never twice in a row with the same value. It must not block.
 	OnOutage func(away bool)
-	// OnBarred is called with ErrBarred when our role is let in no more, maybe often.
+	// OnBarred is called with the reason when our role is let in no more, maybe often.
 	OnBarred func(error)
 }
 
@@ -152,7 +152,7 @@ func (db *DB) note(err error) {
 		return
 	}
 	if isBarred(err) {
-		db.settings.OnBarred(ErrBarred)
+		db.settings.OnBarred(errBarred)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
-// StatusBroadcaster shows the present state of the worker to everybody who watches it: the link and
-// the head of the feed. A watcher that is slow misses intermediate states, never the
-// newest one, and holds nobody up. It is safe for concurrent use.
+// StatusBroadcaster shows the present state of the worker to everybody who watches it:
+// the link and the head of the feed. A watcher that is slow misses intermediate states,
+// never the newest one, and holds nobody up. It is safe for concurrent use.
 type StatusBroadcaster struct {
 	heard func() time.Time // when WhatsApp last sent a byte
 
@@ -24,8 +24,8 @@ type StatusBroadcaster struct {
 	watchers map[chan struct{}]struct{}
 }
 
-// NewStatusBroadcaster returns the status of a worker that connects. heard says when WhatsApp last
-// sent a byte, zero when it never did.
+// NewStatusBroadcaster returns the status of a worker that connects. heard says when
+// WhatsApp last sent a byte, zero when it never did.
 func NewStatusBroadcaster(heard func() time.Time) *StatusBroadcaster {
 	return &StatusBroadcaster{
 		heard:    heard,
