@@ -116,22 +116,7 @@ func (s *Groups) answerCreate(
 		}
 	}
 	g := s.create(subject, byNumber, members)
-	for _, flag := range []string{"announcement", "locked"} {
-		if _, ok := child.GetOptionalChildByTag(flag); ok {
-			g.flags[flag] = true
-		}
-	}
-	if timer, ok := child.GetOptionalChildByTag("ephemeral"); ok {
-		g.expiry = stanza.Number(timer.Attrs["expiration"])
-	}
-	if mode, ok := child.GetOptionalChildByTag("member_add_mode"); ok {
-		raw, _ := mode.Content.([]byte)
-		g.addMode = string(raw)
-	}
-	if mode, ok := child.GetOptionalChildByTag("membership_approval_mode"); ok {
-		join := mode.GetChildByTag("group_join")
-		g.approval = join.Attrs["state"] == "on"
-	}
+	g.configure(child)
 	key, _ := child.Attrs["key"].(string)
 	s.announce(g, from.User, g.users(), key)
 	answer := g.node()
@@ -144,4 +129,26 @@ func (s *Groups) answerCreate(
 	}
 	answer.Content = content
 	return []waBinary.Node{answer}, nil
+}
+
+// configure takes the settings of a create request. The group can be found already.
+func (g *group) configure(create waBinary.Node) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, flag := range []string{"announcement", "locked"} {
+		if _, ok := create.GetOptionalChildByTag(flag); ok {
+			g.flags[flag] = true
+		}
+	}
+	if timer, ok := create.GetOptionalChildByTag("ephemeral"); ok {
+		g.expiry = stanza.Number(timer.Attrs["expiration"])
+	}
+	if mode, ok := create.GetOptionalChildByTag("member_add_mode"); ok {
+		raw, _ := mode.Content.([]byte)
+		g.addMode = string(raw)
+	}
+	if mode, ok := create.GetOptionalChildByTag("membership_approval_mode"); ok {
+		join := mode.GetChildByTag("group_join")
+		g.approval = join.Attrs["state"] == "on"
+	}
 }
