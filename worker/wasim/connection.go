@@ -20,7 +20,6 @@ type connection struct {
 	device *Device // after login
 
 	mu        sync.Mutex
-	refs      []string
 	answers   map[string]chan *waBinary.Node
 	finish    chan *waBinary.Node // companion_finish of pairing by code
 	link      *linkRequest

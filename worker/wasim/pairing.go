@@ -88,14 +88,13 @@ func (p *pairings) drop(c *connection) {
 
 // offerPairing sends an unpaired client its QR references.
 func (c *connection) offerPairing() {
-	refs := make([]waBinary.Node, refCount)
+	refs, nodes := make([]string, refCount), make([]waBinary.Node, refCount)
 	for i := range refs {
-		ref := "2@" + randomToken(24)
-		c.refs = append(c.refs, ref)
-		refs[i] = waBinary.Node{Tag: "ref", Content: []byte(ref)}
+		refs[i] = "2@" + randomToken(24)
+		nodes[i] = waBinary.Node{Tag: "ref", Content: []byte(refs[i])}
 	}
-	c.server.pairings.offer(c, c.refs)
-	c.request(waBinary.Attrs{"type": "set", "xmlns": "md"}, waBinary.Node{Tag: "pair-device", Content: refs})
+	c.server.pairings.offer(c, refs)
+	c.request(waBinary.Attrs{"type": "set", "xmlns": "md"}, waBinary.Node{Tag: "pair-device", Content: nodes})
 }
 
 // ScanQR scans the text of a QR code with the account's phone and returns once

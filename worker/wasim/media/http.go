@@ -20,8 +20,7 @@ type uploaded struct {
 
 // ServeHTTP answers uploads (POST or PUT), downloads (GET, HEAD) and deletions (DELETE) under
 // /mms/<kind>/<token> and /newsletter/<kind>/<token>. An upload whose token is not the
-// SHA-256 of its body is refused with 400; a body that does not exist
-// gives 404.
+// SHA-256 of its body is refused with 400; a body that does not exist gives 404.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.RLock()
 	refusal := h.refusal
