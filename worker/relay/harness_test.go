@@ -1,7 +1,6 @@
 package relay_test
 
 import (
-	"encoding/json"
 	"testing"
 
 	"whatsapp-manager/proto/catalog"
@@ -24,12 +23,6 @@ func newRig(t *testing.T) *rig {
 func ask[T any](r *rig, method string, params ...any) T {
 	r.T.Helper()
 	return relaytest.Ask[T](r.Rig, method, params...)
-}
-
-// try asks the table under a message id, which may be empty.
-func (r *rig) try(messageID, method string, params ...any) (json.RawMessage, error) {
-	r.T.Helper()
-	return r.Try(messageID, method, params...)
 }
 
 // offline is a table with all methods and without a connection.

@@ -36,7 +36,7 @@ type Row struct {
 	Doc        string
 	Need       Need
 	Getter     bool   // may be asked by GET
-	Sends      bool   // counts as a message that is sent
+	Sends      bool   // counts as a message that is sent; what it sends other than by Call.Write needs Call.MarkSent
 	Example    string // an array of parameters
 	Manager    bool   // the manager answers it; then there is no Do
 	Impossible string // why it cannot be done; then there is no Do

@@ -26,7 +26,7 @@ func TestSettingsThatLoseARace(t *testing.T) {
 
 	r.Sim.LoseRaces(1000)
 	var f *fault.Error
-	if _, err := r.try("", "unarchiveChat", chat); !errors.As(err, &f) || f.Kind != fault.Unavailable || f.Code != "app_state_conflict" || f.RetryAfter == 0 {
+	if _, err := r.Try("", "unarchiveChat", chat); !errors.As(err, &f) || f.Kind != fault.Unavailable || f.Code != "app_state_conflict" || f.RetryAfter == 0 {
 		t.Errorf("a race that is always lost: %v", err)
 	}
 	if !ask[shape.Chat](r, "getChatById", chat).Archived {
@@ -50,7 +50,7 @@ func TestSettingsAtTheSameTime(t *testing.T) {
 	var all sync.WaitGroup
 	for _, chat := range chats {
 		all.Go(func() {
-			if _, err := r.try("", "archiveChat", chat); err != nil {
+			if _, err := r.Try("", "archiveChat", chat); err != nil {
 				t.Errorf("archive %s: %v", chat, err)
 			}
 		})

@@ -10,10 +10,11 @@ import (
 
 	"whatsapp-manager/worker/bounds"
 	"whatsapp-manager/worker/decode"
+	"whatsapp-manager/worker/relay/param"
 	"whatsapp-manager/worker/spool"
 )
 
-const op = "relay.Call"
+const op = param.Op
 
 // What a file takes of the worker's memory, for each of its bytes, measured
 // with whatsmeow and gRPC as they are.

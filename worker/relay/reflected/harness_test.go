@@ -1,7 +1,6 @@
 package reflected
 
 import (
-	"encoding/json"
 	"testing"
 
 	"whatsapp-manager/proto/catalog"
@@ -28,12 +27,6 @@ func ask[T any](r *rig, method string, params ...any) T {
 func await[T any](r *rig, what string, fits func(T) bool) T {
 	r.T.Helper()
 	return relaytest.Await(r.Rig, what, fits)
-}
-
-// try asks the table under a message id, which may be empty.
-func (r *rig) try(messageID, method string, params ...any) (json.RawMessage, error) {
-	r.T.Helper()
-	return r.Try(messageID, method, params...)
 }
 
 // offline is a table with the methods of whatsmeow and without a connection.

@@ -51,7 +51,7 @@ func TestWhatsmeowByReflection(t *testing.T) {
 	if got := r.Received(bob, "hello group"); got.Chat != group.JID {
 		t.Errorf("group message arrived in %s", got.Chat)
 	}
-	if _, err := r.try("", "whatsmeow.GetGroupInfo", "120363999999999999@g.us"); !fault.Is(err, fault.NotFound) {
+	if _, err := r.Try("", "whatsmeow.GetGroupInfo", "120363999999999999@g.us"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a group that is not there: %v", err)
 	}
 }

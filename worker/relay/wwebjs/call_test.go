@@ -26,7 +26,7 @@ func TestCalls(t *testing.T) {
 	})
 	for field, given := range map[string]any{"params[0].id": map[string]any{"from": "15550000002@c.us"}, "params[0].from": map[string]any{"id": "A"}} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "Call.reject", given); relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "Call.reject", given); relaytest.FieldOf(err) != field {
 				t.Errorf("%s: %v", field, err)
 			}
 		})
@@ -43,7 +43,7 @@ func TestCalls(t *testing.T) {
 			}
 		})
 	}
-	if _, err := r.try("", "createCallLink", start, "smoke"); relaytest.FieldOf(err) != "params[1]" {
+	if _, err := r.Try("", "createCallLink", start, "smoke"); relaytest.FieldOf(err) != "params[1]" {
 		t.Errorf("a call by smoke: %v", err)
 	}
 }

@@ -229,7 +229,7 @@ func TestOthersChannels(t *testing.T) {
 			if len(params) == 2 {
 				method = "Channel.setSubject"
 			}
-			if _, err := r.try("", method, params...); relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", method, params...); relaytest.FieldOf(err) != field {
 				t.Errorf("%s: %v", field, err)
 			}
 		})

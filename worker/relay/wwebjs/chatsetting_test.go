@@ -133,16 +133,16 @@ func TestSettingsOfChatsThatAreNotKnown(t *testing.T) {
 	for _, method := range []string{
 		"archiveChat", "unarchiveChat", "pinChat", "unpinChat", "muteChat", "unmuteChat", "markChatUnread", "Chat.clearMessages", "Chat.delete",
 	} {
-		if _, err := r.try("", method, "15559999999@c.us"); !fault.Is(err, fault.NotFound) {
+		if _, err := r.Try("", method, "15559999999@c.us"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s: %v", method, err)
 		}
-		if _, err := r.try("", method, 7); !fault.Is(err, fault.Invalid) {
+		if _, err := r.Try("", method, 7); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s with a number: %v", method, err)
 		}
 	}
 	r.Say(r.Contact("15550000002", "Bob"), "hello")
 	for _, date := range []any{"yesterday", "2020-01-01T00:00:00Z", true} {
-		if _, err := r.try("", "muteChat", "15550000002@c.us", date); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "params[1]") && relaytest.FieldOf(err) != "params[1]" {
+		if _, err := r.Try("", "muteChat", "15550000002@c.us", date); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "params[1]") && relaytest.FieldOf(err) != "params[1]" {
 			t.Errorf("mute until %v: %v", date, err)
 		}
 	}

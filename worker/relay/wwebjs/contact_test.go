@@ -70,7 +70,7 @@ func TestBlocking(t *testing.T) {
 	if err := r.RefreshBlocklist(r.Ctx, r.Client); err != nil || ask[shape.Contact](r, "getContactById", "15550000077@c.us").IsBlocked {
 		t.Errorf("read anew: %v", err)
 	}
-	if _, err := r.try("", "Contact.block", "120363000000000000@g.us"); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "Contact.block", "120363000000000000@g.us"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("blocking a group: %v", err)
 	}
 }
@@ -139,14 +139,14 @@ func TestContactsAreSaved(t *testing.T) {
 		t.Errorf("deleted contact: %+v", c)
 	}
 	r.Eventually("the phone forgot it", func() bool { return r.Me.Phone().Setting(appstate.IndexContact, bob.PN().String()) == nil })
-	if _, err := r.try("", "deleteAddressbookContact", "15550000002"); !fault.Is(err, fault.NotFound) {
+	if _, err := r.Try("", "deleteAddressbookContact", "15550000002"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	ask[any](r, "saveOrEditAddressbookContact", "15550000002", "Bob", "Again") // the collection is still whole
 	r.Eventually("the phone has it again", func() bool {
 		return r.Me.Phone().Setting(appstate.IndexContact, bob.PN().String()).GetContactAction().GetFullName() == "Bob Again"
 	})
-	if _, err := r.try("", "saveOrEditAddressbookContact", "15550000002", "", " "); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "saveOrEditAddressbookContact", "15550000002", "", " "); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no name: %v", err)
 	}
 }
@@ -172,11 +172,11 @@ func TestNumbers(t *testing.T) {
 		t.Errorf("chat that does not exist yet: %+v", c)
 	}
 	for _, unknown := range []string{"15559999999@c.us", "120363000000000000@g.us"} {
-		if _, err := r.try("", "getChatById", unknown); !fault.Is(err, fault.NotFound) {
+		if _, err := r.Try("", "getChatById", unknown); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s: %v", unknown, err)
 		}
 	}
-	if _, err := r.try("", "sendMessage", "15559999999@c.us", "anyone?"); !fault.Is(err, fault.Refused) {
+	if _, err := r.Try("", "sendMessage", "15559999999@c.us", "anyone?"); !fault.Is(err, fault.Refused) {
 		t.Errorf("message to a number nobody has: %v", err)
 	}
 }

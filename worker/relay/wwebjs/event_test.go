@@ -62,7 +62,7 @@ func TestScheduledEvents(t *testing.T) {
 		"params[1].eventSendOptions.callType": {"$type": "ScheduledEvent", "name": "x", "startTimeTs": 1, "eventSendOptions": map[string]any{"callType": "smoke"}},
 	} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "sendMessage", jid.String(), bad); relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "sendMessage", jid.String(), bad); relaytest.FieldOf(err) != field {
 				t.Errorf("%s: %v", field, err)
 			}
 		})

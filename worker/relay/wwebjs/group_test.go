@@ -289,7 +289,7 @@ func TestGroupSettings(t *testing.T) {
 		t.Error("own picture not removed")
 	}
 	for _, media := range []any{"x", map[string]any{}, map[string]any{"mimetype": "image/png", "data": "!"}, map[string]any{"mimetype": "image/png", "data": "aGVsbG8="}} {
-		if _, err := r.try("", "setProfilePicture", media); !fault.Is(err, fault.Invalid) {
+		if _, err := r.Try("", "setProfilePicture", media); !fault.Is(err, fault.Invalid) {
 			t.Errorf("picture %v: %v", media, err)
 		}
 	}

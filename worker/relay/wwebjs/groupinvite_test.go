@@ -27,7 +27,7 @@ func TestGroupInvites(t *testing.T) {
 	if next == code || next != r.held(mine).Code {
 		t.Errorf("new code %q", next)
 	}
-	if _, err := r.try("", "acceptInvite", code); !fault.Is(err, fault.NotFound) {
+	if _, err := r.Try("", "acceptInvite", code); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a revoked link: %v", err)
 	}
 
@@ -97,7 +97,7 @@ func TestGroupInvites(t *testing.T) {
 	}
 	wrong := *message.InviteV4
 	wrong.InviteCode = "somethingelse"
-	if _, err := r.try("", "acceptGroupV4Invite", wrong); err == nil {
+	if _, err := r.Try("", "acceptGroupV4Invite", wrong); err == nil {
 		t.Error("a wrong code let us in")
 	}
 	if got := ask[statusResult](r, "Message.acceptGroupV4Invite", message.ID.Serialized); got.Status != 200 {
@@ -122,7 +122,7 @@ func TestGroupInvites(t *testing.T) {
 		"params[0].fromId":        {"inviteCode": "x", "inviteCodeExp": 1, "groupId": secret.String()},
 	} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "acceptGroupV4Invite", invite); relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "acceptGroupV4Invite", invite); relaytest.FieldOf(err) != field {
 				t.Errorf("%s: %v", field, err)
 			}
 		})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -16,15 +15,13 @@ import (
 )
 
 // historyRows ask the phone for more of the past.
-var historyRows = slices.Concat(
-	relay.Twins("syncHistory", "Chat.syncHistory", relay.Row{
-		Result: "boolean", Need: relay.NeedOnline,
-		Params: chatOnly, Example: chatExample,
-		Doc: "Asks the phone for older messages of {a chat|this chat}, which come into the mirror when the phone " +
-			"answers; false when no message of it is known to ask from.",
-		Do: syncHistory,
-	}),
-)
+var historyRows = relay.Twins("syncHistory", "Chat.syncHistory", relay.Row{
+	Result: "boolean", Need: relay.NeedOnline,
+	Params: chatOnly, Example: chatExample,
+	Doc: "Asks the phone for older messages of {a chat|this chat}, which come into the mirror when the phone " +
+		"answers; false when no message of it is known to ask from.",
+	Do: syncHistory,
+})
 
 // askedMessages is how many messages are asked for at a time, as whatsmeow recommends.
 const askedMessages = 50

@@ -64,13 +64,13 @@ func TestLabelsOfChats(t *testing.T) {
 		t.Errorf("Carol's labels: %+v", got)
 	}
 	for _, params := range [][]any{{[]string{"99"}, []string{"15550000002@c.us"}}, {[]string{"2"}, []string{"15559999999@c.us"}}} {
-		if _, err := r.try("", "addOrRemoveLabels", params...); !fault.Is(err, fault.NotFound) {
+		if _, err := r.Try("", "addOrRemoveLabels", params...); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%v: %v", params, err)
 		}
 	}
 	for field, params := range map[string][]any{"params[0]": {"1", []string{}}, "params[0][1]": {[]any{"1", true}, []string{}}, "params[1][0]": {[]any{}, []string{"nobody"}}} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "addOrRemoveLabels", params...); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "addOrRemoveLabels", params...); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
 				t.Errorf("%v: %v names %q, want %q", params, err, relaytest.FieldOf(err), field)
 			}
 		})
@@ -99,7 +99,7 @@ func TestCustomerNotes(t *testing.T) {
 		n := r.Me.Phone().Setting(appstate.IndexNoteEdit, first.ID).GetNoteEditAction()
 		return n.GetUnstructuredContent() == "Pays in time now" && n.GetChatJID() == bob.PN().String()
 	})
-	if _, err := r.try("", "addOrEditCustomerNote", "120363000000000000@g.us", "x"); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "addOrEditCustomerNote", "120363000000000000@g.us", "x"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a group as customer: %v", err)
 	}
 }

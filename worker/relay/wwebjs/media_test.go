@@ -101,13 +101,13 @@ func TestMediaReachesThePhone(t *testing.T) {
 		"params[1].data":     map[string]any{"mimetype": "image/png", "data": "no base64!"},
 	} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "sendMessage", "15550000002@c.us", media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "sendMessage", "15550000002@c.us", media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
 				t.Errorf("%s: %v names %s", field, err, relaytest.FieldOf(err))
 			}
 		})
 	}
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		_, err := r.try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, map[string]any{"sendAudioAsVoice": true})
+		_, err := r.Try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, map[string]any{"sendAudioAsVoice": true})
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Kind != fault.Unimplemented || f.Code != "no_ffmpeg" {
 			t.Errorf("a voice message that needs ffmpeg: %v", err)
@@ -192,7 +192,7 @@ func TestSendUploaded(t *testing.T) {
 		}
 		return false
 	})
-	if _, err := r.try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "image/png", "upload": "../../etc/passwd"}); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "image/png", "upload": "../../etc/passwd"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no such upload: %v", err)
 	}
 }
@@ -218,7 +218,7 @@ func TestMediaFromURL(t *testing.T) {
 		}
 	}))
 	defer files.Close()
-	if _, err := r.try("", "MessageMedia.fromUrl", files.URL+"/photo.png"); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[0]" {
+	if _, err := r.Try("", "MessageMedia.fromUrl", files.URL+"/photo.png"); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[0]" {
 		t.Errorf("an internal address was asked: %v", err)
 	}
 	r.Files.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -229,7 +229,7 @@ func TestMediaFromURL(t *testing.T) {
 		t.Errorf("%s %s", got.Mimetype, *got.Filename)
 	}
 	for _, bad := range []string{"ftp://example.org/x", "file:///etc/passwd", "http://user:pw@example.org/", files.URL + "/inside", files.URL + "/none", files.URL + "/empty", "http://127.0.0.1:1/"} {
-		if _, err := r.try("", "MessageMedia.fromUrl", bad); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[0]" {
+		if _, err := r.Try("", "MessageMedia.fromUrl", bad); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[0]" {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -238,7 +238,7 @@ func TestMediaFromURL(t *testing.T) {
 	if data, err := bob.Phone().Download(got.Message); err != nil || !bytes.Equal(data, photo) {
 		t.Errorf("the phone decrypted %d bytes: %v", len(data), err)
 	}
-	if _, err := r.try("", "MessageMedia.fromFilePath", "/etc/passwd"); !fault.Is(err, fault.Unimplemented) {
+	if _, err := r.Try("", "MessageMedia.fromFilePath", "/etc/passwd"); !fault.Is(err, fault.Unimplemented) {
 		t.Errorf("fromFilePath: %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func TestSendReplyReactAndRead(t *testing.T) {
 		t.Errorf("unread after replying: %d", c.UnreadCount)
 	}
 
-	if _, err := r.try("", "Message.react", incoming, "👍"); err != nil {
+	if _, err := r.Try("", "Message.react", incoming, "👍"); err != nil {
 		t.Fatal(err)
 	}
 	if m := ask[*shape.Message](r, "getMessageById", incoming); !m.HasReaction {
@@ -82,7 +82,7 @@ func TestSendReplyReactAndRead(t *testing.T) {
 		t.Error("no contacts")
 	}
 	for _, missing := range []string{"Message.react", "Message.reply"} {
-		_, err := r.try("", missing, "true_"+chat+"_3EB000000000", "👍")
+		_, err := r.Try("", missing, "true_"+chat+"_3EB000000000", "👍")
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s to an unknown message: %v", missing, err)
 		}
@@ -97,7 +97,7 @@ func TestARetryDoesNotSendTwice(t *testing.T) {
 	bob := r.Contact("15550000002", "Bob")
 	var ids []string
 	for range 2 {
-		result, err := r.try("3EB0AAAABBBBCCCCDDDD00", "sendMessage", "15550000002@c.us", "once")
+		result, err := r.Try("3EB0AAAABBBBCCCCDDDD00", "sendMessage", "15550000002@c.us", "once")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestAMessageNobodyCanReadIsNoSuccess(t *testing.T) {
 	r := newRig(t)
 	r.Contact("15550000002", "Bob")
 	r.Sim.Faults.IQError("encrypt", 503, 1000)
-	_, err := r.try("", "sendMessage", "15550000002@c.us", "into the void")
+	_, err := r.Try("", "sendMessage", "15550000002@c.us", "into the void")
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.Refused || f.Code != "not_encrypted" {
 		t.Errorf("got %v", err)
@@ -164,7 +164,7 @@ func TestWhatsAppSaysNo(t *testing.T) {
 	r.Contact("15550000002", "Bob")
 	ask[shape.Message](r, "sendMessage", "15550000002@c.us", "first")
 	r.Sim.Faults.MessageError(479, 1)
-	_, err := r.try("", "sendMessage", "15550000002@c.us", "second")
+	_, err := r.Try("", "sendMessage", "15550000002@c.us", "second")
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.Refused || f.Code != "server_error" {
 		t.Errorf("message refused: %v", err)
@@ -174,7 +174,7 @@ func TestWhatsAppSaysNo(t *testing.T) {
 		want fault.Kind
 	}{{403, fault.Refused}, {404, fault.NotFound}, {429, fault.RateLimited}, {500, fault.Unavailable}} {
 		r.Sim.Faults.IQError("usync", tc.code, 1)
-		if _, err := r.try("", "isRegisteredUser", "15550000002"); !fault.Is(err, tc.want) {
+		if _, err := r.Try("", "isRegisteredUser", "15550000002"); !fault.Is(err, tc.want) {
 			t.Errorf("status %d: %v, want %s", tc.code, err, tc.want)
 		}
 	}

@@ -50,7 +50,7 @@ func TestEditReachesThePhone(t *testing.T) {
 		if method == "Message.forward" {
 			params = append(params, chat)
 		}
-		if _, err := r.try("", method, params...); !fault.Is(err, fault.NotFound) {
+		if _, err := r.Try("", method, params...); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s of an unknown message: %v", method, err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestStarForwardAndPin(t *testing.T) {
 		return m.GetPinInChatMessage().GetType() == waE2E.PinInChatMessage_UNPIN_FOR_ALL
 	})
 	for _, seconds := range []any{0, -1, 1.5, "x"} {
-		if _, err := r.try("", "Message.pin", incoming, seconds); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[1]" {
+		if _, err := r.Try("", "Message.pin", incoming, seconds); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[1]" {
 			t.Errorf("pin for %v: %v", seconds, err)
 		}
 	}
@@ -173,11 +173,11 @@ func TestPollsAreSentAndVotedIn(t *testing.T) {
 	if votes := ask[[]shape.PollVote](r, "getPollVotes", sent.ID.Serialized); len(votes) != 1 || len(votes[0].SelectedOptions) != 0 {
 		t.Errorf("after taking it back: %+v", votes)
 	}
-	if _, err := r.try("", "Message.vote", sent.ID.Serialized, []string{"Soup", "Pizza"}); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[1][1]" {
+	if _, err := r.Try("", "Message.vote", sent.ID.Serialized, []string{"Soup", "Pizza"}); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "params[1][1]" {
 		t.Errorf("an option that is not there: %v", err)
 	}
 	text := ask[shape.Message](r, "sendMessage", chat, "no poll")
-	if _, err := r.try("", "getPollVotes", text.ID.Serialized); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "getPollVotes", text.ID.Serialized); !fault.Is(err, fault.Invalid) {
 		t.Errorf("votes of a text: %v", err)
 	}
 	for field, poll := range map[string]any{
@@ -186,7 +186,7 @@ func TestPollsAreSentAndVotedIn(t *testing.T) {
 		"params[1].pollOptions[1]": map[string]any{"$type": "Poll", "pollName": "?", "pollOptions": []string{"a", "a"}},
 	} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "sendMessage", chat, poll); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "sendMessage", chat, poll); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
 				t.Errorf("%v: %v names %q, want %q", poll, err, relaytest.FieldOf(err), field)
 			}
 		})
@@ -226,7 +226,7 @@ func TestPlacesAndPeopleAreSent(t *testing.T) {
 		"params[1][1]":        []any{"15550000003@c.us", 7},
 	} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "sendMessage", chat, content); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "sendMessage", chat, content); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
 				t.Errorf("%v: %v names %q, want %q", content, err, relaytest.FieldOf(err), field)
 			}
 		})
@@ -294,7 +294,7 @@ func TestWhatIsKnownOfAMessage(t *testing.T) {
 	}
 	for field, options := range map[string]any{"params[1].limit": map[string]any{"limit": 0}, "params[1].page": map[string]any{"page": -1}, "params[1].chatId": map[string]any{"chatId": "x"}} {
 		t.Run(field, func(t *testing.T) {
-			if _, err := r.try("", "searchMessages", "x", options); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
+			if _, err := r.Try("", "searchMessages", "x", options); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
 				t.Errorf("%v: %v", options, fmt.Sprint(err))
 			}
 		})

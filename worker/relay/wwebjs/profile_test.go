@@ -64,7 +64,7 @@ func TestOwnProfile(t *testing.T) {
 	r.Eventually("the phone has the name", func() bool {
 		return r.Me.Phone().Setting(appstate.IndexSettingPushName).GetPushNameSetting().GetName() == "Alice & Co"
 	})
-	if _, err := r.try("", "setDisplayName", "  "); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "setDisplayName", "  "); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no name: %v", err)
 	}
 	ask[any](r, "sendPresenceUnavailable")

@@ -40,7 +40,7 @@ func TestStatusMessages(t *testing.T) {
 		t.Errorf("contact %+v", contact)
 	}
 
-	if _, err := r.try("", "revokeStatusMessage", all[0].Msgs[0].ID.Serialized); !fault.Is(err, fault.Invalid) {
+	if _, err := r.Try("", "revokeStatusMessage", all[0].Msgs[0].ID.Serialized); !fault.Is(err, fault.Invalid) {
 		t.Errorf("somebody else's status: %v", err)
 	}
 	ask[any](r, "revokeStatusMessage", mine.ID.Serialized)

@@ -3,7 +3,6 @@ package group
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -291,5 +290,5 @@ func isoTime(seconds int64) any {
 	if seconds == 0 {
 		return nil
 	}
-	return fmt.Sprint(time.Unix(seconds, 0).UTC().Format("2006-01-02T15:04:05.000Z"))
+	return time.Unix(seconds, 0).UTC().Format("2006-01-02T15:04:05.000Z")
 }
