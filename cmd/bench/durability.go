@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/cmd/internal/stack"
-	"whatsapp-manager/worker/wasim"
 )
 
 // durability measures the price of the rule that a message is received when
@@ -29,33 +27,15 @@ func durability(ctx context.Context, l *benchLab) error {
 			if err := execute(ctx, base, "alter database bench_durability set synchronous_commit = "+wait); err != nil {
 				return err
 			}
-			s, err := stack.Start(ctx, stack.Options{
-				Bin: l.Bin, Endpoint: l.Sim.Endpoint(),
-				Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database},
-			})
-			if err != nil {
-				return err
-			}
-			err = func() error {
+			err = l.limited(ctx, func(s *stack.Stack) error {
 				all, err := l.link(ctx, s, many)
 				if err != nil {
 					return err
 				}
-				var to []*wasim.Account
-				for _, a := range all {
-					to = append(to, a.Account)
-				}
-				for k, n := range []int{1, many} {
-					if product[i][k], err = l.burst(ctx, to[:n], burst[k]); err != nil {
-						return err
-					}
-					if err := inFeed(ctx, s, all[:n], n*burst[k]+k*burst[0]); err != nil {
-						return err
-					}
-				}
-				return nil
-			}()
-			if err = errors.Join(err, s.Close()); err != nil {
+				product[i], err = l.bursts(ctx, s, all, burst)
+				return err
+			}, "WAM_DATABASE_URL="+database)
+			if err != nil {
 				return err
 			}
 		}

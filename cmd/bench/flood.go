@@ -41,14 +41,11 @@ func flood(ctx context.Context, l *benchLab) error {
 		if err := order(ctx, s, stopped, "stop"); err != nil {
 			return err
 		}
-		hook, err := newLedger()
+		hook, err := newLedger(ctx, s, all)
 		if err != nil {
 			return err
 		}
 		defer hook.close()
-		if err := hook.listen(ctx, s, all); err != nil {
-			return err
-		}
 		silence := func(context.Context) (int, error) { return 0, nil }
 		var calm, aside *noticed
 		var prepared func(context.Context) (int, error)

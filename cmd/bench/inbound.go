@@ -31,27 +31,15 @@ func inbound(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		var to []*wasim.Account
-		for _, a := range all {
-			to = append(to, a.Account)
+		if ours, err = l.bursts(ctx, s, all, burst); err != nil {
+			return err
 		}
-		for i, n := range []int{1, many} {
-			if ours[i], err = l.burst(ctx, to[:n], burst[i]); err != nil {
-				return err
-			}
-			if err := inFeed(ctx, s, all[:n], n*burst[i]+i*burst[0]); err != nil {
-				return err
-			}
-		}
-		hook, err := newLedger()
+		hook, err := newLedger(ctx, s, all)
 		if err != nil {
 			return err
 		}
 		defer hook.close()
-		if err := hook.listen(ctx, s, all); err != nil {
-			return err
-		}
-		waits, err = l.steady(ctx, to, steadyRate, steady, hook)
+		waits, err = l.steady(ctx, accounts(all), steadyRate, steady, hook)
 		return err
 	})
 	if err != nil {
@@ -85,6 +73,30 @@ func inbound(ctx context.Context, l *benchLab) error {
 		latencies(waits)+"  phone to webhook", latencies(bareWaits)+"  phone to handler",
 		"p50 7 ms  p99 166 ms at 50 × 100/s in all")
 	return nil
+}
+
+// accounts are those of the instances.
+func accounts(all []*linked) []*wasim.Account {
+	to := make([]*wasim.Account, len(all))
+	for i, a := range all {
+		to[i] = a.Account
+	}
+	return to
+}
+
+// bursts are one into the first instance, of each[0] messages, and then one into all
+// of them, of each[1] messages for each. The feeds have every message when it returns.
+func (l *benchLab) bursts(ctx context.Context, s *stack.Stack, all []*linked, each []int) (took [2]load, err error) {
+	to := accounts(all)
+	for i, n := range []int{1, len(all)} {
+		if took[i], err = l.burst(ctx, to[:n], each[i]); err != nil {
+			return took, err
+		}
+		if err := inFeed(ctx, s, all[:n], n*each[i]+i*each[0]); err != nil {
+			return took, err
+		}
+	}
+	return took, nil
 }
 
 // burst lets a contact of each account send n messages as fast as it can, and

@@ -37,17 +37,10 @@ func openLab(ctx context.Context, quick bool) (*benchLab, error) {
 		return nil, err
 	}
 	l := &benchLab{Lab: base, quick: quick}
-	err = lab.Build(ctx, l.Bin, []string{"-ldflags", "-s -w"}, lab.Program{Package: lab.Manager},
-		lab.Program{Package: lab.Worker})
+	err = lab.Build(ctx, l.Bin, nil, lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	l.Defer(func() error {
-		if l.cluster == nil {
-			return nil
-		}
-		return l.cluster.Stop(context.WithoutCancel(ctx))
-	})
 	whatsmeow.WACertPubKey = l.Sim.Root().Public() // for the baselines in this process
 	var quiet logger.Loggable = silentLogger{}
 	logger.Setup(&quiet)
@@ -77,11 +70,12 @@ func (l *benchLab) withDatabase(ctx context.Context, f func(url string) error) e
 		if err := os.Mkdir(data, 0o755); err != nil {
 			return fmt.Errorf("make directory: %w", err)
 		}
-		cluster, err := localpg.Ensure(ctx, localpg.Config{DataDir: data, Log: zerolog.Nop()})
+		cluster, err := localpg.Ensure(ctx, localpg.Config{DataDir: data, Log: zerolog.Nop(), ManyDatabases: true})
 		if err != nil {
 			return fmt.Errorf("start Postgres: %w", err)
 		}
 		l.cluster = cluster
+		l.Defer(func() error { return cluster.Stop(context.WithoutCancel(ctx)) })
 	}
 	return f(l.cluster.URL())
 }

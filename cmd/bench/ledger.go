@@ -69,10 +69,17 @@ type ledger struct {
 	arrived   map[string]time.Time
 }
 
-func newLedger() (l *ledger, err error) {
-	l = &ledger{arrived: map[string]time.Time{}}
-	l.receiver, err = newReceiver(l.note)
-	return l, err
+// newLedger makes one that is the webhook of all instances. The caller closes it.
+func newLedger(ctx context.Context, s *stack.Stack, all []*linked) (_ *ledger, err error) {
+	l := &ledger{arrived: map[string]time.Time{}}
+	if l.receiver, err = newReceiver(l.note); err != nil {
+		return nil, err
+	}
+	if err := l.listen(ctx, s, all); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
 }
 
 func (l *ledger) note(text string, at time.Time) {

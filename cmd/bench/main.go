@@ -14,11 +14,13 @@ import (
 	"time"
 )
 
-// measurements in the order in which they run.
-var measurements = []struct {
+type measurement struct {
 	name    string
 	measure func(context.Context, *benchLab) error
-}{
+}
+
+// measurements in the order in which they run.
+var measurements = []measurement{
 	{"relay", relay},
 	{"send", send},
 	{"inbound", inbound},
@@ -62,13 +64,7 @@ func run(ctx context.Context, quick bool, only string) (err error) {
 		wanted = strings.Split(only, ",")
 	}
 	for _, name := range wanted {
-		if !slices.ContainsFunc(measurements, func(m struct {
-			name    string
-			measure func(context.Context, *benchLab) error
-		},
-		) bool {
-			return m.name == name
-		}) {
+		if !slices.ContainsFunc(measurements, func(m measurement) bool { return m.name == name }) {
 			return fmt.Errorf("there is no measurement %q", name)
 		}
 	}

@@ -27,14 +27,9 @@ func mirror(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		s, err := stack.Start(ctx, stack.Options{
-			Bin: l.Bin, Endpoint: l.Sim.Endpoint(),
-			Env: []string{"WAM_LOG_LEVEL=warn", "WAM_DATABASE_URL=" + database},
-		})
-		if err != nil {
-			return err
-		}
-		return errors.Join(l.readMirror(ctx, s, database, chats, messages), s.Close())
+		return l.limited(ctx, func(s *stack.Stack) error {
+			return l.readMirror(ctx, s, database, chats, messages)
+		}, "WAM_DATABASE_URL="+database)
 	})
 }
 
@@ -69,8 +64,7 @@ func (l *benchLab) readMirror(ctx context.Context, s *stack.Stack, database stri
 		},
 	} {
 		ours, err := timed(ctx, l.of(60, 5), func() error {
-			return ask(ctx,
-				s.Client.Base+"/api/proxy/"+one.key+"/"+m.method, m.params)
+			return ask(ctx, s.Client.Base+"/api/proxy/"+one.key+"/"+m.method, m.params)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.method, err)

@@ -22,14 +22,11 @@ func recovery(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		hook, err := newLedger()
+		hook, err := newLedger(ctx, s, all)
 		if err != nil {
 			return err
 		}
 		defer hook.close()
-		if err := hook.listen(ctx, s, all); err != nil {
-			return err
-		}
 		sender, err := l.newSender(ctx, all, hook)
 		if err != nil {
 			return err

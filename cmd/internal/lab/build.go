@@ -21,15 +21,15 @@ type Program struct {
 	Package string // import path
 }
 
-// Build compiles programs into dir, with further flags of `go build`. The
-// compiler's complaints go to standard error.
+// Build compiles programs into dir, with further flags of `go build`, which may
+// replace those of Build itself. The compiler's complaints go to standard error.
 func Build(ctx context.Context, dir string, flags []string, programs ...Program) error {
 	for _, p := range programs {
 		name := p.Name
 		if name == "" {
 			name = filepath.Base(p.Package)
 		}
-		// As the Makefile builds them. Without symbols a link takes half the time.
+		// Linked as the Makefile does. Without symbols that takes half the time.
 		args := append([]string{"build", "-ldflags", "-s -w"}, flags...)
 		build := exec.CommandContext(ctx, "go", append(args, "-o", filepath.Join(dir, name), p.Package)...)
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
