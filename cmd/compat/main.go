@@ -5,13 +5,17 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"whatsapp-manager/worker/wasim/client"
 )
 
 //go:embed reference.tsv
@@ -97,23 +101,16 @@ simulator of WhatsApp holds.
 }
 
 // startStandIn runs wasim and returns its endpoint and how to end it.
-func startStandIn(ctx context.Context, bin string) (endpoint string, end func(), err error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "wasim"), "-listen", "127.0.0.1:0")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", nil, err
+func startStandIn(ctx context.Context, bin string) (endpoint string, end func() error, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	wasim := client.NewProgram(filepath.Join(bin, "wasim"))
+	var running errgroup.Group
+	running.Go(func() error { defer cancel(); return wasim.Run(ctx) })
+	end = func() error { cancel(); return running.Wait() }
+	select {
+	case <-wasim.Started():
+		return wasim.Endpoint(), end, nil
+	case <-ctx.Done():
+		return "", nil, errors.Join(errors.New("the stand-in does not start"), end())
 	}
-	if err := cmd.Start(); err != nil {
-		return "", nil, fmt.Errorf("start stand-in: %w", err)
-	}
-	end = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		end()
-		return "", nil, fmt.Errorf("stand-in said nothing: %w", err)
-	}
-	return strings.TrimSpace(line), end, nil
 }

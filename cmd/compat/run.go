@@ -26,11 +26,11 @@ func runAll(ctx context.Context, bin, endpoint, only string) (results []result, 
 		return nil, err
 	}
 	if endpoint == "" {
-		var end func()
+		var end func() error
 		if endpoint, end, err = startStandIn(ctx, bin); err != nil {
 			return nil, err
 		}
-		defer end()
+		defer func() { err = errors.Join(err, end()) }()
 	}
 	w := &world{ctx: ctx, control: strings.SplitN(endpoint, "/?", 2)[0]}
 	w.files = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
