@@ -30,8 +30,9 @@ func (l *chaosLab) leftovers(ctx context.Context, v *verdict) {
 	if n := l.Sim.Connections(); n > 0 {
 		v.fail("%d connections to WhatsApp are left", n)
 	}
-	if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp",
-		strings.TrimPrefix(l.stack.Client.Base, "http://")); err == nil {
+	address := strings.TrimPrefix(l.stack.Client.Base, "http://")
+	// Also when the time is up: an error has to mean that nobody listens.
+	if conn, err := new(net.Dialer).DialContext(context.WithoutCancel(ctx), "tcp", address); err == nil {
 		_ = conn.Close()
 		v.fail("somebody still listens at %s", l.stack.Client.Base)
 	}
