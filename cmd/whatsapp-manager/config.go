@@ -1,10 +1,7 @@
 package main
 
 import (
-	"net/netip"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"whatsapp-manager/supervisor/workeruser"
 )
@@ -30,14 +27,14 @@ type config struct {
 
 // apiSettings are about the HTTP server.
 type apiSettings struct {
-	Listen         hostPort       `env:"LISTEN" envDefault:"127.0.0.1:5000"`
-	PublicURL      webAddress     `env:"PUBLIC_URL"`
-	AllowedHosts   hostPatterns   `env:"ALLOWED_HOSTS"`
-	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
-	MaxConnections count          `env:"MAX_CONNECTIONS" envDefault:"0"`
-	MaxPerAddress  count          `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"0"`
-	ManagerMemory  autoSize       `env:"MANAGER_MEMORY_LIMIT" envDefault:"auto"`
-	MediaBodyLimit byteSize       `env:"MEDIA_BODY_LIMIT"`
+	Listen         hostPort     `env:"LISTEN" envDefault:"127.0.0.1:5000"`
+	PublicURL      webAddress   `env:"PUBLIC_URL"`
+	AllowedHosts   hostPatterns `env:"ALLOWED_HOSTS"`
+	TrustedProxies proxies      `env:"TRUSTED_PROXIES"`
+	MaxConnections count        `env:"MAX_CONNECTIONS" envDefault:"0"`
+	MaxPerAddress  count        `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"0"`
+	ManagerMemory  autoSize     `env:"MANAGER_MEMORY_LIMIT" envDefault:"auto"`
+	MediaBodyLimit byteSize     `env:"MEDIA_BODY_LIMIT"`
 }
 
 // accessSettings are about users and what they may make.
@@ -92,6 +89,6 @@ type networkSettings struct {
 
 // logSettings are about the manager's log, and how much workers say.
 type logSettings struct {
-	Level  zerolog.Level `env:"LOG_LEVEL" envDefault:"info"`
-	Format logFormat     `env:"LOG_FORMAT" envDefault:"auto"`
+	Level  logLevel  `env:"LOG_LEVEL" envDefault:"info"`
+	Format logFormat `env:"LOG_FORMAT" envDefault:"auto"`
 }

@@ -39,8 +39,8 @@ func TestFlagsWinOverTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.API.Listen != "127.0.0.1:7000" || c.Log.Level != zerolog.WarnLevel {
-		t.Errorf("got listen %s, level %s", c.API.Listen, c.Log.Level)
+	if c.API.Listen != "127.0.0.1:7000" || zerolog.Level(c.Log.Level) != zerolog.WarnLevel {
+		t.Errorf("got listen %s, level %s", c.API.Listen, zerolog.Level(c.Log.Level))
 	}
 }
 
@@ -51,7 +51,7 @@ func TestAWrongValueStopsTheStartWithTheNameOfTheSetting(t *testing.T) {
 		"WAM_WORKER_MEMORY_LIMIT=much", "WAM_WORKER_MEMORY_LIMIT=1MiB",
 		"WAM_HEALTH_INTERVAL=soon", "WAM_HEALTH_INTERVAL=1ms",
 		"WAM_MAX_INSTANCES=-1", "WAM_MAX_INSTANCES=many", "WAM_MAX_INSTANCES_PER_USER=-1",
-		"WAM_SENDS_PER_MINUTE=-2", "WAM_CALLS_PER_SECOND=-1",
+		"WAM_SENDS_PER_MINUTE=-2", "WAM_SENDS_PER_MINUTE=2147483648", "WAM_CALLS_PER_SECOND=-1",
 		"WAM_INBOUND_PER_SECOND=-1", "WAM_INBOUND_PER_SECOND=some",
 		"WAM_LOG_LEVEL=loud", "WAM_LOG_FORMAT=xml",
 		"WAM_WORKER_USER=there is no such user",
@@ -59,6 +59,7 @@ func TestAWrongValueStopsTheStartWithTheNameOfTheSetting(t *testing.T) {
 		"WAM_MEDIA_BODY_LIMIT=0", "WAM_MEDIA_BODY_LIMIT=much", "WAM_MEDIA_BODY_LIMIT=1KiB", "WAM_MEDIA_BODY_LIMIT=65MiB",
 		"WAM_MAX_CONNECTIONS=-1", "WAM_MAX_CONNECTIONS=all", "WAM_MAX_CONNECTIONS_PER_ADDRESS=-1",
 		"WAM_PUBLIC_URL=here", "WAM_TRUSTED_PROXIES=localhost", "WAM_TRUSTED_PROXIES=10.0.0.1",
+		"WAM_TRUSTED_PROXIES=10.0.0.0/8,",
 		"WAM_ADMIN_PASSWORD=short", "WAM_ADMIN_PASSWORD=elevenchars", "WAM_ADMIN_PASSWORD=password1234",
 		"WAM_ADMIN_PASSWORD=admin@localhost", "WAM_ADMIN_EMAIL=me", "WAM_JWT_SECRET=abc", "WAM_REGISTRATION=perhaps",
 		"WAM_ALLOWED_HOSTS=https://wa.example.org", "WAM_ALLOWED_HOSTS=a.*.org",
@@ -77,8 +78,14 @@ func TestAWrongValueStopsTheStartWithTheNameOfTheSetting(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was accepted")
 			}
-			if text := err.Error(); !strings.HasPrefix(text, "setting "+name+": ") || strings.Contains(text, "strconv") {
+			text := err.Error()
+			if !strings.HasPrefix(text, "setting "+name+": ") {
 				t.Errorf("the error does not name the setting: %v", err)
+			}
+			for _, ofALibrary := range []string{"strconv", "netip", "NoLevel"} {
+				if strings.Contains(text, ofALibrary) {
+					t.Errorf("the error speaks of %s: %v", ofALibrary, err)
+				}
 			}
 		})
 	}
@@ -121,7 +128,7 @@ func TestASettingThatDoesNotExistIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if _, err := load(t, nil, "PATH=/bin", "WAMPUM=1", listenerEnv+"=3 127.0.0.1:5000"); err != nil {
+	if _, err := load(t, nil, "PATH=/bin", "WAMPUM=1", listenerEnv+"=3 127.0.0.1:5000", passphraseEnv+"=p"); err != nil {
 		t.Errorf("what is no setting of ours was refused: %v", err)
 	}
 }

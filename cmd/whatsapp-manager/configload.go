@@ -43,6 +43,10 @@ func wrongSetting(name, format string, args ...any) error {
 	return fmt.Errorf("setting %s%s: %w", envPrefix, name, fmt.Errorf(format, args...))
 }
 
+// notSettings have our prefix, too: what a manager leaves to its successor, and what
+// the commands about single instances read.
+var notSettings = []string{listenerEnv, passphraseEnv}
+
 // refuseUnknown finds variables with our prefix that are no setting. One that is
 // written wrong would else be without effect, and nobody would notice.
 func refuseUnknown(vars map[string]string) error {
@@ -52,7 +56,7 @@ func refuseUnknown(vars map[string]string) error {
 	}
 	var errs []error
 	for name := range vars {
-		if !strings.HasPrefix(name, envPrefix) || name == listenerEnv || slices.Contains(known, name) {
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(notSettings, name) || slices.Contains(known, name) {
 			continue
 		}
 		text := fmt.Sprintf("there is no setting %s", name)
@@ -120,7 +124,7 @@ func (c *config) checkMemory() error {
 		c.API.MediaBodyLimit = min(usualMediaBody, most)
 	} else if c.API.MediaBodyLimit < 1<<20 || c.API.MediaBodyLimit > most {
 		return wrongSetting("MEDIA_BODY_LIMIT",
-			"%q is not a size from 1MiB to 64MiB that is below an eighth of WORKER_MEMORY_LIMIT", c.API.MediaBodyLimit)
+			"%q is not a size from 1MiB to 64MiB that is at most an eighth of WORKER_MEMORY_LIMIT", c.API.MediaBodyLimit)
 	}
 	limit, body := &c.API.ManagerMemory, uint64(c.API.MediaBodyLimit)
 	least := byteSize(max(leastManagerMemory, bodiesInMemory*body))

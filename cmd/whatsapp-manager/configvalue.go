@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/rs/zerolog"
 
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/netguard"
@@ -54,16 +56,14 @@ func (s *autoSize) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// count is a number of things, which is never negative.
+// count is a number of things, which is never negative and fits into the
+// database's integers.
 type count int
 
 func (c *count) UnmarshalText(text []byte) error {
-	n, err := strconv.Atoi(string(text))
-	switch {
-	case err != nil:
-		return fmt.Errorf("%q is not a number", text)
-	case n < 0:
-		return fmt.Errorf("%d is negative", n)
+	n, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a number from 0 to %d", text, math.MaxInt32)
 	}
 	*c = count(n)
 	return nil
@@ -157,6 +157,22 @@ func (n networks) texts() []string {
 	return texts
 }
 
+// proxies are networks that are written with the length of their prefix.
+type proxies []netip.Prefix
+
+func (p *proxies) UnmarshalText(text []byte) error {
+	var list proxies
+	for part := range strings.SplitSeq(string(text), ",") {
+		network, err := netip.ParsePrefix(part)
+		if err != nil {
+			return fmt.Errorf("%q is not a network like 10.0.0.0/8", part)
+		}
+		list = append(list, network)
+	}
+	*p = list
+	return nil
+}
+
 // methodNames are methods of whatsmeow that the operator opens.
 type methodNames []string
 
@@ -223,6 +239,18 @@ func (s *standIn) UnmarshalText(text []byte) error {
 		}
 	}
 	*s = standIn(text)
+	return nil
+}
+
+// logLevel is what is logged at the least.
+type logLevel zerolog.Level
+
+func (l *logLevel) UnmarshalText(text []byte) error {
+	level, err := zerolog.ParseLevel(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a level", text)
+	}
+	*l = logLevel(level)
 	return nil
 }
 

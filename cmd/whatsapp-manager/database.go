@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/supervisor/localpg"
 	"whatsapp-manager/supervisor/store"
 	"whatsapp-manager/supervisor/store/roles"
@@ -95,17 +96,13 @@ func (db *database) Run(ctx context.Context) error {
 		}
 		db.log.Error().Int("pid", cluster.PID()).Msg("the private Postgres has ended; starting it again")
 		next, err := localpg.Ensure(ctx, db.cfg)
-		for wait := 100 * time.Millisecond; err != nil; wait = min(2*wait, 5*time.Second) {
+		for pauses := backoff.New(100*time.Millisecond, 5*time.Second); err != nil; {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // it does not start because we end
 			}
 			db.log.Error().Err(err).Msg("the private Postgres does not start")
-			timer := time.NewTimer(wait)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
+			if pauses.Wait(ctx) != nil {
 				return nil
-			case <-timer.C:
 			}
 			next, err = localpg.Ensure(ctx, db.cfg)
 		}

@@ -122,13 +122,15 @@ func judgeAccess(r roles.Report) []finding {
 	if len(r.Elsewhere) > 0 && r.Isolation != roles.None {
 		report = append(report, finding{
 			better, "other databases",
-			"workers' roles may connect to " + strings.Join(r.Elsewhere,
-				", ") + "; their owners close them: revoke connect on database … from public",
+			"workers' roles may connect to " + strings.Join(r.Elsewhere, ", ") +
+				"; their owners close them: revoke connect on database … from public",
 		})
 	}
 	need := 2*r.Instances + 20
-	connections := finding{well, "connections", fmt.Sprintf("max_connections is %d, at worst %d are needed",
-		r.MaxConnections, need)}
+	connections := finding{
+		well, "connections",
+		fmt.Sprintf("max_connections is %d, at worst %d are needed", r.MaxConnections, need),
+	}
 	if r.MaxConnections < need {
 		connections.verdict = better
 	}

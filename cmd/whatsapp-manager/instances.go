@@ -45,9 +45,8 @@ Never run the original and a copy at the same time: WhatsApp keeps only one conn
 
 	var i importing
 	imports := &cobra.Command{
-		Use: "import FILE", Args: cobra.ExactArgs(1), RunE: operate(func(ctx context.Context, o *operation,
-			args []string,
-		) error {
+		Use: "import FILE", Args: cobra.ExactArgs(1),
+		RunE: operate(func(ctx context.Context, o *operation, args []string) error {
 			return i.run(ctx, o, phrase, args[0])
 		}),
 		Short: "Import an exported instance, completely or not at all",
@@ -95,9 +94,9 @@ func withoutKeys(context.Context, config, *store.Store, zerolog.Logger) (*keyfil
 }
 
 // operateOn is operate with another way to the key file.
-func operateOn(use func(context.Context, config, *store.Store,
-	zerolog.Logger) (*keyfile.File, error), run func(context.Context, *operation,
-	[]string) error,
+func operateOn(
+	use func(context.Context, config, *store.Store, zerolog.Logger) (*keyfile.File, error),
+	run func(context.Context, *operation, []string) error,
 ) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := loadConfig(cmd.Flags(), os.Environ())

@@ -14,7 +14,7 @@ func (c config) logger(out *os.File) zerolog.Logger {
 	if c.Log.Format == "console" || (c.Log.Format == "auto" && isTerminal(out)) {
 		w = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
 	}
-	return zerolog.New(w).Level(c.Log.Level).With().Timestamp().Logger()
+	return zerolog.New(w).Level(zerolog.Level(c.Log.Level)).With().Timestamp().Logger()
 }
 
 func isTerminal(f *os.File) bool {

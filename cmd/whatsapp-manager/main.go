@@ -60,11 +60,8 @@ func root() *cobra.Command {
 			Short: "Check the installation: say what is wrong and what could be better; changes nothing",
 		},
 		&cobra.Command{
-			Use: "demo", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command,
-				_ []string,
-			) error {
-				return demo(cmd.Context(), cmd.Flags())
-			},
+			Use: "demo", Args: cobra.NoArgs,
+			RunE:  func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), cmd.Flags()) },
 			Short: "Run against a simulated WhatsApp, with accounts that pair and chat by themselves",
 		},
 		instancesCommand(),

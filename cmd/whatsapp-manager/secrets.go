@@ -52,8 +52,8 @@ func useKeys(ctx context.Context, c config, st *store.Store, log zerolog.Logger)
 		return nil, fmt.Errorf("seal the secrets in the database: %w", err)
 	}
 	if sealed > 0 {
-		log.Info().Int("rows", sealed).Str("key",
-			file.Ring().ID()).Msg("sealed secrets in the database that were not sealed, or were sealed with an older key")
+		log.Info().Int("rows", sealed).Str("key", file.Ring().ID()).
+			Msg("sealed secrets in the database that were not sealed, or were sealed with an older key")
 	}
 	return file, nil
 }
@@ -70,11 +70,8 @@ func ids(file *keyfile.File) string {
 func secretsCommand() *cobra.Command {
 	group := &cobra.Command{Use: "secrets", Short: "Show or change the key that seals the secrets in the database"}
 	status := &cobra.Command{
-		Use: "status", Args: cobra.NoArgs, RunE: operate(func(ctx context.Context, o *operation,
-			_ []string,
-		) error {
-			return o.showSecrets(ctx)
-		}),
+		Use: "status", Args: cobra.NoArgs,
+		RunE:  operate(func(ctx context.Context, o *operation, _ []string) error { return o.showSecrets(ctx) }),
 		Short: "Show which key the secrets are sealed with",
 	}
 	rotate := &cobra.Command{

@@ -150,8 +150,9 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	}, api.Deps{
 		Store: d.store, Supervisor: d.supervisor, Sender: sender, Upgrades: d.supervisor, Isolation: d.store.Isolation(),
 		Log: d.log, Registerer: registry, Gatherer: registry,
-		Mounts: []func(*api.Mount){feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store,
-			d.deliverer), outbox.Routes(d.outbox)},
+		Mounts: []func(*api.Mount){
+			feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox),
+		},
 	})
 	return err
 }
@@ -179,7 +180,7 @@ func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Lo
 		ProgramDir: filepath.Join(c.Data.DataDir, "programs"),
 		WorkerConfig: supervisor.WorkerConfig{
 			WorkerPath: c.Workers.WorkerBinary, WorkerUser: c.workerUser, MemoryLimit: uint64(c.Workers.WorkerMemory),
-			MediaNetworks: c.Networks.MediaNetworks.texts(), Keys: ring, LogLevel: c.Log.Level.String(),
+			MediaNetworks: c.Networks.MediaNetworks.texts(), Keys: ring, LogLevel: zerolog.Level(c.Log.Level).String(),
 			WhatsAppEndpoint: string(c.WhatsApp.WhatsAppEndpoint), DeviceName: c.WhatsApp.DeviceName,
 			WhatsmeowMethods: c.WhatsApp.WhatsmeowMethods, InboundPerSecond: int(c.WhatsApp.InboundPerSecond),
 		},
