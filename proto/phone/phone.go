@@ -63,10 +63,10 @@ func Digits(text string) (string, error) {
 	case d[0] == '0':
 		return "", ErrPrefix
 	}
-	number, err := phonenumbers.Parse("+"+d, "")
-	if errors.Is(err, phonenumbers.ErrInvalidCountryCode) || err == nil && number.GetCountryCode() == 0 {
+	switch _, err := phonenumbers.Parse("+"+d, ""); {
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
 		return "", ErrCountry
-	} else if err != nil {
+	case err != nil:
 		return "", ErrLength
 	}
 	return d, nil
