@@ -37,7 +37,6 @@ demo: build ## run the manager against the simulator, with accounts that pair an
 
 .PHONY: test
 test: postgres ## everything that must hold, with real processes (under fifteen minutes on two cores)
-	$(GO) vet ./...
 	$(GO) test -timeout 900s ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_SHORT=yes
 

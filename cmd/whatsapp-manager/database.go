@@ -102,7 +102,7 @@ func (db *database) Run(ctx context.Context) error {
 			}
 			db.log.Error().Err(err).Msg("the private Postgres does not start")
 			if pauses.Wait(ctx) != nil {
-				return nil
+				return nil //nolint:nilerr // as above
 			}
 			next, err = localpg.Ensure(ctx, db.cfg)
 		}
