@@ -12,6 +12,8 @@ const (
 	KeyPrefix = "wam_"
 	// RefreshPrefix opens every refresh token.
 	RefreshPrefix = "wrt_"
+	// LinkPrefix opens every token of a link page.
+	LinkPrefix = "lnk_"
 
 	secretLen = 43 // base64url of 256 bits without padding
 	shownLen  = len(KeyPrefix) + 6
@@ -23,11 +25,14 @@ func NewKey() string { return KeyPrefix + secret() }
 // NewRefresh returns a fresh refresh token; only its Hash is kept.
 func NewRefresh() string { return RefreshPrefix + secret() }
 
+// NewLink returns a fresh token of a link page; only its Hash is kept.
+func NewLink() string { return LinkPrefix + secret() }
+
 // NewPassword returns a random password for people to type or paste once (130 bit).
 func NewPassword() string { return strings.ToLower(rand.Text()) }
 
-// Hash is what the database holds of a key or refresh token: SHA-256, which is
-// enough for secrets that are random themselves.
+// Hash is what the database holds of a key or token: SHA-256, which is enough for
+// secrets that are random themselves.
 func Hash(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
@@ -47,6 +52,9 @@ func LooksLikeKey(s string) bool { return hasForm(s, KeyPrefix) }
 
 // LooksLikeRefresh reports whether s has the form of a refresh token.
 func LooksLikeRefresh(s string) bool { return hasForm(s, RefreshPrefix) }
+
+// LooksLikeLink reports whether s has the form of a link page's token.
+func LooksLikeLink(s string) bool { return hasForm(s, LinkPrefix) }
 
 func hasForm(s, prefix string) bool {
 	rest, ok := strings.CutPrefix(s, prefix)

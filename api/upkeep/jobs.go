@@ -103,5 +103,8 @@ func (u *Upkeep) prune(ctx context.Context, now time.Time) error {
 	if _, failed := u.store.PruneSends(ctx, now.Add(-sends.Kept)); failed != nil {
 		err = errors.Join(err, fmt.Errorf("remove old sends: %w", failed))
 	}
+	if _, failed := u.store.PruneLinkPages(ctx, now.Add(-pagesKept)); failed != nil {
+		err = errors.Join(err, fmt.Errorf("remove old link pages: %w", failed))
+	}
 	return err
 }

@@ -21,6 +21,9 @@ const (
 	trimEvery  = 20 * time.Minute
 	pruneEvery = 2 * time.Minute
 
+	// pagesKept is how long the address of a link page says that the page has ended.
+	pagesKept = 24 * time.Hour
+
 	lookEvery = 5 * time.Second // for a job
 	workers   = 2               // of a node: one for each kind of job
 
@@ -35,6 +38,7 @@ type Store interface {
 	TrimMessages(ctx context.Context, before time.Time) (int, error)
 	TrimFeeds(ctx context.Context, before time.Time) (int, error)
 	PruneSends(ctx context.Context, before time.Time) (int, error)
+	PruneLinkPages(ctx context.Context, before time.Time) (int, error)
 }
 
 // Clock tells whether the time may be believed; *wallclock.Watch is one.

@@ -25,6 +25,8 @@ func (i *installation) old() {
 		`insert into audit_log (at, action) select now() - s * interval '1 day', a from unnest(array[1, 100]) s, unnest(array['login.failed', 'user.created']) a`,
 		`insert into sends (instance_id, key, method, digest, message_id, state, created_at, ended_at)
 			select 'aaaaaaaaaaaa', 'k' || s, 'sendMessage', 'd', 'm' || s, 'sent', now() - s * interval '1 day', now() - s * interval '1 day' from unnest(array[1000, 0]) s`,
+		`insert into link_pages (id, instance_id, token_hash, made_at_seq, created_at, expires_at)
+			select 'p' || s, 'aaaaaaaaaaaa', ('h' || s)::bytea, 0, now() - interval '3 days', now() - s * interval '1 hour' from unnest(array[25, 1]) s`,
 	} {
 		i.exec(sql)
 	}
@@ -38,7 +40,7 @@ func TestWhatIsTooOldIsRemovedSoonAfterTheStart(t *testing.T) {
 	i.run("one", i.records(), day, io.Discard)
 	i.until("river_job where state = 'completed'", 2)
 	for what, want := range map[string]int{
-		"events": 1, "messages": 1, "refresh_tokens": 1, "sends": 1,
+		"events": 1, "messages": 1, "refresh_tokens": 1, "sends": 1, "link_pages": 1,
 		"audit_log where action = 'login.failed'": 1, "audit_log where action = 'user.created'": 2,
 	} {
 		if got := i.count(what); got != want {

@@ -87,6 +87,7 @@ var former = map[string]struct {
 // leftBehind are tables with rows of an instance that stay where they are.
 var leftBehind = map[string]string{
 	"devices":          "made anew of the instance's device, see importer.finish",
+	"link_pages":       "their addresses are this server's",
 	"workers":          "processes of this server",
 	"webhook_attempts": "how the last posts from this server went, for people",
 

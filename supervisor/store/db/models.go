@@ -65,6 +65,21 @@ type InstanceHistory struct {
 	At         time.Time
 }
 
+type LinkPage struct {
+	ID          string
+	InstanceID  string
+	TokenHash   []byte
+	Language    string
+	RedirectUrl string
+	BrandName   string
+	BrandLogo   string
+	MadeAtSeq   int64
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	EndedAt     *time.Time
+	EndedBy     string
+}
+
 type RefreshToken struct {
 	ID        string
 	UserID    string

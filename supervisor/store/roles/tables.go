@@ -55,6 +55,7 @@ var ours = map[string]decision{
 	"instance_history":   closed(),
 	"instances":          closed(), // worker_device tells a worker what it has to know
 	"known_addresses":    closed(),
+	"link_pages":         closed(),
 	"nodes":              closed(),
 	"refresh_tokens":     closed(),
 	"send_pauses":        closed(),

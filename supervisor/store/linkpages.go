@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
+	"whatsapp-manager/supervisor/store/db"
+)
+
+// Why a link page ended before its time.
+const (
+	PageRevoked = "revoked"
+	PageReady   = "ready" // the account is linked
+)
+
+// LinkPage lets whoever has its token link one account. Hash is the token's
+// SHA-256; the token itself is not kept.
+type LinkPage struct {
+	ID                   string
+	InstanceID           supervisor.ID
+	Hash                 []byte
+	Language             string // empty: the browser's
+	RedirectURL          string
+	BrandName, BrandLogo string
+	CreatedAt, ExpiresAt time.Time
+	EndedAt              *time.Time
+	EndedBy              string // PageRevoked or PageReady, once EndedAt is set
+}
+
+// InsertLinkPage adds a page to an instance. It returns Conflict with Code
+// too_many_pages when the instance has most pages that have not ended, and
+// NotFound when there is no such instance.
+func (s *Store) InsertLinkPage(ctx context.Context, p LinkPage, most int) error {
+	const op = "store.InsertLinkPage"
+	return failure(op, s.inTx(ctx, func(q *db.Queries) error {
+		// Two pages made at the same moment count each other.
+		if _, err := q.LockInstance(ctx, string(p.InstanceID)); err != nil {
+			return err
+		}
+		n, err := q.CountLivingLinkPages(ctx, db.CountLivingLinkPagesParams{InstanceID: string(p.InstanceID), Now: p.CreatedAt})
+		if err != nil {
+			return err
+		}
+		if n >= int64(most) {
+			return &fault.Error{
+				Kind: fault.Conflict, Op: op, Code: "too_many_pages",
+				Msg: "the instance has as many open link pages as it may have; revoke one, or wait until one expires",
+			}
+		}
+		return q.InsertLinkPage(ctx, db.InsertLinkPageParams{
+			ID: p.ID, InstanceID: string(p.InstanceID), TokenHash: p.Hash, Language: p.Language, RedirectUrl: p.RedirectURL,
+			BrandName: p.BrandName, BrandLogo: p.BrandLogo, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
+		})
+	}))
+}
+
+// LinkPages returns the pages of an instance, newest first. Those that ended a
+// short time ago are among them.
+func (s *Store) LinkPages(ctx context.Context, instance supervisor.ID) ([]LinkPage, error) {
+	rows, err := s.q.LinkPagesOf(ctx, string(instance))
+	pages := make([]LinkPage, len(rows))
+	for i, r := range rows {
+		pages[i] = linkPageOf(r)
+	}
+	return pages, failure("store.LinkPages", err)
+}
+
+// LinkPageByHash returns the page of a token and its instance. linked says that
+// the account became ready after the page was made. It returns NotFound when the
+// token is unknown or the instance deleted, and Unauthorized with Code
+// account_disabled when the instance's owner is disabled. The instance comes
+// without its Worker.
+func (s *Store) LinkPageByHash(ctx context.Context, hash []byte) (in Instance, p LinkPage, linked bool, err error) {
+	const op = "store.LinkPageByHash"
+	row, err := s.q.LinkPageByHash(ctx, hash)
+	if err != nil {
+		return Instance{}, LinkPage{}, false, failure(op, err)
+	}
+	if row.OwnerDisabled {
+		return Instance{}, LinkPage{}, false, unauthorized(op, "account_disabled", "the user that the instance belongs to is disabled")
+	}
+	return instanceOf(row.Instance), linkPageOf(row.LinkPage), row.Linked, nil
+}
+
+// EndLinkPage ends a page of the instance for the reason; the first end stays.
+// It returns NotFound when the instance has no such page.
+func (s *Store) EndLinkPage(ctx context.Context, instance supervisor.ID, id, why string, now time.Time) error {
+	const op = "store.EndLinkPage"
+	n, err := s.q.EndLinkPage(ctx, db.EndLinkPageParams{InstanceID: string(instance), ID: id, By: why, At: now})
+	if err != nil || n > 0 {
+		return failure(op, err)
+	}
+	there, err := s.q.HasLinkPage(ctx, db.HasLinkPageParams{InstanceID: string(instance), ID: id})
+	if err == nil && !there {
+		return found(op, 0, nil)
+	}
+	return failure(op, err)
+}
+
+// PruneLinkPages removes pages that expired or ended before the time, and returns
+// how many.
+func (s *Store) PruneLinkPages(ctx context.Context, before time.Time) (int, error) {
+	n, err := s.q.PruneLinkPages(ctx, before)
+	return int(n), failure("store.PruneLinkPages", err)
+}
+
+func linkPageOf(r db.LinkPage) LinkPage {
+	return LinkPage{
+		ID: r.ID, InstanceID: supervisor.ID(r.InstanceID), Hash: r.TokenHash, Language: r.Language, RedirectURL: r.RedirectUrl,
+		BrandName: r.BrandName, BrandLogo: r.BrandLogo, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
+		EndedAt: r.EndedAt, EndedBy: r.EndedBy,
+	}
+}
