@@ -125,12 +125,18 @@ var rooms = []room{
 	{path: "supervisor", ours: []string{"proto/...", "supervisor/egress", "supervisor/rollout", "supervisor/workerconn", "supervisor/workerproc", "supervisor/workeruser"}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	// The control API's other side is linked into programs that must not link the simulator.
 	{path: "worker/wasim/client", ours: nil, without: []string{"go.mau.fi/...", "github.com/jackc/pgx/..."}},
-	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/phone"}, never: clientParts},
+	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/passkey", "worker/wasim/phone"}, never: clientParts},
 	{path: "worker/wasim/wire", ours: nil, never: clientParts},
 	{path: "worker/wasim/media", ours: nil, never: clientParts},
 	{
 		path: "worker/wasim/phone", ours: []string{"worker/wasim/media"}, never: clientParts,
 		tests: []string{"worker/wasim", "worker/wasim/wire", "supervisor/store/storetest"},
+	},
+	// Tests of any room may make answers of a passkey; what verifies them stays here.
+	{path: "worker/wasim/passkey/authenticator", ours: nil, never: noFiles, without: []string{"go.mau.fi/...", "github.com/go-webauthn/..."}},
+	{
+		path: "worker/wasim/passkey", ours: []string{"worker/wasim/stanza"}, never: slices.Concat(clientParts, noFiles),
+		tests: []string{"worker/wasim/passkey/authenticator"},
 	},
 	{path: "worker/wasim/user", ours: nil, never: clientParts},
 	{path: "worker/wasim/stanza", ours: nil, never: clientParts},

@@ -43,6 +43,7 @@ type Account struct {
 	typing     []Typing
 	calls      []CallSignal
 	callLinks  []CallLink
+	passkeys   passkeys
 }
 
 // Faults are failures planned for the next few occasions. A Server, an Account

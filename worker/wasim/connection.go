@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/worker/wasim/faults"
+	"whatsapp-manager/worker/wasim/passkey"
 	"whatsapp-manager/worker/wasim/wire"
 )
 
@@ -23,6 +24,7 @@ type connection struct {
 	answers   map[string]chan *waBinary.Node
 	finish    chan *waBinary.Node // companion_finish of pairing by code
 	link      *linkRequest
+	ceremony  *passkey.Ceremony // the last one
 	closer    *time.Timer
 	available bool
 }
@@ -43,6 +45,7 @@ func (c *connection) run(ctx context.Context) {
 		c.conn.Wait()
 		s.life.remove(c)
 		s.pairings.drop(c)
+		c.endCeremony()
 		c.stopCloser()
 		if c.device != nil {
 			c.device.detach(c)

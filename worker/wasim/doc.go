@@ -16,6 +16,7 @@
 //	channels  channels (newsletters)
 //	appstate  an account's app state, as the server keeps it
 //	prekeys   a device's public keys
+//	passkey   linking a device of an account that demands a passkey
 //	shop      an account's catalogue and orders
 //	faults    failures planned for the next occasions
 //	stanza    what answers and copies of messages have in common

@@ -13,6 +13,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/wasim/passkey"
 	"whatsapp-manager/worker/wasim/stanza"
 )
 
@@ -97,26 +98,78 @@ func (c *connection) offerPairing() {
 	c.request(waBinary.Attrs{"type": "set", "xmlns": "md"}, waBinary.Node{Tag: "pair-device", Content: nodes})
 }
 
-// ScanQR scans the text of a QR code with the account's phone and returns once
-// the companion has paired, come back after the restart and is active; its
-// Device is then the last of Devices. Errors: phone.ErrQR, ErrRef, ErrRejected,
-// ErrGone.
+// returnTimeout is how long a companion that was paired may take to come back.
+const returnTimeout = 5 * time.Minute
+
+// Linking is a companion that the account's phone is linking. It goes on by itself
+// until the companion is active, gone or refused.
+type Linking struct {
+	done chan struct{}
+	err  error // written before done is closed
+}
+
+// Wait returns once the companion has paired, come back after the restart and is
+// active; its Device is then the last of Devices. Errors: ErrRejected, ErrGone,
+// passkey.ErrRejected, passkey.ErrExpired, passkey.ErrReplaced, or the cause of the end of
+// ctx, which the linking survives.
+func (l *Linking) Wait(ctx context.Context) error {
+	select {
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// begin links a client that a phone found, by a passkey if the account demands one,
+// which the client has been asked for when begin returns.
+func (c *connection) begin(a *Account, advSecret []byte) (*Linking, error) {
+	var ceremony *passkey.Ceremony
+	if demand, demanded := a.Passkey(); demanded {
+		ceremony = c.askPasskey(a, demand, advSecret)
+	}
+	l := &Linking{done: make(chan struct{})}
+	if !c.server.Background(func(ctx context.Context) {
+		defer close(l.done)
+		if ceremony != nil {
+			if advSecret, l.err = ceremony.Wait(ctx); l.err != nil {
+				return
+			}
+		}
+		l.err = c.pair(ctx, a, advSecret)
+	}) {
+		return nil, ErrGone
+	}
+	return l, nil
+}
+
+// ScanQR is StartQR and Wait.
 func (a *Account) ScanQR(ctx context.Context, text string) error {
-	qr, err := a.phone.ScanQR(text)
+	l, err := a.StartQR(text)
 	if err != nil {
 		return err
 	}
+	return l.Wait(ctx)
+}
+
+// StartQR scans the text of a QR code with the account's phone. Errors: phone.ErrQR,
+// ErrRef, ErrRejected, ErrGone.
+func (a *Account) StartQR(text string) (*Linking, error) {
+	qr, err := a.phone.ScanQR(text)
+	if err != nil {
+		return nil, err
+	}
 	client := a.server.pairings.byRef(qr.Ref)
 	if client == nil {
-		return fmt.Errorf("scan QR: %w", ErrRef)
+		return nil, fmt.Errorf("scan QR: %w", ErrRef)
 	}
 	if [32]byte(qr.NoisePub) != client.conn.Static {
-		return fmt.Errorf("scan QR: noise key differs from the connection's: %w", ErrRejected)
+		return nil, fmt.Errorf("scan QR: noise key differs from the connection's: %w", ErrRejected)
 	}
 	if string(qr.IdentityPub) != string(client.conn.Payload.GetDevicePairingData().GetEIdent()) {
-		return fmt.Errorf("scan QR: identity key differs from the registration's: %w", ErrRejected)
+		return nil, fmt.Errorf("scan QR: identity key differs from the registration's: %w", ErrRejected)
 	}
-	return client.pair(ctx, a, qr.AdvSecret)
+	return client.begin(a, qr.AdvSecret)
 }
 
 // pair gives a client the proof that an account accepts it and waits until the
@@ -167,6 +220,8 @@ func (c *connection) pair(ctx context.Context, a *Account, advSecret []byte) err
 	a.link(device)
 	c.conn.Send(waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}})
 	c.closeSoon()
+	ctx, cancel := context.WithTimeout(ctx, returnTimeout)
+	defer cancel()
 	if err = device.WaitConnected(ctx); err != nil {
 		return fmt.Errorf("wait for the paired client to return: %w", err)
 	}
@@ -200,6 +255,10 @@ type linkRequest struct {
 // handleUnpaired answers the iqs of a client without an account.
 func (c *connection) handleUnpaired(iq *waBinary.Node) {
 	from := origin{connection: c}
+	if passkey.Concerns(iq) {
+		c.answerPasskey(iq)
+		return
+	}
 	stage := iq.GetChildByTag("link_code_companion_reg")
 	switch kind, _ := stage.Attrs["stage"].(string); kind {
 	case "companion_hello":
@@ -235,22 +294,30 @@ func (c *connection) linkHello(from origin, iq *waBinary.Node, hello waBinary.No
 	}))
 }
 
-// EnterCode types the code that a companion shows (the dash is optional) on the
-// account's phone and returns once the companion is paired and active, like
-// ScanQR. It fails with phone.ErrLinkCode for a wrong code, after which
-// another code may be entered, and with ErrNoRequest when no client asked for this
-// number.
+// EnterCode is StartCode and Wait.
 func (a *Account) EnterCode(ctx context.Context, code string) error {
+	l, err := a.StartCode(ctx, code)
+	if err != nil {
+		return err
+	}
+	return l.Wait(ctx)
+}
+
+// StartCode types the code that a companion shows (the dash is optional) on the
+// account's phone, and returns once the companion has answered to it. It fails with
+// phone.ErrLinkCode for a wrong code, after which another code may be entered, and with
+// ErrNoRequest when no client asked for this number.
+func (a *Account) StartCode(ctx context.Context, code string) (*Linking, error) {
 	client := a.server.pairings.byNumber(a.Number())
 	if client == nil {
-		return fmt.Errorf("enter code: %w", ErrNoRequest)
+		return nil, fmt.Errorf("enter code: %w", ErrNoRequest)
 	}
 	client.mu.Lock()
 	link := *client.link
 	client.mu.Unlock()
 	hello, err := a.phone.StartLink(link.ephemeral, code)
 	if err != nil {
-		return fmt.Errorf("enter code: %w", err)
+		return nil, fmt.Errorf("enter code: %w", err)
 	}
 	select {
 	case <-client.finish: // left over from a code that nobody waited for
@@ -274,7 +341,7 @@ func (a *Account) EnterCode(ctx context.Context, code string) error {
 	})
 	finish, err := client.await(ctx, client.finish)
 	if err != nil {
-		return fmt.Errorf("enter code: %w", err)
+		return nil, fmt.Errorf("enter code: %w", err)
 	}
 	bundleNode := finish.GetChildByTag("link_code_pairing_wrapped_key_bundle")
 	identityNode := finish.GetChildByTag("companion_identity_public")
@@ -282,7 +349,7 @@ func (a *Account) EnterCode(ctx context.Context, code string) error {
 	identity, _ := identityNode.Content.([]byte)
 	secret, err := a.phone.FinishLink(bundle, identity)
 	if err != nil {
-		return fmt.Errorf("enter code: %w", err)
+		return nil, fmt.Errorf("enter code: %w", err)
 	}
-	return client.pair(ctx, a, secret)
+	return client.begin(a, secret)
 }

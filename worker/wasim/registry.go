@@ -11,6 +11,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/wasim/passkey"
 	"whatsapp-manager/worker/wasim/phone"
 	"whatsapp-manager/worker/wasim/user"
 )
@@ -39,6 +40,8 @@ type AccountOptions struct {
 	Chats, Messages int
 	// History is handed over in addition to Chats.
 	History phone.History
+	// Passkey makes the account demand one, as DemandPasskey does; nil: none.
+	Passkey *passkey.Demand
 }
 
 // registry is all accounts. Its zero value is empty.
@@ -91,7 +94,8 @@ func (r *registry) add(number string, build func(user.User) *Account) (*Account,
 }
 
 // CreateAccount registers a phone number (digits, an optional + in front) under
-// a push name. It fails with ErrPhoneNumber or ErrTaken.
+// a push name. It fails with ErrPhoneNumber, ErrTaken or
+// passkey.ErrCredential.
 func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Account, error) {
 	if err := s.init(); err != nil {
 		return nil, fmt.Errorf("create account: %w", err)
@@ -100,11 +104,28 @@ func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Acco
 	if _, err := strconv.ParseUint(number, 10, 63); err != nil || len(number) < 7 || number[0] == '0' {
 		return nil, fmt.Errorf("create account %q: %w", number, ErrPhoneNumber)
 	}
+	var demand *passkey.Demand
+	if o.Passkey != nil {
+		complete, err := o.Passkey.Complete()
+		if err != nil {
+			return nil, fmt.Errorf("create account %s: %w", number, err)
+		}
+		demand = &complete
+	}
 	history, err := s.buildHistory(number, o)
 	if err != nil {
 		return nil, fmt.Errorf("create account %s: %w", number, err)
 	}
-	return s.register(number, pushName, history)
+	account, err := s.register(number, pushName, history)
+	if err != nil {
+		return nil, err
+	}
+	if demand != nil {
+		account.mu.Lock()
+		account.passkeys.demand = demand
+		account.mu.Unlock()
+	}
+	return account, nil
 }
 
 func (s *Server) register(number, pushName string, history phone.History) (*Account, error) {
