@@ -37,17 +37,19 @@ type Account struct {
 	// each with Messages texts.
 	Chats    int `json:"chats"`
 	Messages int `json:"messages"`
+	// Passkey makes the account demand one when a device is linked; nil: none.
+	Passkey *Passkey `json:"passkey,omitempty"`
 }
 
 // CreateAccount registers a phone number.
 func (c *Client) CreateAccount(ctx context.Context, account Account) error {
-	return c.post(ctx, "accounts", account)
+	return c.post(ctx, "accounts", account, nil)
 }
 
 // ScanQR lets the account's phone scan the text of a QR code. It returns once the
 // device is paired and active.
 func (c *Client) ScanQR(ctx context.Context, number, text string) error {
-	return c.post(ctx, "accounts/"+url.PathEscape(number)+"/scan", map[string]string{"qr": text})
+	return c.post(ctx, accountPath(number, "scan"), map[string]string{"qr": text}, nil)
 }
 
 // Automatic is what a phone does by itself with the messages it gets.
@@ -61,22 +63,28 @@ type Automatic struct {
 // SetAutomatic says what the account's phone does by itself from now on, in place
 // of what was said before.
 func (c *Client) SetAutomatic(ctx context.Context, number string, automatic Automatic) error {
-	return c.post(ctx, "accounts/"+url.PathEscape(number)+"/auto", automatic)
+	return c.post(ctx, accountPath(number, "auto"), automatic, nil)
 }
 
 // Send lets the account's phone send a text to a number or a JID. It returns when
 // the simulator's server has the message.
 func (c *Client) Send(ctx context.Context, number, to, text string) error {
-	return c.post(ctx, "accounts/"+url.PathEscape(number)+"/send", map[string]string{"to": to, "text": text})
+	return c.post(ctx, accountPath(number, "send"), map[string]string{"to": to, "text": text}, nil)
 }
 
-// post makes a request; an answer other than 2xx is an error.
-func (c *Client) post(ctx context.Context, path string, body any) error {
+// post makes a request with a body; see do.
+func (c *Client) post(ctx context.Context, path string, body, answer any) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(encoded))
+	return c.do(ctx, http.MethodPost, path, bytes.NewReader(encoded), answer)
+}
+
+// do makes a request and decodes the answer, if somebody wants it; another status than
+// 2xx is an error.
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return err
 	}
@@ -86,12 +94,18 @@ func (c *Client) post(ctx context.Context, path string, body any) error {
 		return fmt.Errorf("ask the simulator: %w", err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		return fmt.Errorf("read the simulator's answer: %w", err)
 	}
 	if response.StatusCode >= 300 {
-		return fmt.Errorf("the simulator answered %s to %s: %.200s", response.Status, path, answer)
+		return fmt.Errorf("the simulator answered %s to %s: %.200s", response.Status, path, raw)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err = json.Unmarshal(raw, answer); err != nil {
+		return fmt.Errorf("read the simulator's answer: %w", err)
 	}
 	return nil
 }

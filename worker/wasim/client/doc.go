@@ -9,5 +9,5 @@
 //	err := sim.CreateAccount(ctx, client.Account{Number: "15550000001", Name: "Alice"})
 //	err = sim.ScanQR(ctx, "15550000001", qrText)
 //
-// It offers what the demonstration needs. Package control describes the whole API.
+// It offers what the demonstration and tests need. Package control describes the whole API.
 package client

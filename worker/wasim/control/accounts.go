@@ -18,6 +18,7 @@ type accountView struct {
 	Typing  []typingView `json:"typing"`
 	Calls   []callView   `json:"calls"`
 	Links   []linkView   `json:"links"`
+	Passkey bool         `json:"passkey"`
 }
 
 // deviceView is a linked device as the control API shows it.
@@ -57,6 +58,7 @@ func viewAccount(account *wasim.Account) accountView {
 		Number: account.Number(), Name: account.Phone().PushName(), PN: account.PN().String(), LID: account.LID().String(),
 		Devices: []deviceView{}, Online: account.Online(),
 	}
+	_, view.Passkey = account.Passkey()
 	for _, device := range account.Devices() {
 		view.Devices = append(view.Devices, viewDevice(device))
 	}
@@ -88,11 +90,12 @@ func (a *api) accounts(*http.Request) (reply, error) {
 }
 
 type newAccount struct {
-	Number   string       `json:"number"`
-	Name     string       `json:"name"`
-	Contacts []newContact `json:"contacts"`
-	Chats    int          `json:"chats"`
-	Messages int          `json:"messages"`
+	Number   string          `json:"number"`
+	Name     string          `json:"name"`
+	Contacts []newContact    `json:"contacts"`
+	Chats    int             `json:"chats"`
+	Messages int             `json:"messages"`
+	Passkey  *passkeyRequest `json:"passkey"`
 }
 
 type newContact struct {
@@ -107,6 +110,13 @@ func (a *api) createAccount(_ *http.Request, wanted newAccount) (reply, error) {
 	options := wasim.AccountOptions{Chats: wanted.Chats, Messages: wanted.Messages}
 	for _, contact := range wanted.Contacts {
 		options.Contacts = append(options.Contacts, wasim.Contact(contact))
+	}
+	if wanted.Passkey != nil {
+		demand, err := wanted.Passkey.demand()
+		if err != nil {
+			return reply{}, err
+		}
+		options.Passkey = &demand
 	}
 	account, err := a.server.CreateAccount(wanted.Number, wanted.Name, options)
 	if err != nil {

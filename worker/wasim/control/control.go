@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/passkey"
 	"whatsapp-manager/worker/wasim/phone"
 )
 
@@ -54,25 +55,31 @@ func Handler(server *wasim.Server) http.Handler {
 	a := &api{server: server}
 	mux := http.NewServeMux()
 	for pattern, f := range map[string]endpoint{
-		"GET /control/{$}":                       a.overview,
-		"GET /control/accounts":                  a.accounts,
-		"POST /control/accounts":                 withBody(a.createAccount),
-		"GET /control/accounts/{number}":         a.account,
-		"GET /control/accounts/{number}/devices": a.devices,
-		"POST /control/accounts/{number}/scan":   withAccount(a, a.scan),
-		"POST /control/accounts/{number}/code":   withAccount(a, a.code),
-		"POST /control/accounts/{number}/wait":   withAccount(a, a.wait),
-		"POST /control/accounts/{number}/send":   withAccount(a, a.send),
-		"POST /control/accounts/{number}/read":   withAccount(a, a.read),
-		"POST /control/accounts/{number}/react":  withAccount(a, a.react),
-		"POST /control/accounts/{number}/auto":   withAccount(a, a.auto),
-		"POST /control/accounts/{number}/ring":   withAccount(a, a.ring),
-		"POST /control/accounts/{number}/shop":   withAccount(a, a.shop),
-		"GET /control/groups":                    a.groups,
-		"POST /control/groups":                   withBody(a.createGroup),
-		"POST /control/groups/{jid}":             withGroup(a.changeGroup),
-		"POST /control/groups/{jid}/members":     withGroup(a.changeMembers),
-		"POST /control/faults":                   withBody(a.fault),
+		"GET /control/{$}":                                a.overview,
+		"GET /control/accounts":                           a.accounts,
+		"POST /control/accounts":                          withBody(a.createAccount),
+		"GET /control/accounts/{number}":                  a.account,
+		"GET /control/accounts/{number}/devices":          a.devices,
+		"POST /control/accounts/{number}/scan":            withAccount(a, a.scan),
+		"POST /control/accounts/{number}/code":            withAccount(a, a.code),
+		"GET /control/accounts/{number}/passkey":          a.passkey,
+		"POST /control/accounts/{number}/passkey":         withAccount(a, a.demandPasskey),
+		"DELETE /control/accounts/{number}/passkey":       a.dropPasskey,
+		"POST /control/accounts/{number}/passkey/confirm": withAccount(a, a.confirmCode),
+		"POST /control/accounts/{number}/passkey/reject":  withAccount(a, a.rejectLinking),
+		"POST /control/accounts/{number}/passkey/expire":  withAccount(a, a.expireLinking),
+		"POST /control/accounts/{number}/wait":            withAccount(a, a.wait),
+		"POST /control/accounts/{number}/send":            withAccount(a, a.send),
+		"POST /control/accounts/{number}/read":            withAccount(a, a.read),
+		"POST /control/accounts/{number}/react":           withAccount(a, a.react),
+		"POST /control/accounts/{number}/auto":            withAccount(a, a.auto),
+		"POST /control/accounts/{number}/ring":            withAccount(a, a.ring),
+		"POST /control/accounts/{number}/shop":            withAccount(a, a.shop),
+		"GET /control/groups":                             a.groups,
+		"POST /control/groups":                            withBody(a.createGroup),
+		"POST /control/groups/{jid}":                      withGroup(a.changeGroup),
+		"POST /control/groups/{jid}/members":              withGroup(a.changeMembers),
+		"POST /control/faults":                            withBody(a.fault),
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
@@ -148,12 +155,15 @@ func statusOf(err error) int {
 	case errors.As(err, &wrong):
 		return wrong.status
 	case errors.Is(err, wasim.ErrNoAccount), errors.Is(err, wasim.ErrNoGroup),
-		errors.Is(err, wasim.ErrNoRequest), errors.Is(err, wasim.ErrRef):
+		errors.Is(err, wasim.ErrNoRequest), errors.Is(err, wasim.ErrRef), errors.Is(err, passkey.ErrNoCode):
 		return http.StatusNotFound
 	case errors.Is(err, wasim.ErrTaken), errors.Is(err, wasim.ErrRejected),
-		errors.Is(err, wasim.ErrGone), errors.Is(err, phone.ErrLinkCode):
+		errors.Is(err, wasim.ErrGone), errors.Is(err, phone.ErrLinkCode),
+		errors.Is(err, passkey.ErrRejected), errors.Is(err, passkey.ErrExpired),
+		errors.Is(err, passkey.ErrReplaced), errors.Is(err, passkey.ErrWrongCode):
 		return http.StatusConflict
-	case errors.Is(err, wasim.ErrPhoneNumber), errors.Is(err, phone.ErrQR), errors.Is(err, phone.ErrUnknownUser):
+	case errors.Is(err, wasim.ErrPhoneNumber), errors.Is(err, phone.ErrQR), errors.Is(err, phone.ErrUnknownUser),
+		errors.Is(err, passkey.ErrCredential):
 		return http.StatusBadRequest
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout

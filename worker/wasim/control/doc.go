@@ -6,8 +6,8 @@
 //
 // Bodies and answers are JSON; a body with an unknown field is refused. Errors are
 // {"error":"text"} with 400 (the request is wrong), 404 (no such account, device
-// or group), 409 (taken, or the client rejected a pairing), 504 (a wait ran out).
-// Requests whose Host is not a loopback address are refused with 403.
+// or group), 409 (taken, or a pairing was rejected, expired or broken off), 504 (a wait
+// ran out). Requests whose Host is not a loopback address are refused with 403.
 //
 // A number is an account's phone number in digits. Where a chat is expected ("to",
 // "chat", "author"), a number or a JID will do. Durations are Go's ("1.5s").
@@ -21,25 +21,61 @@
 //
 //	GET  /control/accounts
 //	     → {accounts:[account]}
-//	POST /control/accounts {number, name, contacts:[{number,name}], chats, messages}
-//	     → 201 account
+//	POST /control/accounts {number, name, contacts:[{number,name}], chats, messages,
+//	     passkey}
+//	     → 201 account; passkey as below, missing: none is demanded.
 //	     The phone holds as many chats as asked for, each with that many messages,
 //	     and hands them over as history when it is paired.
 //	GET  /control/accounts/{number}
 //	     → account: {number, name, pn, lid, devices:[device], online, typing,
-//	       calls:[{id, from, kind}], links}; links are call links it asked for.
+//	       calls:[{id, from, kind}], links, passkey:true|false}; links are call
+//	       links it asked for.
 //	GET  /control/accounts/{number}/devices
 //	     → {devices:[device]}; device: {number, jid, lid, connected, connection,
 //	       logins, pending, prekeys}
-//	POST /control/accounts/{number}/scan {qr}
+//	POST /control/accounts/{number}/scan {qr, background}
 //	     → device. The phone scans the QR text; the answer comes once the device
-//	       is paired and active.
-//	POST /control/accounts/{number}/code {code}
+//	       is paired and active. With background the answer is 202 {} at once,
+//	       when the device has been asked for a passkey if one is demanded.
+//	POST /control/accounts/{number}/code {code, background}
 //	     → device, in the same way, by a pairing code.
 //	POST /control/accounts/{number}/wait {device, for, logins, timeout}
 //	     → device. "for" is "idle" (nothing is unacknowledged), "connected",
 //	       "disconnected" or "logins". Device 0 is the last one linked. The timeout
 //	       is 30s when left out.
+//
+// # Passkeys
+//
+//	GET  /control/accounts/{number}/passkey
+//	     → {passkey, ceremonies:[ceremony]}, with the last ceremony at the end.
+//	       passkey is null, or {credential, publicKey, listCredential, omitOptions,
+//	       alwaysConfirm, lifetime, proofLifetime}. credential: {credentialId,
+//	       privateKey, userHandle, rpId, isResidentCredential, signCount}, in base64,
+//	       as Chromium's WebAuthn.addCredential takes it, with the private key as
+//	       PKCS #8; publicKey is SubjectPublicKeyInfo.
+//	       ceremony: {step, code, proved, confirm, refusal, deadline, error}. step
+//	       is "assertion", "nonce", "confirm", "done" or "failed". code is what the phone
+//	       shows. confirm tells that the phone waits for the code to be confirmed.
+//	       refusal is why the device's last request was refused.
+//	POST /control/accounts/{number}/passkey {credential:{credentialId, privateKey,
+//	     userHandle}, listCredential, omitOptions, alwaysConfirm, lifetime,
+//	     proofLifetime}
+//	     → the same. From now on the account demands a passkey of every device
+//	       that is linked: this one, or a new one when it is missing. The options
+//	       name it with listCredential; with omitOptions the device has to ask for
+//	       them. With alwaysConfirm the phone wants the code confirmed also after
+//	       a valid hand-off proof. lifetime is how long the device has for the
+//	       assertion, and then for the rest (10m); proofLifetime how long its proof
+//	       stands in for the code (5m).
+//	DELETE /control/accounts/{number}/passkey
+//	     → the same; none is demanded any more.
+//	POST /control/accounts/{number}/passkey/confirm {code}
+//	     → the same. The owner confirms on the phone the code that the device shows:
+//	       409 when it is not the phone's, 404 when the phone asks for none.
+//	POST /control/accounts/{number}/passkey/reject {}
+//	     → the same. The owner rejects on the phone what is under way, else 404.
+//	POST /control/accounts/{number}/passkey/expire {}
+//	     → the same. The time of what is under way is up, else 404.
 //
 // # What an account's phone does
 //

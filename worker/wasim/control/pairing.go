@@ -8,31 +8,50 @@ import (
 	"whatsapp-manager/worker/wasim"
 )
 
-// pairingTimeout bounds how long a pairing may take.
-const pairingTimeout = time.Minute
+// returnTimeout is how long a companion may take for what is not a ceremony.
+const returnTimeout = time.Minute
 
 type scanRequest struct {
-	QR string `json:"qr"`
+	QR         string `json:"qr"`
+	Background bool   `json:"background"`
 }
 
 func (a *api) scan(ctx context.Context, account *wasim.Account, request scanRequest) (reply, error) {
-	return pair(ctx, account, account.ScanQR, request.QR)
+	linking, err := account.StartQR(request.QR)
+	if err != nil {
+		return reply{}, err
+	}
+	return linked(ctx, account, linking, request.Background)
 }
 
-type codeRequest struct {
-	Code string `json:"code"`
+type linkCodeRequest struct {
+	Code       string `json:"code"`
+	Background bool   `json:"background"`
 }
 
-func (a *api) code(ctx context.Context, account *wasim.Account, request codeRequest) (reply, error) {
-	return pair(ctx, account, account.EnterCode, request.Code)
-}
-
-func pair(
-	ctx context.Context, account *wasim.Account, by func(context.Context, string) error, shown string,
-) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, pairingTimeout)
+func (a *api) code(ctx context.Context, account *wasim.Account, request linkCodeRequest) (reply, error) {
+	started, cancel := context.WithTimeout(ctx, returnTimeout)
 	defer cancel()
-	if err := by(ctx, shown); err != nil {
+	linking, err := account.StartCode(started, request.Code)
+	if err != nil {
+		return reply{}, err
+	}
+	return linked(ctx, account, linking, request.Background)
+}
+
+// linked answers with the device once it is there, or at once in the background. It
+// waits as long as a ceremony can take.
+func linked(ctx context.Context, account *wasim.Account, linking *wasim.Linking, background bool) (reply, error) {
+	if background {
+		return reply{http.StatusAccepted, object{}}, nil
+	}
+	timeout := returnTimeout
+	if demand, demanded := account.Passkey(); demanded {
+		timeout += 2 * demand.Lifetime
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := linking.Wait(ctx); err != nil {
 		return reply{}, err
 	}
 	device, err := findDevice(account, 0)
