@@ -20,6 +20,7 @@ func Events() []Event {
 		{Name: "auth_failure", Arguments: "message: string", When: "Pairing failed, or WhatsApp refuses the session."},
 		{Name: "ready", Arguments: "none", When: "The account can be used; again after each reconnection that had to catch up."},
 		{Name: "loading_screen", Arguments: "percent: number, message: string", When: "What was missed, or the history, is being loaded."},
+		{Name: "link", Arguments: "link: Link", Own: true, When: "The linking of the account goes on: a code, a passkey, a code to compare, progress, a problem. GET /api/instances/{id}/link answers the same."},
 		{Name: "change_state", Arguments: "state: WAState", When: "The state of the connection changed."},
 		{Name: "disconnected", Arguments: "reason: WAState | LOGOUT | Max qrcode retries reached", When: "The account was logged out, replaced or banned, or its codes ran out."},
 		{Name: "message", Arguments: "message: Message", When: "Somebody else's message arrived."},

@@ -102,6 +102,77 @@ func (LinkState) EnumDescriptor() ([]byte, []int) {
 	return file_worker_v1_worker_proto_rawDescGZIP(), []int{0}
 }
 
+// LinkStep is how far the linking of an account has come.
+type LinkStep int32
+
+const (
+	LinkStep_LINK_STEP_UNSPECIFIED LinkStep = 0 // not known yet, or the worker is of a build that does not tell
+	LinkStep_LINK_STEP_IDLE        LinkStep = 1 // nothing is under way
+	LinkStep_LINK_STEP_QR          LinkStep = 2 // codes to scan; between two rounds there is none for a moment
+	LinkStep_LINK_STEP_CODE        LinkStep = 3 // a code to type on the phone
+	LinkStep_LINK_STEP_PASSKEY     LinkStep = 4 // WhatsApp waits for an assertion
+	LinkStep_LINK_STEP_CONFIRM     LinkStep = 5 // somebody has to compare a code with the phone's
+	LinkStep_LINK_STEP_LINKING     LinkStep = 6 // nothing is asked of anybody
+	LinkStep_LINK_STEP_SYNCING     LinkStep = 7 // linked; chats and messages are coming
+	LinkStep_LINK_STEP_READY       LinkStep = 8 // linked, whether the connection is there or not
+	LinkStep_LINK_STEP_FAILED      LinkStep = 9 // nothing goes on until somebody acts; see error
+)
+
+// Enum value maps for LinkStep.
+var (
+	LinkStep_name = map[int32]string{
+		0: "LINK_STEP_UNSPECIFIED",
+		1: "LINK_STEP_IDLE",
+		2: "LINK_STEP_QR",
+		3: "LINK_STEP_CODE",
+		4: "LINK_STEP_PASSKEY",
+		5: "LINK_STEP_CONFIRM",
+		6: "LINK_STEP_LINKING",
+		7: "LINK_STEP_SYNCING",
+		8: "LINK_STEP_READY",
+		9: "LINK_STEP_FAILED",
+	}
+	LinkStep_value = map[string]int32{
+		"LINK_STEP_UNSPECIFIED": 0,
+		"LINK_STEP_IDLE":        1,
+		"LINK_STEP_QR":          2,
+		"LINK_STEP_CODE":        3,
+		"LINK_STEP_PASSKEY":     4,
+		"LINK_STEP_CONFIRM":     5,
+		"LINK_STEP_LINKING":     6,
+		"LINK_STEP_SYNCING":     7,
+		"LINK_STEP_READY":       8,
+		"LINK_STEP_FAILED":      9,
+	}
+)
+
+func (x LinkStep) Enum() *LinkStep {
+	p := new(LinkStep)
+	*p = x
+	return p
+}
+
+func (x LinkStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LinkStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_worker_v1_worker_proto_enumTypes[1].Descriptor()
+}
+
+func (LinkStep) Type() protoreflect.EnumType {
+	return &file_worker_v1_worker_proto_enumTypes[1]
+}
+
+func (x LinkStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LinkStep.Descriptor instead.
+func (LinkStep) EnumDescriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{1}
+}
+
 // Bootstrap is what a worker reads from standard input, as one protojson
 // document. A short or unparsable document means "exit", never "use defaults".
 type Bootstrap struct {
@@ -497,6 +568,271 @@ func (x *HelloResponse) GetConfinement() string {
 	return ""
 }
 
+// Linking is the course of linking an account.
+type Linking struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Step          LinkStep               `protobuf:"varint,1,opt,name=step,proto3,enum=worker.v1.LinkStep" json:"step,omitempty"`
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // changes when anything of the linking does; rises, also from worker to worker
+	Attempt       uint32                 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"` // round of codes, from 1
+	AttemptsLeft  uint32                 `protobuf:"varint,4,opt,name=attempts_left,json=attemptsLeft,proto3" json:"attempts_left,omitempty"`
+	Passkey       *LinkPasskey           `protobuf:"bytes,5,opt,name=passkey,proto3" json:"passkey,omitempty"` // in the step passkey
+	Confirmation  *LinkConfirmation      `protobuf:"bytes,6,opt,name=confirmation,proto3" json:"confirmation,omitempty"`
+	Chats         uint64                 `protobuf:"varint,7,opt,name=chats,proto3" json:"chats,omitempty"` // of the history that came so far
+	Messages      uint64                 `protobuf:"varint,8,opt,name=messages,proto3" json:"messages,omitempty"`
+	Problem       *LinkProblem           `protobuf:"bytes,9,opt,name=problem,proto3" json:"problem,omitempty"` // what went wrong last, also where it goes on by itself
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Linking) Reset() {
+	*x = Linking{}
+	mi := &file_worker_v1_worker_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Linking) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Linking) ProtoMessage() {}
+
+func (x *Linking) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Linking.ProtoReflect.Descriptor instead.
+func (*Linking) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Linking) GetStep() LinkStep {
+	if x != nil {
+		return x.Step
+	}
+	return LinkStep_LINK_STEP_UNSPECIFIED
+}
+
+func (x *Linking) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Linking) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Linking) GetAttemptsLeft() uint32 {
+	if x != nil {
+		return x.AttemptsLeft
+	}
+	return 0
+}
+
+func (x *Linking) GetPasskey() *LinkPasskey {
+	if x != nil {
+		return x.Passkey
+	}
+	return nil
+}
+
+func (x *Linking) GetConfirmation() *LinkConfirmation {
+	if x != nil {
+		return x.Confirmation
+	}
+	return nil
+}
+
+func (x *Linking) GetChats() uint64 {
+	if x != nil {
+		return x.Chats
+	}
+	return 0
+}
+
+func (x *Linking) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *Linking) GetProblem() *LinkProblem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
+type LinkPasskey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Options       []byte                 `protobuf:"bytes,1,opt,name=options,proto3" json:"options,omitempty"` // PublicKeyCredentialRequestOptionsJSON, as WhatsApp gave it
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkPasskey) Reset() {
+	*x = LinkPasskey{}
+	mi := &file_worker_v1_worker_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkPasskey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkPasskey) ProtoMessage() {}
+
+func (x *LinkPasskey) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkPasskey.ProtoReflect.Descriptor instead.
+func (*LinkPasskey) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LinkPasskey) GetOptions() []byte {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *LinkPasskey) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+type LinkConfirmation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`          // ABCD-EFGH
+	Required      bool                   `protobuf:"varint,2,opt,name=required,proto3" json:"required,omitempty"` // false: shown for information, it goes on by itself
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkConfirmation) Reset() {
+	*x = LinkConfirmation{}
+	mi := &file_worker_v1_worker_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkConfirmation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkConfirmation) ProtoMessage() {}
+
+func (x *LinkConfirmation) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkConfirmation.ProtoReflect.Descriptor instead.
+func (*LinkConfirmation) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LinkConfirmation) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *LinkConfirmation) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+type LinkProblem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`     // passkey_expired, passkey_refused, qr_expired …
+	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"` // for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkProblem) Reset() {
+	*x = LinkProblem{}
+	mi := &file_worker_v1_worker_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkProblem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkProblem) ProtoMessage() {}
+
+func (x *LinkProblem) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkProblem.ProtoReflect.Descriptor instead.
+func (*LinkProblem) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *LinkProblem) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *LinkProblem) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
 // Link is the worker's connection to WhatsApp, as evidence shows it.
 type Link struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
@@ -517,13 +853,14 @@ type Link struct {
 	WaState              string                 `protobuf:"bytes,15,opt,name=wa_state,json=waState,proto3" json:"wa_state,omitempty"`                          // whatsapp-web.js WAState: CONNECTED, OPENING, UNPAIRED …
 	Until                *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=until,proto3" json:"until,omitempty"`                                             // end of a temporary ban
 	HistoryProgress      uint32                 `protobuf:"varint,17,opt,name=history_progress,json=historyProgress,proto3" json:"history_progress,omitempty"` // percent of the phone's history, as the furthest part that is stored tells; 0: nothing came to this worker
+	Linking              *Linking               `protobuf:"bytes,18,opt,name=linking,proto3" json:"linking,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_worker_v1_worker_proto_msgTypes[4]
+	mi := &file_worker_v1_worker_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +872,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[4]
+	mi := &file_worker_v1_worker_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +885,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{4}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Link) GetState() LinkState {
@@ -670,6 +1007,13 @@ func (x *Link) GetHistoryProgress() uint32 {
 	return 0
 }
 
+func (x *Link) GetLinking() *Linking {
+	if x != nil {
+		return x.Linking
+	}
+	return nil
+}
+
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -678,7 +1022,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[5]
+	mi := &file_worker_v1_worker_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +1034,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[5]
+	mi := &file_worker_v1_worker_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +1047,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{5}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{9}
 }
 
 type WatchResponse struct {
@@ -716,7 +1060,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[6]
+	mi := &file_worker_v1_worker_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +1072,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[6]
+	mi := &file_worker_v1_worker_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +1085,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{6}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchResponse) GetLink() *Link {
@@ -770,7 +1114,7 @@ type CallRequest struct {
 
 func (x *CallRequest) Reset() {
 	*x = CallRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[7]
+	mi := &file_worker_v1_worker_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +1126,7 @@ func (x *CallRequest) String() string {
 func (*CallRequest) ProtoMessage() {}
 
 func (x *CallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[7]
+	mi := &file_worker_v1_worker_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +1139,7 @@ func (x *CallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRequest.ProtoReflect.Descriptor instead.
 func (*CallRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{7}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CallRequest) GetMethod() string {
@@ -835,7 +1179,7 @@ type CallResponse struct {
 
 func (x *CallResponse) Reset() {
 	*x = CallResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[8]
+	mi := &file_worker_v1_worker_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +1191,7 @@ func (x *CallResponse) String() string {
 func (*CallResponse) ProtoMessage() {}
 
 func (x *CallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[8]
+	mi := &file_worker_v1_worker_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +1204,7 @@ func (x *CallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallResponse.ProtoReflect.Descriptor instead.
 func (*CallResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{8}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CallResponse) GetResult() []byte {
@@ -879,7 +1223,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[9]
+	mi := &file_worker_v1_worker_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +1235,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[9]
+	mi := &file_worker_v1_worker_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1248,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{9}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UploadRequest) GetData() []byte {
@@ -924,7 +1268,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[10]
+	mi := &file_worker_v1_worker_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1280,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[10]
+	mi := &file_worker_v1_worker_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1293,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{10}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UploadResponse) GetUpload() string {
@@ -976,7 +1320,7 @@ type DownloadRequest struct {
 
 func (x *DownloadRequest) Reset() {
 	*x = DownloadRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[11]
+	mi := &file_worker_v1_worker_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1332,7 @@ func (x *DownloadRequest) String() string {
 func (*DownloadRequest) ProtoMessage() {}
 
 func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[11]
+	mi := &file_worker_v1_worker_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1345,7 @@ func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
 func (*DownloadRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{11}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DownloadRequest) GetMessageId() string {
@@ -1030,7 +1374,7 @@ type DownloadResponse struct {
 
 func (x *DownloadResponse) Reset() {
 	*x = DownloadResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	mi := &file_worker_v1_worker_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1386,7 @@ func (x *DownloadResponse) String() string {
 func (*DownloadResponse) ProtoMessage() {}
 
 func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	mi := &file_worker_v1_worker_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1399,7 @@ func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadResponse.ProtoReflect.Descriptor instead.
 func (*DownloadResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{12}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DownloadResponse) GetMimetype() string {
@@ -1094,7 +1438,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[13]
+	mi := &file_worker_v1_worker_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1450,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[13]
+	mi := &file_worker_v1_worker_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1463,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{13}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{17}
 }
 
 type PingResponse struct {
@@ -1134,7 +1478,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[14]
+	mi := &file_worker_v1_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1490,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[14]
+	mi := &file_worker_v1_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1503,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{14}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PingResponse) GetNow() *timestamppb.Timestamp {
@@ -1203,7 +1547,7 @@ type PairRequest struct {
 
 func (x *PairRequest) Reset() {
 	*x = PairRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[15]
+	mi := &file_worker_v1_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1559,7 @@ func (x *PairRequest) String() string {
 func (*PairRequest) ProtoMessage() {}
 
 func (x *PairRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[15]
+	mi := &file_worker_v1_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1572,7 @@ func (x *PairRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairRequest.ProtoReflect.Descriptor instead.
 func (*PairRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{15}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PairRequest) GetPhoneNumber() string {
@@ -1276,7 +1620,7 @@ type PairResponse struct {
 
 func (x *PairResponse) Reset() {
 	*x = PairResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[16]
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1632,7 @@ func (x *PairResponse) String() string {
 func (*PairResponse) ProtoMessage() {}
 
 func (x *PairResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[16]
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1645,7 @@ func (x *PairResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairResponse.ProtoReflect.Descriptor instead.
 func (*PairResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{16}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PairResponse) GetCode() string {
@@ -1318,6 +1662,238 @@ func (x *PairResponse) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+type AnswerPasskeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Response      []byte                 `protobuf:"bytes,1,opt,name=response,proto3" json:"response,omitempty"` // AuthenticationResponseJSON
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerPasskeyRequest) Reset() {
+	*x = AnswerPasskeyRequest{}
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerPasskeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerPasskeyRequest) ProtoMessage() {}
+
+func (x *AnswerPasskeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerPasskeyRequest.ProtoReflect.Descriptor instead.
+func (*AnswerPasskeyRequest) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AnswerPasskeyRequest) GetResponse() []byte {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+type AnswerPasskeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerPasskeyResponse) Reset() {
+	*x = AnswerPasskeyResponse{}
+	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerPasskeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerPasskeyResponse) ProtoMessage() {}
+
+func (x *AnswerPasskeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerPasskeyResponse.ProtoReflect.Descriptor instead.
+func (*AnswerPasskeyResponse) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{22}
+}
+
+type ConfirmPasskeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Matches       bool                   `protobuf:"varint,1,opt,name=matches,proto3" json:"matches,omitempty"` // false ends the linking
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmPasskeyRequest) Reset() {
+	*x = ConfirmPasskeyRequest{}
+	mi := &file_worker_v1_worker_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmPasskeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmPasskeyRequest) ProtoMessage() {}
+
+func (x *ConfirmPasskeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmPasskeyRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmPasskeyRequest) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ConfirmPasskeyRequest) GetMatches() bool {
+	if x != nil {
+		return x.Matches
+	}
+	return false
+}
+
+type ConfirmPasskeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmPasskeyResponse) Reset() {
+	*x = ConfirmPasskeyResponse{}
+	mi := &file_worker_v1_worker_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmPasskeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmPasskeyResponse) ProtoMessage() {}
+
+func (x *ConfirmPasskeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmPasskeyResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmPasskeyResponse) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{24}
+}
+
+type CancelLinkingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelLinkingRequest) Reset() {
+	*x = CancelLinkingRequest{}
+	mi := &file_worker_v1_worker_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelLinkingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelLinkingRequest) ProtoMessage() {}
+
+func (x *CancelLinkingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelLinkingRequest.ProtoReflect.Descriptor instead.
+func (*CancelLinkingRequest) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{25}
+}
+
+type CancelLinkingResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelLinkingResponse) Reset() {
+	*x = CancelLinkingResponse{}
+	mi := &file_worker_v1_worker_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelLinkingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelLinkingResponse) ProtoMessage() {}
+
+func (x *CancelLinkingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelLinkingResponse.ProtoReflect.Descriptor instead.
+func (*CancelLinkingResponse) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{26}
+}
+
 type LogoutRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1326,7 +1902,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[17]
+	mi := &file_worker_v1_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1914,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[17]
+	mi := &file_worker_v1_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1927,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{17}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{27}
 }
 
 type LogoutResponse struct {
@@ -1362,7 +1938,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[18]
+	mi := &file_worker_v1_worker_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1950,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[18]
+	mi := &file_worker_v1_worker_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1963,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{18}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{28}
 }
 
 type StatsRequest struct {
@@ -1398,7 +1974,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[19]
+	mi := &file_worker_v1_worker_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1986,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[19]
+	mi := &file_worker_v1_worker_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1999,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{19}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{29}
 }
 
 type StatsResponse struct {
@@ -1442,7 +2018,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	mi := &file_worker_v1_worker_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +2030,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	mi := &file_worker_v1_worker_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +2043,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *StatsResponse) GetHeapBytes() uint64 {
@@ -1535,7 +2111,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	mi := &file_worker_v1_worker_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +2123,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	mi := &file_worker_v1_worker_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +2136,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *StopRequest) GetReason() string {
@@ -1578,7 +2154,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	mi := &file_worker_v1_worker_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +2166,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	mi := &file_worker_v1_worker_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +2179,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{32}
 }
 
 var File_worker_v1_worker_proto protoreflect.FileDescriptor
@@ -1655,7 +2231,27 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x05build\x18\a \x01(\tR\x05build\x129\n" +
 	"\n" +
 	"started_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12 \n" +
-	"\vconfinement\x18\t \x01(\tR\vconfinement\"\x87\x05\n" +
+	"\vconfinement\x18\t \x01(\tR\vconfinement\"\xe2\x02\n" +
+	"\aLinking\x12'\n" +
+	"\x04step\x18\x01 \x01(\x0e2\x13.worker.v1.LinkStepR\x04step\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x18\n" +
+	"\aattempt\x18\x03 \x01(\rR\aattempt\x12#\n" +
+	"\rattempts_left\x18\x04 \x01(\rR\fattemptsLeft\x120\n" +
+	"\apasskey\x18\x05 \x01(\v2\x16.worker.v1.LinkPasskeyR\apasskey\x12?\n" +
+	"\fconfirmation\x18\x06 \x01(\v2\x1b.worker.v1.LinkConfirmationR\fconfirmation\x12\x14\n" +
+	"\x05chats\x18\a \x01(\x04R\x05chats\x12\x1a\n" +
+	"\bmessages\x18\b \x01(\x04R\bmessages\x120\n" +
+	"\aproblem\x18\t \x01(\v2\x16.worker.v1.LinkProblemR\aproblem\"b\n" +
+	"\vLinkPasskey\x12\x18\n" +
+	"\aoptions\x18\x01 \x01(\fR\aoptions\x129\n" +
+	"\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"B\n" +
+	"\x10LinkConfirmation\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
+	"\brequired\x18\x02 \x01(\bR\brequired\"9\n" +
+	"\vLinkProblem\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xb5\x05\n" +
 	"\x04Link\x12*\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x14.worker.v1.LinkStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
@@ -1674,7 +2270,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\rlast_frame_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vlastFrameAt\x12\x19\n" +
 	"\bwa_state\x18\x0f \x01(\tR\awaState\x120\n" +
 	"\x05until\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12)\n" +
-	"\x10history_progress\x18\x11 \x01(\rR\x0fhistoryProgress\"\x0e\n" +
+	"\x10history_progress\x18\x11 \x01(\rR\x0fhistoryProgress\x12,\n" +
+	"\alinking\x18\x12 \x01(\v2\x12.worker.v1.LinkingR\alinking\"\x0e\n" +
 	"\fWatchRequest\"Q\n" +
 	"\rWatchResponse\x12#\n" +
 	"\x04link\x18\x01 \x01(\v2\x0f.worker.v1.LinkR\x04link\x12\x1b\n" +
@@ -1717,7 +2314,15 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\fPairResponse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\x0f\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"2\n" +
+	"\x14AnswerPasskeyRequest\x12\x1a\n" +
+	"\bresponse\x18\x01 \x01(\fR\bresponse\"\x17\n" +
+	"\x15AnswerPasskeyResponse\"1\n" +
+	"\x15ConfirmPasskeyRequest\x12\x18\n" +
+	"\amatches\x18\x01 \x01(\bR\amatches\"\x18\n" +
+	"\x16ConfirmPasskeyResponse\"\x16\n" +
+	"\x14CancelLinkingRequest\"\x17\n" +
+	"\x15CancelLinkingResponse\"\x0f\n" +
 	"\rLogoutRequest\"\x10\n" +
 	"\x0eLogoutResponse\"\x0e\n" +
 	"\fStatsRequest\"\xb5\x02\n" +
@@ -1747,7 +2352,18 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x11LINK_STATE_ONLINE\x10\x04\x12\x16\n" +
 	"\x12LINK_STATE_OFFLINE\x10\x05\x12\x19\n" +
 	"\x15LINK_STATE_LOGGED_OUT\x10\x06\x12\x16\n" +
-	"\x12LINK_STATE_REFUSED\x10\a2\xe9\x04\n" +
+	"\x12LINK_STATE_REFUSED\x10\a*\xe6\x01\n" +
+	"\bLinkStep\x12\x19\n" +
+	"\x15LINK_STEP_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eLINK_STEP_IDLE\x10\x01\x12\x10\n" +
+	"\fLINK_STEP_QR\x10\x02\x12\x12\n" +
+	"\x0eLINK_STEP_CODE\x10\x03\x12\x15\n" +
+	"\x11LINK_STEP_PASSKEY\x10\x04\x12\x15\n" +
+	"\x11LINK_STEP_CONFIRM\x10\x05\x12\x15\n" +
+	"\x11LINK_STEP_LINKING\x10\x06\x12\x15\n" +
+	"\x11LINK_STEP_SYNCING\x10\a\x12\x13\n" +
+	"\x0fLINK_STEP_READY\x10\b\x12\x14\n" +
+	"\x10LINK_STEP_FAILED\x10\t2\xe8\x06\n" +
 	"\x06Worker\x12:\n" +
 	"\x05Hello\x12\x17.worker.v1.HelloRequest\x1a\x18.worker.v1.HelloResponse\x12<\n" +
 	"\x05Watch\x12\x17.worker.v1.WatchRequest\x1a\x18.worker.v1.WatchResponse0\x01\x127\n" +
@@ -1755,7 +2371,10 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x06Upload\x12\x18.worker.v1.UploadRequest\x1a\x19.worker.v1.UploadResponse(\x01\x12E\n" +
 	"\bDownload\x12\x1a.worker.v1.DownloadRequest\x1a\x1b.worker.v1.DownloadResponse0\x01\x127\n" +
 	"\x04Ping\x12\x16.worker.v1.PingRequest\x1a\x17.worker.v1.PingResponse\x127\n" +
-	"\x04Pair\x12\x16.worker.v1.PairRequest\x1a\x17.worker.v1.PairResponse\x12=\n" +
+	"\x04Pair\x12\x16.worker.v1.PairRequest\x1a\x17.worker.v1.PairResponse\x12R\n" +
+	"\rAnswerPasskey\x12\x1f.worker.v1.AnswerPasskeyRequest\x1a .worker.v1.AnswerPasskeyResponse\x12U\n" +
+	"\x0eConfirmPasskey\x12 .worker.v1.ConfirmPasskeyRequest\x1a!.worker.v1.ConfirmPasskeyResponse\x12R\n" +
+	"\rCancelLinking\x12\x1f.worker.v1.CancelLinkingRequest\x1a .worker.v1.CancelLinkingResponse\x12=\n" +
 	"\x06Logout\x12\x18.worker.v1.LogoutRequest\x1a\x19.worker.v1.LogoutResponse\x12:\n" +
 	"\x05Stats\x12\x17.worker.v1.StatsRequest\x1a\x18.worker.v1.StatsResponse\x127\n" +
 	"\x04Stop\x12\x16.worker.v1.StopRequest\x1a\x17.worker.v1.StopResponseB+Z)whatsapp-manager/proto/worker/v1;workerv1b\x06proto3"
@@ -1772,75 +2391,98 @@ func file_worker_v1_worker_proto_rawDescGZIP() []byte {
 	return file_worker_v1_worker_proto_rawDescData
 }
 
-var file_worker_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_worker_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_worker_v1_worker_proto_goTypes = []any{
-	(LinkState)(0),                // 0: worker.v1.LinkState
-	(*Bootstrap)(nil),             // 1: worker.v1.Bootstrap
-	(*SealKey)(nil),               // 2: worker.v1.SealKey
-	(*HelloRequest)(nil),          // 3: worker.v1.HelloRequest
-	(*HelloResponse)(nil),         // 4: worker.v1.HelloResponse
-	(*Link)(nil),                  // 5: worker.v1.Link
-	(*WatchRequest)(nil),          // 6: worker.v1.WatchRequest
-	(*WatchResponse)(nil),         // 7: worker.v1.WatchResponse
-	(*CallRequest)(nil),           // 8: worker.v1.CallRequest
-	(*CallResponse)(nil),          // 9: worker.v1.CallResponse
-	(*UploadRequest)(nil),         // 10: worker.v1.UploadRequest
-	(*UploadResponse)(nil),        // 11: worker.v1.UploadResponse
-	(*DownloadRequest)(nil),       // 12: worker.v1.DownloadRequest
-	(*DownloadResponse)(nil),      // 13: worker.v1.DownloadResponse
-	(*PingRequest)(nil),           // 14: worker.v1.PingRequest
-	(*PingResponse)(nil),          // 15: worker.v1.PingResponse
-	(*PairRequest)(nil),           // 16: worker.v1.PairRequest
-	(*PairResponse)(nil),          // 17: worker.v1.PairResponse
-	(*LogoutRequest)(nil),         // 18: worker.v1.LogoutRequest
-	(*LogoutResponse)(nil),        // 19: worker.v1.LogoutResponse
-	(*StatsRequest)(nil),          // 20: worker.v1.StatsRequest
-	(*StatsResponse)(nil),         // 21: worker.v1.StatsResponse
-	(*StopRequest)(nil),           // 22: worker.v1.StopRequest
-	(*StopResponse)(nil),          // 23: worker.v1.StopResponse
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(LinkState)(0),                 // 0: worker.v1.LinkState
+	(LinkStep)(0),                  // 1: worker.v1.LinkStep
+	(*Bootstrap)(nil),              // 2: worker.v1.Bootstrap
+	(*SealKey)(nil),                // 3: worker.v1.SealKey
+	(*HelloRequest)(nil),           // 4: worker.v1.HelloRequest
+	(*HelloResponse)(nil),          // 5: worker.v1.HelloResponse
+	(*Linking)(nil),                // 6: worker.v1.Linking
+	(*LinkPasskey)(nil),            // 7: worker.v1.LinkPasskey
+	(*LinkConfirmation)(nil),       // 8: worker.v1.LinkConfirmation
+	(*LinkProblem)(nil),            // 9: worker.v1.LinkProblem
+	(*Link)(nil),                   // 10: worker.v1.Link
+	(*WatchRequest)(nil),           // 11: worker.v1.WatchRequest
+	(*WatchResponse)(nil),          // 12: worker.v1.WatchResponse
+	(*CallRequest)(nil),            // 13: worker.v1.CallRequest
+	(*CallResponse)(nil),           // 14: worker.v1.CallResponse
+	(*UploadRequest)(nil),          // 15: worker.v1.UploadRequest
+	(*UploadResponse)(nil),         // 16: worker.v1.UploadResponse
+	(*DownloadRequest)(nil),        // 17: worker.v1.DownloadRequest
+	(*DownloadResponse)(nil),       // 18: worker.v1.DownloadResponse
+	(*PingRequest)(nil),            // 19: worker.v1.PingRequest
+	(*PingResponse)(nil),           // 20: worker.v1.PingResponse
+	(*PairRequest)(nil),            // 21: worker.v1.PairRequest
+	(*PairResponse)(nil),           // 22: worker.v1.PairResponse
+	(*AnswerPasskeyRequest)(nil),   // 23: worker.v1.AnswerPasskeyRequest
+	(*AnswerPasskeyResponse)(nil),  // 24: worker.v1.AnswerPasskeyResponse
+	(*ConfirmPasskeyRequest)(nil),  // 25: worker.v1.ConfirmPasskeyRequest
+	(*ConfirmPasskeyResponse)(nil), // 26: worker.v1.ConfirmPasskeyResponse
+	(*CancelLinkingRequest)(nil),   // 27: worker.v1.CancelLinkingRequest
+	(*CancelLinkingResponse)(nil),  // 28: worker.v1.CancelLinkingResponse
+	(*LogoutRequest)(nil),          // 29: worker.v1.LogoutRequest
+	(*LogoutResponse)(nil),         // 30: worker.v1.LogoutResponse
+	(*StatsRequest)(nil),           // 31: worker.v1.StatsRequest
+	(*StatsResponse)(nil),          // 32: worker.v1.StatsResponse
+	(*StopRequest)(nil),            // 33: worker.v1.StopRequest
+	(*StopResponse)(nil),           // 34: worker.v1.StopResponse
+	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
 }
 var file_worker_v1_worker_proto_depIdxs = []int32{
-	2,  // 0: worker.v1.Bootstrap.seal_keys:type_name -> worker.v1.SealKey
-	24, // 1: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
-	0,  // 2: worker.v1.Link.state:type_name -> worker.v1.LinkState
-	24, // 3: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
-	24, // 4: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
-	24, // 5: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
-	24, // 6: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
-	24, // 7: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
-	5,  // 8: worker.v1.WatchResponse.link:type_name -> worker.v1.Link
-	24, // 9: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
-	24, // 10: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
-	0,  // 11: worker.v1.PingResponse.link:type_name -> worker.v1.LinkState
-	24, // 12: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
-	24, // 13: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
-	3,  // 14: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
-	6,  // 15: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
-	8,  // 16: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
-	10, // 17: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
-	12, // 18: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
-	14, // 19: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
-	16, // 20: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
-	18, // 21: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
-	20, // 22: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
-	22, // 23: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
-	4,  // 24: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
-	7,  // 25: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
-	9,  // 26: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
-	11, // 27: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
-	13, // 28: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
-	15, // 29: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
-	17, // 30: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
-	19, // 31: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
-	21, // 32: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
-	23, // 33: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
-	24, // [24:34] is the sub-list for method output_type
-	14, // [14:24] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	3,  // 0: worker.v1.Bootstrap.seal_keys:type_name -> worker.v1.SealKey
+	35, // 1: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
+	1,  // 2: worker.v1.Linking.step:type_name -> worker.v1.LinkStep
+	7,  // 3: worker.v1.Linking.passkey:type_name -> worker.v1.LinkPasskey
+	8,  // 4: worker.v1.Linking.confirmation:type_name -> worker.v1.LinkConfirmation
+	9,  // 5: worker.v1.Linking.problem:type_name -> worker.v1.LinkProblem
+	35, // 6: worker.v1.LinkPasskey.expires_at:type_name -> google.protobuf.Timestamp
+	0,  // 7: worker.v1.Link.state:type_name -> worker.v1.LinkState
+	35, // 8: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
+	35, // 9: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
+	35, // 10: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
+	35, // 11: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
+	35, // 12: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
+	6,  // 13: worker.v1.Link.linking:type_name -> worker.v1.Linking
+	10, // 14: worker.v1.WatchResponse.link:type_name -> worker.v1.Link
+	35, // 15: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
+	35, // 16: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
+	0,  // 17: worker.v1.PingResponse.link:type_name -> worker.v1.LinkState
+	35, // 18: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
+	35, // 19: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
+	4,  // 20: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
+	11, // 21: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
+	13, // 22: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
+	15, // 23: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
+	17, // 24: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
+	19, // 25: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
+	21, // 26: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
+	23, // 27: worker.v1.Worker.AnswerPasskey:input_type -> worker.v1.AnswerPasskeyRequest
+	25, // 28: worker.v1.Worker.ConfirmPasskey:input_type -> worker.v1.ConfirmPasskeyRequest
+	27, // 29: worker.v1.Worker.CancelLinking:input_type -> worker.v1.CancelLinkingRequest
+	29, // 30: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
+	31, // 31: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
+	33, // 32: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
+	5,  // 33: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
+	12, // 34: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
+	14, // 35: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
+	16, // 36: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
+	18, // 37: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
+	20, // 38: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
+	22, // 39: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
+	24, // 40: worker.v1.Worker.AnswerPasskey:output_type -> worker.v1.AnswerPasskeyResponse
+	26, // 41: worker.v1.Worker.ConfirmPasskey:output_type -> worker.v1.ConfirmPasskeyResponse
+	28, // 42: worker.v1.Worker.CancelLinking:output_type -> worker.v1.CancelLinkingResponse
+	30, // 43: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
+	32, // 44: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
+	34, // 45: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
+	33, // [33:46] is the sub-list for method output_type
+	20, // [20:33] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_worker_v1_worker_proto_init() }
@@ -1854,8 +2496,8 @@ func file_worker_v1_worker_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_v1_worker_proto_rawDesc), len(file_worker_v1_worker_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   23,
+			NumEnums:      2,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

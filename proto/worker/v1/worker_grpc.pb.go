@@ -35,16 +35,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Worker_Hello_FullMethodName    = "/worker.v1.Worker/Hello"
-	Worker_Watch_FullMethodName    = "/worker.v1.Worker/Watch"
-	Worker_Call_FullMethodName     = "/worker.v1.Worker/Call"
-	Worker_Upload_FullMethodName   = "/worker.v1.Worker/Upload"
-	Worker_Download_FullMethodName = "/worker.v1.Worker/Download"
-	Worker_Ping_FullMethodName     = "/worker.v1.Worker/Ping"
-	Worker_Pair_FullMethodName     = "/worker.v1.Worker/Pair"
-	Worker_Logout_FullMethodName   = "/worker.v1.Worker/Logout"
-	Worker_Stats_FullMethodName    = "/worker.v1.Worker/Stats"
-	Worker_Stop_FullMethodName     = "/worker.v1.Worker/Stop"
+	Worker_Hello_FullMethodName          = "/worker.v1.Worker/Hello"
+	Worker_Watch_FullMethodName          = "/worker.v1.Worker/Watch"
+	Worker_Call_FullMethodName           = "/worker.v1.Worker/Call"
+	Worker_Upload_FullMethodName         = "/worker.v1.Worker/Upload"
+	Worker_Download_FullMethodName       = "/worker.v1.Worker/Download"
+	Worker_Ping_FullMethodName           = "/worker.v1.Worker/Ping"
+	Worker_Pair_FullMethodName           = "/worker.v1.Worker/Pair"
+	Worker_AnswerPasskey_FullMethodName  = "/worker.v1.Worker/AnswerPasskey"
+	Worker_ConfirmPasskey_FullMethodName = "/worker.v1.Worker/ConfirmPasskey"
+	Worker_CancelLinking_FullMethodName  = "/worker.v1.Worker/CancelLinking"
+	Worker_Logout_FullMethodName         = "/worker.v1.Worker/Logout"
+	Worker_Stats_FullMethodName          = "/worker.v1.Worker/Stats"
+	Worker_Stop_FullMethodName           = "/worker.v1.Worker/Stop"
 )
 
 // WorkerClient is the client API for Worker service.
@@ -79,6 +82,17 @@ type WorkerClient interface {
 	// number QR codes appear in Link; with one, the code to type is returned.
 	// Errors: conflict (already paired), invalid (phone number), unavailable.
 	Pair(ctx context.Context, in *PairRequest, opts ...grpc.CallOption) (*PairResponse, error)
+	// AnswerPasskey sends WhatsApp the assertion that Linking.passkey asks for.
+	// Errors: conflict (none is asked for, or one is under way), refused (WhatsApp
+	// does not accept it; it may be tried again while the step stays passkey),
+	// deadline, unavailable, starting.
+	AnswerPasskey(ctx context.Context, in *AnswerPasskeyRequest, opts ...grpc.CallOption) (*AnswerPasskeyResponse, error)
+	// ConfirmPasskey says whether the code in Linking.confirmation is the one that
+	// the phone shows. Errors: conflict (no code is to be confirmed), starting.
+	ConfirmPasskey(ctx context.Context, in *ConfirmPasskeyRequest, opts ...grpc.CallOption) (*ConfirmPasskeyResponse, error)
+	// CancelLinking takes codes and ceremonies back; nothing is shown until Pair.
+	// Errors: conflict (already paired), starting.
+	CancelLinking(ctx context.Context, in *CancelLinkingRequest, opts ...grpc.CallOption) (*CancelLinkingResponse, error)
 	// Logout ends the pairing with WhatsApp and forgets the keys. The worker
 	// lives on, unpaired. Errors: unpaired, offline, refused.
 	Logout(ctx context.Context, in *LogoutRequest, opts ...grpc.CallOption) (*LogoutResponse, error)
@@ -187,6 +201,36 @@ func (c *workerClient) Pair(ctx context.Context, in *PairRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *workerClient) AnswerPasskey(ctx context.Context, in *AnswerPasskeyRequest, opts ...grpc.CallOption) (*AnswerPasskeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AnswerPasskeyResponse)
+	err := c.cc.Invoke(ctx, Worker_AnswerPasskey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) ConfirmPasskey(ctx context.Context, in *ConfirmPasskeyRequest, opts ...grpc.CallOption) (*ConfirmPasskeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfirmPasskeyResponse)
+	err := c.cc.Invoke(ctx, Worker_ConfirmPasskey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) CancelLinking(ctx context.Context, in *CancelLinkingRequest, opts ...grpc.CallOption) (*CancelLinkingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelLinkingResponse)
+	err := c.cc.Invoke(ctx, Worker_CancelLinking_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *workerClient) Logout(ctx context.Context, in *LogoutRequest, opts ...grpc.CallOption) (*LogoutResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(LogoutResponse)
@@ -249,6 +293,17 @@ type WorkerServer interface {
 	// number QR codes appear in Link; with one, the code to type is returned.
 	// Errors: conflict (already paired), invalid (phone number), unavailable.
 	Pair(context.Context, *PairRequest) (*PairResponse, error)
+	// AnswerPasskey sends WhatsApp the assertion that Linking.passkey asks for.
+	// Errors: conflict (none is asked for, or one is under way), refused (WhatsApp
+	// does not accept it; it may be tried again while the step stays passkey),
+	// deadline, unavailable, starting.
+	AnswerPasskey(context.Context, *AnswerPasskeyRequest) (*AnswerPasskeyResponse, error)
+	// ConfirmPasskey says whether the code in Linking.confirmation is the one that
+	// the phone shows. Errors: conflict (no code is to be confirmed), starting.
+	ConfirmPasskey(context.Context, *ConfirmPasskeyRequest) (*ConfirmPasskeyResponse, error)
+	// CancelLinking takes codes and ceremonies back; nothing is shown until Pair.
+	// Errors: conflict (already paired), starting.
+	CancelLinking(context.Context, *CancelLinkingRequest) (*CancelLinkingResponse, error)
 	// Logout ends the pairing with WhatsApp and forgets the keys. The worker
 	// lives on, unpaired. Errors: unpaired, offline, refused.
 	Logout(context.Context, *LogoutRequest) (*LogoutResponse, error)
@@ -286,6 +341,15 @@ func (UnimplementedWorkerServer) Ping(context.Context, *PingRequest) (*PingRespo
 }
 func (UnimplementedWorkerServer) Pair(context.Context, *PairRequest) (*PairResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Pair not implemented")
+}
+func (UnimplementedWorkerServer) AnswerPasskey(context.Context, *AnswerPasskeyRequest) (*AnswerPasskeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AnswerPasskey not implemented")
+}
+func (UnimplementedWorkerServer) ConfirmPasskey(context.Context, *ConfirmPasskeyRequest) (*ConfirmPasskeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmPasskey not implemented")
+}
+func (UnimplementedWorkerServer) CancelLinking(context.Context, *CancelLinkingRequest) (*CancelLinkingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelLinking not implemented")
 }
 func (UnimplementedWorkerServer) Logout(context.Context, *LogoutRequest) (*LogoutResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Logout not implemented")
@@ -418,6 +482,60 @@ func _Worker_Pair_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Worker_AnswerPasskey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnswerPasskeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).AnswerPasskey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_AnswerPasskey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).AnswerPasskey(ctx, req.(*AnswerPasskeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_ConfirmPasskey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmPasskeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).ConfirmPasskey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_ConfirmPasskey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).ConfirmPasskey(ctx, req.(*ConfirmPasskeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_CancelLinking_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelLinkingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).CancelLinking(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_CancelLinking_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).CancelLinking(ctx, req.(*CancelLinkingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Worker_Logout_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(LogoutRequest)
 	if err := dec(in); err != nil {
@@ -494,6 +612,18 @@ var Worker_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Pair",
 			Handler:    _Worker_Pair_Handler,
+		},
+		{
+			MethodName: "AnswerPasskey",
+			Handler:    _Worker_AnswerPasskey_Handler,
+		},
+		{
+			MethodName: "ConfirmPasskey",
+			Handler:    _Worker_ConfirmPasskey_Handler,
+		},
+		{
+			MethodName: "CancelLinking",
+			Handler:    _Worker_CancelLinking_Handler,
 		},
 		{
 			MethodName: "Logout",
