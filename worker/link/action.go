@@ -19,6 +19,10 @@ type (
 	Suspend struct{}
 	// Resume loads the device and makes a client again.
 	Resume struct{}
+	// StopCodes stops showing codes; the connection stays.
+	StopCodes struct{}
+	// ConfirmCode tells WhatsApp that the code of a passkey ceremony is right.
+	ConfirmCode struct{}
 	// Announce writes a link event of whatsapp-web.js to the feed.
 	Announce struct {
 		Event string
@@ -33,25 +37,28 @@ type (
 	StopTimer struct{ Timer Timer }
 )
 
-func (Dial) isAction()      {}
-func (HangUp) isAction()    {}
-func (Forget) isAction()    {}
-func (Renew) isAction()     {}
-func (Suspend) isAction()   {}
-func (Resume) isAction()    {}
-func (Announce) isAction()  {}
-func (SetTimer) isAction()  {}
-func (StopTimer) isAction() {}
+func (Dial) isAction()        {}
+func (HangUp) isAction()      {}
+func (Forget) isAction()      {}
+func (Renew) isAction()       {}
+func (Suspend) isAction()     {}
+func (Resume) isAction()      {}
+func (StopCodes) isAction()   {}
+func (ConfirmCode) isAction() {}
+func (Announce) isAction()    {}
+func (SetTimer) isAction()    {}
+func (StopTimer) isAction()   {}
 
 // Timer names one of a link's timers.
 type Timer int
 
 // The timers of a link.
 const (
-	TimerLogin   Timer = iota // a login has to be over
-	TimerRelogin              // WhatsApp has to ask for the connection that follows a pairing
-	TimerCatchUp              // what queued up, or the bootstrap, has to be there
-	TimerBan                  // a ban is over
+	TimerLogin    Timer = iota // a login has to be over
+	TimerRelogin               // WhatsApp has to ask for the connection that follows a pairing
+	TimerCatchUp               // what queued up, or the bootstrap, has to be there
+	TimerBan                   // a ban is over
+	TimerCeremony              // a passkey, the phone or a person has to answer
 )
 
 // announce makes the action for an event with one argument.

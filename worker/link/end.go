@@ -53,7 +53,8 @@ func (l *Link) refuse(reason, detail, wa string) {
 // that are particular to this end.
 func (l *Link) finish(word string, particular ...Action) []Action {
 	l.socket = noSocket
-	acts := append([]Action{StopTimer{TimerLogin}, StopTimer{TimerRelogin}, StopTimer{TimerCatchUp}, HangUp{}}, particular...)
+	acts := []Action{StopTimer{TimerLogin}, StopTimer{TimerRelogin}, StopTimer{TimerCatchUp}, HangUp{}}
+	acts = append(append(acts, l.endCeremony(Problem{})...), particular...)
 	return append(acts, announce("disconnected", word))
 }
 

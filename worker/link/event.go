@@ -62,8 +62,6 @@ type (
 type (
 	// CodesShown says that WhatsApp gave a round of codes to scan.
 	CodesShown struct{}
-	// PasskeyRequired says that the account wants a passkey to link a device.
-	PasskeyRequired struct{}
 	// PhoneOutdated says that the phone which scanned the code is too old to link a device.
 	PhoneOutdated struct{}
 	// Paired says that the phone has linked this device.
@@ -105,7 +103,8 @@ type (
 func late(event Event) bool {
 	switch event.(type) {
 	case CodesShown, Paired, PairFailed, ReconnectAsked, LoggedIn, CaughtUp, KeepAliveMissed, KeepAliveRestored,
-		DialOpened, DialFailed, DialStuck, CodesSpent, BootstrapComplete, Silent, DecryptFailed:
+		DialOpened, DialFailed, DialStuck, CodesSpent, BootstrapComplete, Silent, DecryptFailed,
+		PasskeyRequired, PasskeyAnswered, PasskeyAccepted, PasskeyRefused, PasskeyBroken, CodeCame:
 		return true
 	}
 	return false

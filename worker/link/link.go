@@ -66,6 +66,8 @@ type Link struct {
 	spared       int  // rounds that do not count, because their connection died
 	fails        int  // connections in a row that did not hold
 	suspended    bool // taken down because the database is away
+	ceremony     Ceremony
+	problem      Problem
 }
 
 // State is the state in our own words.
@@ -175,7 +177,7 @@ func (l *Link) backOff() time.Duration {
 	return min(reconnectFirst<<min(n-1, 10), reconnectLast)
 }
 
-func (e TimerEnded) apply(l *Link, _ rules) []Action {
+func (e TimerEnded) apply(l *Link, r rules) []Action {
 	switch e.Timer {
 	case TimerLogin:
 		if l.socket == open && l.wa != WAConnected && l.Wanted() {
@@ -190,6 +192,8 @@ func (e TimerEnded) apply(l *Link, _ rules) []Action {
 		if l.syncing() {
 			return l.becomeReady()
 		}
+	case TimerCeremony:
+		return l.ceremonyEnded(r.maxRounds)
 	case TimerBan:
 		if l.reason == "temporary_ban" {
 			return l.begin()
@@ -199,7 +203,7 @@ func (e TimerEnded) apply(l *Link, _ rules) []Action {
 }
 
 func (OutageLong) apply(l *Link, _ rules) []Action {
-	if !l.Wanted() {
+	if !l.Wanted() || l.ceremony != NoCeremony {
 		return nil
 	}
 	l.suspended = true

@@ -19,6 +19,9 @@ func (l *Link) hungUp(lasted time.Duration, maxRounds int) []Action {
 	if !l.Wanted() {
 		return nil
 	}
+	if l.ceremony != NoCeremony {
+		return l.abandon(Problem{"connection_lost", "the connection to WhatsApp ended in the middle"}, maxRounds)
+	}
 	if l.state == workerv1.LinkState_LINK_STATE_PAIRING {
 		return l.nextRound(maxRounds)
 	}
@@ -30,7 +33,7 @@ func (l *Link) hungUp(lasted time.Duration, maxRounds int) []Action {
 }
 
 func (e KeepAliveMissed) apply(l *Link, r rules) []Action {
-	if l.socket != open || !l.Wanted() {
+	if l.socket != open || !l.Wanted() || l.ceremony != NoCeremony {
 		return nil
 	}
 	if e.Count < KeepAliveLimit {
@@ -50,7 +53,7 @@ func (KeepAliveRestored) apply(l *Link, _ rules) []Action {
 }
 
 func (Silent) apply(l *Link, r rules) []Action {
-	if l.socket != open {
+	if l.socket != open || l.ceremony != NoCeremony {
 		return nil
 	}
 	return l.died("silent", "nothing was heard from WhatsApp", r.maxRounds)

@@ -8,7 +8,10 @@ func (e PairAsked) apply(l *Link, _ rules) []Action {
 	if l.paired && l.state != workerv1.LinkState_LINK_STATE_LOGGED_OUT {
 		return nil
 	}
-	l.paired, l.rounds, l.spared, l.fails = false, 0, 0, 0
+	if l.ceremony != NoCeremony {
+		return nil
+	}
+	l.paired, l.rounds, l.spared, l.fails, l.problem = false, 0, 0, 0, Problem{}
 	if l.socket == noSocket {
 		return l.begin()
 	}
@@ -27,15 +30,11 @@ func (CodesShown) apply(l *Link, _ rules) []Action {
 }
 
 func (CodesSpent) apply(l *Link, r rules) []Action {
-	if l.state != workerv1.LinkState_LINK_STATE_PAIRING {
+	if l.state != workerv1.LinkState_LINK_STATE_PAIRING || l.ceremony != NoCeremony {
 		return nil
 	}
 	l.socket = noSocket
 	return append([]Action{HangUp{}}, l.nextRound(r.maxRounds)...)
-}
-
-func (PasskeyRequired) apply(l *Link, _ rules) []Action {
-	return l.hint("passkey_required", "this account asks for a passkey to link a device, which is not supported")
 }
 
 func (PhoneOutdated) apply(l *Link, _ rules) []Action {
@@ -48,14 +47,16 @@ func (l *Link) hint(reason, detail string) []Action {
 		return nil
 	}
 	l.reason, l.detail = reason, detail
+	l.problem = Problem{reason, detail}
 	return []Action{announce("auth_failure", detail)}
 }
 
 func (e Paired) apply(l *Link, _ rules) []Action {
 	l.paired, l.fresh, l.known, l.ready, l.bootstrapped = true, true, true, false, false
 	l.business = e.Business
+	acts := l.endCeremony(Problem{})
 	l.set(workerv1.LinkState_LINK_STATE_CONNECTING, "pairing", "", waPairing)
-	return []Action{Announce{Event: "authenticated"}, SetTimer{TimerRelogin, reloginDeadline}}
+	return append(acts, Announce{Event: "authenticated"}, SetTimer{TimerRelogin, reloginDeadline})
 }
 
 func (e PairFailed) apply(l *Link, r rules) []Action {
@@ -63,7 +64,7 @@ func (e PairFailed) apply(l *Link, r rules) []Action {
 	acts := []Action{HangUp{}, Renew{}, announce("auth_failure", e.Err.Error())}
 	acts = append(acts, l.nextRound(r.maxRounds)...)
 	l.detail = e.Err.Error()
-	return acts
+	return append(acts, l.endCeremony(Problem{"pairing_failed", l.detail})...)
 }
 
 // nextRound asks for new codes, as long as there are rounds left.
