@@ -33,6 +33,10 @@ func (c *core) do(act link.Action) {
 		l.linkTimers.set(a.Timer, a.After, func() { c.tell(happened{link.TimerEnded{Timer: a.Timer}}) })
 	case link.StopTimer:
 		l.linkTimers.stop(a.Timer)
+	case link.StopCodes:
+		c.stopCodes()
+	case link.ConfirmCode:
+		c.confirmCode()
 	case link.Announce:
 		c.announcer.announce(a.Event, a.Args...)
 	case link.Forget:

@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/linking"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/client"
 	"whatsapp-manager/worker/host"
@@ -67,7 +68,9 @@ type loopState struct {
 	shown      shown
 	bootstrap  bootstrap
 	codes      codes
-	waiting    []*pairCall // calls of Pair that wait for codes to appear
+	ceremony   ceremony
+	linking    linking.LinkDocument // as it was announced last
+	waiting    []*pairCall          // calls of Pair that wait for codes to appear
 	redelivery redelivery
 }
 

@@ -39,7 +39,7 @@ func (h *handler) receiveHistory(
 	if errors.Is(err, bounds.ErrTooMuch) {
 		// The phone would send the same again, so the event ends here.
 		h.log.Error().Stringer("type", notice.GetSyncType()).Msg("history left out: it unfolds to more than the worker may take")
-		h.report(cl, historyStored{notice.GetProgress()})
+		h.report(cl, historyStored{progress: notice.GetProgress()})
 		return true
 	}
 	if err != nil {
@@ -64,7 +64,11 @@ func (h *handler) receiveHistory(
 	if !h.record(ctx, cl, &events.HistorySync{Data: history, Notification: notice}) {
 		return false
 	}
-	h.report(cl, historyStored{history.GetProgress()})
+	stored := historyStored{progress: history.GetProgress(), chats: len(history.GetConversations())}
+	for _, chat := range history.GetConversations() {
+		stored.messages += len(chat.GetMessages())
+	}
+	h.report(cl, stored)
 	// The receipt and the deletion only help the phone and the server: neither may fail the
 	// event.
 	if err = cl.WA.SendProtocolMessageReceipt(ctx, id, types.ReceiptTypeHistorySync); err != nil {

@@ -45,8 +45,6 @@ func connectionMessage(evt any) message {
 		return paired{business: isBusiness(e.Platform)}
 	case *events.PairError:
 		return happened{link.PairFailed{Err: e.Error}}
-	case *events.PairPasskeyRequest:
-		return happened{link.PasskeyRequired{}}
 	case *events.QRScannedWithoutMultidevice:
 		return happened{link.PhoneOutdated{}}
 	case *events.ManualLoginReconnect:
@@ -76,7 +74,7 @@ func connectionMessage(evt any) message {
 	case *events.LoggedOut:
 		return happened{link.LoggedOut{Reason: e.Reason.String()}}
 	}
-	return nil
+	return ceremonyMessage(evt)
 }
 
 // isBusiness reports whether a platform is a WhatsApp Business app.
@@ -145,9 +143,14 @@ func (m collectionSynced) handle(c *core) {
 }
 
 // historyStored says that a part of the history is in Postgres.
-type historyStored struct{ progress uint32 }
+type historyStored struct {
+	progress        uint32
+	chats, messages int
+}
 
 func (m historyStored) handle(c *core) {
+	c.loop.bootstrap.chats += uint64(m.chats)
+	c.loop.bootstrap.messages += uint64(m.messages)
 	complete := c.loop.bootstrap.historyPart(m.progress)
 	if c.loop.link.Fresh() {
 		c.announcer.announce("loading_screen", int(m.progress), "WhatsApp")

@@ -51,6 +51,11 @@ type pairCall struct {
 	answer chan pairAnswer // capacity 1
 }
 
+// names says whether the call is to name the device.
+func (call *pairCall) names() bool {
+	return call.req.GetDeviceName() != "" || call.req.GetBrowser() != ""
+}
+
 type pairAnswer struct {
 	code    string
 	expires time.Time
@@ -160,7 +165,12 @@ func (call *pairCall) handle(c *core) {
 		call.answer <- pairAnswer{err: fault.New(fault.Conflict, op, "this instance is paired already")}
 	case l.outage:
 		call.answer <- pairAnswer{err: fault.New(fault.Unavailable, op, "the database cannot be reached")}
-	case call.req.GetDeviceName() != "" || call.req.GetBrowser() != "":
+	case l.link.Ceremony() != link.NoCeremony && (call.phone != "" || call.req.GetCancel() || call.names()):
+		call.answer <- pairAnswer{err: &fault.Error{
+			Kind: fault.Conflict, Op: op, Code: "passkey_required",
+			Msg: "the account is being linked with a passkey; answer it, or cancel the linking",
+		}}
+	case call.names():
 		nameDevice(call.req.GetDeviceName(), call.req.GetBrowser())
 		c.step(link.PairAsked{Renew: true}) // the name is part of the registration
 		call.answer <- pairAnswer{}

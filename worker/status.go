@@ -1,12 +1,14 @@
 package worker
 
 import (
+	"reflect"
 	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"whatsapp-manager/proto/linking"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/redact"
 )
@@ -52,7 +54,26 @@ func (c *core) showStatus() {
 	if state == workerv1.LinkState_LINK_STATE_PAIRING {
 		l.codes.fill(status)
 	}
+	status.Linking = c.linkingNow()
+	c.announceLinking(status)
 	c.status.Show(status)
+}
+
+// announceLinking gives a linking that has changed its version, and writes it to the
+// feed. Versions rise from worker to worker, because they begin with the clock.
+func (c *core) announceLinking(status *workerv1.Link) {
+	if status.GetLinking() == nil {
+		return
+	}
+	doc := linking.Of(status)
+	doc.Version = c.loop.linking.Version
+	if reflect.DeepEqual(doc, c.loop.linking) {
+		status.Linking.Version = doc.Version
+		return
+	}
+	doc.Version = max(doc.Version+1, uint64(time.Now().UnixMilli()))
+	status.Linking.Version, c.loop.linking = doc.Version, doc
+	c.announcer.announce(linking.Event, doc)
 }
 
 func stateWord(s workerv1.LinkState) string {
@@ -65,6 +86,8 @@ type bootstrap struct {
 	history     bool
 	progress    uint32 // of the history, in percent
 	logins      int
+	chats       uint64 // of the history, with those that came twice
+	messages    uint64
 }
 
 // collection reports whether this collection made the bootstrap complete.

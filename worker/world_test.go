@@ -88,7 +88,7 @@ func (w *world) say(text string) {
 func (w *world) events() []string {
 	w.t.Helper()
 	return value[[]string](w.instance, `select coalesce(array_agg(case when type = 'message' then 'message ' || (payload->'data'->>'body') else type end order by seq), '{}')
-		from events where type <> 'change_state' and type <> 'loading_screen'`)
+		from events where type not in ('change_state', 'loading_screen', 'link')`)
 }
 
 func (w *world) bodies() map[string]int {

@@ -22,6 +22,12 @@ type Loop interface {
 	Ping(ctx context.Context) error
 	// Pair shows codes to scan, or returns one to type.
 	Pair(ctx context.Context, req *workerv1.PairRequest) (*workerv1.PairResponse, error)
+	// AnswerPasskey sends WhatsApp an AuthenticationResponseJSON.
+	AnswerPasskey(ctx context.Context, response []byte) error
+	// ConfirmPasskey says whether the phone shows the code.
+	ConfirmPasskey(ctx context.Context, matches bool) error
+	// CancelLinking takes codes and ceremonies back.
+	CancelLinking(ctx context.Context) error
 	// Logout ends the pairing with WhatsApp.
 	Logout(ctx context.Context) error
 }
@@ -110,6 +116,37 @@ func (s *Service) Ping(ctx context.Context, _ *workerv1.PingRequest) (*workerv1.
 // Pair starts or changes a pairing.
 func (s *Service) Pair(ctx context.Context, req *workerv1.PairRequest) (*workerv1.PairResponse, error) {
 	return s.Loop.Pair(ctx, req)
+}
+
+// AnswerPasskey sends WhatsApp the assertion that it asks for.
+func (s *Service) AnswerPasskey(
+	ctx context.Context, req *workerv1.AnswerPasskeyRequest,
+) (*workerv1.AnswerPasskeyResponse, error) {
+	s.Used()
+	if err := s.Loop.AnswerPasskey(ctx, req.GetResponse()); err != nil {
+		return nil, err
+	}
+	return &workerv1.AnswerPasskeyResponse{}, nil
+}
+
+// ConfirmPasskey says whether the code is the phone's.
+func (s *Service) ConfirmPasskey(
+	ctx context.Context, req *workerv1.ConfirmPasskeyRequest,
+) (*workerv1.ConfirmPasskeyResponse, error) {
+	if err := s.Loop.ConfirmPasskey(ctx, req.GetMatches()); err != nil {
+		return nil, err
+	}
+	return &workerv1.ConfirmPasskeyResponse{}, nil
+}
+
+// CancelLinking takes codes and ceremonies back.
+func (s *Service) CancelLinking(
+	ctx context.Context, _ *workerv1.CancelLinkingRequest,
+) (*workerv1.CancelLinkingResponse, error) {
+	if err := s.Loop.CancelLinking(ctx); err != nil {
+		return nil, err
+	}
+	return &workerv1.CancelLinkingResponse{}, nil
 }
 
 // Logout ends the pairing.

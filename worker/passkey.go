@@ -1,0 +1,343 @@
+package worker
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/linking"
+	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/client"
+	"whatsapp-manager/worker/link"
+	"whatsapp-manager/worker/redact"
+)
+
+const (
+	opPasskey      = "worker.AnswerPasskey"
+	passkeyTimeout = time.Minute // for WhatsApp's answer, longer than the library's own
+	maxOptions     = 64 << 10
+)
+
+// ceremony is what WhatsApp asks of a passkey. It belongs to the main loop.
+type ceremony struct {
+	options []byte
+	expires time.Time
+	code    string
+	compare bool
+}
+
+// passkeyAsked says that WhatsApp wants an assertion.
+type passkeyAsked struct{ request *types.WebAuthnPublicKey }
+
+func (m passkeyAsked) handle(c *core) {
+	options, err := optionsOf(m.request)
+	if err != nil {
+		c.step(link.PasskeyBroken{Problem: link.Problem{Code: "passkey_failed", Detail: err.Error()}})
+		return
+	}
+	wait := time.Duration(m.request.Timeout) * time.Millisecond
+	c.step(link.PasskeyRequired{For: wait})
+	if c.loop.link.Ceremony() == link.PasskeyAsked {
+		c.loop.ceremony = ceremony{options: options, expires: time.Now().Add(link.PasskeyWait(wait))}
+	}
+}
+
+// optionsOf writes WhatsApp's request as a browser takes it, which refuses lists and
+// words that are empty.
+func optionsOf(request *types.WebAuthnPublicKey) ([]byte, error) {
+	options := linking.Options{
+		Challenge: base64.RawURLEncoding.EncodeToString(request.Challenge), Timeout: max(request.Timeout, 0),
+		RelyingParty: request.RelyingPartID, UserVerification: request.UserVerification, Extensions: request.Extensions,
+	}
+	if options.Challenge == "" {
+		return nil, errors.New("WhatsApp asked for a passkey without a challenge")
+	}
+	for _, allowed := range request.AllowCredentials {
+		options.AllowCredentials = append(options.AllowCredentials, linking.Descriptor{
+			ID: base64.RawURLEncoding.EncodeToString(allowed.ID), Type: allowed.Type, Transports: allowed.Transports,
+		})
+	}
+	text, err := json.Marshal(options)
+	if err == nil && len(text) > maxOptions {
+		err = errors.New("WhatsApp's request for a passkey is too large")
+	}
+	return text, err
+}
+
+// passkeyFailed says that whatsmeow could not go on with a ceremony.
+type passkeyFailed struct{ err error }
+
+func (m passkeyFailed) handle(c *core) {
+	c.step(link.PasskeyBroken{Problem: link.Problem{Code: "passkey_failed", Detail: redact.Text(m.err.Error())}})
+}
+
+// codeCame says that both sides have computed a code.
+type codeCame struct {
+	code    string
+	compare bool
+}
+
+func (m codeCame) handle(c *core) {
+	c.loop.ceremony.code, c.loop.ceremony.compare = m.code, m.compare
+	c.step(link.CodeCame{Compare: m.compare})
+}
+
+func ceremonyMessage(evt any) message {
+	switch e := evt.(type) {
+	case *events.PairPasskeyRequest:
+		return passkeyAsked{e.PublicKey}
+	case *events.PairPasskeyConfirmation:
+		return codeCame{code: e.Code, compare: !e.SkipHandoffUX}
+	case *events.PairPasskeyError:
+		return passkeyFailed{e.Error}
+	}
+	return nil
+}
+
+// assertionCall is one call of AnswerPasskey on its way through the main loop.
+type assertionCall struct {
+	response *types.WebAuthnResponse
+	answer   chan error // capacity 1
+}
+
+// assertionSent is what WhatsApp said to an assertion.
+type assertionSent struct {
+	call   *assertionCall
+	client *client.Client
+	err    error
+}
+
+// AnswerPasskey sends WhatsApp an assertion. It returns when WhatsApp has judged it, and
+// that goes on when ctx ends first. Errors are *fault.Error: Conflict, Invalid, Refused,
+// Unavailable, Starting.
+func (c *core) AnswerPasskey(ctx context.Context, response []byte) error {
+	call := &assertionCall{response: &types.WebAuthnResponse{}, answer: make(chan error, 1)}
+	if err := json.Unmarshal(response, call.response); err != nil {
+		return fault.Bad(opPasskey, "response", "response is not an AuthenticationResponseJSON")
+	}
+	c.tell(call)
+	return awaitAnswer(ctx, opPasskey, call.answer)
+}
+
+func awaitAnswer(ctx context.Context, op string, answer <-chan error) error {
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return fault.Wrap(fault.Deadline, op, ctx.Err(), "no answer in time; the linking document tells how it goes on")
+	}
+}
+
+func (call *assertionCall) handle(c *core) {
+	cl := c.current.Load()
+	switch at := c.loop.link.Ceremony(); {
+	case c.loop.link.WAState() == "":
+		call.answer <- errStarting(opPasskey)
+	case at == link.NoCeremony || cl == nil:
+		call.answer <- &fault.Error{
+			Kind: fault.Conflict, Op: opPasskey, Code: "no_passkey_asked", Msg: "WhatsApp does not ask for a passkey now",
+		}
+	case at != link.PasskeyAsked:
+		call.answer <- &fault.Error{
+			Kind: fault.Conflict, Op: opPasskey, Code: "passkey_answered", Msg: "an answer was given already",
+		}
+	default:
+		c.step(link.PasskeyAnswered{})
+		c.tasks.Go(func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, passkeyTimeout)
+			defer cancel()
+			c.tell(assertionSent{call, cl, cl.WA.SendPasskeyResponse(ctx, call.response)})
+		})
+	}
+}
+
+func (m assertionSent) handle(c *core) {
+	present := m.client == c.current.Load()
+	if m.err == nil {
+		if present {
+			c.step(link.PasskeyAccepted{})
+		}
+		m.call.answer <- nil
+		return
+	}
+	problem, again := judgeRefusal(m.err)
+	if present {
+		c.step(link.PasskeyRefused{Problem: problem, Again: again})
+	}
+	f := fault.Wrap(fault.Refused, opPasskey, m.err, "%s", problem.Detail)
+	f.Code = problem.Code
+	m.call.answer <- f
+}
+
+// judgeRefusal says what WhatsApp's refusal of an assertion means, and whether another
+// one can be tried. The numbers are guesses; an unknown one ends the ceremony, because
+// whatsmeow has forgotten half of it by then.
+func judgeRefusal(err error) (p link.Problem, again bool) {
+	var iq *whatsmeow.IQError
+	if !errors.As(err, &iq) {
+		return link.Problem{Code: "passkey_failed", Detail: "WhatsApp did not answer"}, false
+	}
+	switch iq.Code {
+	case 400, 401, 406:
+		return link.Problem{Code: "passkey_refused", Detail: "WhatsApp does not accept this answer of the passkey"}, true
+	case 403:
+		return link.Problem{Code: "rejected_on_phone", Detail: "the new device was rejected on the phone"}, false
+	case 410:
+		return link.Problem{Code: "passkey_expired", Detail: "the answer came too late"}, false
+	}
+	return link.Problem{Code: "passkey_failed", Detail: "WhatsApp ended the linking with a passkey"}, false
+}
+
+// confirmCode sends the phone our keys under the code that both sides know.
+func (c *core) confirmCode() {
+	cl := c.current.Load()
+	if cl == nil {
+		return
+	}
+	c.tasks.Go(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, passkeyTimeout)
+		defer cancel()
+		if err := cl.WA.SendPasskeyConfirmation(ctx); err != nil {
+			c.report(cl, confirmationFailed{err})
+		}
+	})
+}
+
+// confirmationFailed says that WhatsApp or the phone did not take our keys.
+type confirmationFailed struct{ err error }
+
+func (m confirmationFailed) handle(c *core) {
+	problem, _ := judgeRefusal(m.err)
+	if problem.Code == "passkey_refused" || problem.Code == "passkey_failed" {
+		problem.Code = "confirmation_failed"
+	}
+	c.step(link.PasskeyBroken{Problem: problem})
+}
+
+// loopCall is a call that the main loop answers at once.
+type loopCall struct {
+	do     func(c *core) error
+	answer chan error // capacity 1
+}
+
+func (call *loopCall) handle(c *core) { call.answer <- call.do(c) }
+
+func (c *core) ask(ctx context.Context, op string, do func(c *core) error) error {
+	call := &loopCall{do: do, answer: make(chan error, 1)}
+	c.tell(call)
+	return awaitAnswer(ctx, op, call.answer)
+}
+
+// ConfirmPasskey says whether the phone shows the code. Errors are *fault.Error.
+func (c *core) ConfirmPasskey(ctx context.Context, matches bool) error {
+	const op = "worker.ConfirmPasskey"
+	return c.ask(ctx, op, func(c *core) error {
+		if c.loop.link.Ceremony() != link.CodeToCompare {
+			return &fault.Error{Kind: fault.Conflict, Op: op, Code: "nothing_to_confirm", Msg: "there is no code to confirm now"}
+		}
+		c.step(link.CodeCompared{Matches: matches})
+		return nil
+	})
+}
+
+// CancelLinking takes codes and ceremonies back. Errors are *fault.Error.
+func (c *core) CancelLinking(ctx context.Context) error {
+	const op = "worker.CancelLinking"
+	return c.ask(ctx, op, func(c *core) error {
+		switch {
+		case c.loop.link.WAState() == "":
+			return errStarting(op)
+		case c.loop.link.Paired():
+			return &fault.Error{Kind: fault.Conflict, Op: op, Code: "already_paired", Msg: "this instance is paired; log out instead"}
+		}
+		for _, waiting := range c.loop.waiting {
+			waiting.answer <- pairAnswer{err: fault.New(fault.Conflict, op, "the linking was cancelled")}
+		}
+		c.loop.waiting = nil
+		c.step(link.LinkingCancelled{})
+		return nil
+	})
+}
+
+// linkingNow tells how the linking of the account goes.
+func (c *core) linkingNow() *workerv1.Linking {
+	l := &c.loop
+	if l.link.WAState() == "" {
+		return nil
+	}
+	now := &workerv1.Linking{
+		Step: c.stepNow(), Chats: l.bootstrap.chats, Messages: l.bootstrap.messages,
+		Attempt: uint32(l.link.Rounds()), AttemptsLeft: uint32(max(c.tuning.PairingRounds-l.link.Rounds(), 0)),
+	}
+	switch now.Step {
+	case workerv1.LinkStep_LINK_STEP_PASSKEY:
+		now.Passkey = &workerv1.LinkPasskey{Options: l.ceremony.options, ExpiresAt: timestamppb.New(l.ceremony.expires)}
+	case workerv1.LinkStep_LINK_STEP_CONFIRM, workerv1.LinkStep_LINK_STEP_LINKING:
+		if l.link.Ceremony() >= link.CodeToCompare {
+			now.Confirmation = &workerv1.LinkConfirmation{Code: l.ceremony.code, Required: l.link.Ceremony() == link.CodeToCompare}
+		}
+	}
+	if p := c.problemNow(now.Step); p.Code != "" {
+		now.Problem = &workerv1.LinkProblem{Code: p.Code, Detail: redact.Text(p.Detail)}
+	}
+	return now
+}
+
+// problemNow is what goes wrong with the linking itself or, while nothing is shown, with
+// the connection that it needs.
+func (c *core) problemNow(step workerv1.LinkStep) link.Problem {
+	l := c.loop.link
+	switch {
+	case step == workerv1.LinkStep_LINK_STEP_READY:
+		return link.Problem{}
+	case l.Problem().Code != "":
+		return l.Problem()
+	case step == workerv1.LinkStep_LINK_STEP_FAILED,
+		step == workerv1.LinkStep_LINK_STEP_QR && l.State() == workerv1.LinkState_LINK_STATE_CONNECTING:
+		return link.Problem{Code: l.Reason(), Detail: l.Detail()}
+	}
+	return link.Problem{}
+}
+
+var ceremonySteps = map[link.Ceremony]workerv1.LinkStep{
+	link.PasskeyAsked:  workerv1.LinkStep_LINK_STEP_PASSKEY,
+	link.PasskeySent:   workerv1.LinkStep_LINK_STEP_LINKING,
+	link.PasskeyTaken:  workerv1.LinkStep_LINK_STEP_LINKING,
+	link.CodeToCompare: workerv1.LinkStep_LINK_STEP_CONFIRM,
+	link.CodeConfirmed: workerv1.LinkStep_LINK_STEP_LINKING,
+}
+
+func (c *core) stepNow() workerv1.LinkStep {
+	l := c.loop.link
+	if step, ok := ceremonySteps[l.Ceremony()]; ok {
+		return step
+	}
+	switch l.State() {
+	case workerv1.LinkState_LINK_STATE_LOGGED_OUT, workerv1.LinkState_LINK_STATE_REFUSED:
+		return workerv1.LinkStep_LINK_STEP_FAILED
+	case workerv1.LinkState_LINK_STATE_UNPAIRED:
+		if l.Reason() == "cancelled" || l.Reason() == "logged_out" {
+			return workerv1.LinkStep_LINK_STEP_IDLE
+		}
+		return workerv1.LinkStep_LINK_STEP_FAILED
+	}
+	switch {
+	case !l.Paired() && c.loop.codes.phone != "":
+		return workerv1.LinkStep_LINK_STEP_CODE
+	case !l.Paired():
+		return workerv1.LinkStep_LINK_STEP_QR
+	case l.Fresh() && l.WAState() == link.WAConnected:
+		return workerv1.LinkStep_LINK_STEP_SYNCING
+	case l.Fresh():
+		return workerv1.LinkStep_LINK_STEP_LINKING
+	}
+	return workerv1.LinkStep_LINK_STEP_READY
+}
