@@ -5,6 +5,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"whatsapp-manager/api/auth"
+	"whatsapp-manager/api/linking"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/supervisor/rollout"
 	"whatsapp-manager/supervisor/store"
@@ -17,7 +18,9 @@ type Deps struct {
 	Supervisor Supervisor
 	// Sender sends messages. Who sends elsewhere too, as the queue does, gives the same
 	// one here, because it counts the sends of an instance; nil: the server has its own.
-	Sender     *sends.Sender
+	Sender *sends.Sender
+	// Linking links accounts; nil: the server has its own.
+	Linking    *linking.Service
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
 	Gatherer   prometheus.Gatherer
@@ -33,7 +36,7 @@ type Deps struct {
 // is one. Errors of a worker's unary calls are fault errors.
 type Supervisor interface {
 	instanceSupervisor
-	pairingSupervisor
+	linking.Supervisor
 	statuses
 	remover
 }

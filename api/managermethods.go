@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"whatsapp-manager/api/linking"
 	"whatsapp-manager/api/method"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
@@ -18,9 +19,19 @@ import (
 // held against the catalog; what is left out is missing at the end, or null.
 type Managed func(ctx context.Context, in store.Instance, params method.Params) (any, error)
 
+// processMethods are the methods about an instance's pairing and its process.
+type processMethods struct {
+	supervisor wanting
+	linking    *linking.Service
+}
+
+type wanting interface {
+	Want(ctx context.Context, id supervisor.ID, d supervisor.Desired) error
+}
+
 // methods are those about the pairing and the process; packages that are mounted
 // add theirs.
-func (p *pairing) methods() map[string]Managed {
+func (p *processMethods) methods() map[string]Managed {
 	return map[string]Managed{
 		"initialize": func(ctx context.Context, in store.Instance, _ method.Params) (any, error) {
 			return nil, p.supervisor.Want(ctx, in.ID, supervisor.Run)
@@ -30,7 +41,7 @@ func (p *pairing) methods() map[string]Managed {
 		},
 		"requestPairingCode": p.requestPairingCode,
 		"cancelPairingCode": func(ctx context.Context, in store.Instance, _ method.Params) (any, error) {
-			_, err := p.pair(ctx, in.ID, &workerv1.PairRequest{Cancel: true})
+			_, err := p.linking.Pair(ctx, in.ID, &workerv1.PairRequest{Cancel: true})
 			return nil, err
 		},
 		"setDeviceName": p.setDeviceName,
@@ -55,7 +66,7 @@ func (c *calls) manage(ctx context.Context, in store.Instance, m catalog.Method,
 	return encoded, nil
 }
 
-func (p *pairing) requestPairingCode(ctx context.Context, in store.Instance, params method.Params) (any, error) {
+func (p *processMethods) requestPairingCode(ctx context.Context, in store.Instance, params method.Params) (any, error) {
 	var text string
 	notify := true
 	if err := params.Decode(0, "phoneNumber", &text); err != nil {
@@ -68,14 +79,14 @@ func (p *pairing) requestPairingCode(ctx context.Context, in store.Instance, par
 	if err != nil {
 		return nil, fault.Bad("api.manage", "params[0]", "params[0] (phoneNumber): %v", err)
 	}
-	answer, err := p.pair(ctx, in.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: notify})
+	answer, err := p.linking.Pair(ctx, in.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: notify})
 	if err != nil {
 		return nil, err
 	}
 	return strings.ReplaceAll(answer.GetCode(), "-", ""), nil // as whatsapp-web.js gives it
 }
 
-func (p *pairing) setDeviceName(ctx context.Context, in store.Instance, params method.Params) (any, error) {
+func (p *processMethods) setDeviceName(ctx context.Context, in store.Instance, params method.Params) (any, error) {
 	var device, browser string
 	if err := params.Decode(0, "deviceName", &device); err != nil {
 		return nil, err
@@ -94,19 +105,6 @@ func (p *pairing) setDeviceName(ctx context.Context, in store.Instance, params m
 	default:
 		return nil, fault.Bad("api.manage", "params[1]", "params[1] (browserName): expected Chrome, Firefox, Edge, Opera, Safari or IE")
 	}
-	_, err := p.pair(ctx, in.ID, &workerv1.PairRequest{DeviceName: device, Browser: browser})
+	_, err := p.linking.Pair(ctx, in.ID, &workerv1.PairRequest{DeviceName: device, Browser: browser})
 	return nil, err
-}
-
-// pair asks the worker, once it is there.
-func (p *pairing) pair(ctx context.Context, id supervisor.ID, request *workerv1.PairRequest) (answer *workerv1.PairResponse, err error) {
-	err = p.await(ctx, id, pairingWait, func() error {
-		worker, err := p.supervisor.Worker(ctx, id)
-		if err != nil {
-			return err
-		}
-		answer, err = worker.Pair(ctx, request)
-		return err
-	})
-	return answer, err
 }

@@ -23,6 +23,7 @@ import (
 	"whatsapp-manager/api/docs"
 	"whatsapp-manager/api/edge"
 	"whatsapp-manager/api/intake"
+	"whatsapp-manager/api/linking"
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/api/sends"
 )
@@ -100,9 +101,13 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 	r := route.New(s.echo, s, route.Options{
 		Version: version, PublicURL: cfg.PublicURL, Timeout: cfg.CallTimeout + ownTime, Closing: s.closing, Log: deps.Log,
 	})
-	link := &pairing{router: r, auth: s.auth, supervisor: deps.Supervisor}
+	links := deps.Linking
+	if links == nil {
+		links = linking.New(deps.Supervisor)
+	}
+	process := &processMethods{supervisor: deps.Supervisor, linking: links}
 	relay := &calls{
-		timeout: cfg.CallTimeout, workers: deps.Supervisor, sender: sender, pace: pace, bodies: s.bodies, managed: link.methods(),
+		timeout: cfg.CallTimeout, workers: deps.Supervisor, sender: sender, pace: pace, bodies: s.bodies, managed: process.methods(),
 	}
 	s.cleanup = &cleanup{
 		store: deps.Store, supervisor: deps.Supervisor, sender: sender, pace: pace, log: deps.Log,
@@ -114,7 +119,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 	s.auth.Routes(r)
 	all.routes()
 	all.lifecycleRoutes()
-	link.routes()
+	linking.Routes(r, s.auth, links)
 	texts.routes()
 	(&attachments{router: r, auth: s.auth, workers: deps.Supervisor}).routes()
 	texts.sendRoutes()

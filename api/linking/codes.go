@@ -1,8 +1,7 @@
-package api
+package linking
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"reflect"
 	"time"
@@ -11,40 +10,16 @@ import (
 
 	"whatsapp-manager/api/qr"
 	"whatsapp-manager/api/route"
-	"whatsapp-manager/api/sends"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/phone"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
-	"whatsapp-manager/supervisor/store"
 )
 
-const (
-	codeSoon    = "qr_not_ready"
-	pairingWait = 10 * time.Second // for a worker that is starting, before it is asked for a code
-)
+const opQR = "linking.qr"
 
 // qrScale is pixels to the module: about 400 pixels for WhatsApp's codes.
 const qrScale = 6
-
-// pairing links accounts: by QR code, or by a code to type into the phone.
-type pairing struct {
-	router     *route.Router
-	auth       pairingAuth
-	supervisor pairingSupervisor
-}
-
-type pairingAuth interface {
-	instanceFinder
-	While(ctx context.Context, in store.Instance) (held context.Context, release func(), err error)
-}
-
-type pairingSupervisor interface {
-	sends.Workers
-	Want(ctx context.Context, id supervisor.ID, d supervisor.Desired) error
-	Status(id supervisor.ID) (supervisor.Status, bool)
-	Subscribe(id supervisor.ID) *supervisor.Subscription
-}
 
 // QRView is a code to scan.
 type QRView struct {
@@ -54,7 +29,8 @@ type QRView struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty" doc:"WhatsApp then shows the next code; ask again"`
 }
 
-func (p *pairing) routes() {
+// codeRoutes are those of a QR code and of a pairing code alone.
+func (p *routes) codeRoutes() {
 	code := route.OfInstance("get-qr", http.MethodGet, "/{id}/qr", "The QR code to scan with the phone", http.StatusOK)
 	code.Description = "404 with the reason when there is no code to show. When the codes ran out unread, this request makes new ones. It waits for a code that is not ready yet."
 	code.Responses = map[string]*huma.Response{"200": {Description: "The code, in the form asked for", Content: map[string]*huma.MediaType{
@@ -72,7 +48,7 @@ type qrOutput struct {
 	Body        any
 }
 
-func (p *pairing) getQR(ctx context.Context, in *struct {
+func (p *routes) getQR(ctx context.Context, in *struct {
 	route.InstancePath
 	Format string `query:"format" enum:"json,png,svg,text" default:"json" doc:"png and svg: only the picture; text: for a terminal"`
 	Wait   int    `query:"wait" minimum:"0" maximum:"30" default:"10" doc:"How many seconds to wait for a code that is not ready yet"`
@@ -88,7 +64,7 @@ func (p *pairing) getQR(ctx context.Context, in *struct {
 	}
 	defer release()
 	var st supervisor.Status
-	err = p.await(ctx, row.ID, time.Duration(in.Wait)*time.Second, func() (err error) {
+	err = p.service.await(ctx, row.ID, time.Duration(in.Wait)*time.Second, func() (err error) {
 		st, err = p.pairable(ctx, row.ID)
 		return err
 	})
@@ -100,7 +76,7 @@ func (p *pairing) getQR(ctx context.Context, in *struct {
 	}
 	code, err := qr.New(st.Link.GetQr())
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "api.qr", err, "internal error")
+		return nil, fault.Wrap(fault.Internal, opQR, err, "internal error")
 	}
 	out := &qrOutput{}
 	switch in.Format {
@@ -111,28 +87,28 @@ func (p *pairing) getQR(ctx context.Context, in *struct {
 	case "png":
 		png, err := code.PNG(qrScale)
 		if err != nil {
-			return nil, fault.Wrap(fault.Internal, "api.qr", err, "internal error")
+			return nil, fault.Wrap(fault.Internal, opQR, err, "internal error")
 		}
 		out.ContentType, out.Body = "image/png", png
 	default:
 		url, err := code.DataURL(qrScale)
 		if err != nil {
-			return nil, fault.Wrap(fault.Internal, "api.qr", err, "internal error")
+			return nil, fault.Wrap(fault.Internal, opQR, err, "internal error")
 		}
-		out.Body = QRView{Status: supervisor.StatusWord(st), QR: st.Link.GetQr(), QRCode: url, ExpiresAt: when(st.Link.GetQrExpiresAt())}
+		out.Body = QRView{Status: supervisor.StatusWord(st), QR: st.Link.GetQr(), QRCode: url, ExpiresAt: timeOf(st.Link.GetQrExpiresAt())}
 	}
 	return out, nil
 }
 
 // pairable returns the status with a code in it, or why there is none. An
 // unpaired worker that shows nothing is asked to begin.
-func (p *pairing) pairable(ctx context.Context, id supervisor.ID) (supervisor.Status, error) {
-	const op = "api.qr"
+func (p *routes) pairable(ctx context.Context, id supervisor.ID) (supervisor.Status, error) {
+	const op = opQR
 	none := func(code, msg string) error {
 		return &fault.Error{Kind: fault.NotFound, Op: op, Code: code, Msg: msg}
 	}
 	soon := &fault.Error{Kind: fault.NotFound, Op: op, Code: codeSoon, Msg: "the code is not ready yet; ask again in a moment", RetryAfter: time.Second}
-	st, ok := p.supervisor.Status(id)
+	st, ok := p.service.supervisor.Status(id)
 	if showsQR(st) {
 		return st, nil
 	}
@@ -144,6 +120,12 @@ func (p *pairing) pairable(ctx context.Context, id supervisor.ID) (supervisor.St
 	case st.State != supervisor.Running:
 		return st, soon
 	}
+	if step := st.Link.GetLinking().GetStep(); inCeremony(step) {
+		return st, &fault.Error{
+			Kind: fault.NotFound, Op: op, Code: "passkey_required",
+			Msg: "the account asks for its passkey; GET the instance's link for what to do",
+		}
+	}
 	switch st.Link.GetState() {
 	case workerv1.LinkState_LINK_STATE_ONLINE, workerv1.LinkState_LINK_STATE_OFFLINE, workerv1.LinkState_LINK_STATE_CONNECTING:
 		if st.Link.GetJid() != "" {
@@ -153,57 +135,28 @@ func (p *pairing) pairable(ctx context.Context, id supervisor.ID) (supervisor.St
 	case workerv1.LinkState_LINK_STATE_REFUSED:
 		return st, none("refused", "WhatsApp refuses this instance: "+st.Link.GetReason())
 	case workerv1.LinkState_LINK_STATE_UNPAIRED, workerv1.LinkState_LINK_STATE_LOGGED_OUT:
-		if err := p.beginPairing(ctx, id); err != nil {
+		if err := p.service.begin(ctx, id); err != nil {
 			return st, err
 		}
-		if st, _ = p.supervisor.Status(id); showsQR(st) {
+		if st, _ = p.service.supervisor.Status(id); showsQR(st) {
 			return st, nil
 		}
 	}
 	return st, soon
 }
 
-func (p *pairing) beginPairing(ctx context.Context, id supervisor.ID) error {
-	worker, err := p.supervisor.Worker(ctx, id)
-	if err != nil {
-		return err
+// inCeremony reports whether somebody answers a passkey, so that no codes are shown.
+func inCeremony(step workerv1.LinkStep) bool {
+	switch step {
+	case workerv1.LinkStep_LINK_STEP_PASSKEY, workerv1.LinkStep_LINK_STEP_CONFIRM, workerv1.LinkStep_LINK_STEP_LINKING:
+		return true
 	}
-	_, err = worker.Pair(ctx, &workerv1.PairRequest{})
-	return err
+	return false
 }
 
 func showsQR(st supervisor.Status) bool {
 	exp := st.Link.GetQrExpiresAt()
 	return st.State == supervisor.Running && st.Link.GetQr() != "" && (exp == nil || exp.AsTime().After(time.Now()))
-}
-
-// await tries until the answer is no longer "soon": whenever the instance's
-// status changed, and as often as the answer says, for at most wait. A script
-// that starts an instance and asks for its code in the next line gets it.
-func (p *pairing) await(ctx context.Context, id supervisor.ID, wait time.Duration, try func() error) error {
-	changes := p.supervisor.Subscribe(id)
-	defer changes.Close()
-	deadline := time.NewTimer(wait)
-	defer deadline.Stop()
-	for {
-		err := try()
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind != fault.Starting && f.Code != codeSoon {
-			return err
-		}
-		again := time.NewTimer(max(f.RetryAfter, time.Second))
-		select {
-		case <-changes.C():
-		case <-again.C:
-		case <-deadline.C:
-			again.Stop()
-			return err
-		case <-ctx.Done():
-			again.Stop()
-			return err
-		}
-		again.Stop()
-	}
 }
 
 type pairingCodeOutput struct {
@@ -213,7 +166,7 @@ type pairingCodeOutput struct {
 	}
 }
 
-func (p *pairing) pairingCode(ctx context.Context, in *struct {
+func (p *routes) pairingCode(ctx context.Context, in *struct {
 	route.InstancePath
 	Body struct {
 		PhoneNumber      string `json:"phoneNumber" maxLength:"40" doc:"In international form, with or without +" example:"4915112345678"`
@@ -227,13 +180,13 @@ func (p *pairing) pairingCode(ctx context.Context, in *struct {
 	}
 	number, err := phone.Digits(in.Body.PhoneNumber)
 	if err != nil {
-		return nil, fault.Bad("api.pairingCode", "phoneNumber", "phoneNumber: %v", err)
+		return nil, fault.Bad("linking.pairingCode", "phoneNumber", "phoneNumber: %v", err)
 	}
-	answer, err := p.pair(ctx, row.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
+	answer, err := p.service.Pair(ctx, row.ID, &workerv1.PairRequest{PhoneNumber: number, ShowNotification: in.Body.ShowNotification})
 	if err != nil {
 		return nil, err
 	}
 	out := &pairingCodeOutput{}
-	out.Body.Code, out.Body.ExpiresAt = answer.GetCode(), when(answer.GetExpiresAt())
+	out.Body.Code, out.Body.ExpiresAt = answer.GetCode(), timeOf(answer.GetExpiresAt())
 	return out, nil
 }

@@ -58,6 +58,7 @@ var rooms = []room{
 	},
 	{path: "cmd/...", ours: []string{"..."}},
 	{path: "proto/process", ours: nil, never: []string{"net/...", "os/exec", "database/sql"}, without: []string{"google.golang.org/grpc/...", "github.com/jackc/pgx/...", "go.mau.fi/..."}},
+	{path: "proto/linking", ours: []string{"proto/worker/v1"}, never: []string{"net/...", "database/sql"}, without: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
 	{path: "proto/...", never: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
 	{
 		path: "api/docs/...", ours: []string{"api/method", "proto/catalog"}, never: []string{"github.com/jackc/pgx/...", "database/sql"},
@@ -78,6 +79,11 @@ var rooms = []room{
 	{
 		path: "api/route", ours: []string{"api/problem", "api/trace"},
 		without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."},
+	},
+	{
+		path: "api/linking", ours: []string{"api/qr", "api/route", "proto/fault", "proto/linking", "proto/phone", "proto/worker/v1", "supervisor", "supervisor/store"},
+		tests: []string{"worker/wasim/passkey/..."},
+		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
 		path: "api/auth", ours: []string{"api/credential", "api/ident", "api/loginguard", "api/route", "api/session", "api/trace", "proto/fault", "supervisor", "supervisor/store"},

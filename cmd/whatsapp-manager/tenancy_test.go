@@ -44,6 +44,8 @@ var ofAnInstance = map[string]string{
 	"POST /api/instances/:id/start": "", "POST /api/instances/:id/stop": "", "POST /api/instances/:id/restart": "",
 	"POST /api/instances/:id/logout": "",
 	"GET /api/instances/:id/qr":      "?wait=0", "POST /api/instances/:id/pairing-code": `{"phoneNumber":"4915112345678"}`,
+	"GET /api/instances/:id/link": "", "POST /api/instances/:id/link": `{}`, "DELETE /api/instances/:id/link": "",
+	"POST /api/instances/:id/link/passkey": `{"id":"x"}`, "POST /api/instances/:id/link/confirm": `{"matches":true}`,
 	"POST /api/instances/:id/send": `{"chatId":"1@c.us","content":"x"}`, "GET /api/instances/:id/chats": "",
 	"GET /api/instances/:id/messages":                  "?chatId=1@c.us",
 	"GET /api/instances/:id/messages/:messageId/media": "", "HEAD /api/instances/:id/messages/:messageId/media": "",
