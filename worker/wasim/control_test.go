@@ -10,6 +10,10 @@ import (
 	"testing"
 
 	"go.mau.fi/whatsmeow/types/events"
+
+	controlclient "whatsapp-manager/worker/wasim/client"
+	"whatsapp-manager/worker/wasim/passkey"
+	"whatsapp-manager/worker/wasim/passkey/authenticator"
 )
 
 // call makes a request of the control API and decodes the answer into a map.
@@ -129,4 +133,83 @@ func TestControlAPI(t *testing.T) {
 	if refused.StatusCode != http.StatusForbidden {
 		t.Errorf("a foreign host name got %d", refused.StatusCode)
 	}
+}
+
+// The client for programs drives the ceremony over the control API.
+func TestControlPasskeys(t *testing.T) {
+	r := newRig(t, nil)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	api, err := controlclient.New(r.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const number = "15550000001"
+	if err = api.CreateAccount(r.ctx, controlclient.Account{
+		Number: number, Name: "Alice", Passkey: &controlclient.Passkey{AlwaysConfirm: true},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	credential, ceremonies, err := api.Passkey(r.ctx, number)
+	if err != nil || len(credential.ID) == 0 || len(ceremonies) != 0 {
+		t.Fatalf("credential %v, ceremonies %v, %v", credential.ID, ceremonies, err)
+	}
+	r.call("POST", "accounts/"+number+"/passkey", `{"credential":{}}`, 400)
+	r.call("POST", "accounts/"+number+"/passkey", `{"credential":{"credentialId":"AA==","privateKey":"AA==","userHandle":"AA=="}}`, 400)
+	r.call("POST", "accounts/"+number+"/passkey", `{"lifetime":"soon"}`, 400)
+	r.call("POST", "accounts/"+number+"/passkey/confirm", `{"code":"1234-5678"}`, 404)
+	r.call("POST", "accounts/"+number+"/passkey/reject", `{}`, 404)
+
+	// A credential from elsewhere, which the page's authenticator has already.
+	own, err := passkey.NewCredential()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := api.DemandPasskey(r.ctx, number, controlclient.Passkey{
+		Credential: (*controlclient.Credential)(&own), ListCredential: true, AlwaysConfirm: true,
+	})
+	if err != nil || string(taken.ID) != string(own.ID) {
+		t.Fatalf("took another credential, %v", err)
+	}
+	c, text := r.qr()
+	if err = api.StartQR(r.ctx, number, text); err != nil {
+		t.Fatal(err)
+	}
+	if err = c.assert(authenticator.Authenticator{Credential: authenticator.Credential(taken)}); err != nil {
+		t.Fatal(err)
+	}
+	shown := c.confirmation().Code
+	if err = api.ConfirmCode(r.ctx, number, otherCode(shown)); err == nil || !strings.Contains(err.Error(), "409") {
+		t.Errorf("a wrong code: %v", err)
+	}
+	view := r.call("GET", "accounts/"+number+"/passkey?step=confirm&wait=30s", "", 200)
+	if ceremony := view["ceremonies"].([]any)[0].(map[string]any); ceremony["code"] != shown || ceremony["confirm"] != true {
+		t.Errorf("ceremony %v, shown %s", ceremony, shown)
+	}
+	if err = api.ConfirmCode(r.ctx, number, shown); err != nil {
+		t.Error(err)
+	}
+	if err = c.SendPasskeyConfirmation(r.ctx); err != nil {
+		t.Fatal(err)
+	}
+	await[*events.Connected](c, "Connected", nil)
+	if account := r.call("GET", "accounts/"+number, "", 200); account["passkey"] != true {
+		t.Errorf("account %v", account)
+	}
+
+	c, text = r.qr()
+	scanned := make(chan error, 1)
+	go func() { scanned <- api.ScanQR(r.ctx, number, text) }()
+	await[*events.PairPasskeyRequest](c, "PairPasskeyRequest", nil)
+	if err = api.ExpireLinking(r.ctx, number); err != nil {
+		t.Error(err)
+	}
+	if err = <-scanned; err == nil || !strings.Contains(err.Error(), "409") {
+		t.Errorf("the scan of a linking that expired: %v", err)
+	}
+	r.call("DELETE", "accounts/"+number+"/passkey", "", 200)
+	c, text = r.qr()
+	if err = api.ScanQR(r.ctx, number, text); err != nil {
+		t.Errorf("without a demand: %v", err)
+	}
+	await[*events.PairSuccess](c, "PairSuccess", nil)
 }

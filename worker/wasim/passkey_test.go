@@ -211,3 +211,29 @@ func TestWrongAssertionMayBeTriedAgain(t *testing.T) {
 		})
 	}
 }
+
+// An assertion that was made for one ceremony is worth nothing in another.
+func TestTwoCeremoniesAtOnce(t *testing.T) {
+	r := newRig(t, nil)
+	alice, aliceKey := r.passkeyAccount("15550000001", passkey.Demand{})
+	bob, bobKey := r.passkeyAccount("15550000002", passkey.Demand{AlwaysConfirm: true})
+	a, aliceLinking := r.scan(alice)
+	b, bobLinking := r.scan(bob)
+	wantCode(t, a.assert(bobKey), 401)
+	wantCode(t, b.assert(aliceKey), 401)
+	if err := b.assert(bobKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.assert(aliceKey); err != nil {
+		t.Fatal(err)
+	}
+	b.confirmation()
+	if err := bob.ConfirmCode(a.confirmation().Code); !errors.Is(err, passkey.ErrWrongCode) {
+		t.Errorf("bob confirmed the code of alice's device: %v", err)
+	}
+	if err := bob.ConfirmCode(b.confirmation().Code); err != nil {
+		t.Error(err)
+	}
+	r.finish(b, bob, bobLinking)
+	r.finish(a, alice, aliceLinking)
+}

@@ -44,6 +44,8 @@ type Ceremony struct {
 	Proved bool `json:"proved"`
 	// Confirm tells that the phone waits for ConfirmCode or RejectLinking.
 	Confirm bool `json:"confirm"`
+	// Sent tells that the device has sent its keys and waits for the phone.
+	Sent bool `json:"sent"`
 	// Refusal is why the device's last request was refused.
 	Refusal string `json:"refusal"`
 	// Error is why the ceremony failed.

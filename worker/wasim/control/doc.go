@@ -46,16 +46,18 @@
 //
 // # Passkeys
 //
-//	GET  /control/accounts/{number}/passkey
-//	     → {passkey, ceremonies:[ceremony]}, with the last ceremony at the end.
+//	GET  /control/accounts/{number}/passkey?step=confirm&wait=30s
+//	     → {passkey, ceremonies:[ceremony]}, with the last ceremony at the end. It
+//	       waits for up to "wait" until the last one is at the step, or over.
 //	       passkey is null, or {credential, publicKey, listCredential, omitOptions,
 //	       alwaysConfirm, lifetime, proofLifetime}. credential: {credentialId,
 //	       privateKey, userHandle, rpId, isResidentCredential, signCount}, in base64,
 //	       as Chromium's WebAuthn.addCredential takes it, with the private key as
 //	       PKCS #8; publicKey is SubjectPublicKeyInfo.
-//	       ceremony: {step, code, proved, confirm, refusal, deadline, error}. step
+//	       ceremony: {step, code, proved, confirm, sent, refusal, deadline, error}. step
 //	       is "assertion", "nonce", "confirm", "done" or "failed". code is what the phone
-//	       shows. confirm tells that the phone waits for the code to be confirmed.
+//	       shows. confirm tells that the phone waits for the code to be confirmed,
+//	       sent that the device has sent its keys and waits for that.
 //	       refusal is why the device's last request was refused.
 //	POST /control/accounts/{number}/passkey {credential:{credentialId, privateKey,
 //	     userHandle}, listCredential, omitOptions, alwaysConfirm, lifetime,

@@ -64,6 +64,7 @@ type ceremonyView struct {
 	Code     string       `json:"code,omitempty"`
 	Proved   bool         `json:"proved"`
 	Confirm  bool         `json:"confirm"`
+	Sent     bool         `json:"sent"`
 	Refusal  string       `json:"refusal,omitempty"`
 	Deadline time.Time    `json:"deadline"`
 	Error    string       `json:"error,omitempty"`
@@ -85,7 +86,7 @@ func viewCeremonies(account *wasim.Account) []ceremonyView {
 	views := []ceremonyView{}
 	for _, ceremony := range account.Ceremonies() {
 		s := ceremony.Status()
-		view := ceremonyView{s.Step, s.Code, s.Proved, s.Confirm, s.Refusal, s.Deadline, ""}
+		view := ceremonyView{s.Step, s.Code, s.Proved, s.Confirm, s.Sent, s.Refusal, s.Deadline, ""}
 		if s.Err != nil {
 			view.Error = s.Err.Error()
 		}
@@ -110,6 +111,17 @@ func (a *api) passkey(r *http.Request) (reply, error) {
 	account, err := a.find(r.PathValue("number"))
 	if err != nil {
 		return reply{}, err
+	}
+	wait, err := duration(r.URL.Query().Get("wait"), 0)
+	if err != nil {
+		return reply{}, err
+	}
+	step := passkey.Step(r.URL.Query().Get("step"))
+	if all := account.Ceremonies(); len(all) > 0 && step != "" && wait > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), wait)
+		defer cancel()
+		// Whatever ended the wait, the answer shows it.
+		_, _ = all[len(all)-1].Until(ctx, func(s passkey.Status) bool { return s.Step == step })
 	}
 	return answerPasskey(account)
 }

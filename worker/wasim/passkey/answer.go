@@ -38,6 +38,7 @@ func (c *Ceremony) Answer(iq *waBinary.Node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expire()
+	defer c.announce()
 	asked := stanza.First(iq)
 	var problem *refusal
 	var content []waBinary.Node
@@ -66,7 +67,7 @@ func (c *Ceremony) Answer(iq *waBinary.Node) {
 	}
 	c.status.Refusal = ""
 	if asked.Tag == "encrypted_pairing_request" {
-		c.held = iq
+		c.held, c.status.Sent = iq, true
 		c.agree()
 		return
 	}

@@ -20,6 +20,9 @@ var (
 	ErrReplaced = errors.New("the companion was found once more, by another scan or code")
 )
 
+// ErrOver is returned when somebody waits for what cannot come any more.
+var ErrOver = errors.New("the linking has ended")
+
 // Errors of the phone's part.
 var (
 	ErrNoCode    = errors.New("no linking waits for a code to be confirmed")
@@ -61,6 +64,8 @@ type Status struct {
 	Proved bool
 	// Confirm tells that the phone waits for somebody to confirm or reject the code.
 	Confirm bool
+	// Sent tells that the companion has sent its keys and waits for the phone.
+	Sent bool
 	// Refusal is why the companion's last request was refused; empty when it was not.
 	Refusal string
 	// Deadline is when the step must be over.
@@ -68,6 +73,8 @@ type Status struct {
 	// Err is why the ceremony failed.
 	Err error
 }
+
+func (s Status) over() bool { return s.Step == StepDone || s.Step == StepFailed }
 
 // Ceremony links one companion that was found by a scan or a code. All methods may be
 // called at the same time.
@@ -77,10 +84,10 @@ type Ceremony struct {
 	proofKey  []byte
 	begun     time.Time
 	challenge string
-	ended     chan struct{} // closed with the last step
 
 	mu        sync.Mutex
 	status    Status
+	changed   chan struct{} // closed with the next change of status
 	ref       string
 	agreement agreement
 	confirmed bool           // by the phone
@@ -93,7 +100,7 @@ type Ceremony struct {
 func Begin(demand Demand, advSecret []byte, companion Companion) *Ceremony {
 	c := &Ceremony{
 		demand: demand, companion: companion, proofKey: proofKey(advSecret), begun: time.Now(),
-		challenge: base64.RawURLEncoding.EncodeToString(random(32)), ended: make(chan struct{}),
+		challenge: base64.RawURLEncoding.EncodeToString(random(32)), changed: make(chan struct{}),
 	}
 	c.status = Status{Step: StepAssertion, Deadline: c.begun.Add(demand.Lifetime)}
 	c.mu.Lock()
@@ -123,24 +130,43 @@ func (c *Ceremony) Status() Status {
 	return c.status
 }
 
-// Wait returns the ADV secret for the companion's identity once both sides have
-// agreed, and otherwise the error of End, ErrExpired, or the cause of the end of ctx,
-// which the ceremony survives. One caller must wait, for time to pass.
-func (c *Ceremony) Wait(ctx context.Context) (advSecret []byte, err error) {
+// Until returns the first status that fits, at once or after changes. It fails with
+// ErrOver when the ceremony ended without one, or with the cause of the end of ctx.
+func (c *Ceremony) Until(ctx context.Context, fits func(Status) bool) (Status, error) {
 	for {
-		timer := time.NewTimer(time.Until(c.Status().Deadline))
+		c.mu.Lock()
+		c.expire()
+		status, changed := c.status, c.changed
+		c.mu.Unlock()
+		if fits(status) {
+			return status, nil
+		}
+		if status.over() {
+			return status, ErrOver
+		}
+		timer := time.NewTimer(time.Until(status.Deadline))
 		select {
-		case <-c.ended:
-			timer.Stop()
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.secret, c.status.Err
-		case <-timer.C: // the deadline may have moved meanwhile
+		case <-changed:
+		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, context.Cause(ctx)
+			return status, context.Cause(ctx)
 		}
+		timer.Stop()
 	}
+}
+
+// Wait returns the ADV secret for the companion's identity once both sides have
+// agreed, and otherwise the error of End, ErrExpired, or the cause of the end of ctx,
+// which the ceremony survives.
+func (c *Ceremony) Wait(ctx context.Context) (advSecret []byte, err error) {
+	status, err := c.Until(ctx, Status.over)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.secret, status.Err
 }
 
 // Confirm lets the phone's owner confirm the code that the companion shows, with or
@@ -157,6 +183,7 @@ func (c *Ceremony) Confirm(code string) error {
 		return ErrWrongCode
 	}
 	c.confirmed, c.status.Confirm = true, false
+	c.announce()
 	c.agree()
 	return nil
 }
@@ -169,18 +196,16 @@ func (c *Ceremony) End(why error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expire()
-	if c.over() {
+	if c.status.over() {
 		return false
 	}
 	c.fail(why)
 	return true
 }
 
-func (c *Ceremony) over() bool { return c.status.Step == StepDone || c.status.Step == StepFailed }
-
 // expire fails the ceremony when its time is up. The caller holds c.mu.
 func (c *Ceremony) expire() {
-	if !c.over() && !time.Now().Before(c.status.Deadline) {
+	if !c.status.over() && !time.Now().Before(c.status.Deadline) {
 		c.fail(ErrExpired)
 	}
 }
@@ -190,13 +215,13 @@ func (c *Ceremony) expire() {
 // guess: the companion hears of it only by the refusal of a request, the last of which
 // may be waiting.
 func (c *Ceremony) fail(why error) {
-	c.status.Step, c.status.Confirm, c.status.Err = StepFailed, false, why
+	c.status.Step, c.status.Confirm, c.status.Sent, c.status.Err = StepFailed, false, false, why
 	c.secret = nil
 	if c.held != nil {
 		c.refuse(c.held, c.endedBy(), why)
 		c.held = nil
 	}
-	close(c.ended)
+	c.announce()
 }
 
 // endedBy is how a request is refused once the ceremony has failed.
@@ -216,10 +241,10 @@ func (c *Ceremony) agree() {
 	if c.held == nil || !c.confirmed {
 		return
 	}
-	c.status.Step = StepDone
+	c.status.Step, c.status.Sent = StepDone, false
 	c.companion.Send(stanza.Result(c.held))
 	c.held = nil
-	close(c.ended)
+	c.announce()
 }
 
 // refuse answers a request with an error. The caller holds c.mu.
@@ -227,4 +252,10 @@ func (c *Ceremony) refuse(iq *waBinary.Node, refused *stanza.Error, why error) {
 	c.status.Refusal = why.Error()
 	c.companion.Refused(refused.Code, c.status.Refusal)
 	c.companion.Send(stanza.Failure(iq, refused))
+}
+
+// announce wakes those who wait for a change of the status. The caller holds c.mu.
+func (c *Ceremony) announce() {
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
