@@ -47,6 +47,13 @@ var methodsUse = []string{
 	"worker/relay", "worker/relay/content", "worker/relay/media", "worker/relay/param", "worker/relay/value",
 }
 
+// linksSignal are packages of whatsmeow that need its types or a library for Signal. What
+// is left of it is the SQL of its tables.
+var linksSignal = []string{
+	"go.mau.fi/libsignal/...", "go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/proto/...", "go.mau.fi/whatsmeow/store",
+	"go.mau.fi/whatsmeow/store/sqlstore", "go.mau.fi/whatsmeow/types/...",
+}
+
 var rooms = []room{
 	// The daemon is under the licence of our sources only, so it links neither the
 	// simulator nor a library for Signal. Of whatsmeow it has the SQL of its tables.
@@ -54,7 +61,7 @@ var rooms = []room{
 		path: "cmd/whatsapp-manager", ours: []string{"api/...", "proto/...", "supervisor/...", "worker/keystore", "worker/wasim/client"},
 		tests:   []string{"supervisor/store/storetest", "worker/wasim/..."},
 		never:   []string{"go.mau.fi/..."},
-		without: []string{"go.mau.fi/libsignal/...", "go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/proto/...", "go.mau.fi/whatsmeow/store", "go.mau.fi/whatsmeow/store/sqlstore", "go.mau.fi/whatsmeow/types/..."},
+		without: linksSignal,
 	},
 	{path: "cmd/...", ours: []string{"..."}},
 	{path: "proto/process", ours: nil, never: []string{"net/...", "os/exec", "database/sql"}, without: []string{"google.golang.org/grpc/...", "github.com/jackc/pgx/...", "go.mau.fi/..."}},
@@ -112,6 +119,15 @@ var rooms = []room{
 	},
 	{path: "supervisor/keyfile/...", ours: []string{"proto/..."}, never: []string{"net/http", "database/sql", "github.com/jackc/pgx/..."}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/localpg/...", ours: []string{"proto/pgscram", "proto/process"}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
+	{path: "supervisor/moving", ours: []string{"proto/fault"}, never: slices.Concat(pureNever, []string{"os", "os/exec"})},
+	{
+		path: "supervisor/moving/...", ours: []string{"proto/fault"}, tests: []string{"supervisor/store/storetest", "worker/keystore"},
+		never: slices.Concat(decoders, web), without: []string{"go.mau.fi/...", "github.com/jackc/pgx/..."},
+	},
+	{
+		path: "supervisor/store/carry", ours: []string{"proto/fault", "proto/seal", "supervisor", "supervisor/moving/...", "supervisor/store"},
+		tests: []string{"supervisor/store/storetest", "worker/keystore", "worker/sealedstore"}, never: web, without: []string{"go.mau.fi/..."},
+	},
 	{path: "supervisor/store/storetest/...", ours: []string{"supervisor", "supervisor/store/...", "supervisor/localpg", "proto/process"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/store/...", ours: []string{"supervisor", "proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "supervisor/egress", ours: []string{"proto/..."}, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},

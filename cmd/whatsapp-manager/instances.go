@@ -15,6 +15,7 @@ import (
 
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/keyfile"
+	"whatsapp-manager/supervisor/moving/formats"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -44,22 +45,33 @@ Never run the original and a copy at the same time: WhatsApp keeps only one conn
 	export.MarkFlagsMutuallyExclusive("move", "copy")
 
 	var i importing
+	var m immigration
 	imports := &cobra.Command{
 		Use: "import FILE", Args: cobra.ExactArgs(1),
 		RunE: operate(func(ctx context.Context, o *operation, args []string) error {
+			if m.from != "" {
+				return m.run(ctx, o, i.owner, args[0])
+			}
 			return i.run(ctx, o, phrase, args[0])
 		}),
-		Short: "Import an exported instance, completely or not at all",
+		Short: "Import an instance, or an account of another program, completely or not at all",
 		Long: `Import an exported instance, completely or not at all, with its id, its API keys and its webhooks.
 
 An instance that was moved runs here if it ran there; a copy stays stopped until somebody starts it. A running
-manager finds the instance within WAM_HEALTH_INTERVAL.`,
+manager finds the instance within WAM_HEALTH_INTERVAL.
+
+With --from FORMAT the file or folder is another program's, and its account becomes a new instance without a new QR
+code. The instance is stopped: end the other program first, then start it. The command prints a report in JSON: what
+was taken and what is lost. FORMAT is one of: ` + formats.Describe() + `.`,
 	}
+	imports.Flags().StringVar(&m.from, "from", "", "the other program's form")
+	imports.Flags().StringVar(&m.device, "device", "", "which device to take, where the file holds several: 4915112345678:3@s.whatsapp.net")
+	imports.Flags().StringVar(&m.name, "name", "", "name of the new instance; default: the account's own name")
 	imports.Flags().StringVar(&i.owner, "owner", "",
-		"e-mail address of the instance's owner on this server; default: the same as before")
+		"e-mail address of the instance's owner on this server; default: the same as before, with --from the first administrator")
 	imports.Flags().BoolVar(&i.start, "start", false, "start the instance, whatever the file says")
 	imports.Flags().BoolVar(&i.stopped, "stopped", false, "leave the instance stopped, whatever the file says")
-	imports.MarkFlagsMutuallyExclusive("start", "stopped")
+	imports.MarkFlagsMutuallyExclusive("start", "stopped", "from")
 
 	for _, cmd := range []*cobra.Command{export, imports} {
 		cmd.Flags().StringVar(&phrase.file, "passphrase-file", "",

@@ -66,6 +66,7 @@ func root() *cobra.Command {
 		},
 		instancesCommand(),
 		secretsCommand(),
+		readAccountCommand(),
 	)
 	return cmd
 }

@@ -165,14 +165,8 @@ func (i importing) run(ctx context.Context, o *operation, p passphrase, path str
 		return err
 	}
 	defer file.Close()
-	if limit := int(o.config.Access.MaxInstances); limit > 0 {
-		_, n, err := o.store.Instances(ctx, "", 0, 1)
-		if err != nil {
-			return fmt.Errorf("count instances: %w", err)
-		}
-		if n >= limit {
-			return fmt.Errorf("this server has %d instances, and %sMAX_INSTANCES allows no more", n, envPrefix)
-		}
+	if err := o.roomForAnother(ctx); err != nil {
+		return err
 	}
 	into := archive.Into{Owner: i.owner}
 	if i.start {

@@ -32,6 +32,12 @@ type Instance struct {
 // nothing. Generation, DeviceJID, DeletedAt and Worker are not taken from in.
 // NotFound with Field "owner_id" when there is no such owner.
 func (s *Store) CreateInstance(ctx context.Context, in Instance, key APIKey) error {
+	return s.CreateInstanceWith(ctx, in, key, nil)
+}
+
+// CreateInstanceWith is CreateInstance with what more adds in the same transaction; a nil
+// more adds nothing.
+func (s *Store) CreateInstanceWith(ctx context.Context, in Instance, key APIKey, more func(Tx) error) error {
 	key.InstanceID = in.ID
 	if in.Desired == "" {
 		in.Desired = supervisor.Stop
@@ -39,7 +45,8 @@ func (s *Store) CreateInstance(ctx context.Context, in Instance, key APIKey) err
 	if in.UpdatedAt.IsZero() {
 		in.UpdatedAt = in.CreatedAt
 	}
-	return failure("store.CreateInstance", s.inTx(ctx, func(q *db.Queries) error {
+	return failure("store.CreateInstance", pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		q := s.q.WithTx(tx)
 		err := q.CreateInstance(ctx, db.CreateInstanceParams{
 			ID: string(in.ID), OwnerID: in.OwnerID, Name: in.Name, Description: in.Description, Desired: string(in.Desired),
 			NodeID: in.NodeID, SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt,
@@ -50,7 +57,10 @@ func (s *Store) CreateInstance(ctx context.Context, in Instance, key APIKey) err
 		if err := q.CreateFeed(ctx, string(in.ID)); err != nil {
 			return err
 		}
-		return insertKey(ctx, q, key)
+		if err := insertKey(ctx, q, key); err != nil || more == nil {
+			return err
+		}
+		return more(tx)
 	}))
 }
 

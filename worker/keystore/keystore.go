@@ -9,6 +9,7 @@ package keystore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -56,14 +57,35 @@ func Create(ctx context.Context, url string) error {
 	}
 	lib := stdlib.OpenDBFromPool(pool)
 	defer lib.Close()
-	// As whatsmeow's own store does it, but without linking the store: it needs
-	// a library for Signal under the GPL, and the manager links this package.
-	db, err := dbutil.NewWithDB(lib, "postgres")
+	db, err := schemaIn(lib, "postgres")
 	if err != nil {
-		return fmt.Errorf("open whatsmeow's schema: %w", err)
+		return err
+	}
+	return upgrade(ctx, pool, db)
+}
+
+// CreateIn makes whatsmeow's tables, or makes them current, in a database that nobody else
+// uses meanwhile, such as a new file. The dialect is sqlite3 or postgres.
+func CreateIn(ctx context.Context, lib *sql.DB, dialect string) error {
+	db, err := schemaIn(lib, dialect)
+	if err == nil {
+		err = db.Upgrade(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("make whatsmeow's tables: %w", err)
+	}
+	return nil
+}
+
+// schemaIn does as whatsmeow's own store does, but without linking the store: it needs a
+// library for Signal under the GPL, and the manager links this package.
+func schemaIn(lib *sql.DB, dialect string) (*dbutil.Database, error) {
+	db, err := dbutil.NewWithDB(lib, dialect)
+	if err != nil {
+		return nil, fmt.Errorf("open whatsmeow's schema: %w", err)
 	}
 	db.UpgradeTable, db.VersionTable = upgrades.Table, "whatsmeow_version"
-	return upgrade(ctx, pool, db)
+	return db, nil
 }
 
 // Check returns nil when the tables are current, and ErrTooOld when they are

@@ -19,6 +19,7 @@ var families = []struct {
 	{"Apache-2.0", true, "apache license version 2.0"},
 	{"Apache-2.0", true, "licensed under the apache license, version 2.0"},
 	{"Unlicense", false, "this is free and unencumbered software released into the public domain"},
+	{"public domain (SQLite)", false, "sqlite is public domain"},
 	{"CC0-1.0", true, "cc0 1.0 universal"},
 	{"BSD-3-Clause", false, "neither the name of"},
 	{"BSD-3-Clause", false, "names of its contributors may not be used to endorse or promote"},

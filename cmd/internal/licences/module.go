@@ -110,6 +110,7 @@ func standardLibrary(ctx context.Context) (module, error) {
 
 var (
 	licenceFile = regexp.MustCompile(`(?i)^(un)?licen[cs]e([-_.].*)?$|^copying([-_.].*)?$|^patents$`)
+	pictureFile = regexp.MustCompile(`(?i)[-_.]logo$`) // of a picture in the sources, which no program holds
 	noticeFile  = regexp.MustCompile(`(?i)^notice([-_.].*)?$`)
 )
 
@@ -123,8 +124,8 @@ func (m *module) collect(root, dir string) error {
 		}
 		for _, entry := range entries {
 			licence := licenceFile.MatchString(entry.Name())
-			if !entry.Type().IsRegular() || filepath.Ext(entry.Name()) == ".go" || !licence &&
-				!noticeFile.MatchString(entry.Name()) {
+			if !entry.Type().IsRegular() || filepath.Ext(entry.Name()) == ".go" || pictureFile.MatchString(entry.Name()) ||
+				!licence && !noticeFile.MatchString(entry.Name()) {
 				continue
 			}
 			if err := m.add(root, filepath.Join(dir, entry.Name()), licence); err != nil {
