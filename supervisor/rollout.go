@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"whatsapp-manager/proto/linking"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/rollout"
 )
@@ -97,8 +98,9 @@ func (r rolled) Refused(instance, why string) {
 func workerOf(st Status) rollout.Worker {
 	return rollout.Worker{
 		Instance: string(st.ID), Wanted: st.Desired == Run, Alive: st.Proc.PID != 0, Running: st.State == Running,
-		Online: st.State == Running && st.Link.GetState() == workerv1.LinkState_LINK_STATE_ONLINE,
-		Failed: st.State == Failed, State: string(st.State), Link: linkWord(st), Program: st.program,
+		Online:   st.State == Running && st.Link.GetState() == workerv1.LinkState_LINK_STATE_ONLINE,
+		Ceremony: st.State == Running && linking.InCeremony(st.Link.GetLinking().GetStep()),
+		Failed:   st.State == Failed, State: string(st.State), Link: linkWord(st), Program: st.program,
 		Generation: st.Generation, Restarts: st.RestartCount, FeedHead: st.FeedHead, LastError: st.LastError,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"whatsapp-manager/api/qr"
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/linking"
 	"whatsapp-manager/proto/phone"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
@@ -120,7 +121,7 @@ func (p *routes) pairable(ctx context.Context, id supervisor.ID) (supervisor.Sta
 	case st.State != supervisor.Running:
 		return st, soon
 	}
-	if step := st.Link.GetLinking().GetStep(); inCeremony(step) {
+	if step := st.Link.GetLinking().GetStep(); linking.InCeremony(step) {
 		return st, &fault.Error{
 			Kind: fault.NotFound, Op: op, Code: "passkey_required",
 			Msg: "the account asks for its passkey; GET the instance's link for what to do",
@@ -143,15 +144,6 @@ func (p *routes) pairable(ctx context.Context, id supervisor.ID) (supervisor.Sta
 		}
 	}
 	return st, soon
-}
-
-// inCeremony reports whether somebody answers a passkey, so that no codes are shown.
-func inCeremony(step workerv1.LinkStep) bool {
-	switch step {
-	case workerv1.LinkStep_LINK_STEP_PASSKEY, workerv1.LinkStep_LINK_STEP_CONFIRM, workerv1.LinkStep_LINK_STEP_LINKING:
-		return true
-	}
-	return false
 }
 
 func showsQR(st supervisor.Status) bool {

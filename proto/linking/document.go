@@ -123,6 +123,16 @@ var steps = map[workerv1.LinkStep]string{
 	workerv1.LinkStep_LINK_STEP_FAILED: StepFailed,
 }
 
+// InCeremony reports whether a person, the phone or WhatsApp is at work on a passkey or
+// on what follows it. That ends within minutes, one way or the other.
+func InCeremony(step workerv1.LinkStep) bool {
+	switch step {
+	case workerv1.LinkStep_LINK_STEP_PASSKEY, workerv1.LinkStep_LINK_STEP_CONFIRM, workerv1.LinkStep_LINK_STEP_LINKING:
+		return true
+	}
+	return false
+}
+
 // stepOf also reads the link of a worker that is of a build without steps.
 func stepOf(link *workerv1.Link) string {
 	if step, ok := steps[link.GetLinking().GetStep()]; ok {

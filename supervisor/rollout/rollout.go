@@ -28,6 +28,7 @@ type Worker struct {
 	Alive      bool    // it has a process
 	Running    bool    // and we are attached to it
 	Online     bool    // and WhatsApp is
+	Ceremony   bool    // a person is answering for it with a passkey, which has an end
 	Failed     bool    // it ended too often and is not started again for a while
 	State      string  // in words, of the process
 	Link       string  // in words, of the connection to WhatsApp
@@ -202,6 +203,7 @@ func (r *Rollout) complete(to Program) {
 // nextOutdated returns the worker to replace next, and how many there are. One
 // that is connected teaches more than one that is not, and of those the one
 // with the least traffic has the least to lose; others only when anyone will do.
+// A worker in a ceremony waits, because the person would have to begin again.
 func (r *Rollout) nextOutdated(anyone bool) (next *Worker, left int, ending bool) {
 	workers, ending := r.instances.Workers()
 	for _, w := range workers {
@@ -209,7 +211,7 @@ func (r *Rollout) nextOutdated(anyone bool) (next *Worker, left int, ending bool
 			continue
 		}
 		left++
-		if !w.Running || !w.Online && !anyone {
+		if !w.Running || w.Ceremony || !w.Online && !anyone {
 			continue
 		}
 		if next == nil || precedes(w, *next) {

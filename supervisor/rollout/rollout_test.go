@@ -54,6 +54,7 @@ func TestTheWorkerToReplaceNext(t *testing.T) {
 		"one that is connected, before less":   {[]Worker{worker("a", offline), worker("b", nil)}, true, "b", 2},
 		"none that is not connected":           {[]Worker{worker("a", offline)}, false, "", 1},
 		"one that is not, when anyone will do": {[]Worker{worker("a", offline)}, true, "a", 1},
+		"never one in a ceremony":              {[]Worker{worker("a", func(w *Worker) { w.Online, w.Ceremony = false, true })}, true, "", 1},
 		"never one that does not run":          {[]Worker{worker("a", func(w *Worker) { w.Running, w.Online = false, false })}, true, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
