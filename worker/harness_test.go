@@ -41,6 +41,7 @@ const (
 	panicText = "WAM_TEST_PANIC" // a message with this text makes the handler panic, once per process
 	stuckText = "WAM_TEST_STUCK" // a message with this text makes the handler wait for ever
 	handling  = "WAM_TEST_HANDLER_LIMIT"
+	proofLife = "WAM_TEST_PROOF_LIFE"
 )
 
 func TestMain(m *testing.M) {
@@ -55,9 +56,10 @@ func TestMain(m *testing.M) {
 	alive, _ := time.ParseDuration(os.Getenv(keepAlive))
 	quiet, _ := time.ParseDuration(os.Getenv(silence))
 	limit, _ := time.ParseDuration(os.Getenv(handling))
+	proof, _ := time.ParseDuration(os.Getenv(proofLife))
 	os.Exit(worker.Main(context.Background(), os.Args[1:], os.Stdin, worker.Options{
 		Build: "test", Hook: func(r *worker.Running) { probe(r); noise(r) }, OnEvent: misbehave(os.Getenv(panicText), os.Getenv(stuckText)),
-		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, Silence: quiet, HandlerLimit: limit, CiphertextWait: time.Second},
+		Tuning: worker.Tuning{CodeLife: life, PairingRounds: 2, OutageLimit: 2 * time.Second, KeepAlive: alive, Silence: quiet, HandlerLimit: limit, CiphertextWait: time.Second, ProofLife: proof},
 	}))
 }
 

@@ -30,6 +30,9 @@ type Tuning struct {
 	KeepAlive      time.Duration // between questions to WhatsApp, and for their answer; whatsmeow's own times
 	HandlerLimit   time.Duration // until an event that cannot be recorded goes back to WhatsApp, 4 min
 	Silence        time.Duration // of WhatsApp until the connection is made anew, one minute
+	// ProofLife is how long an answer of a passkey stands in for the comparison of a code,
+	// 5 min as WhatsApp has it. A shorter time makes people compare earlier.
+	ProofLife time.Duration
 }
 
 func (t Tuning) withDefaults() Tuning {
@@ -41,6 +44,9 @@ func (t Tuning) withDefaults() Tuning {
 	}
 	if t.OutageLimit == 0 {
 		t.OutageLimit = 20 * time.Second
+	}
+	if t.ProofLife == 0 {
+		t.ProofLife = 5 * time.Minute
 	}
 	if t.HandlerLimit == 0 {
 		t.HandlerLimit = handlerLimit

@@ -30,8 +30,8 @@ const (
 type ceremony struct {
 	options []byte
 	expires time.Time
+	asked   time.Time
 	code    string
-	compare bool
 }
 
 // passkeyAsked says that WhatsApp wants an assertion.
@@ -46,7 +46,8 @@ func (m passkeyAsked) handle(c *core) {
 	wait := time.Duration(m.request.Timeout) * time.Millisecond
 	c.step(link.PasskeyRequired{For: wait})
 	if c.loop.link.Ceremony() == link.PasskeyAsked {
-		c.loop.ceremony = ceremony{options: options, expires: time.Now().Add(link.PasskeyWait(wait))}
+		now := time.Now()
+		c.loop.ceremony = ceremony{options: options, asked: now, expires: now.Add(link.PasskeyWait(wait))}
 	}
 }
 
@@ -81,13 +82,13 @@ func (m passkeyFailed) handle(c *core) {
 
 // codeCame says that both sides have computed a code.
 type codeCame struct {
-	code    string
-	compare bool
+	code   string
+	proved bool // WhatsApp knows that the answer came from the device that was scanned
 }
 
 func (m codeCame) handle(c *core) {
-	c.loop.ceremony.code, c.loop.ceremony.compare = m.code, m.compare
-	c.step(link.CodeCame{Compare: m.compare})
+	c.loop.ceremony.code = m.code
+	c.step(link.CodeCame{Compare: !m.proved || time.Since(c.loop.ceremony.asked) > c.tuning.ProofLife})
 }
 
 func ceremonyMessage(evt any) message {
@@ -95,7 +96,7 @@ func ceremonyMessage(evt any) message {
 	case *events.PairPasskeyRequest:
 		return passkeyAsked{e.PublicKey}
 	case *events.PairPasskeyConfirmation:
-		return codeCame{code: e.Code, compare: !e.SkipHandoffUX}
+		return codeCame{code: e.Code, proved: e.SkipHandoffUX}
 	case *events.PairPasskeyError:
 		return passkeyFailed{e.Error}
 	}
