@@ -18,6 +18,8 @@ import (
 var notRun = []struct{ page, begins, reason string }{
 	{"README.md", "make demo ", "startDemo runs the demo, and make test runs this test"},
 	{"deploy/docs/first-account.md", "make run", "needs the real WhatsApp"},
+	{"deploy/docs/linking.md", "curl -s -X POST $B/api/instances/$ID/link/passkey", "needs a browser; e2e: TestAnAccountIsLinkedWithItsPasskey"},
+	{"deploy/docs/linking.md", "curl -s -X POST $B/api/instances/$ID/link/confirm", "follows a passkey; worker: TestACodeIsComparedAfterALatePasskey"},
 	{"deploy/docs/running.md", "whatsapp-manager serve", "needs the real WhatsApp"},
 	{"deploy/docs/upgrade.md", "install bin/", "replaces programs of the machine; e2e: TestARollingUpgradeLosesNothing"},
 	{"deploy/docs/upgrade.md", "curl -s -X POST $B/api/health/upgrade/retry", "answers 409 where no build was refused"},
