@@ -3,6 +3,7 @@ package wasim_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"go.mau.fi/whatsmeow"
@@ -180,18 +181,19 @@ func TestWrongAssertionMayBeTriedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		wrong func(*authenticator.Authenticator)
+		why   string
 	}{
-		{"challenge", func(a *authenticator.Authenticator) { a.Challenge = "bm90IHRoZSBjaGFsbGVuZ2U" }},
-		{"origin", func(a *authenticator.Authenticator) { a.Origin = "https://web.whatsapp.com.example" }},
-		{"relying party", func(a *authenticator.Authenticator) { a.RPID = "web.whatsapp.com" }},
-		{"type", func(a *authenticator.Authenticator) { a.Type = "webauthn.create" }},
-		{"signature", func(a *authenticator.Authenticator) { a.Forged = true }},
-		{"key", func(a *authenticator.Authenticator) { a.Credential.PrivateKey = other.PrivateKey }},
-		{"credential", func(a *authenticator.Authenticator) { a.Credential.ID = other.ID }},
-		{"user handle", func(a *authenticator.Authenticator) { a.Credential.UserHandle = other.UserHandle }},
-		{"no user handle", func(a *authenticator.Authenticator) { a.Credential.UserHandle = nil }},
-		{"nobody there", func(a *authenticator.Authenticator) { a.Absent = true }},
-		{"nobody verified", func(a *authenticator.Authenticator) { a.Unverified = true }},
+		{"challenge", func(a *authenticator.Authenticator) { a.Challenge = "bm90IHRoZSBjaGFsbGVuZ2U" }, "challenge"},
+		{"origin", func(a *authenticator.Authenticator) { a.Origin = "https://web.whatsapp.com.example" }, "origin"},
+		{"relying party", func(a *authenticator.Authenticator) { a.RPID = "web.whatsapp.com" }, "RP Hash"},
+		{"type", func(a *authenticator.Authenticator) { a.Type = "webauthn.create" }, "ceremony type"},
+		{"signature", func(a *authenticator.Authenticator) { a.Forged = true }, "signature"},
+		{"key", func(a *authenticator.Authenticator) { a.Credential.PrivateKey = other.PrivateKey }, "signature"},
+		{"credential", func(a *authenticator.Authenticator) { a.Credential.ID = other.ID }, "credential"},
+		{"user handle", func(a *authenticator.Authenticator) { a.Credential.UserHandle = other.UserHandle }, "handle"},
+		{"no user handle", func(a *authenticator.Authenticator) { a.Credential.UserHandle = nil }, "handle"},
+		{"nobody there", func(a *authenticator.Authenticator) { a.Absent = true }, "presence"},
+		{"nobody verified", func(a *authenticator.Authenticator) { a.Unverified = true }, "verification required"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -200,7 +202,7 @@ func TestWrongAssertionMayBeTriedAgain(t *testing.T) {
 			wrong := right
 			tc.wrong(&wrong)
 			wantCode(t, c.assert(wrong), 401)
-			if s := last(alice); s.Step != passkey.StepAssertion || s.Refusal == "" {
+			if s := last(alice); s.Step != passkey.StepAssertion || !strings.Contains(s.Refusal, tc.why) {
 				t.Errorf("ceremony %+v", s)
 			}
 			if err := c.assert(right); err != nil {
