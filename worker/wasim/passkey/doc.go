@@ -24,7 +24,10 @@
 //
 // # Guesses
 //
-// The stanzas are those that whatsmeow reads and writes. Which code refuses what, that
-// a wrong assertion may be tried again, that nothing is pushed when the time is up, and
-// that the answer to the companion's last request waits for the phone, are guesses.
+// The stanzas are those that whatsmeow reads and writes; the options are as others have
+// seen them. These are guesses: which code refuses what; that a wrong assertion may be
+// tried again; that the time for an assertion is the timeout of the options, and begins
+// anew for the rest; that nothing is pushed when the time is up; that the answer to the
+// companion's last request waits for the phone; that a companion that was found by a
+// code proves the secret derived from it.
 package passkey
