@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -29,15 +30,23 @@ func instancesCommand() *cobra.Command {
 	export := &cobra.Command{
 		Use: "export ID FILE", Args: cobra.ExactArgs(2),
 		RunE: operate(func(ctx context.Context, o *operation, args []string) error {
+			if e.to != "" {
+				return e.emigrate(ctx, o, supervisor.ID(args[0]), args[1])
+			}
 			return e.run(ctx, o, phrase, supervisor.ID(args[0]), args[1])
 		}),
-		Short: "Write an instance into an encrypted file",
+		Short: "Write an instance into an encrypted file, or its account for another program",
 		Long: `Write an instance into an encrypted file: keys, messages, events, webhooks, API keys and settings.
 
 With --move the instance is stopped first and can no longer be started here: the file carries the account to
 another server. With --copy the instance keeps running, and the file is a backup in case this server is lost.
-Never run the original and a copy at the same time: WhatsApp keeps only one connected, and both lose messages.`,
+Never run the original and a copy at the same time: WhatsApp keeps only one connected, and both lose messages.
+
+With --to FORMAT the account alone is written, in the form of another program, which goes on with it without a new QR
+code. Nothing is encrypted then. The command prints a report in JSON: what was taken and what is lost. FORMAT is one
+of: ` + strings.Join(formats.Writable(), ", ") + `.`,
 	}
+	export.Flags().StringVar(&e.to, "to", "", "the other program's form")
 	export.Flags().BoolVar(&e.move, "move", false,
 		"move the account to another server; the instance is stopped here for good")
 	export.Flags().BoolVar(&e.copy, "copy", false, "make a backup; the account stays here")

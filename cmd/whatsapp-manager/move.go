@@ -23,7 +23,10 @@ const (
 	recently = 2 * time.Minute
 )
 
-type exporting struct{ move, copy bool }
+type exporting struct {
+	move, copy bool
+	to         string // another program's form; empty: our own file
+}
 
 func (e exporting) run(ctx context.Context, o *operation, p passphrase, id supervisor.ID, path string) error {
 	phrase, err := p.read(o.in)

@@ -62,13 +62,13 @@ type Identity struct {
 	Key     []byte // public, 32 bytes
 }
 
-// Session is a Signal session with another device: Signal's RecordStructure.
+// Session is a Signal session with another device, as whatsmeow stores it (package ratchet).
 type Session struct {
 	Address string
 	Record  []byte
 }
 
-// SenderKey is a device's sender key in a group: Signal's SenderKeyRecordStructure.
+// SenderKey is a device's sender key in a group, as whatsmeow stores it (package ratchet).
 type SenderKey struct {
 	Group  string
 	Sender string

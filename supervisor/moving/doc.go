@@ -4,8 +4,8 @@
 //
 // An Account is that form. It is neutral: packages below read it from other programs'
 // files and write it there, and supervisor/store/carry reads it from our database and
-// writes it there. Signal sessions and sender keys are in it as whatsmeow stores them,
-// which is the form of Signal's own libraries (package ratchet translates others).
+// writes it there. Signal sessions and sender keys are in it as whatsmeow stores them
+// (package ratchet translates them).
 //
 // A Report says what was taken and what could not be. Nothing is guessed: a value that
 // does not fit ends the import with a 4xx that names it, and a value that the other

@@ -8,6 +8,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/moving"
+	"whatsapp-manager/supervisor/moving/baileys"
 	"whatsapp-manager/supervisor/moving/sqlstore"
 )
 
@@ -15,11 +16,15 @@ import (
 const (
 	SQLite   = "whatsmeow-sqlite"
 	Postgres = "whatsmeow-postgres"
+	Baileys  = "baileys"
 )
 
 // reading are the forms that are read from files; each fills in the report's losses.
 var reading = map[string]func(ctx context.Context, path, device string, r *moving.Report) (*moving.Account, error){
 	SQLite: readSQLite,
+	Baileys: func(_ context.Context, path, _ string, r *moving.Report) (*moving.Account, error) {
+		return baileys.Read(path, r)
+	},
 }
 
 // Files lists the forms that are read from files, in the order of their names.

@@ -208,3 +208,10 @@ func (s *settler) got(t *testing.T, text string) {
 		}
 	}
 }
+
+// moveOut exports with the command, which ends the instance.
+func (s *settler) moveOut(t *testing.T, form, path string) {
+	t.Helper()
+	_, err := s.stack.Run(deadline(t, 2*patience), "instances", "export", s.id, path, "--move", "--to", form)
+	must(t, err)
+}

@@ -180,4 +180,25 @@ func TestWhatsmeowOnSQLite(t *testing.T) {
 		t.Errorf("the app state is at %d, want %d: the next patch after the program's", got, state+1)
 	}
 	nobodyAsked(t, friend)
+
+	// And out again.
+	out := filepath.Join(t.TempDir(), "out.db")
+	in.moveOut(t, "whatsmeow-sqlite", out)
+	friend.Phone().Forget(0)
+	say(t, friend, owner.PN(), "on the way out")
+	after := open(t, out)
+	defer after.quit()
+	if after.Store.ID == nil || after.Store.ID.String() != device {
+		t.Fatalf("the file holds %v, want %s", after.Store.ID, device)
+	}
+	must(t, after.ConnectContext(deadline(t, patience)))
+	after.online(owner)
+	after.got("on the way out")
+	say(t, friend, group, "the same sender key as ever")
+	after.got("the same sender key as ever")
+	after.send(friend.PN(), "out again")
+	heard(t, friend, "out again")
+	after.send(group, "out again, to the club")
+	heard(t, friend, "out again, to the club")
+	nobodyAsked(t, friend)
 }
