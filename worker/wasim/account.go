@@ -12,6 +12,7 @@ import (
 	"whatsapp-manager/worker/wasim/appstate"
 	"whatsapp-manager/worker/wasim/faults"
 	"whatsapp-manager/worker/wasim/phone"
+	"whatsapp-manager/worker/wasim/reachout"
 	"whatsapp-manager/worker/wasim/shop"
 	"whatsapp-manager/worker/wasim/user"
 )
@@ -27,6 +28,7 @@ type Account struct {
 	phone  *phone.Phone
 	state  appstate.Store
 	shop   shop.Shop
+	lock   reachout.Lock
 
 	mu         sync.Mutex
 	devices    []*Device // companions, by number

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/worker/wasim/faults"
+	"whatsapp-manager/worker/wasim/reachout"
 )
 
 // RefuseUpgrade answers the next n websocket upgrades with an HTTP status. The
@@ -40,6 +42,23 @@ func (o origin) faults() faults.Chain {
 		return device.faults()
 	}
 	return faults.Chain{&o.account.Faults}
+}
+
+// LockReachout forbids the account's companions until a time to write to people who have
+// not written to it: such messages are refused with 463. A time that is past lifts the
+// lock. The companions are told.
+func (a *Account) LockReachout(until time.Time) {
+	a.lock.Close(until)
+	a.WarnReachout(until)
+}
+
+// LockReachoutSilently is LockReachout without a word to the companions, which learn of
+// it by the first refusal.
+func (a *Account) LockReachoutSilently(until time.Time) { a.lock.Close(until) }
+
+// WarnReachout tells the companions of a lock that refuses nothing.
+func (a *Account) WarnReachout(until time.Time) {
+	a.notify(a.server.router.notification("mex", types.ServerJID, nil, reachout.Update(until, time.Now())), -1)
 }
 
 // EveryDevice calls f for each linked device of each account, connected or not.

@@ -1,10 +1,13 @@
 package wasim
 
 import (
+	"time"
+
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/worker/wasim/faults"
+	"whatsapp-manager/worker/wasim/reachout"
 	"whatsapp-manager/worker/wasim/stanza"
 )
 
@@ -54,6 +57,10 @@ func (r *router) routeDirect(from origin, to types.JID, node waBinary.Node) waBi
 		peer.deliver(to.Device, copied)
 		return nil
 	}
+	if from.device() != nil && peer != from.account && from.account.lock.Forbids(peer.Number(), time.Now()) {
+		return waBinary.Attrs{"error": reachout.Refusal}
+	}
+	peer.lock.Hear(from.account.Number())
 	from.account.meet(peer)
 	participants, ok := node.GetOptionalChildByTag("participants")
 	if !ok {

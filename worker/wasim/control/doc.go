@@ -132,6 +132,10 @@
 // "resume", "delay" (duration), "repeat", "garbage" (code: bytes), "log_out",
 // "replace", "stream_error" (code), "stream_end".
 //
+// On accounts: "reachout_lock" (duration; 0 lifts it) refuses messages to people who have
+// not written with 463 and tells the devices until when; "reachout_lock_silent" tells
+// nobody; "reachout_warn" tells and refuses nothing.
+//
 // Planned for the next count occasions (1 when left out): "refuse_login" (code),
 // "temporary_ban" (code, duration), "iq_error" (namespace, code), "message_error"
 // (code), "lose_acks", "lose_races" (of app-state writes), "corrupt". For all

@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"whatsapp-manager/worker/wasim"
@@ -27,6 +28,12 @@ func (a *api) fault(_ *http.Request, request faultRequest) (reply, error) {
 		return reply{}, err
 	}
 	hit := ok(object{"devices": len(devices)})
+	if lock := reachoutFault(request.Fault, length); lock != nil {
+		for _, account := range accountsOf(devices) {
+			lock(account)
+		}
+		return hit, nil
+	}
 	if plan := a.plannedFault(request, length); plan != nil {
 		plan(planned)
 		return hit, nil
@@ -126,4 +133,28 @@ func (a *api) plannedFault(request faultRequest, length time.Duration) func(*was
 		return (*wasim.Faults).Heal
 	}
 	return nil
+}
+
+// reachoutFault is a fault that hits accounts; nil for another name.
+func reachoutFault(name string, length time.Duration) func(*wasim.Account) {
+	until := time.Now().Add(length)
+	switch name {
+	case "reachout_lock":
+		return func(a *wasim.Account) { a.LockReachout(until) }
+	case "reachout_lock_silent":
+		return func(a *wasim.Account) { a.LockReachoutSilently(until) }
+	case "reachout_warn":
+		return func(a *wasim.Account) { a.WarnReachout(until) }
+	}
+	return nil
+}
+
+// accountsOf are the accounts of devices, each once.
+func accountsOf(devices []*wasim.Device) (accounts []*wasim.Account) {
+	for _, d := range devices {
+		if a := d.Account(); !slices.Contains(accounts, a) {
+			accounts = append(accounts, a)
+		}
+	}
+	return accounts
 }
