@@ -116,7 +116,7 @@ func (h *handler) receive(cl *client.Client, evt any) (recorded bool) {
 	if m := connectionMessage(evt); m != nil {
 		h.report(cl, m)
 		switch evt.(type) {
-		case *events.Connected, *events.AppStateSyncComplete:
+		case *events.Connected, *events.AppStateSyncComplete, *events.TemporaryBan:
 		default:
 			return true
 		}

@@ -48,6 +48,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("ban: %v", link)
 	}
 	p.state(online) // when the ban is over
+	w.said("banned banned, logged_in good")
 	w.account.RefuseLogin(503, 1)
 	device.Drop()
 	p.state(away)
@@ -188,4 +189,16 @@ func TestPresenceIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually("offline under the new name", func() bool { return !w.account.Online() })
+}
+
+// said wants these changes of the number's standing in the feed, with the status that
+// each led to.
+func (w *world) said(want string) {
+	w.t.Helper()
+	var got string
+	w.eventually("the number's standing: "+want, func() bool {
+		w.row(`select coalesce(string_agg((payload->'data'->>'change') || ' ' || (payload->'data'->>'status'), ', ' order by seq), '')
+			from events where instance_id = $1 and type = 'number_health'`, []any{w.id}, &got)
+		return got == want
+	})
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,10 +18,11 @@ type Instance struct {
 	OwnerID           string
 	Name, Description string
 	Desired           supervisor.Desired
-	Generation        uint64 // of the last start
-	NodeID            string // of the last start
-	DeviceJID         string // our device in whatsmeow's store, empty while unpaired
-	SendsPerMinute    int    // 0: no limit
+	Generation        uint64          // of the last start
+	NodeID            string          // of the last start
+	DeviceJID         string          // our device in whatsmeow's store, empty while unpaired
+	SendsPerMinute    int             // 0: no limit
+	HealthPolicy      json.RawMessage // the owner's, for the number's health; see SetHealthPolicy
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 	DeletedAt         *time.Time
@@ -29,7 +31,7 @@ type Instance struct {
 }
 
 // CreateInstance inserts an instance with its first key and an empty feed, or
-// nothing. Generation, DeviceJID, DeletedAt and Worker are not taken from in.
+// nothing. HealthPolicy, Generation, DeviceJID, DeletedAt and Worker are not taken from in.
 // NotFound with Field "owner_id" when there is no such owner.
 func (s *Store) CreateInstance(ctx context.Context, in Instance, key APIKey) error {
 	return s.CreateInstanceWith(ctx, in, key, nil)
@@ -201,5 +203,6 @@ func instanceOf(r db.Instance) Instance {
 		ID: supervisor.ID(r.ID), OwnerID: r.OwnerID, Name: r.Name, Description: r.Description,
 		Desired: supervisor.Desired(r.Desired), Generation: r.Generation, NodeID: r.NodeID, DeviceJID: r.DeviceJid,
 		SendsPerMinute: r.SendsPerMinute, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt, MovedAt: r.MovedAt,
+		HealthPolicy: r.HealthPolicy,
 	}
 }

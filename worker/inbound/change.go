@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/proto/standing"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -285,6 +286,9 @@ type Call struct{ Call shape.Call }
 // OwnName is the account's new push name.
 type OwnName struct{ Name string }
 
+// NumberNotice is what WhatsApp says about the account's number itself.
+type NumberNotice struct{ Notice standing.Notice }
+
 // Concerns returns the new message.
 func (o *Message) Concerns() (chat, id string) { return o.Chat, o.ID }
 
@@ -333,19 +337,23 @@ func (*Call) Concerns() (chat, id string) { return "", "" }
 // Concerns returns nothing.
 func (*OwnName) Concerns() (chat, id string) { return "", "" }
 
-func (*Message) op()     {}
-func (*Reaction) op()    {}
-func (*Edit) op()        {}
-func (*Revoke) op()      {}
-func (*Vote) op()        {}
-func (*Receipt) op()     {}
-func (*History) op()     {}
-func (*ChatSetting) op() {}
-func (*ClearChat) op()   {}
-func (*DeleteForMe) op() {}
-func (*Star) op()        {}
-func (*Pinned) op()      {}
-func (*GroupChange) op() {}
-func (*Groups) op()      {}
-func (*Call) op()        {}
-func (*OwnName) op()     {}
+// Concerns returns nothing: it is about no chat.
+func (*NumberNotice) Concerns() (chat, id string) { return "", "" }
+
+func (*Message) op()      {}
+func (*Reaction) op()     {}
+func (*Edit) op()         {}
+func (*Revoke) op()       {}
+func (*Vote) op()         {}
+func (*Receipt) op()      {}
+func (*History) op()      {}
+func (*ChatSetting) op()  {}
+func (*ClearChat) op()    {}
+func (*DeleteForMe) op()  {}
+func (*Star) op()         {}
+func (*Pinned) op()       {}
+func (*GroupChange) op()  {}
+func (*Groups) op()       {}
+func (*Call) op()         {}
+func (*OwnName) op()      {}
+func (*NumberNotice) op() {}

@@ -2,10 +2,12 @@ package inbound
 
 import (
 	"context"
+	"time"
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/proto/standing"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -91,6 +93,12 @@ func (t *translator) translate(evt any) Op {
 		return t.labelled(e)
 	case *events.AppState:
 		return t.appState(e)
+	case *events.NotifyAccountReachoutTimelock:
+		return timelock(e, time.Now())
+	case *events.TemporaryBan:
+		return ban(e, time.Now())
+	case *events.Connected:
+		return &NumberNotice{standing.Notice{Kind: standing.LoggedIn, At: time.Now()}}
 	case *events.CallOffer:
 		return t.callOffer(e)
 	case *events.CallOfferNotice:

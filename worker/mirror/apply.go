@@ -59,6 +59,10 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 	if err := m.meet(ctx, change.Account); err != nil {
 		return nil, err
 	}
+	if op, ok := change.Op.(*inbound.NumberNotice); ok {
+		_, err := m.NoteStanding(ctx, &op.Notice, 0)
+		return nil, err
+	}
 	defer m.list.write(touched(change)...)()
 	switch op := change.Op.(type) {
 	case *inbound.History:

@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"whatsapp-manager/proto/fault"
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay/media"
 	"whatsapp-manager/worker/shape"
@@ -26,12 +27,14 @@ type Call struct {
 	// Media works on the files of this call.
 	Media *media.Work
 
-	table  *Table
-	args   []any       // nil where an optional parameter was left out
-	first  bool        // no earlier call had this MessageID
-	handle string      // of media that was uploaded for a channel
-	began  bool        // all checks are passed and the method runs
-	sent   atomic.Bool // something was sent, or may have been
+	table    *Table
+	args     []any                   // nil where an optional parameter was left out
+	first    bool                    // no earlier call had this MessageID
+	contacts *workerv1.FirstContacts // nil: it may write to anybody
+	met      []string                // people whom it writes to for the first time
+	handle   string                  // of media that was uploaded for a channel
+	began    bool                    // all checks are passed and the method runs
+	sent     atomic.Bool             // something was sent, or may have been
 }
 
 // Arg returns a parameter as the type that its kind promises, and the zero value

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/relaytest"
 	"whatsapp-manager/worker/wasim/phone"
 )
@@ -29,7 +30,7 @@ func TestRepeatedWhileTheFirstIsUnderWay(t *testing.T) {
 	first, leave := context.WithCancel(r.Ctx)
 	gone := make(chan error, 1)
 	go func() {
-		_, err := r.CallFirst(first, "sendMessage", params, id)
+		_, err := r.Do(first, relay.Request{Method: "sendMessage", Params: params, MessageID: id, First: true})
 		gone <- err
 	}()
 	<-heard

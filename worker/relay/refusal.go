@@ -40,6 +40,9 @@ func toFault(err error) *fault.Error {
 	if iq, ok := errors.AsType[*whatsmeow.IQError](err); ok {
 		return iqFault(err, iq)
 	}
+	if f := ackFault(err); f != nil {
+		return f
+	}
 	for _, known := range refusals {
 		if errors.Is(err, known.err) {
 			f := fault.Wrap(known.kind, Op, err, "%s", err)

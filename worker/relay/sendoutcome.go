@@ -48,9 +48,12 @@ func Unsent(err error) error {
 func (c *Call) Write(
 	ctx context.Context, to types.JID, msg *waE2E.Message, extra whatsmeow.SendRequestExtra,
 ) (whatsmeow.SendResponse, error) {
+	if err := c.approach(ctx, to, msg); err != nil {
+		return whatsmeow.SendResponse{}, Unsent(err)
+	}
 	// whatsmeow keeps what it was given, and changes it when a device asks for it again.
 	response, err := c.Client.SendMessage(ctx, to, proto.CloneOf(msg), extra)
-	if err != nil && unwritten(response.DebugTimings, err) {
+	if err != nil && (unwritten(response.DebugTimings, err) || turnedAway(response.DebugTimings, err)) {
 		return response, Unsent(err)
 	}
 	c.MarkSent()

@@ -48,6 +48,7 @@ type Table struct {
 	reached reachedCache
 	writing chan struct{} // holds a token while app state is written
 	sending inFlight
+	meeting meeting
 }
 
 // New returns the table of these methods. It starts nothing.
@@ -65,28 +66,39 @@ func New(deps Deps, families ...[]Method) *Table {
 	return t
 }
 
-// Call runs one method. Params is a JSON array (empty or null: no parameters),
-// the answer a JSON value. With a messageID, a sending method uses it as
-// WhatsApp's id; a second call with the same one waits for the first and does not
-// send twice. Every error is a *fault.Error. A panic inside is recovered and
-// becomes one.
+// Request is a call as it comes.
+type Request struct {
+	Method string
+	Params json.RawMessage // a JSON array; empty or null: no parameters
+	// MessageID is WhatsApp's id for what a sending method sends; a second call with
+	// the same one waits for the first and does not send twice. Empty: one is made.
+	MessageID string
+	// First says that no earlier call had this MessageID, so that there is no need to
+	// look whether it was sent.
+	First bool
+	// FirstContacts is what the call may write to people who never wrote; nil: anything.
+	FirstContacts *workerv1.FirstContacts
+}
+
+// Do runs one method and answers with a JSON value. Every error is a *fault.Error. A
+// panic inside is recovered and becomes one.
+func (t *Table) Do(ctx context.Context, r Request) (json.RawMessage, error) {
+	return t.run(ctx, r.Method, r.Params, &Call{
+		MessageID: r.MessageID, first: r.First, contacts: r.FirstContacts,
+	})
+}
+
+// Call is Do for a call that says nothing else.
 func (t *Table) Call(
 	ctx context.Context, method string, params json.RawMessage, messageID string,
 ) (json.RawMessage, error) {
-	return t.run(ctx, method, params, &Call{MessageID: messageID})
-}
-
-// CallFirst is Call under a messageID that no earlier call had, so that there is
-// no need to look whether it was sent.
-func (t *Table) CallFirst(
-	ctx context.Context, method string, params json.RawMessage, messageID string,
-) (json.RawMessage, error) {
-	return t.run(ctx, method, params, &Call{MessageID: messageID, first: true})
+	return t.Do(ctx, Request{Method: method, Params: params, MessageID: messageID})
 }
 
 func (t *Table) run(
 	ctx context.Context, method string, params json.RawMessage, c *Call,
 ) (result json.RawMessage, err error) {
+	defer c.leave()
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may quote parameters; its stack does not.
@@ -95,7 +107,7 @@ func (t *Table) run(
 			result, err = nil, fault.New(fault.Internal, Op, "internal error in %s", clipName(method))
 		}
 		if err != nil {
-			err = c.finish(err)
+			err = c.heed(ctx, err, c.finish(err))
 		}
 	}()
 	c.Deps, c.table = &t.deps, t

@@ -12,6 +12,7 @@ import (
 
 	"whatsapp-manager/proto/catalog"
 	workerv1 "whatsapp-manager/proto/worker/v1"
+	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/media"
 )
 
@@ -34,8 +35,7 @@ type Loop interface {
 
 // Methods is the table of methods that can be called.
 type Methods interface {
-	Call(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error)
-	CallFirst(ctx context.Context, method string, params json.RawMessage, messageID string) (json.RawMessage, error)
+	Do(ctx context.Context, r relay.Request) (json.RawMessage, error)
 	Download(ctx context.Context, messageID string) (media.Attachment, error)
 }
 
@@ -88,11 +88,10 @@ func (s *Service) Watch(_ *workerv1.WatchRequest, stream workerv1.Worker_WatchSe
 // Call calls a method of the table.
 func (s *Service) Call(ctx context.Context, req *workerv1.CallRequest) (*workerv1.CallResponse, error) {
 	s.Used()
-	call := s.Methods.Call
-	if req.GetFirst() {
-		call = s.Methods.CallFirst
-	}
-	result, err := call(ctx, req.GetMethod(), json.RawMessage(req.GetParams()), req.GetMessageId())
+	result, err := s.Methods.Do(ctx, relay.Request{
+		Method: req.GetMethod(), Params: json.RawMessage(req.GetParams()),
+		MessageID: req.GetMessageId(), First: req.GetFirst(), FirstContacts: req.GetFirstContacts(),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,10 @@
 // change the meaning of a text unnoticed.
 package wording
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Formats of whatsmeow's log lines.
 const (
@@ -21,6 +24,7 @@ const (
 	noLID          = "no LID found for "
 	noSecret       = "failed to get original message secret key"
 	conflict       = `code="409"`
+	refused        = "server returned error "
 )
 
 // KeysNotDeleted reports whether a logout failed only in that our own keys could not be
@@ -39,3 +43,23 @@ func SecretNotRead(err error) bool { return err != nil && strings.Contains(err.E
 // AppStateConflict reports whether a whatsmeow.ErrAppStateUpdate came because the write
 // built on an old version. The code stands in the quoted answer only.
 func AppStateConflict(err error) bool { return err != nil && strings.Contains(err.Error(), conflict) }
+
+// RefusalCode returns the code with which WhatsApp refused a message, of an error that is
+// a whatsmeow.ErrServerReturnedError; 0 when there is none. It stands in the text only.
+func RefusalCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	_, behind, found := strings.Cut(err.Error(), refused)
+	if !found {
+		return 0
+	}
+	if i := strings.IndexFunc(behind, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		behind = behind[:i]
+	}
+	code, err := strconv.Atoi(behind)
+	if err != nil {
+		return 0
+	}
+	return code
+}

@@ -34,6 +34,8 @@ func TestTheWordsAreThoseOfThePinnedWhatsmeow(t *testing.T) {
 		{"number unknown, in a look-up", "user.go", fmt.Sprintf(`fmt.Errorf("%s%%s from server"`, noLID)},
 		{"number unknown, in a send", "send.go", fmt.Sprintf(`fmt.Errorf("%s%%s from server"`, noLID)},
 		{"secret not read", "msgsecret.go", fmt.Sprintf(`fmt.Errorf("%s: %%w", err)`, noSecret)},
+		{"refused message", "send.go", `fmt.Errorf("%w %d", ErrServerReturnedError, errorCode)`},
+		{"refused message, its text", "errors.go", fmt.Sprintf(`errors.New(%q)`, strings.TrimSpace(refused))},
 		{"refused write of app state", "appstate.go", `fmt.Errorf("%w (%s): %s", ErrAppStateUpdate, patch.Type, &errorTag)`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -67,6 +69,28 @@ func TestErrorsAreRecognisedByTheirWords(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			if got := row.is(row.err); got != row.want {
 				t.Errorf("%v: %v, want %v", row.err, got, row.want)
+			}
+		})
+	}
+}
+
+func TestTheCodeOfARefusedMessageIsRead(t *testing.T) {
+	refusal := fmt.Errorf("%w %d", whatsmeow.ErrServerReturnedError, 463)
+	for _, row := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"as whatsmeow says it", refusal, 463},
+		{"wrapped", fmt.Errorf("send: %w", refusal), 463},
+		{"with more behind it", fmt.Errorf("%w (again)", refusal), 463},
+		{"without a code", whatsmeow.ErrServerReturnedError, 0},
+		{"another error", errors.New("463"), 0},
+		{"no error", nil, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := RefusalCode(row.err); got != row.want {
+				t.Errorf("got %d, want %d", got, row.want)
 			}
 		})
 	}

@@ -1105,9 +1105,10 @@ func (x *WatchResponse) GetFeedHead() uint64 {
 type CallRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	Params        []byte                 `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"`                        // JSON array
-	MessageId     string                 `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"` // WhatsApp message id to use for a send, so that a retry cannot send twice
-	First         bool                   `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`                         // no earlier call had this message_id: the worker need not look whether it was sent
+	Params        []byte                 `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"`                                    // JSON array
+	MessageId     string                 `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`             // WhatsApp message id to use for a send, so that a retry cannot send twice
+	First         bool                   `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`                                     // no earlier call had this message_id: the worker need not look whether it was sent
+	FirstContacts *FirstContacts         `protobuf:"bytes,5,opt,name=first_contacts,json=firstContacts,proto3" json:"first_contacts,omitempty"` // absent: the call may write to anybody
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1170,6 +1171,84 @@ func (x *CallRequest) GetFirst() bool {
 	return false
 }
 
+func (x *CallRequest) GetFirstContacts() *FirstContacts {
+	if x != nil {
+		return x.FirstContacts
+	}
+	return nil
+}
+
+// FirstContacts is what a call may write to people who have never written to the
+// account. A message beyond it is refused before anything is sent, as rate_limited
+// with the code reason, until the time until.
+type FirstContacts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"` // when the count of most begins
+	Most          uint32                 `protobuf:"varint,4,opt,name=most,proto3" json:"most,omitempty"`  // how many such people may be written to since then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FirstContacts) Reset() {
+	*x = FirstContacts{}
+	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FirstContacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FirstContacts) ProtoMessage() {}
+
+func (x *FirstContacts) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FirstContacts.ProtoReflect.Descriptor instead.
+func (*FirstContacts) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *FirstContacts) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *FirstContacts) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *FirstContacts) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *FirstContacts) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
 type CallResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Result        []byte                 `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"` // JSON value
@@ -1179,7 +1258,7 @@ type CallResponse struct {
 
 func (x *CallResponse) Reset() {
 	*x = CallResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	mi := &file_worker_v1_worker_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1270,7 @@ func (x *CallResponse) String() string {
 func (*CallResponse) ProtoMessage() {}
 
 func (x *CallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[12]
+	mi := &file_worker_v1_worker_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1283,7 @@ func (x *CallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallResponse.ProtoReflect.Descriptor instead.
 func (*CallResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{12}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CallResponse) GetResult() []byte {
@@ -1223,7 +1302,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[13]
+	mi := &file_worker_v1_worker_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1314,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[13]
+	mi := &file_worker_v1_worker_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1327,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{13}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UploadRequest) GetData() []byte {
@@ -1268,7 +1347,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[14]
+	mi := &file_worker_v1_worker_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1359,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[14]
+	mi := &file_worker_v1_worker_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1372,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{14}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UploadResponse) GetUpload() string {
@@ -1320,7 +1399,7 @@ type DownloadRequest struct {
 
 func (x *DownloadRequest) Reset() {
 	*x = DownloadRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[15]
+	mi := &file_worker_v1_worker_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1411,7 @@ func (x *DownloadRequest) String() string {
 func (*DownloadRequest) ProtoMessage() {}
 
 func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[15]
+	mi := &file_worker_v1_worker_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1424,7 @@ func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
 func (*DownloadRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{15}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DownloadRequest) GetMessageId() string {
@@ -1374,7 +1453,7 @@ type DownloadResponse struct {
 
 func (x *DownloadResponse) Reset() {
 	*x = DownloadResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[16]
+	mi := &file_worker_v1_worker_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +1465,7 @@ func (x *DownloadResponse) String() string {
 func (*DownloadResponse) ProtoMessage() {}
 
 func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[16]
+	mi := &file_worker_v1_worker_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +1478,7 @@ func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadResponse.ProtoReflect.Descriptor instead.
 func (*DownloadResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{16}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DownloadResponse) GetMimetype() string {
@@ -1438,7 +1517,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[17]
+	mi := &file_worker_v1_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1529,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[17]
+	mi := &file_worker_v1_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1542,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{17}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{18}
 }
 
 type PingResponse struct {
@@ -1478,7 +1557,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[18]
+	mi := &file_worker_v1_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1569,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[18]
+	mi := &file_worker_v1_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1582,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{18}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PingResponse) GetNow() *timestamppb.Timestamp {
@@ -1547,7 +1626,7 @@ type PairRequest struct {
 
 func (x *PairRequest) Reset() {
 	*x = PairRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[19]
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1638,7 @@ func (x *PairRequest) String() string {
 func (*PairRequest) ProtoMessage() {}
 
 func (x *PairRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[19]
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1651,7 @@ func (x *PairRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairRequest.ProtoReflect.Descriptor instead.
 func (*PairRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{19}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PairRequest) GetPhoneNumber() string {
@@ -1620,7 +1699,7 @@ type PairResponse struct {
 
 func (x *PairResponse) Reset() {
 	*x = PairResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +1711,7 @@ func (x *PairResponse) String() string {
 func (*PairResponse) ProtoMessage() {}
 
 func (x *PairResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +1724,7 @@ func (x *PairResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairResponse.ProtoReflect.Descriptor instead.
 func (*PairResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PairResponse) GetCode() string {
@@ -1671,7 +1750,7 @@ type AnswerPasskeyRequest struct {
 
 func (x *AnswerPasskeyRequest) Reset() {
 	*x = AnswerPasskeyRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	mi := &file_worker_v1_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1762,7 @@ func (x *AnswerPasskeyRequest) String() string {
 func (*AnswerPasskeyRequest) ProtoMessage() {}
 
 func (x *AnswerPasskeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	mi := &file_worker_v1_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1775,7 @@ func (x *AnswerPasskeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerPasskeyRequest.ProtoReflect.Descriptor instead.
 func (*AnswerPasskeyRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AnswerPasskeyRequest) GetResponse() []byte {
@@ -1714,7 +1793,7 @@ type AnswerPasskeyResponse struct {
 
 func (x *AnswerPasskeyResponse) Reset() {
 	*x = AnswerPasskeyResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	mi := &file_worker_v1_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1805,7 @@ func (x *AnswerPasskeyResponse) String() string {
 func (*AnswerPasskeyResponse) ProtoMessage() {}
 
 func (x *AnswerPasskeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	mi := &file_worker_v1_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1818,7 @@ func (x *AnswerPasskeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerPasskeyResponse.ProtoReflect.Descriptor instead.
 func (*AnswerPasskeyResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{23}
 }
 
 type ConfirmPasskeyRequest struct {
@@ -1751,7 +1830,7 @@ type ConfirmPasskeyRequest struct {
 
 func (x *ConfirmPasskeyRequest) Reset() {
 	*x = ConfirmPasskeyRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[23]
+	mi := &file_worker_v1_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1763,7 +1842,7 @@ func (x *ConfirmPasskeyRequest) String() string {
 func (*ConfirmPasskeyRequest) ProtoMessage() {}
 
 func (x *ConfirmPasskeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[23]
+	mi := &file_worker_v1_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1776,7 +1855,7 @@ func (x *ConfirmPasskeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmPasskeyRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmPasskeyRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{23}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ConfirmPasskeyRequest) GetMatches() bool {
@@ -1794,7 +1873,7 @@ type ConfirmPasskeyResponse struct {
 
 func (x *ConfirmPasskeyResponse) Reset() {
 	*x = ConfirmPasskeyResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[24]
+	mi := &file_worker_v1_worker_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1806,7 +1885,7 @@ func (x *ConfirmPasskeyResponse) String() string {
 func (*ConfirmPasskeyResponse) ProtoMessage() {}
 
 func (x *ConfirmPasskeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[24]
+	mi := &file_worker_v1_worker_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1819,7 +1898,7 @@ func (x *ConfirmPasskeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmPasskeyResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmPasskeyResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{24}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{25}
 }
 
 type CancelLinkingRequest struct {
@@ -1830,7 +1909,7 @@ type CancelLinkingRequest struct {
 
 func (x *CancelLinkingRequest) Reset() {
 	*x = CancelLinkingRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[25]
+	mi := &file_worker_v1_worker_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +1921,7 @@ func (x *CancelLinkingRequest) String() string {
 func (*CancelLinkingRequest) ProtoMessage() {}
 
 func (x *CancelLinkingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[25]
+	mi := &file_worker_v1_worker_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +1934,7 @@ func (x *CancelLinkingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelLinkingRequest.ProtoReflect.Descriptor instead.
 func (*CancelLinkingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{25}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{26}
 }
 
 type CancelLinkingResponse struct {
@@ -1866,7 +1945,7 @@ type CancelLinkingResponse struct {
 
 func (x *CancelLinkingResponse) Reset() {
 	*x = CancelLinkingResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[26]
+	mi := &file_worker_v1_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +1957,7 @@ func (x *CancelLinkingResponse) String() string {
 func (*CancelLinkingResponse) ProtoMessage() {}
 
 func (x *CancelLinkingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[26]
+	mi := &file_worker_v1_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +1970,7 @@ func (x *CancelLinkingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelLinkingResponse.ProtoReflect.Descriptor instead.
 func (*CancelLinkingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{26}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{27}
 }
 
 type LogoutRequest struct {
@@ -1902,7 +1981,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[27]
+	mi := &file_worker_v1_worker_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +1993,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[27]
+	mi := &file_worker_v1_worker_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2006,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{27}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{28}
 }
 
 type LogoutResponse struct {
@@ -1938,7 +2017,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[28]
+	mi := &file_worker_v1_worker_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2029,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[28]
+	mi := &file_worker_v1_worker_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2042,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{28}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{29}
 }
 
 type StatsRequest struct {
@@ -1974,7 +2053,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[29]
+	mi := &file_worker_v1_worker_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2065,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[29]
+	mi := &file_worker_v1_worker_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2078,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{29}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{30}
 }
 
 type StatsResponse struct {
@@ -2018,7 +2097,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[30]
+	mi := &file_worker_v1_worker_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2109,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[30]
+	mi := &file_worker_v1_worker_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2122,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{30}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *StatsResponse) GetHeapBytes() uint64 {
@@ -2111,7 +2190,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[31]
+	mi := &file_worker_v1_worker_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2202,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[31]
+	mi := &file_worker_v1_worker_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2215,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{31}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StopRequest) GetReason() string {
@@ -2154,7 +2233,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[32]
+	mi := &file_worker_v1_worker_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2245,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[32]
+	mi := &file_worker_v1_worker_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2258,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{32}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{33}
 }
 
 var File_worker_v1_worker_proto protoreflect.FileDescriptor
@@ -2275,13 +2354,19 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\fWatchRequest\"Q\n" +
 	"\rWatchResponse\x12#\n" +
 	"\x04link\x18\x01 \x01(\v2\x0f.worker.v1.LinkR\x04link\x12\x1b\n" +
-	"\tfeed_head\x18\x02 \x01(\x04R\bfeedHead\"r\n" +
+	"\tfeed_head\x18\x02 \x01(\x04R\bfeedHead\"\xb3\x01\n" +
 	"\vCallRequest\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x16\n" +
 	"\x06params\x18\x02 \x01(\fR\x06params\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x03 \x01(\tR\tmessageId\x12\x14\n" +
-	"\x05first\x18\x04 \x01(\bR\x05first\"&\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\x12?\n" +
+	"\x0efirst_contacts\x18\x05 \x01(\v2\x18.worker.v1.FirstContactsR\rfirstContacts\"\x9f\x01\n" +
+	"\rFirstContacts\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x12\n" +
+	"\x04most\x18\x04 \x01(\rR\x04most\"&\n" +
 	"\fCallResponse\x12\x16\n" +
 	"\x06result\x18\x01 \x01(\fR\x06result\"#\n" +
 	"\rUploadRequest\x12\x12\n" +
@@ -2392,7 +2477,7 @@ func file_worker_v1_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_worker_v1_worker_proto_goTypes = []any{
 	(LinkState)(0),                 // 0: worker.v1.LinkState
 	(LinkStep)(0),                  // 1: worker.v1.LinkStep
@@ -2408,81 +2493,85 @@ var file_worker_v1_worker_proto_goTypes = []any{
 	(*WatchRequest)(nil),           // 11: worker.v1.WatchRequest
 	(*WatchResponse)(nil),          // 12: worker.v1.WatchResponse
 	(*CallRequest)(nil),            // 13: worker.v1.CallRequest
-	(*CallResponse)(nil),           // 14: worker.v1.CallResponse
-	(*UploadRequest)(nil),          // 15: worker.v1.UploadRequest
-	(*UploadResponse)(nil),         // 16: worker.v1.UploadResponse
-	(*DownloadRequest)(nil),        // 17: worker.v1.DownloadRequest
-	(*DownloadResponse)(nil),       // 18: worker.v1.DownloadResponse
-	(*PingRequest)(nil),            // 19: worker.v1.PingRequest
-	(*PingResponse)(nil),           // 20: worker.v1.PingResponse
-	(*PairRequest)(nil),            // 21: worker.v1.PairRequest
-	(*PairResponse)(nil),           // 22: worker.v1.PairResponse
-	(*AnswerPasskeyRequest)(nil),   // 23: worker.v1.AnswerPasskeyRequest
-	(*AnswerPasskeyResponse)(nil),  // 24: worker.v1.AnswerPasskeyResponse
-	(*ConfirmPasskeyRequest)(nil),  // 25: worker.v1.ConfirmPasskeyRequest
-	(*ConfirmPasskeyResponse)(nil), // 26: worker.v1.ConfirmPasskeyResponse
-	(*CancelLinkingRequest)(nil),   // 27: worker.v1.CancelLinkingRequest
-	(*CancelLinkingResponse)(nil),  // 28: worker.v1.CancelLinkingResponse
-	(*LogoutRequest)(nil),          // 29: worker.v1.LogoutRequest
-	(*LogoutResponse)(nil),         // 30: worker.v1.LogoutResponse
-	(*StatsRequest)(nil),           // 31: worker.v1.StatsRequest
-	(*StatsResponse)(nil),          // 32: worker.v1.StatsResponse
-	(*StopRequest)(nil),            // 33: worker.v1.StopRequest
-	(*StopResponse)(nil),           // 34: worker.v1.StopResponse
-	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
+	(*FirstContacts)(nil),          // 14: worker.v1.FirstContacts
+	(*CallResponse)(nil),           // 15: worker.v1.CallResponse
+	(*UploadRequest)(nil),          // 16: worker.v1.UploadRequest
+	(*UploadResponse)(nil),         // 17: worker.v1.UploadResponse
+	(*DownloadRequest)(nil),        // 18: worker.v1.DownloadRequest
+	(*DownloadResponse)(nil),       // 19: worker.v1.DownloadResponse
+	(*PingRequest)(nil),            // 20: worker.v1.PingRequest
+	(*PingResponse)(nil),           // 21: worker.v1.PingResponse
+	(*PairRequest)(nil),            // 22: worker.v1.PairRequest
+	(*PairResponse)(nil),           // 23: worker.v1.PairResponse
+	(*AnswerPasskeyRequest)(nil),   // 24: worker.v1.AnswerPasskeyRequest
+	(*AnswerPasskeyResponse)(nil),  // 25: worker.v1.AnswerPasskeyResponse
+	(*ConfirmPasskeyRequest)(nil),  // 26: worker.v1.ConfirmPasskeyRequest
+	(*ConfirmPasskeyResponse)(nil), // 27: worker.v1.ConfirmPasskeyResponse
+	(*CancelLinkingRequest)(nil),   // 28: worker.v1.CancelLinkingRequest
+	(*CancelLinkingResponse)(nil),  // 29: worker.v1.CancelLinkingResponse
+	(*LogoutRequest)(nil),          // 30: worker.v1.LogoutRequest
+	(*LogoutResponse)(nil),         // 31: worker.v1.LogoutResponse
+	(*StatsRequest)(nil),           // 32: worker.v1.StatsRequest
+	(*StatsResponse)(nil),          // 33: worker.v1.StatsResponse
+	(*StopRequest)(nil),            // 34: worker.v1.StopRequest
+	(*StopResponse)(nil),           // 35: worker.v1.StopResponse
+	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
 }
 var file_worker_v1_worker_proto_depIdxs = []int32{
 	3,  // 0: worker.v1.Bootstrap.seal_keys:type_name -> worker.v1.SealKey
-	35, // 1: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
+	36, // 1: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 2: worker.v1.Linking.step:type_name -> worker.v1.LinkStep
 	7,  // 3: worker.v1.Linking.passkey:type_name -> worker.v1.LinkPasskey
 	8,  // 4: worker.v1.Linking.confirmation:type_name -> worker.v1.LinkConfirmation
 	9,  // 5: worker.v1.Linking.problem:type_name -> worker.v1.LinkProblem
-	35, // 6: worker.v1.LinkPasskey.expires_at:type_name -> google.protobuf.Timestamp
+	36, // 6: worker.v1.LinkPasskey.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 7: worker.v1.Link.state:type_name -> worker.v1.LinkState
-	35, // 8: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
-	35, // 9: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
-	35, // 10: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
-	35, // 11: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
-	35, // 12: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
+	36, // 8: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
+	36, // 9: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
+	36, // 10: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
+	36, // 11: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
+	36, // 12: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
 	6,  // 13: worker.v1.Link.linking:type_name -> worker.v1.Linking
 	10, // 14: worker.v1.WatchResponse.link:type_name -> worker.v1.Link
-	35, // 15: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
-	35, // 16: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
-	0,  // 17: worker.v1.PingResponse.link:type_name -> worker.v1.LinkState
-	35, // 18: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
-	35, // 19: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
-	4,  // 20: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
-	11, // 21: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
-	13, // 22: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
-	15, // 23: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
-	17, // 24: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
-	19, // 25: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
-	21, // 26: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
-	23, // 27: worker.v1.Worker.AnswerPasskey:input_type -> worker.v1.AnswerPasskeyRequest
-	25, // 28: worker.v1.Worker.ConfirmPasskey:input_type -> worker.v1.ConfirmPasskeyRequest
-	27, // 29: worker.v1.Worker.CancelLinking:input_type -> worker.v1.CancelLinkingRequest
-	29, // 30: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
-	31, // 31: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
-	33, // 32: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
-	5,  // 33: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
-	12, // 34: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
-	14, // 35: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
-	16, // 36: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
-	18, // 37: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
-	20, // 38: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
-	22, // 39: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
-	24, // 40: worker.v1.Worker.AnswerPasskey:output_type -> worker.v1.AnswerPasskeyResponse
-	26, // 41: worker.v1.Worker.ConfirmPasskey:output_type -> worker.v1.ConfirmPasskeyResponse
-	28, // 42: worker.v1.Worker.CancelLinking:output_type -> worker.v1.CancelLinkingResponse
-	30, // 43: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
-	32, // 44: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
-	34, // 45: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
-	33, // [33:46] is the sub-list for method output_type
-	20, // [20:33] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	14, // 15: worker.v1.CallRequest.first_contacts:type_name -> worker.v1.FirstContacts
+	36, // 16: worker.v1.FirstContacts.until:type_name -> google.protobuf.Timestamp
+	36, // 17: worker.v1.FirstContacts.since:type_name -> google.protobuf.Timestamp
+	36, // 18: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
+	36, // 19: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
+	0,  // 20: worker.v1.PingResponse.link:type_name -> worker.v1.LinkState
+	36, // 21: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
+	36, // 22: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
+	4,  // 23: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
+	11, // 24: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
+	13, // 25: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
+	16, // 26: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
+	18, // 27: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
+	20, // 28: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
+	22, // 29: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
+	24, // 30: worker.v1.Worker.AnswerPasskey:input_type -> worker.v1.AnswerPasskeyRequest
+	26, // 31: worker.v1.Worker.ConfirmPasskey:input_type -> worker.v1.ConfirmPasskeyRequest
+	28, // 32: worker.v1.Worker.CancelLinking:input_type -> worker.v1.CancelLinkingRequest
+	30, // 33: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
+	32, // 34: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
+	34, // 35: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
+	5,  // 36: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
+	12, // 37: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
+	15, // 38: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
+	17, // 39: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
+	19, // 40: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
+	21, // 41: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
+	23, // 42: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
+	25, // 43: worker.v1.Worker.AnswerPasskey:output_type -> worker.v1.AnswerPasskeyResponse
+	27, // 44: worker.v1.Worker.ConfirmPasskey:output_type -> worker.v1.ConfirmPasskeyResponse
+	29, // 45: worker.v1.Worker.CancelLinking:output_type -> worker.v1.CancelLinkingResponse
+	31, // 46: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
+	33, // 47: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
+	35, // 48: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
+	36, // [36:49] is the sub-list for method output_type
+	23, // [23:36] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_worker_v1_worker_proto_init() }
@@ -2497,7 +2586,7 @@ func file_worker_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_v1_worker_proto_rawDesc), len(file_worker_v1_worker_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

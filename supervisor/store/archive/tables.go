@@ -54,6 +54,8 @@ var tables = []table{
 	ours("preferences", ""),
 	ours("sends", "position"),
 	ours("send_pauses", ""),
+	ours("number_standing", ""),
+	ours("number_refusals", ""),
 
 	whatsmeows("device", "jid"),
 	whatsmeows("identity_keys", "our_jid"),

@@ -98,7 +98,7 @@ func (q *Queries) DeleteInstance(ctx context.Context, id string) (int64, error) 
 }
 
 const deletedInstances = `-- name: DeletedInstances :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances where deleted_at is not null order by deleted_at, id
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances where deleted_at is not null order by deleted_at, id
 `
 
 func (q *Queries) DeletedInstances(ctx context.Context) ([]Instance, error) {
@@ -124,6 +124,7 @@ func (q *Queries) DeletedInstances(ctx context.Context) ([]Instance, error) {
 			&i.UpdatedAt,
 			&i.DeletedAt,
 			&i.MovedAt,
+			&i.HealthPolicy,
 		); err != nil {
 			return nil, err
 		}
@@ -175,7 +176,7 @@ func (q *Queries) HistoryPage(ctx context.Context, arg HistoryPageParams) ([]Ins
 }
 
 const instanceByID = `-- name: InstanceByID :one
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances where id = $1 and deleted_at is null
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances where id = $1 and deleted_at is null
 `
 
 func (q *Queries) InstanceByID(ctx context.Context, id string) (Instance, error) {
@@ -195,12 +196,13 @@ func (q *Queries) InstanceByID(ctx context.Context, id string) (Instance, error)
 		&i.UpdatedAt,
 		&i.DeletedAt,
 		&i.MovedAt,
+		&i.HealthPolicy,
 	)
 	return i, err
 }
 
 const instancesPage = `-- name: InstancesPage :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances
 where deleted_at is null and ($1::text = '' or owner_id = $1::text)
 order by created_at desc, id
 limit $3::int offset $2::int
@@ -235,6 +237,7 @@ func (q *Queries) InstancesPage(ctx context.Context, arg InstancesPageParams) ([
 			&i.UpdatedAt,
 			&i.DeletedAt,
 			&i.MovedAt,
+			&i.HealthPolicy,
 		); err != nil {
 			return nil, err
 		}

@@ -53,6 +53,7 @@ type Instance struct {
 	UpdatedAt      time.Time
 	DeletedAt      *time.Time
 	MovedAt        *time.Time
+	HealthPolicy   json.RawMessage
 }
 
 type InstanceHistory struct {
@@ -108,6 +109,8 @@ type Send struct {
 	Position   int64
 	CreatedAt  time.Time
 	EndedAt    *time.Time
+	HeldUntil  *time.Time
+	HeldReason string
 }
 
 type SendPause struct {

@@ -126,7 +126,7 @@ const insertSend = `-- name: InsertSend :one
 insert into sends (instance_id, key, method, digest, message_id, state, params, send_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (instance_id, key) do nothing
-returning instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at
+returning instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at, held_until, held_reason
 `
 
 type InsertSendParams struct {
@@ -170,6 +170,8 @@ func (q *Queries) InsertSend(ctx context.Context, arg InsertSendParams) (Send, e
 		&i.Position,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.HeldUntil,
+		&i.HeldReason,
 	)
 	return i, err
 }
@@ -257,7 +259,7 @@ func (q *Queries) PruneSends(ctx context.Context, before *time.Time) (int64, err
 }
 
 const queueHead = `-- name: QueueHead :one
-select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends
+select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at, held_until, held_reason from sends
 where instance_id = $1 and send_at is not null and state in ('queued', 'running')
   and send_at <= greatest(created_at, $2::timestamptz)
   and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
@@ -290,6 +292,8 @@ func (q *Queries) QueueHead(ctx context.Context, arg QueueHeadParams) (Send, err
 		&i.Position,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.HeldUntil,
+		&i.HeldReason,
 	)
 	return i, err
 }
@@ -322,7 +326,7 @@ func (q *Queries) RemoveSend(ctx context.Context, arg RemoveSendParams) error {
 }
 
 const send = `-- name: Send :one
-select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends where instance_id = $1 and key = $2
+select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at, held_until, held_reason from sends where instance_id = $1 and key = $2
 `
 
 type SendParams struct {
@@ -349,12 +353,14 @@ func (q *Queries) Send(ctx context.Context, arg SendParams) (Send, error) {
 		&i.Position,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.HeldUntil,
+		&i.HeldReason,
 	)
 	return i, err
 }
 
 const sends = `-- name: Sends :many
-select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at from sends
+select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at, held_until, held_reason from sends
 where instance_id = $1 and ($2::text = '' or state = $2::text)
 order by position desc offset $3::int limit $4::int
 `
@@ -396,6 +402,8 @@ func (q *Queries) Sends(ctx context.Context, arg SendsParams) ([]Send, error) {
 			&i.Position,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.HeldUntil,
+			&i.HeldReason,
 		); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 const allInstances = `-- name: AllInstances :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at from instances order by id
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances order by id
 `
 
 func (q *Queries) AllInstances(ctx context.Context) ([]Instance, error) {
@@ -37,6 +37,7 @@ func (q *Queries) AllInstances(ctx context.Context) ([]Instance, error) {
 			&i.UpdatedAt,
 			&i.DeletedAt,
 			&i.MovedAt,
+			&i.HealthPolicy,
 		); err != nil {
 			return nil, err
 		}
