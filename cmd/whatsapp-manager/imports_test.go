@@ -66,6 +66,7 @@ var rooms = []room{
 	{path: "cmd/...", ours: []string{"..."}},
 	{path: "proto/process", ours: nil, never: []string{"net/...", "os/exec", "database/sql"}, without: []string{"google.golang.org/grpc/...", "github.com/jackc/pgx/...", "go.mau.fi/..."}},
 	{path: "proto/linking", ours: []string{"proto/worker/v1"}, never: []string{"net/...", "database/sql"}, without: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
+	{path: "proto/standing", ours: nil, never: slices.Concat(postgres, web, anyMau)},
 	{path: "proto/...", never: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
 	{
 		path: "api/docs/...", ours: []string{"api/method", "proto/catalog"}, never: []string{"github.com/jackc/pgx/...", "database/sql"},
@@ -95,6 +96,11 @@ var rooms = []room{
 	{
 		path: "api/auth", ours: []string{"api/credential", "api/ident", "api/loginguard", "api/route", "api/session", "api/trace", "proto/fault", "supervisor", "supervisor/store"},
 		never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
+	},
+	{path: "api/sends/healthpolicy", ours: []string{"proto/fault", "proto/standing"}, never: noFiles},
+	{
+		path: "api/numberhealth", ours: []string{"api", "api/route", "api/sends", "api/sends/healthpolicy", "proto/...", "supervisor", "supervisor/store"},
+		tests: []string{"api/apitest", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
 		path: "api/sends/outbox", ours: []string{"api", "api/route", "api/sends", "proto/backoff", "proto/catalog", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
@@ -162,6 +168,7 @@ var rooms = []room{
 	},
 	{path: "worker/wasim/user", ours: nil, never: clientParts},
 	{path: "worker/wasim/stanza", ours: nil, never: clientParts},
+	{path: "worker/wasim/reachout", ours: nil, never: clientParts},
 	{path: "worker/wasim/faults", ours: nil, never: clientParts},
 	{path: "worker/wasim/prekeys", ours: []string{"worker/wasim/stanza"}, never: clientParts},
 	{path: "worker/wasim/appstate", ours: nil, never: clientParts},
@@ -199,14 +206,14 @@ var rooms = []room{
 		never: slices.Concat(decoders, postgres),
 	},
 	{path: "worker/shape", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
-	{path: "worker/inbound", ours: []string{"worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/inbound", ours: []string{"proto/standing", "worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{
-		path: "worker/mirror/...", ours: []string{"proto/event", "worker/inbound", "worker/shape", "worker/together"},
+		path: "worker/mirror/...", ours: []string{"proto/event", "proto/standing", "worker/inbound", "worker/shape", "worker/together"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"},
 	},
 	// The way of a call knows no single method: those are above it.
 	{
-		path: "worker/relay", ours: []string{"proto/backoff", "proto/catalog", "proto/fault", "proto/worker/v1", "worker/inbound", "worker/mirror", "worker/shape", "worker/wording", "worker/relay/media", "worker/relay/param"},
+		path: "worker/relay", ours: []string{"proto/backoff", "proto/catalog", "proto/fault", "proto/standing", "proto/worker/v1", "worker/inbound", "worker/mirror", "worker/shape", "worker/wording", "worker/relay/media", "worker/relay/param"},
 		never: slices.Concat(decoders, web),
 		tests: []string{"worker/relay/...", "worker/wasim/phone"},
 	},

@@ -18,6 +18,7 @@ import (
 
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/feed"
+	"whatsapp-manager/api/numberhealth"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/sends/outbox"
 	"whatsapp-manager/api/upkeep"
@@ -68,6 +69,7 @@ type daemon struct {
 	supervisor *supervisor.Supervisor
 	deliverer  *feed.Deliverer
 	outbox     *outbox.Queue
+	health     *numberhealth.Keeper
 	upkeep     *upkeep.Upkeep
 	server     *api.Server
 	successor  *successor // set when the installed program shall go on in this process
@@ -132,6 +134,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if err != nil {
 		return err
 	}
+	d.health = numberhealth.New(d.store, d.supervisor.Wake, d.log)
 	mediaBody := uint64(c.API.MediaBodyLimit)
 	d.server, err = api.New(api.Config{
 		Listener: d.listener, Listen: string(c.API.Listen), Node: c.Node.NodeID, Build: version(),
@@ -152,6 +155,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		Log: d.log, Registerer: registry, Gatherer: registry,
 		Mounts: []func(*api.Mount){
 			feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox),
+			numberhealth.Routes(d.health),
 		},
 	})
 	return err
@@ -208,6 +212,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal, ready func(f
 	group.Go(func() error { return d.guard.Run(ctx) })
 	group.Go(func() error { return d.deliverer.Run(ctx) })
 	group.Go(func() error { return d.upkeep.Run(ctx) })
+	group.Go(func() error { return d.health.Run(ctx) })
 	group.Go(func() error { return d.supervisor.Run(serving) })
 	group.Go(func() error {
 		select {
