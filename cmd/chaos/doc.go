@@ -35,6 +35,10 @@
 //	        frames are repeated.
 //	client  The webhook receiver is slow, fails, hangs or is gone. API clients send
 //	        requests as fast as they can.
+//	newcomer One more account is linked with its passkey, from the first code until
+//	        it is ready, and its instance is deleted. On the way its challenge
+//	        expires, its first answer is forged, the phone rejects it, or its worker
+//	        is killed.
 //	clock   The wall clock of manager and workers is minutes, an hour or 26 hours
 //	        ahead or behind for a while. The monotonic clock goes on.
 //
@@ -65,6 +69,7 @@
 //     is found within 90 s), and every worker is of the installed build within
 //     three. An upgrade that the faults stopped is reported, requested again, and
 //     must then finish.
+//   - Every newcomer was linked within three minutes.
 //   - Every message of a contact is in the feed and in the stream once, under one
 //     id and in order. It is at the webhook, with first arrivals in order.
 //   - Every send that was answered with success is at the contact, under one id.

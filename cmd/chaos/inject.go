@@ -125,6 +125,8 @@ func (l *chaosLab) inject(ctx context.Context, f fault) (hit bool, err error) {
 		return l.hurtWorker(ctx, f)
 	case hookSlow, hookFail, hookHang, hookDown:
 		return true, l.hurtHook(f)
+	case linkPasskey:
+		return l.linkNewcomer(ctx, f)
 	case apiLoad:
 		l.load(ctx, f.length)
 		return true, nil

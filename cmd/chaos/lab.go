@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ type chaosLab struct {
 	hook      *hook
 	instances []*instanceUnderTest
 
+	newcomers atomic.Int64 // accounts that were linked during the faults
 	admin     *stack.Client
 	installed string // the stamp of the build in bin
 	clock     *clock // nil: no step is planned

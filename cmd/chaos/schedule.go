@@ -83,6 +83,7 @@ const (
 	hookHang       = "webhook hangs"
 	hookDown       = "webhook down"
 	apiLoad        = "api load"
+	linkPasskey    = "link by passkey"
 )
 
 const (
@@ -132,6 +133,8 @@ func tracks() []track {
 			{name: hookDown, weight: 2, shortest: sec, longest: 5 * sec},
 			{name: apiLoad, weight: 2, shortest: sec, longest: 4 * sec},
 		}},
+		// Not a fault by itself: a person links one more account meanwhile.
+		{name: "newcomer", every: 8 * sec, kinds: []kind{{name: linkPasskey, weight: 1, most: mishaps}}},
 		{name: "clock", every: 15 * sec, kinds: []kind{
 			// For this every package is compiled anew, which is no matter of seconds.
 			{
