@@ -46,10 +46,12 @@ test: postgres ## everything that must hold, with real processes (under fifteen 
 # then reports the deadline itself as a failure.
 FUZZ_TARGETS := ./worker/shape:FuzzIDs:50000x ./worker/shape:FuzzRender:20000x ./worker/inbound:FuzzTranslate:25000x \
 	./worker/relay/value:FuzzInto:25000x ./worker/relay:FuzzParams:500x ./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
+# Too slow to compile for each run of the tests, which run its seeds.
+FUZZ_LONG := ./api/linking:FuzzAnswers:5000x
 
 .PHONY: fuzz
 fuzz: ## look for input that breaks decoding, ids, translation or rendering: FUZZ_SECONDS=60 for each
-	@for target in $(FUZZ_TARGETS); do IFS=: read -r package name count <<< "$$target"; \
+	@for target in $(FUZZ_TARGETS) $(if $(FUZZ_SHORT),,$(FUZZ_LONG)); do IFS=: read -r package name count <<< "$$target"; \
 		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(if $(FUZZ_SHORT),$$count,$(or $(FUZZ_SECONDS),60)s) "$$package"; done
 
 .PHONY: race

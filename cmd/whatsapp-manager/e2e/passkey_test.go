@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +152,39 @@ func TestAnAccountIsLinkedWithItsPasskey(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.problem(http.StatusConflict, "already_paired", http.MethodDelete, "", nil)
+
+	eventually(t, 20*time.Second, "the end in the feed", func() bool {
+		steps, _ := c.told()
+		return slices.Contains(steps, linking.StepReady)
+	})
+	steps, question := c.told()
+	want := []string{linking.StepQR, linking.StepPasskey, linking.StepLinking, linking.StepPasskey, linking.StepLinking, linking.StepSyncing, linking.StepReady}
+	if !slices.Equal(steps, want) {
+		t.Errorf("events tell of %v, want %v", steps, want)
+	}
+	if !reflect.DeepEqual(question, doc.Passkey) {
+		t.Errorf("the event asks %+v, the document %+v", question, doc.Passkey)
+	}
+}
+
+// told is what the events link tell: the steps, each once where it stands several times,
+// and the first question for a passkey.
+func (c *candidate) told() (steps []string, question *linking.LinkPasskey) {
+	c.t.Helper()
+	all, err := readFeed(c.ctx, &linked{stack: c.stack, id: c.id})
+	must(c.t, err)
+	for _, e := range all {
+		if e.Event != linking.Event {
+			continue
+		}
+		var doc linking.LinkDocument
+		must(c.t, json.Unmarshal(e.Data, &doc))
+		steps = append(steps, doc.Step)
+		if question == nil {
+			question = doc.Passkey
+		}
+	}
+	return slices.Compact(steps), question
 }
 
 // The manager is killed between the question and the answer.
