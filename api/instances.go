@@ -127,35 +127,47 @@ func (h *instances) createInstance(ctx context.Context, in *struct {
 	if err := h.auth.Confirm(ctx, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
-	h.creating.Lock()
-	defer h.creating.Unlock()
-	if err := h.mayCreate(ctx, *auth.Of(ctx).User); err != nil {
-		return nil, err
-	}
-	if h.cfg.MaxInstances > 0 {
-		_, total, err := h.store.Instances(ctx, "", 0, 1)
-		if err != nil {
-			return nil, err
-		}
-		if total >= h.cfg.MaxInstances {
-			return nil, &fault.Error{Kind: fault.Forbidden, Op: op, Code: "instance_limit", Msg: "the installation has as many instances as it may have"}
-		}
-	}
-	at := now()
 	sends := h.cfg.SendsPerMinute
 	if in.Body.SendsPerMinute != nil {
 		sends = *in.Body.SendsPerMinute
 	}
+	view, key, err := h.create(ctx, name, in.Body.Description, sends, h.store.CreateInstance)
+	if err != nil {
+		return nil, err
+	}
+	out := &createdOutput{}
+	out.Body.Instance, out.Body.APIKey = view, key
+	return out, nil
+}
+
+// create makes an instance of the one who asks, within the limits, and its first key. save
+// writes it.
+func (h *instances) create(ctx context.Context, name, description string, sends int, save SaveInstance) (InstanceView, string, error) {
+	h.creating.Lock()
+	defer h.creating.Unlock()
+	if err := h.mayCreate(ctx, *auth.Of(ctx).User); err != nil {
+		return InstanceView{}, "", err
+	}
+	if h.cfg.MaxInstances > 0 {
+		_, total, err := h.store.Instances(ctx, "", 0, 1)
+		if err != nil {
+			return InstanceView{}, "", err
+		}
+		if total >= h.cfg.MaxInstances {
+			return InstanceView{}, "", &fault.Error{Kind: fault.Forbidden, Op: "api.createInstance", Code: "instance_limit", Msg: "the installation has as many instances as it may have"}
+		}
+	}
+	at := now()
 	row := store.Instance{
-		ID: supervisor.ID(ident.NewInstance()), OwnerID: auth.Of(ctx).User.ID, Name: name, Description: in.Body.Description,
+		ID: supervisor.ID(ident.NewInstance()), OwnerID: auth.Of(ctx).User.ID, Name: name, Description: description,
 		Desired: supervisor.Stop, SendsPerMinute: sends, CreatedAt: at, UpdatedAt: at,
 	}
 	key := credential.NewKey()
-	err := h.store.CreateInstance(ctx, row, store.APIKey{
+	err := save(ctx, row, store.APIKey{
 		ID: ident.New(), InstanceID: row.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
 	})
 	if err != nil {
-		return nil, err
+		return InstanceView{}, "", err
 	}
 	trace.Of(ctx).Instance = row.ID
 	if err := h.supervisor.Add(ctx, row.ID); err != nil {
@@ -163,9 +175,7 @@ func (h *instances) createInstance(ctx context.Context, in *struct {
 		trace.Of(ctx).Logger(h.log).Warn().Err(err).Msg("new instance is not supervised yet")
 	}
 	h.auth.Audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
-	out := &createdOutput{}
-	out.Body.Instance, out.Body.APIKey = h.view(row), key
-	return out, nil
+	return h.view(row), key, nil
 }
 
 // mayCreate holds a user to how many instances they may have.

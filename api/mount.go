@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -9,6 +10,7 @@ import (
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor/store"
 )
 
 // Mount is what another package gets to add its routes to the server: the same
@@ -16,8 +18,18 @@ import (
 type Mount struct {
 	*route.Router
 	*auth.Auth
-	managed map[string]Managed
-	opened  catalog.Opened
+	managed   map[string]Managed
+	opened    catalog.Opened
+	instances *instances
+}
+
+// SaveInstance writes a new instance with its first key, or nothing.
+type SaveInstance func(ctx context.Context, in store.Instance, key store.APIKey) error
+
+// MakeInstance makes an instance for the user who asks, within their limits and those of
+// the installation. It returns the instance and its key, which is shown this once.
+func (m *Mount) MakeInstance(ctx context.Context, name string, save SaveInstance) (InstanceView, string, error) {
+	return m.instances.create(ctx, name, "", m.instances.cfg.SendsPerMinute, save)
 }
 
 // Method adds a method of the catalog that the package answers.

@@ -131,7 +131,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 	if err := (&proxy{router: r, auth: s.auth, bodies: s.bodies, calls: relay, opened: cfg.Opened}).routes(); err != nil {
 		return err
 	}
-	mount := &Mount{Router: r, Auth: s.auth, managed: relay.managed, opened: cfg.Opened}
+	mount := &Mount{Router: r, Auth: s.auth, managed: relay.managed, opened: cfg.Opened, instances: all}
 	for _, add := range deps.Mounts {
 		add(mount)
 	}

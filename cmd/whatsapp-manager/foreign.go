@@ -61,16 +61,9 @@ func (m immigration) run(ctx context.Context, o *operation, owner, path string) 
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}
-	name := strings.TrimSpace(m.name)
-	if name == "" {
-		name = report.Name
-	}
-	if name == "" {
-		name = m.from
-	}
 	at, key := time.Now().UTC().Truncate(time.Microsecond), credential.NewKey()
 	in := store.Instance{
-		ID: supervisor.ID(ident.NewInstance()), OwnerID: ownerID, Name: string([]rune(name)[:min(len([]rune(name)), 100)]), Desired: supervisor.Stop,
+		ID: supervisor.ID(ident.NewInstance()), OwnerID: ownerID, Name: moving.NameFor(strings.TrimSpace(m.name), report), Desired: supervisor.Stop,
 		SendsPerMinute: int(o.config.WhatsApp.SendsPerMinute), CreatedAt: at, UpdatedAt: at,
 	}
 	err = carry.In(ctx, o.store, in, store.APIKey{

@@ -103,6 +103,10 @@ var rooms = []room{
 		tests: []string{"api/apitest", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
+		path: "api/arrival", ours: []string{"api", "api/auth", "api/intake", "api/route", "api/trace", "proto/fault", "supervisor/moving/...", "supervisor/store", "supervisor/store/carry"},
+		tests: []string{"api/apitest", "supervisor", "supervisor/store/storetest", "worker/keystore"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/..."},
+	},
+	{
 		path: "api/sends/outbox", ours: []string{"api", "api/route", "api/sends", "proto/backoff", "proto/catalog", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
 		tests: []string{"api/apitest", "proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},

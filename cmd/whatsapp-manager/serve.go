@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/arrival"
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/api/numberhealth"
 	"whatsapp-manager/api/sends"
@@ -156,6 +157,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		Mounts: []func(*api.Mount){
 			feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox),
 			numberhealth.Routes(d.health),
+			arrival.Routes(d.store, reader, c.Data.DataDir),
 		},
 	})
 	return err

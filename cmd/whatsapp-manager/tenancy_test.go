@@ -17,10 +17,17 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/supervisor/moving/apart"
 	"whatsapp-manager/supervisor/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == apart.Command { // this program, as the manager starts itself
+		main()
+		return
+	}
+	storetest.Main(m)
+}
 
 // namesNoInstance are the routes that are about no instance in particular, or
 // whose instance is named by nothing but its API key.
@@ -30,7 +37,7 @@ var namesNoInstance = []string{
 	"POST /api/auth/refresh", "POST /api/auth/register",
 	"GET /api/audit", // shows what concerns oneself
 	"GET /api/users", "POST /api/users", "GET /api/users/:id", "PATCH /api/users/:id",
-	"GET /api/instances", "POST /api/instances", "GET /api/webhooks", // lists show one's own
+	"GET /api/instances", "POST /api/instances", "POST /api/instances/import", "GET /api/webhooks", // lists show one's own
 	"GET /api/proxy/:key/:method", "POST /api/proxy/:key/:method", "GET /api/proxy/:method", "POST /api/proxy/:method",
 	"GET /api/proxy/methods", "GET /api/proxy/events",
 	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready",
@@ -68,6 +75,7 @@ type installation struct {
 	t      *testing.T
 	daemon *daemon
 	base   string
+	data   string
 }
 
 const testPassword = "correct horse battery"
@@ -112,7 +120,7 @@ func install(t *testing.T, settings ...string) *installation {
 			t.Errorf("the daemon ended with: %v", err)
 		}
 	})
-	return &installation{t: t, daemon: d, base: "http://" + d.listener.Addr().String()}
+	return &installation{t: t, daemon: d, base: "http://" + d.listener.Addr().String(), data: dir}
 }
 
 // reply is an answer without what differs between two equal ones.

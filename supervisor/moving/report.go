@@ -1,7 +1,9 @@
 package moving
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"whatsapp-manager/proto/fault"
 )
@@ -77,3 +79,10 @@ func bad(format string, args ...any) error {
 // Unreadable returns the fault for a file that is not what it is said to be, or holds
 // what cannot be taken in. The text must quote no value of the file: they are secrets.
 func Unreadable(format string, args ...any) error { return bad(format, args...) }
+
+// NameFor returns the name of the instance that an account becomes: the one that was
+// given, the account's own, or the form's.
+func NameFor(given string, r *Report) string {
+	name := cmp.Or(given, strings.TrimSpace(r.Name), r.Format)
+	return string([]rune(name)[:min(len([]rune(name)), 100)])
+}

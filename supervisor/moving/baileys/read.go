@@ -1,6 +1,7 @@
 package baileys
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -277,7 +278,7 @@ func (f *folder) version(name, rest string) error {
 		}
 		c.Macs = append(c.Macs, moving.Mac{Version: c.Version, Index: mac, Value: value.Value})
 	}
-	slices.SortFunc(c.Macs, func(a, b moving.Mac) int { return strings.Compare(string(a.Index), string(b.Index)) })
+	slices.SortFunc(c.Macs, func(a, b moving.Mac) int { return bytes.Compare(a.Index, b.Index) })
 	f.account.Collections = append(f.account.Collections, c)
 	return nil
 }
@@ -303,8 +304,11 @@ func (f *folder) token(name, rest string) error {
 		Token     blob   `json:"token"`
 		Timestamp number `json:"timestamp"`
 	}
-	if load(f.dir, name, &t) != nil || len(t.Token) == 0 {
-		f.report.Lose("privacyTokens", 1, "without a token, or in a form that is not known")
+	if err := load(f.dir, name, &t); err != nil {
+		return err
+	}
+	if len(t.Token) == 0 {
+		f.report.Lose("privacyTokens", 1, "without a token")
 		return nil
 	}
 	f.account.Tokens = append(f.account.Tokens, moving.Token{JID: strings.ReplaceAll(rest, "__", "/"), Token: t.Token, Timestamp: int64(t.Timestamp)})

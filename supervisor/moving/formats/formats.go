@@ -2,6 +2,7 @@ package formats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,12 +54,21 @@ func Read(ctx context.Context, form, path, device string) (*moving.Account, *mov
 	if err := Known(form); err != nil {
 		return nil, nil, err
 	}
+	path, err := unpacked(path)
+	if err != nil {
+		return nil, nil, err
+	}
 	r := moving.NewReport(form)
 	a, err := reading[form](ctx, path, device, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	return finish(a, r)
+}
+
+func isFault(err error) bool {
+	_, ok := errors.AsType[*fault.Error](err)
+	return ok
 }
 
 func finish(a *moving.Account, r *moving.Report) (*moving.Account, *moving.Report, error) {
@@ -80,6 +90,10 @@ func finish(a *moving.Account, r *moving.Report) (*moving.Account, *moving.Repor
 }
 
 func readSQLite(ctx context.Context, path, device string, r *moving.Report) (*moving.Account, error) {
+	path, err := theDatabase(path)
+	if err != nil {
+		return nil, err
+	}
 	if sqlstore.UsesWAL(path) && !exists(path+"-wal") {
 		r.Advise("The SQLite file was last used with a write-ahead log, and no such file (-wal) came along. That is fine if the former program was ended properly; if it was killed, import again with the -wal file beside it.")
 	}
