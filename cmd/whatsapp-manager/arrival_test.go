@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -165,10 +166,7 @@ func TestArrivalsThatAreRefused(t *testing.T) {
 	good := written(t, formats.SQLite, foreign("2"))["out"]
 	folder := written(t, formats.Baileys, foreign("3"))
 	with := func(name, text string) []byte {
-		changed := map[string][]byte{}
-		for n, raw := range folder {
-			changed[n] = raw
-		}
+		changed := maps.Clone(folder)
 		changed[name] = []byte(text)
 		return zipped(t, changed)
 	}

@@ -10,6 +10,7 @@ import (
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/moving"
 	"whatsapp-manager/supervisor/moving/baileys"
+	"whatsapp-manager/supervisor/moving/neutral"
 	"whatsapp-manager/supervisor/moving/sqlstore"
 )
 
@@ -18,6 +19,7 @@ const (
 	SQLite   = "whatsmeow-sqlite"
 	Postgres = "whatsmeow-postgres"
 	Baileys  = "baileys"
+	Neutral  = "wa-store-migrate"
 )
 
 // reading are the forms that are read from files; each fills in the report's losses.
@@ -25,6 +27,9 @@ var reading = map[string]func(ctx context.Context, path, device string, r *movin
 	SQLite: readSQLite,
 	Baileys: func(_ context.Context, path, _ string, r *moving.Report) (*moving.Account, error) {
 		return baileys.Read(path, r)
+	},
+	Neutral: func(_ context.Context, path, _ string, r *moving.Report) (*moving.Account, error) {
+		return neutral.Read(path, r)
 	},
 }
 

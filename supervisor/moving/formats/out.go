@@ -8,6 +8,7 @@ import (
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/moving"
 	"whatsapp-manager/supervisor/moving/baileys"
+	"whatsapp-manager/supervisor/moving/neutral"
 	"whatsapp-manager/supervisor/moving/sqlstore"
 )
 
@@ -15,7 +16,7 @@ import (
 type Tables func(ctx context.Context, db *sql.DB, dialect string) error
 
 // writable are the forms that accounts go out in.
-var writable = []string{SQLite, Baileys}
+var writable = []string{SQLite, Baileys, Neutral}
 
 // Writable lists the forms that accounts go out in.
 func Writable() []string { return slices.Clone(writable) }
@@ -43,6 +44,8 @@ func Write(ctx context.Context, form, path string, a *moving.Account, tables Tab
 		err = sqlstore.WriteSQLite(ctx, path, a, tables)
 	case Baileys:
 		err = baileys.Write(path, a, r)
+	case Neutral:
+		err = neutral.Write(path, a, r)
 	}
 	r.Advise("The keys in it stand open: whoever has the file or folder is the account. Start the other program with it once, and keep no copy.")
 	r.Advise("Do not start the instance here again: Signal's keys change with every message, and ours no longer fit.")

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	_ "modernc.org/sqlite"
 
+	"whatsapp-manager/cmd/internal/stack"
 	"whatsapp-manager/worker/wasim"
 )
 
@@ -201,4 +202,80 @@ func TestWhatsmeowOnSQLite(t *testing.T) {
 	after.send(group, "out again, to the club")
 	heard(t, friend, "out again, to the club")
 	nobodyAsked(t, friend)
+}
+
+// An account goes through the neutral form, and its keys fit as before.
+func TestNeutralForm(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	owner, friend := person(t, "Owner"), person(t, "Friend")
+	store, neutral := filepath.Join(t.TempDir(), "store.db"), filepath.Join(t.TempDir(), "account.json")
+	before := open(t, store)
+	before.pair(owner)
+	group, err := sim.CreateGroup("Club", owner, friend)
+	must(t, err)
+	say(t, friend, owner.PN(), "hello")
+	before.got("hello")
+	before.send(friend.PN(), "hello friend")
+	heard(t, friend, "hello friend")
+	say(t, friend, group, "hello club")
+	before.got("hello club")
+	before.send(group, "hello all")
+	heard(t, friend, "hello all")
+	before.quit()
+	friend.Phone().Forget(0)
+
+	first := moveIn(t, s, "whatsmeow-sqlite", store)
+	first.moveOut(t, "wa-store-migrate", neutral)
+	must(t, s.Client.Want(deadline(t, patience), http.StatusNoContent, http.MethodDelete, "/api/instances/"+first.id, nil, nil))
+	second := moveIn(t, s, "wa-store-migrate", neutral)
+	for _, kind := range []string{"preKeys", "sessions", "senderKeys", "appStateKeys", "appStateVersions", "identities", "lidPairs"} {
+		if second.report.Taken[kind] != first.report.Taken[kind] {
+			t.Errorf("%s: %d came in, and %d went out", kind, second.report.Taken[kind], first.report.Taken[kind])
+		}
+	}
+	second.begin(t)
+	say(t, friend, owner.PN(), "still here")
+	second.got(t, "still here")
+	say(t, friend, group, "the same sender key")
+	second.got(t, "the same sender key")
+	second.send(t, friend.Number()+"@c.us", "as ever")
+	heard(t, friend, "as ever")
+	second.send(t, group.String(), "as ever, to the club")
+	heard(t, friend, "as ever, to the club")
+	nobodyAsked(t, friend)
+}
+
+// The former program was not ended. The first login that is replaced is shown, and ours
+// steps back: it does not fight for the connection.
+func TestTheFormerProgramIsStillThere(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	owner, friend := person(t, "Owner"), person(t, "Friend")
+	store := filepath.Join(t.TempDir(), "store.db")
+	before := open(t, store)
+	device := before.pair(owner)
+	before.quit()
+	in := moveIn(t, s, "whatsmeow-sqlite", store)
+	in.begin(t)
+
+	again := open(t, store)
+	must(t, again.ConnectContext(deadline(t, patience)))
+	ctx := deadline(t, patience)
+	shown, err := s.Client.Until(ctx, in.id, "replaced", func(i stack.Instance) bool { return i.LinkReason == "stream_replaced" })
+	must(t, err)
+	if shown.Link != "refused" || shown.LinkDetail == "" {
+		t.Errorf("the instance shows %+v", shown)
+	}
+	again.online(owner)
+	logins := device.Logins()
+	say(t, friend, owner.PN(), "who is there?")
+	again.got("who is there?")
+	if n := device.Logins(); n != logins || !again.IsConnected() {
+		t.Errorf("%d logins, then %d: ours came back by itself", logins, n)
+	}
+	again.quit()
+	must(t, s.Client.Want(ctx, http.StatusAccepted, http.MethodPost, "/api/instances/"+in.id+"/restart", nil, nil))
+	_, err = s.Client.Ready(ctx, in.id)
+	must(t, err)
 }
