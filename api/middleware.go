@@ -64,6 +64,25 @@ func (s *Server) secured(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// openToAll answers browsers that ask whether a page of another origin may use a path
+// that is open to all of them.
+func (s *Server) openToAll(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !s.anyOrigin[c.Request().URL.Path] {
+			return next(c)
+		}
+		h := c.Response().Header()
+		h.Set(echo.HeaderAccessControlAllowOrigin, "*")
+		if c.Request().Method != http.MethodOptions {
+			return next(c)
+		}
+		h.Set(echo.HeaderAccessControlAllowMethods, http.MethodPost)
+		h.Set(echo.HeaderAccessControlAllowHeaders, "Authorization, Content-Type")
+		h.Set(echo.HeaderAccessControlMaxAge, "600")
+		return c.NoContent(http.StatusNoContent)
+	}
+}
+
 // seated lets a connection be closed for another one only while no request of
 // somebody who is known is answered on it.
 func seated(next http.Handler) http.Handler {

@@ -21,6 +21,7 @@ type Mount struct {
 	managed   map[string]Managed
 	opened    catalog.Opened
 	instances *instances
+	open      map[string]bool
 }
 
 // SaveInstance writes a new instance with its first key, or nothing.
@@ -31,6 +32,10 @@ type SaveInstance func(ctx context.Context, in store.Instance, key store.APIKey)
 func (m *Mount) MakeInstance(ctx context.Context, name string, save SaveInstance) (InstanceView, string, error) {
 	return m.instances.create(ctx, name, "", m.instances.cfg.SendsPerMinute, save)
 }
+
+// AnyOrigin lets pages of any origin ask the path and read its answers. That is right
+// for a route that takes a bearer token, and nothing that a browser sends by itself.
+func (m *Mount) AnyOrigin(path string) { m.open[path] = true }
 
 // Method adds a method of the catalog that the package answers.
 func (m *Mount) Method(name string, do Managed) { m.managed[name] = do }

@@ -44,6 +44,7 @@ type Server struct {
 	forwarded *edge.Forwarded
 	house     *connlimit.House
 	metrics   *metrics
+	anyOrigin map[string]bool // paths that pages of every origin may ask; complete when New returns
 
 	closing   chan struct{} // closed by Run when it begins to end
 	closeOnce sync.Once
@@ -58,7 +59,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: deps.Log, closing: make(chan struct{}), forwarded: edge.NewForwarded(cfg.TrustedProxies),
-		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts),
+		hosts: edge.NewHosts(cfg.address(), cfg.Listen, cfg.PublicURL, cfg.AllowedHosts), anyOrigin: map[string]bool{},
 	}
 	if s.auth, err = auth.New(auth.Config{
 		AdminEmail: cfg.AdminEmail, AdminPassword: cfg.AdminPassword, JWTSecret: cfg.JWTSecret, OpenRegister: cfg.OpenRegister,
@@ -131,7 +132,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 	if err := (&proxy{router: r, auth: s.auth, bodies: s.bodies, calls: relay, opened: cfg.Opened}).routes(); err != nil {
 		return err
 	}
-	mount := &Mount{Router: r, Auth: s.auth, managed: relay.managed, opened: cfg.Opened, instances: all}
+	mount := &Mount{Router: r, Auth: s.auth, managed: relay.managed, opened: cfg.Opened, instances: all, open: s.anyOrigin}
 	for _, add := range deps.Mounts {
 		add(mount)
 	}
@@ -221,9 +222,10 @@ func (s *Server) newEcho() *echo.Echo {
 		}
 		e.IPExtractor, e.SchemeExtractor = echo.ExtractIPFromXFFHeader(trust...), echo.ExtractSchemeFromHeaders(trust...)
 	}
-	e.Use(s.traced, s.recovered, s.secured, s.meant)
+	e.Use(s.traced, s.recovered, s.secured, s.meant, s.openToAll)
 	if len(s.cfg.CORSOrigins) > 0 {
 		e.Use(middleware.CORSWithConfig(middleware.CORSConfig{
+			Skipper:       func(c echo.Context) bool { return s.anyOrigin[c.Request().URL.Path] },
 			AllowOrigins:  s.cfg.CORSOrigins,
 			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, route.HeaderKey, sends.HeaderKey, "Last-Event-ID"},
 			ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderRetryAfter, headerReplayed},
