@@ -55,7 +55,7 @@ func (t *Trace) Logger(log zerolog.Logger) *zerolog.Logger {
 	return &l
 }
 
-var keyInText = regexp.MustCompile(`(wam|wrt)_[A-Za-z0-9_-]+`)
+var keyInText = regexp.MustCompile(`(wam|wrt|lnk)_[A-Za-z0-9_-]+`)
 
-// HideKeys returns the text without the API keys and refresh tokens in it.
+// HideKeys returns the text without the API keys and tokens in it.
 func HideKeys(text string) string { return keyInText.ReplaceAllString(text, "${1}_***") }

@@ -72,6 +72,12 @@ var rooms = []room{
 		path: "api/docs/...", ours: []string{"api/method", "proto/catalog"}, never: []string{"github.com/jackc/pgx/...", "database/sql"},
 		without: []string{"go.mau.fi/whatsmeow/..."},
 	},
+	{path: "api/apitest/chromium", ours: []string{"proto/backoff"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
+	{path: "api/linkpage/extension", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
+	{
+		path: "api/linkpage", ours: []string{"api", "api/auth", "api/credential", "api/ident", "api/linkpage/extension", "api/loginguard", "api/problem", "api/route", "api/trace", "proto/fault", "proto/linking", "supervisor", "supervisor/store"},
+		tests: []string{"api/apitest/...", "api/qr", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
+	},
 	{path: "api/apitest", ours: nil, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	{path: "api/ident", ours: nil, never: []string{"net/http", "github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."}},
 	{path: "api/jsoncheck", ours: nil, never: []string{"net/http"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},

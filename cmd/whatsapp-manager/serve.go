@@ -19,6 +19,8 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/arrival"
 	"whatsapp-manager/api/feed"
+	"whatsapp-manager/api/linking"
+	"whatsapp-manager/api/linkpage"
 	"whatsapp-manager/api/numberhealth"
 	"whatsapp-manager/api/sends"
 	"whatsapp-manager/api/sends/outbox"
@@ -158,6 +160,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 			feed.StreamRoutes(streamer), feed.EndpointRoutes(d.store, d.deliverer), outbox.Routes(d.outbox),
 			numberhealth.Routes(d.health),
 			arrival.Routes(d.store, reader, c.Data.DataDir),
+			linkpage.Routes(linkpage.New(d.store, linking.New(d.supervisor), string(c.API.PublicURL))),
 		},
 	})
 	return err

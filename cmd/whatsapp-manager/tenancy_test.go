@@ -42,6 +42,8 @@ var namesNoInstance = []string{
 	"GET /api/proxy/methods", "GET /api/proxy/events",
 	"GET /api/health", "GET /api/health/detailed", "GET /api/health/live", "GET /api/health/ready",
 	"POST /api/health/upgrade/retry", "GET /metrics",
+	"GET /api/link", "POST /api/link/begin", "POST /api/link/passkey", "POST /api/link/confirm", // by the token of a link page
+	"GET /link", "GET /link/*", "HEAD /link/*",
 	"GET /docs", "GET /docs/page.js", "GET /docs/scalar.js", "GET /openapi.json",
 }
 
@@ -62,7 +64,9 @@ var ofAnInstance = map[string]string{
 	"DELETE /api/instances/:id/keys/:keyId": "",
 	"GET /api/instances/:id/sends":          "", "POST /api/instances/:id/sends": `{"params":["1@c.us","x"]}`,
 	"GET /api/instances/:id/sends/:key": "", "DELETE /api/instances/:id/sends/:key": "",
-	"GET /api/instances/:id/webhooks": "", "POST /api/instances/:id/webhooks": `{"url":"http://127.0.0.1:9/"}`,
+	"GET /api/instances/:id/link/pages": "", "POST /api/instances/:id/link/pages": `{}`,
+	"DELETE /api/instances/:id/link/pages/:pageId": "",
+	"GET /api/instances/:id/webhooks":              "", "POST /api/instances/:id/webhooks": `{"url":"http://127.0.0.1:9/"}`,
 	"GET /api/webhooks/:webhook": "", "PATCH /api/webhooks/:webhook": `{"enabled":false}`,
 	"DELETE /api/webhooks/:webhook":    "",
 	"POST /api/webhooks/:webhook/test": "", "POST /api/webhooks/:webhook/redrive": `{}`,
@@ -209,12 +213,14 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 	hers := strings.NewReplacer(
 		":id", alice, ":messageId", "false_1@c.us_3EB0", ":webhook",
 		i.made("POST", of+"/webhooks", `{"url":"http://127.0.0.1:9/"}`, tokens["alice"], "webhook", "id"),
+		":pageId", i.made("POST", of+"/link/pages", `{}`, tokens["alice"], "page", "id"),
 		":keyId", i.made("POST", of+"/keys", `{"name":"first"}`, tokens["alice"], "key", "id"),
 		":key", i.made("POST", of+"/sends",
 			`{"params":["1@c.us","x"],"sendAt":"`+time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339)+`"}`,
 			tokens["alice"], "send", "key"))
 	nobodys := strings.NewReplacer(":id", "zzzzzzzzzzzz", ":messageId", "false_1@c.us_3EB0", ":webhook",
-		"zzzzzzzzzzzzzzzzzzzzzzzzzz", ":keyId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":key", "zzzzzzzzzzzzzzzzzzzzzzzzzz")
+		"zzzzzzzzzzzzzzzzzzzzzzzzzz", ":pageId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":keyId", "zzzzzzzzzzzzzzzzzzzzzzzzzz", ":key", "zzzzzzzzzzzzzzzzzzzzzzzzzz")
+	_, herPage, _ := strings.Cut(i.made("POST", of+"/link/pages", `{}`, tokens["alice"], "page", "url"), "#")
 	bobsKey := i.made("POST", "/api/instances", `{"name":"his"}`, tokens["bob"], "apiKey")
 
 	asked := map[string]bool{}
@@ -233,6 +239,11 @@ func TestOthersInstancesDoNotExist(t *testing.T) {
 		}
 		if got := i.ask(r.Method, hers.Replace(path), body, "", ""); got.status != http.StatusUnauthorized {
 			t.Errorf("%s without a credential: %d %s", route, got.status, got.body)
+		}
+		for _, header := range []string{"Authorization", "X-API-Key"} {
+			if got := i.ask(r.Method, hers.Replace(path), body, header, herPage); got.status != http.StatusUnauthorized {
+				t.Errorf("%s by the link page of the instance itself: %d %s", route, got.status, got.body)
+			}
 		}
 		for _, who := range []struct{ name, header, credential string }{
 			{"another user", "Authorization", tokens["bob"]},
