@@ -17,6 +17,7 @@ import (
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/keyfile"
 	"whatsapp-manager/supervisor/moving/formats"
+	"whatsapp-manager/supervisor/moving/neutral"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -90,7 +91,15 @@ was taken and what is lost. FORMAT is one of: ` + formats.Describe() + `.`,
 		Use: "reclaim ID", Args: cobra.ExactArgs(1), RunE: operate(reclaim),
 		Short: "Allow an instance that was exported with --move to run here again; only if it does not run elsewhere",
 	}
-	group.AddCommand(export, imports, reclaim)
+	dump := &cobra.Command{
+		Use: "web-dump", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(cmd.OutOrStdout(), neutral.DumpScript)
+			return err
+		},
+		Short: "Print the script that dumps a logged-in page of WhatsApp Web for import --from wa-store-migrate",
+	}
+	group.AddCommand(export, imports, reclaim, dump)
 	return group
 }
 

@@ -28,9 +28,9 @@ type page struct {
 	blocks []block
 }
 
-// lastPages run after all others: one moves the demo's account away, the other
-// one ends the demo.
-var lastPages = []string{"deploy/docs/backup.md", "deploy/docs/running.md"}
+// lastPages run after all others: two move the demo's account away, the last one
+// ends the demo.
+var lastPages = []string{"deploy/docs/backup.md", "deploy/docs/moving.md", "deploy/docs/running.md"}
 
 // runnable are the pages whose command blocks run, in the order in which they do.
 func runnable(t *testing.T) []page {

@@ -24,6 +24,7 @@ var notRun = []struct{ page, begins, reason string }{
 	{"deploy/docs/upgrade.md", "install bin/", "replaces programs of the machine; e2e: TestARollingUpgradeLosesNothing"},
 	{"deploy/docs/upgrade.md", "curl -s -X POST $B/api/health/upgrade/retry", "answers 409 where no build was refused"},
 	{"deploy/docs/backup.md", "whatsapp-manager instances reclaim", "for a lost file; e2e: TestMoveToAnotherServer"},
+	{"deploy/docs/moving.md", "whatsapp-manager instances import url.txt", "needs another program's database; sqlstore: TestPostgres"},
 	{"deploy/docs/database.md", "WAM_DATABASE_URL=postgres://", "needs a Postgres of one's own"},
 	{"deploy/docs/simulator.md", "WAM_WHATSAPP_ENDPOINT=", "the demo does the same with its own simulator"},
 	{"deploy/docs/security.md", "make attack ", "takes five minutes; make test has a short version"},
