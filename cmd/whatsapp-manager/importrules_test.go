@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestTheRulesBite(t *testing.T) {
 	find := func(path string) room {
