@@ -97,7 +97,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 	cfg, version := s.cfg, cmp.Or(s.cfg.Build, "dev")
 	sender := deps.Sender
 	if sender == nil {
-		sender = sends.New(deps.Store, deps.Supervisor, deps.Log)
+		sender = sends.New(deps.Store, deps.Supervisor, nil, deps.Log)
 	}
 	r := route.New(s.echo, s, route.Options{
 		Version: version, PublicURL: cfg.PublicURL, Timeout: cfg.CallTimeout + ownTime, Closing: s.closing, Log: deps.Log,

@@ -3,17 +3,22 @@ package numberhealth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"whatsapp-manager/api/sends/healthpolicy"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
-// lookEvery is how late the end of a lock may be told.
-const lookEvery = 5 * time.Second
+const (
+	// lookEvery is how late the end of a lock may be told.
+	lookEvery = 2 * time.Second
+	slack     = 2 * time.Second
+)
 
 // Store is what a Keeper needs of the database, by use; *store.Store is one.
 type Store interface {
@@ -21,6 +26,18 @@ type Store interface {
 	counts
 	EndStandings(ctx context.Context, now time.Time) ([]supervisor.ID, error)
 	SetHealthPolicy(ctx context.Context, id supervisor.ID, policy json.RawMessage) error
+	holds
+}
+
+type holds interface {
+	Holds(ctx context.Context, reason string, now time.Time) (map[supervisor.ID]time.Time, error)
+	ShortenHolds(ctx context.Context, instance supervisor.ID, reason string, until time.Time) (int, error)
+}
+
+// Queue is what works on queued sends; *outbox.Queue is one.
+type Queue interface {
+	// Look works on an instance's queue at once, because it may go on.
+	Look(ctx context.Context, id supervisor.ID) error
 }
 
 type counts interface {
@@ -34,13 +51,14 @@ type counts interface {
 // methods may be called from any goroutine.
 type Keeper struct {
 	store Store
+	queue Queue
 	wake  func(supervisor.ID)
 	log   zerolog.Logger
 }
 
 // New returns a keeper. Wake is told of instances whose feed grew. It starts nothing.
-func New(st Store, wake func(supervisor.ID), log zerolog.Logger) *Keeper {
-	return &Keeper{store: st, wake: wake, log: log}
+func New(st Store, queue Queue, wake func(supervisor.ID), log zerolog.Logger) *Keeper {
+	return &Keeper{store: st, queue: queue, wake: wake, log: log}
 }
 
 // Run looks for what has run out until ctx ends.
@@ -60,9 +78,44 @@ func (k *Keeper) Run(ctx context.Context) error {
 }
 
 func (k *Keeper) look(ctx context.Context) error {
-	ended, err := k.store.EndStandings(ctx, time.Now())
+	now := time.Now()
+	ended, err := k.store.EndStandings(ctx, now)
 	for _, id := range ended {
 		k.wake(id)
 	}
-	return err
+	return errors.Join(err, k.release(ctx, now))
+}
+
+// release lets go what is held for a lock that ends earlier than was thought.
+func (k *Keeper) release(ctx context.Context, now time.Time) error {
+	held, err := k.store.Holds(ctx, healthpolicy.ReasonLock, now)
+	if err != nil {
+		return err
+	}
+	for id, until := range held {
+		known, err := k.store.Standing(ctx, id)
+		if err != nil {
+			return err
+		}
+		end := now
+		if known, _ = known.At(now); known.Lock.Active && known.Lock.Until != nil {
+			end = *known.Lock.Until
+		}
+		// What is held until a moment after the end was held by it.
+		if until.Sub(end) < slack {
+			continue
+		}
+		if err := k.shorten(ctx, id, healthpolicy.ReasonLock, end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shorten lets no send of an instance be held beyond a time.
+func (k *Keeper) shorten(ctx context.Context, id supervisor.ID, reason string, until time.Time) error {
+	if _, err := k.store.ShortenHolds(ctx, id, reason, until); err != nil {
+		return err
+	}
+	return k.queue.Look(ctx, id)
 }

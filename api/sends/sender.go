@@ -31,7 +31,34 @@ type Store interface {
 	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
 	ForgetSend(ctx context.Context, instance supervisor.ID, key string) error
 	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
+	Pause(ctx context.Context, instance supervisor.ID) (store.Pause, error)
 }
+
+// Gate says what a number may send now, for the sake of its health.
+type Gate interface {
+	// Admit lets a send of the instance go, or returns a fault.RateLimited that says why
+	// not and when again.
+	Admit(ctx context.Context, in store.Instance) (Pass, error)
+	// Heed is told that WhatsApp refused a send for the number's sake.
+	Heed(id supervisor.ID)
+	// Forget drops what is remembered of an instance that is gone.
+	Forget(id supervisor.ID)
+}
+
+// Pass is the leave to make one send.
+type Pass struct {
+	// FirstContacts bounds to whom it may go; nil: to anybody.
+	FirstContacts *workerv1.FirstContacts
+	// GiveBack says that nothing was sent; it may be nil.
+	GiveBack func()
+}
+
+// open is the gate that lets everything through.
+type open struct{}
+
+func (open) Admit(context.Context, store.Instance) (Pass, error) { return Pass{}, nil }
+func (open) Heed(supervisor.ID)                                  {}
+func (open) Forget(supervisor.ID)                                {}
 
 // Sender sends messages in the rate of their instances. Its methods may be called
 // from any goroutine.
@@ -40,13 +67,17 @@ type Sender struct {
 	workers  Workers
 	log      zerolog.Logger
 	limits   *limits
+	gate     Gate
 	underway inProgress
 }
 
 // New returns a sender. One sender serves all routes and the queue, because it
-// counts the sends of each instance.
-func New(st Store, workers Workers, log zerolog.Logger) *Sender {
-	return &Sender{store: st, workers: workers, log: log, limits: newLimits()}
+// counts the sends of each instance. The gate may be nil: then everything goes.
+func New(st Store, workers Workers, gate Gate, log zerolog.Logger) *Sender {
+	if gate == nil {
+		gate = open{}
+	}
+	return &Sender{store: st, workers: workers, log: log, limits: newLimits(), gate: gate}
 }
 
 // Report is the end of one try.
@@ -68,10 +99,22 @@ type Call struct {
 // Try makes one try at a send, for as long as ctx lets it. It takes its place in
 // the instance's rate first; a full minute is fault.RateLimited with the code
 // send_rate. A try after which WhatsApp was not asked gives its place in the rate
-// back.
+// back. What the number may not send for the sake of its health is fault.RateLimited,
+// too, with a code of package healthpolicy.
 func (s *Sender) Try(ctx context.Context, in store.Instance, call Call) Report {
-	giveBack, wait := s.limits.take(in.ID, in.SendsPerMinute, time.Now())
+	pass, err := s.gate.Admit(ctx, in)
+	if err != nil {
+		return Report{Outcome: NotSent, Err: err}
+	}
+	place, wait := s.limits.take(in.ID, in.SendsPerMinute, time.Now())
+	giveBack := func() {
+		place()
+		if pass.GiveBack != nil {
+			pass.GiveBack()
+		}
+	}
 	if wait > 0 {
+		giveBack()
 		return Report{Outcome: NotSent, Err: &fault.Error{
 			Kind: fault.RateLimited, Op: "sends.Try", Code: codeRate, RetryAfter: wait,
 			Msg: "the instance has sent as many messages as it may send in a minute",
@@ -84,17 +127,26 @@ func (s *Sender) Try(ctx context.Context, in store.Instance, call Call) Report {
 	}
 	answer, err := worker.Call(ctx, &workerv1.CallRequest{
 		Method: call.Method, Params: call.Params, MessageId: call.MessageID, First: call.First,
+		FirstContacts: pass.FirstContacts,
 	})
 	report := Report{Outcome: outcomeOf(err), Asked: true, Result: answer.GetResult(), Err: err}
-	// A RateLimited of WhatsApp counts as a send, so that nobody asks without end.
-	if report.Outcome == NotSent && !fault.Is(err, fault.RateLimited) {
-		giveBack()
+	code, _ := Cause(err)
+	switch {
+	case report.Outcome != NotSent:
+	case !fault.Is(err, fault.RateLimited), pass.FirstContacts != nil && code == pass.FirstContacts.GetReason():
+		giveBack() // of the latter WhatsApp was not asked
+	default:
+		// A RateLimited of WhatsApp counts as a send, so that nobody asks without end.
+		s.gate.Heed(in.ID)
 	}
 	return report
 }
 
 // Forget drops what is remembered of an instance that is gone.
-func (s *Sender) Forget(id supervisor.ID) { s.limits.forget(id) }
+func (s *Sender) Forget(id supervisor.ID) {
+	s.limits.forget(id)
+	s.gate.Forget(id)
+}
 
 // Cause is what a reader of a send is told about its last failure. It is empty for
 // no error, and hides what only the operator may know.

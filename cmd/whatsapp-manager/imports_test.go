@@ -113,7 +113,7 @@ var rooms = []room{
 		tests: []string{"api/apitest", "supervisor", "supervisor/store/storetest", "worker/keystore"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/..."},
 	},
 	{
-		path: "api/sends/outbox", ours: []string{"api", "api/route", "api/sends", "proto/backoff", "proto/catalog", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
+		path: "api/sends/outbox", ours: []string{"api", "api/route", "api/sends", "api/sends/healthpolicy", "proto/backoff", "proto/catalog", "proto/event", "proto/fault", "supervisor", "supervisor/store"},
 		tests: []string{"api/apitest", "proto/worker/v1", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{

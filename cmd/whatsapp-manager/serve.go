@@ -129,7 +129,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	d.deliverer = feed.NewDeliverer(d.store, d.supervisor, d.log, registry,
 		feed.Options{Networks: c.Networks.WebhookNetworks})
 	streamer := feed.NewStreamer(d.store, d.supervisor, d.log)
-	sender := sends.New(d.store, d.supervisor, d.log)
+	sender := sends.New(d.store, d.supervisor, numberhealth.NewGate(d.store, d.log), d.log)
 	d.upkeep = upkeep.New(d.store, upkeep.Options{
 		KeepMessages: time.Duration(c.Data.KeepMessages), KeepEvents: time.Duration(c.Data.KeepEvents),
 	}, d.log)
@@ -137,7 +137,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 	if err != nil {
 		return err
 	}
-	d.health = numberhealth.New(d.store, d.supervisor.Wake, d.log)
+	d.health = numberhealth.New(d.store, d.outbox, d.supervisor.Wake, d.log)
 	mediaBody := uint64(c.API.MediaBodyLimit)
 	d.server, err = api.New(api.Config{
 		Listener: d.listener, Listen: string(c.API.Listen), Node: c.Node.NodeID, Build: version(),

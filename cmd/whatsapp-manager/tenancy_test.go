@@ -60,6 +60,7 @@ var ofAnInstance = map[string]string{
 	"GET /api/instances/:id/messages/:messageId/media": "", "HEAD /api/instances/:id/messages/:messageId/media": "",
 	"GET /api/instances/:id/history": "", "GET /api/instances/:id/stats": "", "GET /api/instances/:id/logs": "",
 	"GET /api/instances/:id/events": "", "GET /api/instances/:id/health": "",
+	"GET /api/instances/:id/health/policy": "", "PUT /api/instances/:id/health/policy": `{"mode":"watch"}`,
 	"GET /api/instances/:id/keys": "", "POST /api/instances/:id/keys": `{"name":"second"}`,
 	"DELETE /api/instances/:id/keys/:keyId": "",
 	"GET /api/instances/:id/sends":          "", "POST /api/instances/:id/sends": `{"params":["1@c.us","x"]}`,

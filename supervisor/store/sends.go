@@ -40,6 +40,8 @@ type Send struct {
 	Code, Reason string          // of the last failure
 	Attempts     int
 	SendAt       *time.Time // nil: outside the queue
+	HeldUntil    *time.Time // nil: it never had to wait for longer than its turn
+	HeldReason   string     // why it is, or was, held
 	CreatedAt    time.Time
 	EndedAt      *time.Time
 }
@@ -245,6 +247,6 @@ func sendOf(r db.Send) Send {
 	return Send{
 		Instance: supervisor.ID(r.InstanceID), Key: r.Key, Method: r.Method, Digest: r.Digest, MessageID: r.MessageID, State: SendState(r.State),
 		Params: r.Params, Result: r.Result, Code: r.ErrorCode, Reason: r.Error, Attempts: r.Attempts, SendAt: r.SendAt,
-		CreatedAt: r.CreatedAt, EndedAt: r.EndedAt,
+		HeldUntil: r.HeldUntil, HeldReason: r.HeldReason, CreatedAt: r.CreatedAt, EndedAt: r.EndedAt,
 	}
 }

@@ -14,6 +14,9 @@ const (
 	ReasonPace   = "pace" // the pause between two messages is not over
 )
 
+// Holds tells whether a code holds single messages back, while others go on.
+func Holds(code string) bool { return code == ReasonLock || code == ReasonWarmUp }
+
 // warned is how long a complaint of WhatsApp's counts.
 const warned = 24 * time.Hour
 

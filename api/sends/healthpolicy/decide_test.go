@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 	"time"
-	_ "time/tzdata"
 
 	"whatsapp-manager/api/sends/healthpolicy"
 	"whatsapp-manager/proto/fault"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	_ "time/tzdata" // a host may have none
 
 	"whatsapp-manager/proto/fault"
 )
@@ -41,6 +42,8 @@ type Policy struct {
 	WarmUp     WarmUp      `json:"warmUp" required:"false"`
 	QuietHours *QuietHours `json:"quietHours,omitempty" doc:"Nothing is sent in them; none when left out"`
 	Pace       *Pace       `json:"pace,omitempty"`
+
+	zone *time.Location // that of TimeZone; nil: not looked up yet
 }
 
 // WarmUp lets a new number write to more new people from day to day.
@@ -58,8 +61,8 @@ type QuietHours struct {
 // Pace puts a random pause between two messages.
 type Pace struct {
 	When       string `json:"when" enum:"always,warned,never" doc:"warned: for a day after WhatsApp complained about the number"`
-	MinSeconds int    `json:"minSeconds" minimum:"0" maximum:"3600"`
-	MaxSeconds int    `json:"maxSeconds" minimum:"0" maximum:"3600"`
+	MinSeconds int    `json:"minSeconds" required:"false" minimum:"0" maximum:"3600" doc:"When both are left out: 3 to 12"`
+	MaxSeconds int    `json:"maxSeconds" required:"false" minimum:"0" maximum:"3600"`
 }
 
 // defaultPlan grows by about a sixth a day, over three weeks.
@@ -75,9 +78,14 @@ func (p Policy) withDefaults() Policy {
 	if p.WarmUp.Plan == nil {
 		p.WarmUp.Plan = defaultPlan
 	}
-	if p.Pace == nil {
-		p.Pace = &Pace{When: PaceWarned, MinSeconds: 3, MaxSeconds: 12}
+	pace := Pace{When: PaceWarned}
+	if p.Pace != nil {
+		pace = *p.Pace
 	}
+	if pace.MinSeconds == 0 && pace.MaxSeconds == 0 {
+		pace.MinSeconds, pace.MaxSeconds = 3, 12
+	}
+	p.Pace = &pace
 	return p
 }
 
@@ -88,7 +96,9 @@ func Read(raw json.RawMessage) Policy {
 	if json.Unmarshal(raw, &p) != nil {
 		return Default(Watch)
 	}
-	return p.withDefaults()
+	p = p.withDefaults()
+	p.zone = p.Zone()
+	return p
 }
 
 // Check returns the policy with its defaults, or a fault.Invalid that names what is
@@ -152,6 +162,9 @@ func Check(p Policy, now time.Time) (Policy, error) {
 
 // Zone is the policy's time zone, UTC when this machine does not know it.
 func (p Policy) Zone() *time.Location {
+	if p.zone != nil {
+		return p.zone
+	}
 	if zone, err := time.LoadLocation(p.TimeZone); err == nil {
 		return zone
 	}

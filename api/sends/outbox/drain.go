@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"whatsapp-manager/api/sends"
+	"whatsapp-manager/api/sends/healthpolicy"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/event"
 	"whatsapp-manager/proto/fault"
@@ -102,18 +103,23 @@ func (q *Queue) pausing(ctx context.Context, id supervisor.ID) (time.Duration, e
 	if left := q.pauseLeft(id, pause.Until); left > 0 {
 		return left, nil
 	}
+	return 0, q.resume(ctx, id, pause)
+}
+
+// resume ends a pause, and tells the feed.
+func (q *Queue) resume(ctx context.Context, id supervisor.ID, pause store.Pause) error {
 	ev, err := newEvent(id, "sends_resumed", fmt.Sprintf("sends_resumed:%d", pause.Until.UnixNano()), struct{}{})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer q.wake(id)
 	if err := q.store.EndPause(ctx, id, ev); err != nil {
-		return 0, err
+		return err
 	}
 	q.mu.Lock()
 	delete(q.pauses, id)
 	q.mu.Unlock()
-	return 0, nil
+	return nil
 }
 
 // send tries the send once and writes down what became of it. It returns how long
@@ -157,10 +163,56 @@ func (q *Queue) send(ctx context.Context, in store.Instance, send store.Send) (w
 	if send.State = store.SendQueued; maybeSent {
 		send.State = store.SendRunning
 	}
-	if report.Asked && (f.Kind == fault.RateLimited || f.Code == codeBan) {
-		return wait, errors.Join(q.store.MarkSend(ctx, send, false), q.pause(ctx, in.ID, wait, send.Code))
+	if f.Kind == fault.RateLimited && healthpolicy.Holds(send.Code) {
+		return 0, q.hold(ctx, send, time.Now().Add(wait))
+	}
+	if report.Asked && (f.Kind == fault.RateLimited || f.Code == codeBan) || send.Code == healthpolicy.ReasonQuiet {
+		// The pause first, so that whoever sees the send wait sees until when.
+		return wait, errors.Join(q.pause(ctx, in.ID, wait, send.Code), q.store.MarkSend(ctx, send, false))
 	}
 	return wait, q.store.MarkSend(ctx, send, false)
+}
+
+// hold lets the send wait while others pass it, and brings a job for when it goes on.
+func (q *Queue) hold(ctx context.Context, send store.Send, until time.Time) error {
+	until = until.UTC().Truncate(time.Microsecond) // as the store will have it
+	if err := q.store.HoldSend(ctx, send, until); err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	// Many are held until the same time, or nearly so. The sweep finds whom this misses.
+	at := until.Truncate(time.Second).Add(time.Second)
+	q.mu.Lock()
+	planned := q.holds[send.Instance].Equal(at)
+	q.holds[send.Instance] = at
+	q.mu.Unlock()
+	if planned {
+		return nil
+	}
+	_, err := q.river.Insert(ctx, drain{Instance: send.Instance}, q.options(at))
+	return err
+}
+
+// Look works on an instance's queue at once, because what it waited for may be over: the
+// owner has changed the health policy, or WhatsApp has lifted a lock. A pause that WhatsApp
+// asked for stays.
+func (q *Queue) Look(ctx context.Context, id supervisor.ID) error {
+	pause, err := q.store.Pause(ctx, id)
+	switch {
+	case err == nil && pause.Reason == healthpolicy.ReasonQuiet:
+		if err := q.resume(ctx, id, pause); err != nil {
+			return err
+		}
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	}
+	q.mu.Lock()
+	delete(q.holds, id)
+	if l := q.attendants[id]; l != nil && !l.busy {
+		delete(q.attendants, id) // it would come back later
+	}
+	q.mu.Unlock()
+	_, err = q.river.Insert(ctx, drain{Instance: id}, q.options(time.Time{}))
+	return err
 }
 
 // try makes one try at the send. A queue outlives the build that filled it.

@@ -34,6 +34,7 @@ type rig struct {
 	token string
 	id    string
 	woken chan struct{}
+	gate  sends.Gate // nil: everything goes
 
 	mu     sync.Mutex
 	asked  []*workerv1.CallRequest                     // guarded by mu
@@ -116,7 +117,7 @@ func newRig(t *testing.T, perMinute int) (r *rig, run func() (end func())) {
 	var queue *outbox.Queue
 	build := func() {
 		var err error
-		sender := sends.New(r.store, r, log)
+		sender := sends.New(r.store, r, r.gate, log)
 		queue, err = outbox.New(r.store, sender, wake, "Node 1", log)
 		must(t, err)
 		server, err := api.New(api.Config{AdminPassword: "correct horse battery", SendsPerMinute: perMinute},

@@ -52,6 +52,7 @@ type queueRecords interface {
 type sendRecords interface {
 	Send(ctx context.Context, instance supervisor.ID, key string) (store.Send, error)
 	MarkSend(ctx context.Context, send store.Send, tried bool, also ...store.Event) error
+	HoldSend(ctx context.Context, send store.Send, until time.Time) error
 	CancelSend(ctx context.Context, instance supervisor.ID, key string, now time.Time, also ...store.Event) error
 	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
 }
@@ -89,6 +90,7 @@ type Queue struct {
 	mu         sync.Mutex
 	attendants map[supervisor.ID]*attendant // guarded by mu
 	pauses     map[supervisor.ID]begun      // guarded by mu; those that began in this process
+	holds      map[supervisor.ID]time.Time  // guarded by mu; for when the last job of a held send is
 }
 
 // begun is a pause with its end by the monotonic clock: the wall clock may be
@@ -110,7 +112,7 @@ type attendant struct {
 // Wake is told of instances whose feed grew. The queue's Run works on the other jobs,
 // too. New starts nothing.
 func New(st Store, sender Sender, wake func(supervisor.ID), node string, log zerolog.Logger, others ...Jobs) (*Queue, error) {
-	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}}
+	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}, holds: map[supervisor.ID]time.Time{}}
 	conf := &river.Config{
 		Queues:     map[string]river.QueueConfig{q.queue: {MaxWorkers: drainers}},
 		Workers:    river.NewWorkers(),

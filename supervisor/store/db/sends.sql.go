@@ -87,6 +87,7 @@ func (q *Queries) CountSends(ctx context.Context, arg CountSendsParams) (int, er
 const dueQueues = `-- name: DueQueues :many
 select distinct instance_id from sends
 where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, $1::timestamptz)
+  and (held_until is null or held_until <= $1::timestamptz)
   and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
 `
 
@@ -120,6 +121,73 @@ func (q *Queries) EndPause(ctx context.Context, instanceID string) (int64, error
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const holdSend = `-- name: HoldSend :execrows
+update sends set state = $1, error_code = $2, error = $3,
+    held_until = $4::timestamptz, held_reason = $2
+where instance_id = $5 and key = $6 and state in ('running', 'queued')
+`
+
+type HoldSendParams struct {
+	State      string
+	ErrorCode  string
+	Error      string
+	Until      time.Time
+	InstanceID string
+	Key        string
+}
+
+func (q *Queries) HoldSend(ctx context.Context, arg HoldSendParams) (int64, error) {
+	result, err := q.db.Exec(ctx, holdSend,
+		arg.State,
+		arg.ErrorCode,
+		arg.Error,
+		arg.Until,
+		arg.InstanceID,
+		arg.Key,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const holds = `-- name: Holds :many
+select instance_id, max(held_until)::timestamptz as until from sends
+where held_until > $1::timestamptz and held_reason = $2 and state in ('queued', 'running')
+group by instance_id
+`
+
+type HoldsParams struct {
+	Now    time.Time
+	Reason string
+}
+
+type HoldsRow struct {
+	InstanceID string
+	Until      time.Time
+}
+
+// Until when messages are held for a reason, by instance.
+func (q *Queries) Holds(ctx context.Context, arg HoldsParams) ([]HoldsRow, error) {
+	rows, err := q.db.Query(ctx, holds, arg.Now, arg.Reason)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HoldsRow
+	for rows.Next() {
+		var i HoldsRow
+		if err := rows.Scan(&i.InstanceID, &i.Until); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertSend = `-- name: InsertSend :one
@@ -261,7 +329,7 @@ func (q *Queries) PruneSends(ctx context.Context, before *time.Time) (int64, err
 const queueHead = `-- name: QueueHead :one
 select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at, held_until, held_reason from sends
 where instance_id = $1 and send_at is not null and state in ('queued', 'running')
-  and send_at <= greatest(created_at, $2::timestamptz)
+  and send_at <= greatest(created_at, $2::timestamptz) and (held_until is null or held_until <= $2::timestamptz)
   and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
 order by send_at, position limit 1
 `
@@ -429,4 +497,25 @@ type SetPauseParams struct {
 func (q *Queries) SetPause(ctx context.Context, arg SetPauseParams) error {
 	_, err := q.db.Exec(ctx, setPause, arg.InstanceID, arg.Until, arg.Reason)
 	return err
+}
+
+const shortenHolds = `-- name: ShortenHolds :execrows
+update sends set held_until = $1::timestamptz
+where instance_id = $2 and held_until > $1::timestamptz and state in ('queued', 'running')
+  and ($3::text = '' or held_reason = $3::text)
+`
+
+type ShortenHoldsParams struct {
+	Until      time.Time
+	InstanceID string
+	Reason     string
+}
+
+// No message of the instance is held for longer; for one reason, or for all when it is empty.
+func (q *Queries) ShortenHolds(ctx context.Context, arg ShortenHoldsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, shortenHolds, arg.Until, arg.InstanceID, arg.Reason)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -23,13 +23,14 @@ select count(*)::int from sends where instance_id = $1 and send_at is not null a
 -- was interrupted: nobody else works on this queue.
 select * from sends
 where instance_id = sqlc.arg(instance_id) and send_at is not null and state in ('queued', 'running')
-  and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz)
+  and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz) and (held_until is null or held_until <= sqlc.arg(now)::timestamptz)
   and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null)
 order by send_at, position limit 1;
 
 -- name: DueQueues :many
 select distinct instance_id from sends
 where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, sqlc.arg(now)::timestamptz)
+  and (held_until is null or held_until <= sqlc.arg(now)::timestamptz)
   and not exists (select 1 from instances i join users u on u.id = i.owner_id where i.id = sends.instance_id and u.disabled_at is not null);
 
 -- name: MarkSend :execrows
@@ -38,6 +39,23 @@ set state = sqlc.arg(state), error_code = sqlc.arg(error_code), error = sqlc.arg
     result = sqlc.narg(result), attempts = attempts + sqlc.arg(tried)::int, ended_at = sqlc.narg(ended_at),
     params = case when sqlc.narg(ended_at)::timestamptz is null then params end
 where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state in ('running', 'queued', 'unknown', 'failed');
+
+-- name: HoldSend :execrows
+update sends set state = sqlc.arg(state), error_code = sqlc.arg(error_code), error = sqlc.arg(error),
+    held_until = sqlc.arg(until)::timestamptz, held_reason = sqlc.arg(error_code)
+where instance_id = sqlc.arg(instance_id) and key = sqlc.arg(key) and state in ('running', 'queued');
+
+-- name: Holds :many
+-- Until when messages are held for a reason, by instance.
+select instance_id, max(held_until)::timestamptz as until from sends
+where held_until > sqlc.arg(now)::timestamptz and held_reason = sqlc.arg(reason) and state in ('queued', 'running')
+group by instance_id;
+
+-- name: ShortenHolds :execrows
+-- No message of the instance is held for longer; for one reason, or for all when it is empty.
+update sends set held_until = sqlc.arg(until)::timestamptz
+where instance_id = sqlc.arg(instance_id) and held_until > sqlc.arg(until)::timestamptz and state in ('queued', 'running')
+  and (sqlc.arg(reason)::text = '' or held_reason = sqlc.arg(reason)::text);
 
 -- name: CancelSend :execrows
 update sends set state = 'cancelled', ended_at = sqlc.arg(now)::timestamptz, params = null
