@@ -48,7 +48,7 @@ func Events() []Event {
 		{Name: "change_battery", Arguments: "{battery, plugged}", Reason: "phones no longer tell linked devices about their battery"},
 
 		{Name: "send_update", Arguments: "{key, method, state, messageId, code, error}", When: "A queued message was sent, failed or was cancelled, or its end is unknown.", Own: true},
-		{Name: "sends_paused", Arguments: "{until, reason}", When: "WhatsApp asked for a pause; queued messages wait.", Own: true},
+		{Name: "sends_paused", Arguments: "{until, reason}", When: "WhatsApp asked for a pause, or quiet hours began; queued messages wait.", Own: true},
 		{Name: "number_health", Arguments: "{change, status, reachoutTimeLock, rateOverlimit, temporaryBan, changedAt}", When: "WhatsApp said something new about the number, or what it said ran out.", Own: true},
 		{Name: "sends_resumed", Arguments: "{}", When: "The pause is over.", Own: true},
 	}
