@@ -127,7 +127,7 @@ func TestTheExtensionAnswersThePasskey(t *testing.T) {
 	o.flow.refuses(errRefused)
 	tab.HiddenClick("go")
 	d.checkAnswer(t, o.flow.next(t, "passkey "))
-	tab.HiddenText("is not of this passkey")
+	tab.HiddenText("WhatsApp hat diesen Passkey nicht angenommen.")
 	tab.HiddenClick("go") // again
 	d.checkAnswer(t, o.flow.next(t, "passkey "))
 	tab.HiddenText("Die Antwort wurde angenommen.")

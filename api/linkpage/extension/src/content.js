@@ -93,7 +93,7 @@
 			const got = await chrome.runtime.sendMessage({ kind: "answer", api: request.api.base, token: request.token, response: credential.toJSON() });
 			if (got?.ok) return finish("done_title", t("done"));
 			status.textContent = t.has("err_" + got?.code) ? t("err_" + got.code) : t("refused", { detail: got?.detail || got?.code || "" });
-			if (["page_done", "page_expired", "page_revoked", "unknown_link"].includes(got?.code)) return finish("broken_title");
+			if (["page_done", "page_expired", "page_revoked", "unknown_link", "passkey_expired", "no_passkey_asked", "passkey_answered", "assertion_challenge"].includes(got?.code)) return finish("broken_title");
 		} catch (err) {
 			status.textContent = t(err.name === "NotAllowedError" ? "not_allowed" : "failed", { detail: err.message });
 		}
