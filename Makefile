@@ -47,7 +47,8 @@ test: postgres ## everything that must hold, with real processes (under fifteen 
 FUZZ_TARGETS := ./worker/shape:FuzzIDs:50000x ./worker/shape:FuzzRender:20000x ./worker/inbound:FuzzTranslate:25000x \
 	./worker/relay/value:FuzzInto:25000x ./worker/relay:FuzzParams:500x ./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
 # Too slow to compile for each run of the tests, which run its seeds.
-FUZZ_LONG := ./api/linking:FuzzAnswers:5000x
+FUZZ_LONG := ./api/linking:FuzzAnswers:5000x ./supervisor/moving/ratchet:FuzzRecords:20000x ./supervisor/moving/formats:FuzzNeutral:5000x \
+	./supervisor/moving/formats:FuzzBaileys:5000x
 
 .PHONY: fuzz
 fuzz: ## look for input that breaks decoding, ids, translation or rendering: FUZZ_SECONDS=60 for each
