@@ -95,7 +95,7 @@ func (k *Keeper) release(ctx context.Context, now time.Time) error {
 	for id, until := range held {
 		known, err := k.store.Standing(ctx, id)
 		if err != nil {
-			return err
+			return err // the database is away, for all of them
 		}
 		end := now
 		if known, _ = known.At(now); known.Lock.Active && known.Lock.Until != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,10 +29,17 @@ func (s *Store) Standing(ctx context.Context, instance supervisor.ID) (standing.
 	case err != nil:
 		return known, err
 	}
-	if err := json.Unmarshal(raw, &known); err != nil {
-		return known, fault.Wrap(fault.Internal, op, err, "internal error")
+	return readStanding(raw), nil
+}
+
+// readStanding reads what a worker wrote. What cannot be read says nothing: a worker that
+// was taken over must not stop the manager with it.
+func readStanding(raw json.RawMessage) standing.Document {
+	var known standing.Document
+	if json.Unmarshal(raw, &known) != nil || known.Status == "" {
+		return standing.Document{Status: standing.StatusGood}
 	}
-	return known, nil
+	return known
 }
 
 // EndStandings ends what has run out by now, tells the feeds, and returns whose did.
@@ -41,14 +49,16 @@ func (s *Store) EndStandings(ctx context.Context, now time.Time) (ended []superv
 	if err != nil {
 		return nil, failure(op, err)
 	}
+	var failed error
 	for _, id := range rows {
 		err := s.inTx(ctx, func(q *db.Queries) error { return endStanding(ctx, q, id, now) })
 		if err != nil {
-			return ended, failure(op, err)
+			failed = errors.Join(failed, failure(op, err)) // one that fails holds up no other
+			continue
 		}
 		ended = append(ended, supervisor.ID(id))
 	}
-	return ended, nil
+	return ended, failed
 }
 
 func endStanding(ctx context.Context, q *db.Queries, id string, now time.Time) error {
@@ -59,20 +69,16 @@ func endStanding(ctx context.Context, q *db.Queries, id string, now time.Time) e
 	if err != nil {
 		return err
 	}
-	var known standing.Document
-	if err := json.Unmarshal(raw, &known); err != nil {
-		return fmt.Errorf("read standing: %w", err)
-	}
-	next, over := known.At(now)
-	if !over {
-		return nil // the worker was faster
-	}
+	next, over := readStanding(raw).At(now)
 	document, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("write standing: %w", err)
 	}
 	if err := q.PutStanding(ctx, db.PutStandingParams{InstanceID: id, Document: document, EndsAt: next.NextEnd()}); err != nil {
 		return err
+	}
+	if !over {
+		return nil // the worker was faster
 	}
 	news, err := json.Marshal(standing.News{Change: standing.Ended, Document: next})
 	if err != nil {

@@ -98,6 +98,18 @@ func TestWhatRunsOutIsTold(t *testing.T) {
 	must(t, err)
 	equal(t, "ended twice", len(ended), 0)
 
+	// What a worker that was taken over leaves there stops nobody.
+	for _, odd := range []string{`7`, `{"status":7}`, `{}`} {
+		_, err = st.Pool().Exec(ctx, `insert into number_standing (instance_id, document, ends_at) values ('bbbbbbbbbbbb', $1, $2)
+			on conflict (instance_id) do update set document = excluded.document, ends_at = excluded.ends_at`, odd, until)
+		must(t, err)
+		_, err = st.EndStandings(ctx, until)
+		must(t, err)
+		left, err := st.EndStandings(ctx, until)
+		must(t, err)
+		equal(t, "looked at again and again", len(left), 0)
+	}
+
 	now, err := st.Standing(ctx, a)
 	must(t, err)
 	equal(t, "status", now.Status, standing.StatusGood)
