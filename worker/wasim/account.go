@@ -46,6 +46,7 @@ type Account struct {
 	calls      []CallSignal
 	callLinks  []CallLink
 	passkeys   passkeys
+	username   user.Username
 }
 
 // Faults are failures planned for the next few occasions. A Server, an Account

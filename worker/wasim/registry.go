@@ -19,14 +19,15 @@ import (
 // Errors of the registry.
 var (
 	ErrPhoneNumber = errors.New("not a phone number")
-	ErrTaken       = errors.New("phone number is taken")
+	ErrTaken       = errors.New("is taken")
 	ErrNoAccount   = errors.New("no such account")
 )
 
 // Contact is somebody in an account's address book.
 type Contact struct {
-	Number string // digits, international
-	Name   string
+	Number   string // digits, international
+	Name     string
+	Username string // of an account that is made for it; empty: none
 }
 
 // AccountOptions says what an account's phone already holds.
@@ -42,6 +43,8 @@ type AccountOptions struct {
 	History phone.History
 	// Passkey makes the account demand one, as DemandPasskey does; nil: none.
 	Passkey *passkey.Demand
+	// Username is by which others find the account; the zero value: none.
+	Username user.Username
 }
 
 // registry is all accounts. Its zero value is empty.
@@ -49,7 +52,8 @@ type registry struct {
 	mu       sync.RWMutex
 	byPN     map[string]*Account
 	byLID    map[string]*Account
-	accounts []*Account // in the order of their creation
+	byName   map[string]*Account // by folded username
+	accounts []*Account          // in the order of their creation
 }
 
 // find returns the account that a user JID means, by phone number or hidden
@@ -62,6 +66,33 @@ func (r *registry) find(jid types.JID) *Account {
 		return r.byLID[jid.User]
 	case types.DefaultUserServer, types.LegacyUserServer:
 		return r.byPN[jid.User]
+	}
+	return nil
+}
+
+// findName returns the account that has a username; nil when there is none.
+func (r *registry) findName(name string) *Account {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.byName[user.Username{Name: name}.Folded()]
+}
+
+// rename gives an account a username in place of what it had. It fails with ErrTaken.
+func (r *registry) rename(a *Account, to user.Username) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if holder := r.byName[to.Folded()]; to.Name != "" && holder != nil && holder != a {
+		return fmt.Errorf("username %s: %w", to.Name, ErrTaken)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r.byName == nil {
+		r.byName = make(map[string]*Account)
+	}
+	delete(r.byName, a.username.Folded())
+	a.username = to
+	if to.Name != "" {
+		r.byName[to.Folded()] = a
 	}
 	return nil
 }
@@ -94,7 +125,7 @@ func (r *registry) add(number string, build func(user.User) *Account) (*Account,
 }
 
 // CreateAccount registers a phone number (digits, an optional + in front) under
-// a push name. It fails with ErrPhoneNumber, ErrTaken or
+// a push name. It fails with ErrPhoneNumber, ErrTaken, user.ErrUsername or
 // passkey.ErrCredential.
 func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Account, error) {
 	if err := s.init(); err != nil {
@@ -112,6 +143,9 @@ func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Acco
 		}
 		demand = &complete
 	}
+	if err := o.Username.Check(); err != nil {
+		return nil, fmt.Errorf("create account %s: %w", number, err)
+	}
 	history, err := s.buildHistory(number, o)
 	if err != nil {
 		return nil, fmt.Errorf("create account %s: %w", number, err)
@@ -125,7 +159,24 @@ func (s *Server) CreateAccount(number, pushName string, o AccountOptions) (*Acco
 		account.passkeys.demand = demand
 		account.mu.Unlock()
 	}
-	return account, nil
+	return account, account.SetUsername(o.Username)
+}
+
+// SetUsername gives the account a username, or takes it away with the zero value. It
+// fails with ErrTaken or user.ErrUsername. Nobody is told: WhatsApp's notice of it
+// reaches no client that is known here.
+func (a *Account) SetUsername(name user.Username) error {
+	if err := name.Check(); err != nil {
+		return err
+	}
+	return a.server.registry.rename(a, name)
+}
+
+// Username is the account's username; the zero value: none.
+func (a *Account) Username() user.Username {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.username
 }
 
 func (s *Server) register(number, pushName string, history phone.History) (*Account, error) {
@@ -172,15 +223,19 @@ func (s *Server) buildHistory(number string, o AccountOptions) (phone.History, e
 			if friend, err = s.register(digits, person.Name, phone.History{}); err != nil {
 				return history, err
 			}
+			if err = friend.SetUsername(user.Username{Name: person.Username}); err != nil {
+				return history, err
+			}
 		}
 		first, _, _ := strings.Cut(person.Name, " ")
 		history.Contacts = append(history.Contacts, phone.Contact{
-			PN: friend.user.PN, LID: friend.user.LID, FullName: person.Name, FirstName: first, PushName: friend.phone.PushName(),
+			PN: friend.user.PN, LID: friend.user.LID, FullName: person.Name, FirstName: first,
+			PushName: friend.phone.PushName(), Username: friend.Username().Name,
 		})
 		if i >= o.Chats {
 			continue
 		}
-		chat := phone.Conversation{Chat: friend.user.PN, Name: person.Name}
+		chat := phone.Conversation{Chat: friend.user.PN, Name: person.Name, Username: friend.Username().Name}
 		for n := range o.Messages {
 			chat.Messages = append(chat.Messages, phone.HistoryMessage{
 				ID:     fmt.Sprintf("HIST%s%04d%06d", number, i, n),

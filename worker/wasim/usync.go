@@ -25,7 +25,11 @@ func (r *router) iqUsync(from origin, iq *waBinary.Node) ([]waBinary.Node, *stan
 			continue
 		}
 		if contact, ok := user.GetOptionalChildByTag("contact"); ok {
-			users = append(users, r.usyncContact(contact, protocols))
+			if name, ok := contact.Attrs["username"].(string); ok {
+				users = append(users, r.usyncUsername(name, contact))
+			} else {
+				users = append(users, r.usyncContact(contact, protocols))
+			}
 		}
 	}
 	request := iq.GetChildByTag("usync")
@@ -63,6 +67,10 @@ func (r *router) usyncUser(account *Account, asked types.JID, protocols []waBina
 			}
 		case "contact":
 			answers = append(answers, waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "in"}})
+		case "username": // left out for somebody without one, which WhatsApp Web then forgets
+			if name := account.Username().Name; name != "" {
+				answers = append(answers, waBinary.Node{Tag: "username", Content: []byte(name)})
+			}
 		}
 	}
 	return answers
@@ -88,6 +96,26 @@ func (r *router) usyncContact(contact waBinary.Node, protocols []waBinary.Node) 
 	}
 	answers = append(answers, waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": kind}, Content: raw})
 	return waBinary.Node{Tag: "user", Attrs: attrs, Content: answers}
+}
+
+// usyncUsername answers who has a username, in the form that WhatsApp Web reads: nobody;
+// somebody, whose key is wrong or missing; or somebody with their hidden identity.
+//
+// guess: the phone number is not told.
+func (r *router) usyncUsername(name string, contact waBinary.Node) waBinary.Node {
+	account := r.server.registry.findName(name)
+	if account == nil {
+		return waBinary.Node{Tag: "user", Content: []waBinary.Node{{
+			Tag: "contact", Attrs: waBinary.Attrs{"type": "out", "username": name},
+		}}}
+	}
+	found := waBinary.Node{Tag: "user", Content: []waBinary.Node{{
+		Tag: "contact", Attrs: waBinary.Attrs{"type": "in", "username": account.Username().Name},
+	}}}
+	if key := account.Username().Key; key == "" || key == contact.Attrs["pin"] {
+		found.Attrs = waBinary.Attrs{"jid": account.user.LID}
+	}
+	return found
 }
 
 // deviceJIDs lists every device in the form of a JID server, the phone first.

@@ -1,10 +1,12 @@
 package control
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/user"
 )
 
 // accountView is an account as the control API shows it.
@@ -19,6 +21,8 @@ type accountView struct {
 	Calls   []callView   `json:"calls"`
 	Links   []linkView   `json:"links"`
 	Passkey bool         `json:"passkey"`
+	// Username is left out for an account without one.
+	Username string `json:"username,omitempty"`
 }
 
 // deviceView is a linked device as the control API shows it.
@@ -56,7 +60,7 @@ type (
 func viewAccount(account *wasim.Account) accountView {
 	view := accountView{
 		Number: account.Number(), Name: account.Phone().PushName(), PN: account.PN().String(), LID: account.LID().String(),
-		Devices: []deviceView{}, Online: account.Online(),
+		Devices: []deviceView{}, Online: account.Online(), Username: account.Username().Name,
 	}
 	_, view.Passkey = account.Passkey()
 	for _, device := range account.Devices() {
@@ -96,18 +100,34 @@ type newAccount struct {
 	Chats    int             `json:"chats"`
 	Messages int             `json:"messages"`
 	Passkey  *passkeyRequest `json:"passkey"`
+	Username usernameBody    `json:"username"`
 }
 
 type newContact struct {
-	Number string `json:"number"`
-	Name   string `json:"name"`
+	Number   string `json:"number"`
+	Name     string `json:"name"`
+	Username string `json:"username"`
+}
+
+type usernameBody struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
+}
+
+func (a *api) setUsername(_ context.Context, account *wasim.Account, wanted usernameBody) (reply, error) {
+	if err := account.SetUsername(user.Username(wanted)); err != nil {
+		return reply{}, err
+	}
+	return ok(viewAccount(account)), nil
 }
 
 func (a *api) createAccount(_ *http.Request, wanted newAccount) (reply, error) {
 	if wanted.Chats < 0 || wanted.Messages < 0 || wanted.Chats > 9999 {
 		return reply{}, badRequest("chats or messages out of range")
 	}
-	options := wasim.AccountOptions{Chats: wanted.Chats, Messages: wanted.Messages}
+	options := wasim.AccountOptions{
+		Chats: wanted.Chats, Messages: wanted.Messages, Username: user.Username(wanted.Username),
+	}
 	for _, contact := range wanted.Contacts {
 		options.Contacts = append(options.Contacts, wasim.Contact(contact))
 	}

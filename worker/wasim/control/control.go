@@ -15,6 +15,7 @@ import (
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/passkey"
 	"whatsapp-manager/worker/wasim/phone"
+	"whatsapp-manager/worker/wasim/user"
 )
 
 // api holds the handlers of the control API of one simulator.
@@ -62,6 +63,7 @@ func Handler(server *wasim.Server) http.Handler {
 		"GET /control/accounts/{number}/devices":          a.devices,
 		"POST /control/accounts/{number}/scan":            withAccount(a, a.scan),
 		"POST /control/accounts/{number}/code":            withAccount(a, a.code),
+		"POST /control/accounts/{number}/username":        withAccount(a, a.setUsername),
 		"GET /control/accounts/{number}/passkey":          a.passkey,
 		"POST /control/accounts/{number}/passkey":         withAccount(a, a.demandPasskey),
 		"DELETE /control/accounts/{number}/passkey":       a.dropPasskey,
@@ -163,7 +165,7 @@ func statusOf(err error) int {
 		errors.Is(err, passkey.ErrReplaced), errors.Is(err, passkey.ErrWrongCode):
 		return http.StatusConflict
 	case errors.Is(err, wasim.ErrPhoneNumber), errors.Is(err, phone.ErrQR), errors.Is(err, phone.ErrUnknownUser),
-		errors.Is(err, passkey.ErrCredential):
+		errors.Is(err, passkey.ErrCredential), errors.Is(err, user.ErrUsername):
 		return http.StatusBadRequest
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout

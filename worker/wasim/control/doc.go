@@ -21,15 +21,19 @@
 //
 //	GET  /control/accounts
 //	     → {accounts:[account]}
-//	POST /control/accounts {number, name, contacts:[{number,name}], chats, messages,
-//	     passkey}
+//	POST /control/accounts {number, name, contacts:[{number,name,username}], chats,
+//	     messages, passkey, username:{name,key}}
 //	     → 201 account; passkey as below, missing: none is demanded.
 //	     The phone holds as many chats as asked for, each with that many messages,
 //	     and hands them over as history when it is paired.
 //	GET  /control/accounts/{number}
 //	     → account: {number, name, pn, lid, devices:[device], online, typing,
-//	       calls:[{id, from, kind}], links, passkey:true|false}; links are call
-//	       links it asked for.
+//	       calls:[{id, from, kind}], links, passkey:true|false, username}; links
+//	       are call links it asked for.
+//	POST /control/accounts/{number}/username {name, key}
+//	     → account; gives it a username, or takes it away with {}. With a key (4
+//	       digits) only those find the account by the name who know it. 409 when
+//	       somebody else has the name.
 //	GET  /control/accounts/{number}/devices
 //	     → {devices:[device]}; device: {number, jid, lid, connected, connection,
 //	       logins, pending, prekeys}

@@ -104,12 +104,14 @@ type Contact struct {
 	PN, LID             types.JID // LID is resolved through the Network when empty
 	FullName, FirstName string    // both empty: not in the address book
 	PushName            string
+	Username            string // empty: none is known
 }
 
 // Conversation is one chat of the history, its messages in any order.
 type Conversation struct {
 	Chat       types.JID // PN, LID or group
 	Name       string
+	Username   string // of a person; empty: none is known
 	Unread     int
 	Archived   bool
 	Pinned     bool

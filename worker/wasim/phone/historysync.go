@@ -30,6 +30,7 @@ func (p *Phone) sendHistory(ctx context.Context, device types.JID) {
 		if i == 0 {
 			history.SyncType = waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum()
 			history.PhoneNumberToLidMappings = p.mappings(chats)
+			history.InlineContacts = p.inlineContacts()
 		}
 		if notification, err := p.uploadHistory(history); err == nil {
 			p.sendPeer(ctx, device, historyMessage(notification))
@@ -147,6 +148,9 @@ func (p *Phone) conversations(chats []*chat) []*waHistorySync.Conversation {
 		if c.Name != "" {
 			conversation.Name = proto.String(c.Name)
 		}
+		if c.Username != "" {
+			conversation.Username = proto.String(c.Username)
+		}
 		if c.Pinned {
 			conversation.Pinned = proto.Uint32(uint32(p.now().Unix()))
 		}
@@ -216,6 +220,22 @@ func (p *Phone) mappings(chats []*chat) []*waHistorySync.PhoneNumberToLIDMapping
 		out = append(out, &waHistorySync.PhoneNumberToLIDMapping{
 			PnJID: proto.String(c.PN.String()), LidJID: proto.String(c.LID.String()),
 		})
+	}
+	return out
+}
+
+// inlineContacts are the people with a username who are not in the address book.
+//
+// guess: whom real phones list is not known; the others have theirs in the app state.
+func (p *Phone) inlineContacts() []*waHistorySync.InlineContact {
+	var out []*waHistorySync.InlineContact
+	for _, c := range p.contacts() {
+		if c.Username != "" && c.FullName == "" && c.FirstName == "" {
+			out = append(out, &waHistorySync.InlineContact{
+				PnJID: proto.String(c.PN.String()), LidJID: proto.String(c.LID.String()),
+				Username: proto.String(c.Username),
+			})
+		}
 	}
 	return out
 }

@@ -91,7 +91,8 @@ func (p *Phone) SetPushName(ctx context.Context, name string) error {
 	return p.Change(ctx, appstate.BuildSettingPushName(name))
 }
 
-// SaveContact puts a person in the address book, under the phone number.
+// SaveContact puts a person in the address book, under the phone number. Without one it
+// goes under the hidden identity, and then the username is what the person is known by.
 func (p *Phone) SaveContact(ctx context.Context, contact Contact) error {
 	if contact.LID.IsEmpty() {
 		_, contact.LID, _ = p.net.Resolve(contact.PN)
@@ -103,9 +104,22 @@ func (p *Phone) SaveContact(ctx context.Context, contact Contact) error {
 }
 
 func contactMutation(c Contact) appstate.MutationInfo {
+	var username *string
+	if c.Username != "" {
+		username = proto.String(c.Username)
+	}
+	if c.PN.IsEmpty() {
+		// guess: the version, which clients do not look at.
+		return appstate.MutationInfo{
+			Index: []string{appstate.IndexLIDContact, c.LID.ToNonAD().String()}, Version: 2,
+			Value: &waSyncAction.SyncActionValue{LidContactAction: &waSyncAction.LidContactAction{
+				FullName: proto.String(c.FullName), FirstName: proto.String(c.FirstName), Username: username,
+			}},
+		}
+	}
 	action := &waSyncAction.ContactAction{
 		FullName: proto.String(c.FullName), FirstName: proto.String(c.FirstName),
-		SaveOnPrimaryAddressbook: proto.Bool(true),
+		SaveOnPrimaryAddressbook: proto.Bool(true), Username: username,
 	}
 	if !c.LID.IsEmpty() {
 		action.LidJID = proto.String(c.LID.ToNonAD().String())

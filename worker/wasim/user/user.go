@@ -1,6 +1,6 @@
 // Package user names the users of the simulated WhatsApp: everybody has a phone
-// number and a hidden identity (LID), and stanzas name people by either. It knows
-// nothing of accounts and of what they hold.
+// number and a hidden identity (LID), and stanzas name people by either. Some have a
+// username, too. It knows nothing of accounts and of what they hold.
 package user
 
 import (
