@@ -47,6 +47,7 @@ func Events() []Event {
 		{Name: "remote_session_saved", Arguments: "none", Reason: "there is no browser profile to save; keys are in the database"},
 		{Name: "change_battery", Arguments: "{battery, plugged}", Reason: "phones no longer tell linked devices about their battery"},
 
+		{Name: "contact_username", Arguments: "contact: Contact, oldUsername: string", When: "Somebody's username became known, changed or was given up.", Own: true},
 		{Name: "send_update", Arguments: "{key, method, state, messageId, code, error}", When: "A queued message was sent, failed or was cancelled, or its end is unknown.", Own: true},
 		{Name: "sends_paused", Arguments: "{until, reason}", When: "WhatsApp asked for a pause, or quiet hours began; queued messages wait.", Own: true},
 		{Name: "number_health", Arguments: "{change, status, reachoutTimeLock, rateOverlimit, temporaryBan, changedAt}", When: "WhatsApp said something new about the number, or what it said ran out.", Own: true},

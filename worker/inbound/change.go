@@ -71,6 +71,10 @@ type Contact struct {
 	// known names even when they are empty.
 	Name, ShortName string
 	Saved           bool
+	// Username is nil where the event does not tell it, and empty where it tells that
+	// there is none. A Quiet one makes no event unless another one was known.
+	Username *string
+	Quiet    bool
 }
 
 // Message is a new message of either direction.

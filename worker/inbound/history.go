@@ -22,7 +22,8 @@ const pastPart = 500
 func (t *translator) history(e *events.HistorySync) Op {
 	data := e.Data
 	if data == nil || data.GetSyncType() == waHistorySync.HistorySync_NON_BLOCKING_DATA &&
-		len(data.Conversations) == 0 && len(data.Pushnames) == 0 {
+		len(data.Conversations) == 0 && len(data.Pushnames) == 0 &&
+		len(data.InlineContacts) == 0 && len(data.Accounts) == 0 {
 		return nil
 	}
 	return &History{Each: func(yield func(Past) error) error {
@@ -52,6 +53,9 @@ func (h *historian) all(data *waHistorySync.HistorySync) error {
 			}
 		}
 	}
+	if err := h.usernames(data); err != nil {
+		return err
+	}
 	for _, c := range data.GetConversations() {
 		if err := h.conversation(c); err != nil {
 			return err
@@ -63,6 +67,40 @@ func (h *historian) all(data *waHistorySync.HistorySync) error {
 		}
 	}
 	return h.flush()
+}
+
+// usernames takes those that are told beside the conversations.
+func (h *historian) usernames(data *waHistorySync.HistorySync) error {
+	for _, c := range data.GetInlineContacts() {
+		h.pair(c.GetLidJID(), c.GetPnJID())
+		address := c.GetPnJID()
+		if address == "" {
+			address = c.GetLidJID()
+		}
+		if err := h.username(address, c.Username); err != nil {
+			return err
+		}
+	}
+	for _, a := range data.GetAccounts() {
+		name := a.Username
+		if a.GetIsUsernameDeleted() {
+			none := ""
+			name = &none
+		}
+		if err := h.username(a.GetLid(), name); err != nil {
+			return err
+		}
+	}
+	return h.err
+}
+
+func (h *historian) username(address string, said *string) error {
+	id := h.text(address)
+	if said == nil || !shape.IsUser(id) {
+		return h.err
+	}
+	h.part.Contacts = append(h.part.Contacts, Contact{ID: id, Username: username(said)})
+	return h.count(1)
 }
 
 // pair records that two addresses are the same person.
@@ -114,6 +152,9 @@ func (h *historian) conversation(c *waHistorySync.Conversation) error {
 		if err := h.count(1); err != nil {
 			return err
 		}
+	}
+	if err := h.username(c.GetID(), c.Username); err != nil {
+		return err
 	}
 	for _, m := range c.GetMessages() {
 		if err := h.webMessage(jid, m.GetMessage()); err != nil {

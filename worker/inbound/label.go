@@ -60,6 +60,10 @@ func (t *translator) labelled(e *events.LabelAssociationChat) Op {
 
 // appState is for settings for which whatsmeow has no event of its own.
 func (t *translator) appState(e *events.AppState) Op {
+	if a := e.GetLidContactAction(); a != nil && len(e.Index) > 1 && e.Index[0] == appstate.IndexLIDContact {
+		t.hiddenContact(e.Index[1], a)
+		return nil
+	}
 	note := e.GetNoteEditAction()
 	if len(e.Index) < 2 || e.Index[0] != appstate.IndexNoteEdit || note == nil {
 		return nil

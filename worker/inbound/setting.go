@@ -58,5 +58,26 @@ func (t *translator) savedContact(e *events.Contact) {
 	t.contacts = append(t.contacts, Contact{
 		ID:   t.user(e.JID, alt),
 		Name: shape.Clean(e.Action.GetFullName()), ShortName: shape.Clean(e.Action.GetFirstName()), Saved: true,
+		Username: username(e.Action.Username), Quiet: e.FromFullSync,
 	})
+}
+
+// hiddenContact is an entry of the address book for somebody whose number is not known.
+// whatsmeow does not say whether it comes from a full synchronisation.
+func (t *translator) hiddenContact(address string, a *waSyncAction.LidContactAction) {
+	if id := t.text(address); shape.IsUser(id) {
+		t.contacts = append(t.contacts, Contact{
+			ID: id, Name: shape.Clean(a.GetFullName()), ShortName: shape.Clean(a.GetFirstName()), Saved: true,
+			Username: username(a.Username), Quiet: true,
+		})
+	}
+}
+
+// username returns nil where nothing is said.
+func username(said *string) *string {
+	if said == nil {
+		return nil
+	}
+	clean := shape.Clean(*said)
+	return &clean
 }

@@ -2,8 +2,12 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror/db"
@@ -87,6 +91,9 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 		w := &writer{Mirror: m, plan: newPlan(), change: change, careful: careful, now: m.now()}
 		w.aliases(ctx, change.Aliases)
 		w.contacts(ctx, change.Contacts)
+		if err := w.renamed(ctx, change.Contacts); err != nil {
+			return nil, err
+		}
 		var err error
 		switch op := change.Op.(type) {
 		case nil:
@@ -154,16 +161,17 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 		if c.Saved {
 			w.put.SaveContact(ctx, db.SaveContactParams{
 				InstanceID: w.instance, ID: c.ID, Lid: c.LID, Name: c.Name, ShortName: c.ShortName,
+				Username: c.Username,
 			})
 			w.then(func() { w.cache.chats.Remove(c.ID) })
 			continue
 		}
-		if c.BusinessName == "" && c.LID == "" && w.knowsName(c) {
+		if c.BusinessName == "" && c.LID == "" && c.Username == nil && w.knowsName(c) {
 			continue
 		}
 		w.put.LearnContact(ctx, db.LearnContactParams{
 			InstanceID: w.instance, ID: c.ID, Lid: c.LID,
-			PushName: shape.Clean(c.PushName), BusinessName: shape.Clean(c.BusinessName),
+			PushName: shape.Clean(c.PushName), BusinessName: shape.Clean(c.BusinessName), Username: c.Username,
 		})
 		w.then(func() {
 			if ch, ok := w.cache.chats.Peek(c.ID); ok {
@@ -174,6 +182,34 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 			}
 		})
 	}
+}
+
+// renamed adds an event for each username that is news.
+func (w *writer) renamed(ctx context.Context, contacts []inbound.Contact) error {
+	for _, c := range contacts {
+		if c.Username == nil {
+			continue
+		}
+		row, err := w.q.OneContact(ctx, db.OneContactParams{InstanceID: w.instance, ID: c.ID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			row = db.OneContactRow{ID: c.ID}
+		} else if err != nil {
+			return fmt.Errorf("read contact: %w", err)
+		}
+		before := row.Username
+		if before == *c.Username || before == "" && c.Quiet {
+			continue
+		}
+		row.Username = *c.Username
+		if c.Saved {
+			row.Name, row.ShortName = c.Name, c.ShortName
+		}
+		key := "contact_username:" + c.ID + ":" + strconv.FormatInt(w.now.UnixNano(), 10)
+		if err := w.emit(key, "contact_username", c.ID, time.Time{}, w.contact(row), before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // knowsName reports whether the push name is the one that was last written; no name
@@ -204,6 +240,9 @@ func (c chat) named(with inbound.Contact) chat {
 	}
 	if with.BusinessName != "" {
 		c.verifiedAs = with.BusinessName
+	}
+	if with.Username != nil {
+		c.username = *with.Username
 	}
 	return c
 }

@@ -62,8 +62,9 @@ type chat struct {
 	db.Chat
 	exists                          bool
 	savedName, pushName, verifiedAs string
-	others                          int  // participants of a group without us; 0: not known
-	announce                        bool // only admins of the group may write
+	username                        string // of the person; no part of the title
+	others                          int    // participants of a group without us; 0: not known
+	announce                        bool   // only admins of the group may write
 }
 
 // chat returns a chat, or a new one if there is none. The caller holds writing.
@@ -90,6 +91,7 @@ func (m *Mirror) readChat(ctx context.Context, id string) (chat, *shape.GroupMet
 				return ch, nil, fmt.Errorf("read contact: %w", err)
 			}
 			ch.savedName, ch.pushName, ch.verifiedAs = contact.Name, contact.PushName, contact.BusinessName
+			ch.username = contact.Username
 		}
 		return ch, nil, nil
 	}
@@ -100,13 +102,14 @@ func (m *Mirror) readChat(ctx context.Context, id string) (chat, *shape.GroupMet
 	if err != nil {
 		return chat{}, nil, err
 	}
-	return m.chatOf(row.Chat, row.ContactName, row.ContactPushName, row.ContactBusinessName, metadata), metadata, nil
+	return m.chatOf(db.ChatsRow(row), metadata), metadata, nil
 }
 
-func (m *Mirror) chatOf(row db.Chat, saved, push, verified string, g *shape.GroupMetadata) chat {
-	row.Metadata = nil
+func (m *Mirror) chatOf(row db.ChatsRow, g *shape.GroupMetadata) chat {
+	row.Chat.Metadata = nil
 	return chat{
-		Chat: row, exists: true, savedName: saved, pushName: push, verifiedAs: verified,
+		Chat: row.Chat, exists: true, username: row.ContactUsername,
+		savedName: row.ContactName, pushName: row.ContactPushName, verifiedAs: row.ContactBusinessName,
 		others: m.others(g), announce: g != nil && g.Announce,
 	}
 }
@@ -142,6 +145,7 @@ func (c chat) shape() shape.Chat {
 	return shape.Chat{
 		ID:             shape.NewWid(c.ID),
 		Name:           c.title(),
+		Username:       c.username,
 		IsGroup:        shape.IsGroup(c.ID),
 		IsReadOnly:     c.ReadOnly || c.announce, // as upstream: also for admins
 		UnreadCount:    int(c.UnreadCount),

@@ -103,7 +103,7 @@ func (m *Mirror) readChats(ctx context.Context) ([]shape.Chat, error) {
 		if err != nil {
 			return nil, err
 		}
-		ch := m.chatOf(row.Chat, row.ContactName, row.ContactPushName, row.ContactBusinessName, metadata).shape()
+		ch := m.chatOf(row, metadata).shape()
 		ch.GroupMetadata = metadata
 		if has {
 			ch.LastMessage = message

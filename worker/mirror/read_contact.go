@@ -62,7 +62,7 @@ func (m *Mirror) contact(row db.OneContactRow) shape.Contact {
 	wid := shape.NewWid(row.ID)
 	c := shape.Contact{
 		ID: wid, Name: row.Name, ShortName: row.ShortName, Pushname: row.PushName, VerifiedName: row.BusinessName,
-		IsBusiness: row.BusinessName != "", IsMe: row.ID == m.me(), IsUser: shape.IsUser(row.ID),
+		Username: row.Username, IsBusiness: row.BusinessName != "", IsMe: row.ID == m.me(), IsUser: shape.IsUser(row.ID),
 		IsGroup: shape.IsGroup(row.ID), IsWAContact: true, IsBlocked: row.Blocked, Type: "in",
 	}
 	if c.IsUser && !shape.IsLID(row.ID) {

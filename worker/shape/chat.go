@@ -1,10 +1,11 @@
 package shape
 
-// Chat is whatsapp-web.js' Chat; with GroupMetadata it is its GroupChat.
+// Chat is whatsapp-web.js' Chat; with GroupMetadata it is its GroupChat. Username is ours.
 type Chat struct {
 	GroupMetadata  *GroupMetadata `json:"groupMetadata,omitempty"` // groups
 	ID             Wid            `json:"id"`
 	Name           string         `json:"name"`
+	Username       string         `json:"username,omitempty"` // of the person
 	IsGroup        bool           `json:"isGroup"`
 	IsReadOnly     bool           `json:"isReadOnly"`
 	UnreadCount    int            `json:"unreadCount"`         // -1: marked unread

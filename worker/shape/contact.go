@@ -1,7 +1,7 @@
 package shape
 
 // Contact is whatsapp-web.js' Contact. Number is null for a hidden id whose phone number
-// is unknown.
+// is unknown. Username is ours.
 type Contact struct {
 	ID           Wid     `json:"id"`
 	Number       *string `json:"number"`
@@ -12,6 +12,7 @@ type Contact struct {
 	ShortName    string  `json:"shortName,omitempty"`
 	Type         string  `json:"type,omitempty"`
 	VerifiedName string  `json:"verifiedName,omitempty"`
+	Username     string  `json:"username,omitempty"` // by which others find the person without the number
 	IsMe         bool    `json:"isMe"`
 	IsUser       bool    `json:"isUser"`
 	IsGroup      bool    `json:"isGroup"`

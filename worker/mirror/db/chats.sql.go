@@ -12,7 +12,7 @@ import (
 const chats = `-- name: Chats :many
 select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata,
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
-    coalesce(p.business_name, '')::text as contact_business_name
+    coalesce(p.business_name, '')::text as contact_business_name, coalesce(p.username, '')::text as contact_username
 from chats c
 left join contacts p on p.instance_id = c.instance_id and p.id = c.id
 where c.instance_id = $1
@@ -24,6 +24,7 @@ type ChatsRow struct {
 	ContactName         string
 	ContactPushName     string
 	ContactBusinessName string
+	ContactUsername     string
 }
 
 // Pinned chats first, then by the newest message.
@@ -50,6 +51,7 @@ func (q *Queries) Chats(ctx context.Context, instanceID string) ([]ChatsRow, err
 			&i.ContactName,
 			&i.ContactPushName,
 			&i.ContactBusinessName,
+			&i.ContactUsername,
 		); err != nil {
 			return nil, err
 		}
@@ -208,7 +210,7 @@ func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]Messag
 const oneChat = `-- name: OneChat :one
 select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata,
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
-    coalesce(p.business_name, '')::text as contact_business_name
+    coalesce(p.business_name, '')::text as contact_business_name, coalesce(p.username, '')::text as contact_username
 from chats c
 left join contacts p on p.instance_id = c.instance_id and p.id = c.id
 where c.instance_id = $1 and c.id = $2
@@ -224,6 +226,7 @@ type OneChatRow struct {
 	ContactName         string
 	ContactPushName     string
 	ContactBusinessName string
+	ContactUsername     string
 }
 
 func (q *Queries) OneChat(ctx context.Context, arg OneChatParams) (OneChatRow, error) {
@@ -243,6 +246,7 @@ func (q *Queries) OneChat(ctx context.Context, arg OneChatParams) (OneChatRow, e
 		&i.ContactName,
 		&i.ContactPushName,
 		&i.ContactBusinessName,
+		&i.ContactUsername,
 	)
 	return i, err
 }

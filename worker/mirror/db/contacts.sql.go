@@ -10,7 +10,7 @@ import (
 )
 
 const contacts = `-- name: Contacts :many
-select id, lid, name, short_name, push_name, business_name, blocked from contacts
+select id, lid, name, short_name, push_name, business_name, blocked, username from contacts
 where instance_id = $1 order by id
 `
 
@@ -22,6 +22,7 @@ type ContactsRow struct {
 	PushName     string
 	BusinessName string
 	Blocked      bool
+	Username     string
 }
 
 func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRow, error) {
@@ -41,6 +42,7 @@ func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRo
 			&i.PushName,
 			&i.BusinessName,
 			&i.Blocked,
+			&i.Username,
 		); err != nil {
 			return nil, err
 		}
@@ -53,14 +55,17 @@ func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRo
 }
 
 const learnContact = `-- name: LearnContact :exec
-insert into contacts (instance_id, id, lid, push_name, business_name) values ($1, $2, $3, $4, $5)
+insert into contacts (instance_id, id, lid, push_name, business_name, username)
+values ($1, $2, $3, $4, $5, coalesce($6::text, ''))
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
     push_name = case when excluded.push_name <> '' then excluded.push_name else contacts.push_name end,
-    business_name = case when excluded.business_name <> '' then excluded.business_name else contacts.business_name end
+    business_name = case when excluded.business_name <> '' then excluded.business_name else contacts.business_name end,
+    username = coalesce($6::text, contacts.username)
 where (excluded.lid <> '' and excluded.lid <> contacts.lid)
    or (excluded.push_name <> '' and excluded.push_name <> contacts.push_name)
    or (excluded.business_name <> '' and excluded.business_name <> contacts.business_name)
+   or $6::text <> contacts.username
 `
 
 type LearnContactParams struct {
@@ -69,9 +74,10 @@ type LearnContactParams struct {
 	Lid          string
 	PushName     string
 	BusinessName string
+	Username     *string
 }
 
-// Empty values keep what is known.
+// Empty values keep what is known; an empty username, unlike none, removes it.
 func (q *Queries) LearnContact(ctx context.Context, arg LearnContactParams) error {
 	_, err := q.db.Exec(ctx, learnContact,
 		arg.InstanceID,
@@ -79,12 +85,13 @@ func (q *Queries) LearnContact(ctx context.Context, arg LearnContactParams) erro
 		arg.Lid,
 		arg.PushName,
 		arg.BusinessName,
+		arg.Username,
 	)
 	return err
 }
 
 const oneContact = `-- name: OneContact :one
-select id, lid, name, short_name, push_name, business_name, blocked from contacts
+select id, lid, name, short_name, push_name, business_name, blocked, username from contacts
 where instance_id = $1 and (id = $2 or (lid = $2 and lid <> '')) limit 1
 `
 
@@ -101,6 +108,7 @@ type OneContactRow struct {
 	PushName     string
 	BusinessName string
 	Blocked      bool
+	Username     string
 }
 
 func (q *Queries) OneContact(ctx context.Context, arg OneContactParams) (OneContactRow, error) {
@@ -114,15 +122,18 @@ func (q *Queries) OneContact(ctx context.Context, arg OneContactParams) (OneCont
 		&i.PushName,
 		&i.BusinessName,
 		&i.Blocked,
+		&i.Username,
 	)
 	return i, err
 }
 
 const saveContact = `-- name: SaveContact :exec
-insert into contacts (instance_id, id, lid, name, short_name) values ($1, $2, $3, $4, $5)
+insert into contacts (instance_id, id, lid, name, short_name, username)
+values ($1, $2, $3, $4, $5, coalesce($6::text, ''))
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
-    name = excluded.name, short_name = excluded.short_name
+    name = excluded.name, short_name = excluded.short_name,
+    username = coalesce($6::text, contacts.username)
 `
 
 type SaveContactParams struct {
@@ -131,6 +142,7 @@ type SaveContactParams struct {
 	Lid        string
 	Name       string
 	ShortName  string
+	Username   *string
 }
 
 func (q *Queries) SaveContact(ctx context.Context, arg SaveContactParams) error {
@@ -140,6 +152,7 @@ func (q *Queries) SaveContact(ctx context.Context, arg SaveContactParams) error 
 		arg.Lid,
 		arg.Name,
 		arg.ShortName,
+		arg.Username,
 	)
 	return err
 }

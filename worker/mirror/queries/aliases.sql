@@ -12,15 +12,16 @@ select exists (select 1 from contacts c where c.instance_id = @instance_id and c
 -- find nothing to do after the first time.
 
 -- name: MergeContact :exec
-insert into contacts (instance_id, id, lid, name, short_name, push_name, business_name)
-select c.instance_id, @id::text, @lid::text, c.name, c.short_name, c.push_name, c.business_name
+insert into contacts (instance_id, id, lid, name, short_name, push_name, business_name, username)
+select c.instance_id, @id::text, @lid::text, c.name, c.short_name, c.push_name, c.business_name, c.username
 from contacts c where c.instance_id = @instance_id and c.id = @lid::text
 on conflict (instance_id, id) do update set
     lid = excluded.lid,
     name = case when contacts.name = '' then excluded.name else contacts.name end,
     short_name = case when contacts.short_name = '' then excluded.short_name else contacts.short_name end,
     push_name = case when contacts.push_name = '' then excluded.push_name else contacts.push_name end,
-    business_name = case when contacts.business_name = '' then excluded.business_name else contacts.business_name end;
+    business_name = case when contacts.business_name = '' then excluded.business_name else contacts.business_name end,
+    username = case when contacts.username = '' then excluded.username else contacts.username end;
 
 -- name: DropContact :exec
 delete from contacts where instance_id = $1 and id = $2;

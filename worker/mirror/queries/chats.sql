@@ -2,7 +2,7 @@
 -- Pinned chats first, then by the newest message.
 select sqlc.embed(c),
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
-    coalesce(p.business_name, '')::text as contact_business_name
+    coalesce(p.business_name, '')::text as contact_business_name, coalesce(p.username, '')::text as contact_username
 from chats c
 left join contacts p on p.instance_id = c.instance_id and p.id = c.id
 where c.instance_id = @instance_id
@@ -20,7 +20,7 @@ where c.instance_id = @instance_id;
 -- name: OneChat :one
 select sqlc.embed(c),
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
-    coalesce(p.business_name, '')::text as contact_business_name
+    coalesce(p.business_name, '')::text as contact_business_name, coalesce(p.username, '')::text as contact_username
 from chats c
 left join contacts p on p.instance_id = c.instance_id and p.id = c.id
 where c.instance_id = @instance_id and c.id = @id;

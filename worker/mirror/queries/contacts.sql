@@ -1,27 +1,32 @@
 -- name: Contacts :many
-select id, lid, name, short_name, push_name, business_name, blocked from contacts
+select id, lid, name, short_name, push_name, business_name, blocked, username from contacts
 where instance_id = $1 order by id;
 
 -- name: OneContact :one
-select id, lid, name, short_name, push_name, business_name, blocked from contacts
+select id, lid, name, short_name, push_name, business_name, blocked, username from contacts
 where instance_id = @instance_id and (id = @id or (lid = @id and lid <> '')) limit 1;
 
 -- name: LearnContact :exec
--- Empty values keep what is known.
-insert into contacts (instance_id, id, lid, push_name, business_name) values ($1, $2, $3, $4, $5)
+-- Empty values keep what is known; an empty username, unlike none, removes it.
+insert into contacts (instance_id, id, lid, push_name, business_name, username)
+values (@instance_id, @id, @lid, @push_name, @business_name, coalesce(sqlc.narg(username)::text, ''))
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
     push_name = case when excluded.push_name <> '' then excluded.push_name else contacts.push_name end,
-    business_name = case when excluded.business_name <> '' then excluded.business_name else contacts.business_name end
+    business_name = case when excluded.business_name <> '' then excluded.business_name else contacts.business_name end,
+    username = coalesce(sqlc.narg(username)::text, contacts.username)
 where (excluded.lid <> '' and excluded.lid <> contacts.lid)
    or (excluded.push_name <> '' and excluded.push_name <> contacts.push_name)
-   or (excluded.business_name <> '' and excluded.business_name <> contacts.business_name);
+   or (excluded.business_name <> '' and excluded.business_name <> contacts.business_name)
+   or sqlc.narg(username)::text <> contacts.username;
 
 -- name: SaveContact :exec
-insert into contacts (instance_id, id, lid, name, short_name) values ($1, $2, $3, $4, $5)
+insert into contacts (instance_id, id, lid, name, short_name, username)
+values (@instance_id, @id, @lid, @name, @short_name, coalesce(sqlc.narg(username)::text, ''))
 on conflict (instance_id, id) do update set
     lid = case when excluded.lid <> '' then excluded.lid else contacts.lid end,
-    name = excluded.name, short_name = excluded.short_name;
+    name = excluded.name, short_name = excluded.short_name,
+    username = coalesce(sqlc.narg(username)::text, contacts.username);
 
 -- name: SetBlocked :exec
 -- The whole list at once; those who are not known yet become contacts without names.
