@@ -49,6 +49,7 @@ type Method struct {
 	Sends    bool            `json:"sends,omitempty"`    // counts against the instance's rate of sends
 	Manager  bool            `json:"manager,omitempty"`  // answered by the manager, with or without a worker
 	Unpaired bool            `json:"unpaired,omitempty"` // answers without a paired account
+	Own      bool            `json:"own,omitempty"`      // of family wwebjs, though whatsapp-web.js does not have it
 	Example  json.RawMessage `json:"example,omitempty"`  // a params array
 }
 
