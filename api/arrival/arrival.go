@@ -32,6 +32,10 @@ const (
 
 	// MaxBody is the largest file that is taken over HTTP. The command takes larger ones.
 	MaxBody = 64 << 20
+	// Prefix begins the names of the directories in which bodies are kept while they are
+	// read. One that is left was cut off.
+	Prefix = "incoming-"
+
 	// copies is how often a body's size is in memory while its account is taken in.
 	copies = 4
 
@@ -119,7 +123,7 @@ func (a *arrivals) take(c echo.Context) error {
 	default:
 		return &fault.Error{Kind: fault.RateLimited, Op: op, Code: "import_running", Msg: "another import is running; try again when it has ended", RetryAfter: 5 * time.Second}
 	}
-	dir, err := os.MkdirTemp(a.dir, "incoming-") // of mode 0700
+	dir, err := os.MkdirTemp(a.dir, Prefix) // of mode 0700
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, op, err, "the file cannot be kept: the server's disk is full or not writable")
 	}

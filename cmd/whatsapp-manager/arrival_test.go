@@ -221,3 +221,27 @@ func TestArrivalsThatAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// What an import left that was killed has open keys in it. One that runs is left alone.
+func TestImportsThatWereCutOffLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	old, fresh, other := filepath.Join(dir, "incoming-1"), filepath.Join(dir, "incoming-2"), filepath.Join(dir, "postgres")
+	for _, name := range []string{old, fresh, other} {
+		if err := os.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{old, other} {
+		if err := os.Chtimes(name, time.Now(), time.Now().Add(-2*stale)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sweepIncoming(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{old: false, fresh: true, other: true} {
+		if _, err := os.Stat(name); (err == nil) != want {
+			t.Errorf("%s is there: %v, want %v", name, err == nil, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of foreign databases
 	"github.com/spf13/cobra"
 
+	"whatsapp-manager/api/arrival"
 	"whatsapp-manager/api/credential"
 	"whatsapp-manager/api/ident"
 	"whatsapp-manager/supervisor"
@@ -38,6 +39,25 @@ func readAccountCommand() *cobra.Command {
 
 // reader starts this very program, also where its file was replaced meanwhile.
 var reader = apart.Reader{Program: "/proc/self/exe"}
+
+// stale is how old a directory of an import is when nobody works on it any more.
+const stale = time.Hour
+
+// sweepIncoming removes what imports left that were killed: keys stand open in it.
+func sweepIncoming(dataDir string) error {
+	left, err := filepath.Glob(filepath.Join(dataDir, arrival.Prefix+"*"))
+	if err != nil {
+		return fmt.Errorf("look for imports that were cut off: %w", err)
+	}
+	for _, dir := range left {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > stale {
+			if err := os.RemoveAll(dir); err != nil {
+				return fmt.Errorf("remove an import that was cut off: %w", err)
+			}
+		}
+	}
+	return nil
+}
 
 // immigration is what an operator says about an account of another program.
 type immigration struct{ from, device, name string }
@@ -85,7 +105,7 @@ func (m immigration) read(ctx context.Context, o *operation, path string) (*movi
 	if err := formats.Known(m.from); err != nil {
 		return nil, nil, err
 	}
-	dir, err := os.MkdirTemp(o.config.Data.DataDir, "incoming-") // of mode 0700
+	dir, err := os.MkdirTemp(o.config.Data.DataDir, arrival.Prefix) // of mode 0700
 	if err != nil {
 		return nil, nil, fmt.Errorf("make directory: %w", err)
 	}

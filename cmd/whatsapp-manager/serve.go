@@ -110,6 +110,9 @@ func (d *daemon) abort(ctx context.Context) error {
 }
 
 func (d *daemon) build(ctx context.Context, c config) (err error) {
+	if err := sweepIncoming(c.Data.DataDir); err != nil {
+		return err
+	}
 	if d.db, err = openDatabase(ctx, c, d.log); err != nil {
 		return err
 	}
