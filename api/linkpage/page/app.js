@@ -10,7 +10,7 @@ import { passkeyStep } from "./passkey.js";
 import { confirmStep, linkingStep, syncingStep, readyStep, failedStep, stoppedStep, overStep, loadingStep } from "./states.js";
 
 const $ = (id) => document.getElementById(id);
-const page = { brand: "", redirectUrl: "", view: null, doc: null, byPhone: false, offline: false, wrong: null, began: 0 };
+const page = { brand: "", redirectUrl: "", view: null, doc: null, byPhone: false, byQR: false, offline: false, wrong: null, began: 0 };
 
 /** patience is how long a beginning may take before the page offers to begin again. */
 const patience = 6000;
@@ -45,11 +45,13 @@ const tools = {
 	say, act, page,
 	begin: (number, button) => act(async () => {
 		await server.begin(number);
-		page.byPhone = false;
+		page.byPhone = page.byQR = false;
 		page.began = Date.now();
 	}, button),
 	choose: (byPhone) => {
-		page.byPhone = byPhone;
+		// While there is a code to type, there is one to scan as well.
+		if (page.doc.step === "code") page.byQR = !byPhone;
+		else page.byPhone = byPhone;
 		page.wrong = null;
 		show();
 	},
@@ -62,7 +64,7 @@ function stepOf(doc) {
 	if (early && page.byPhone) return phoneStep;
 	switch (doc.step) {
 	case "qr": return qrStep;
-	case "code": return codeStep;
+	case "code": return page.byQR && doc.qrCode ? qrStep : codeStep;
 	case "passkey": return passkeyStep;
 	case "confirm": return confirmStep;
 	case "linking": return doc.confirmation ? confirmStep : linkingStep;

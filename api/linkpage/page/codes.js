@@ -39,7 +39,7 @@ export function qrStep(_, tools) {
 					el("button", { type: "button", class: "second", onclick: () => tools.choose(true) }, t("use_code")))),
 		],
 		update(doc) {
-			clock.set(doc.qrCode ? doc.expiresAt : null);
+			clock.set(doc.step === "qr" && doc.qrCode ? doc.expiresAt : null);
 			if (drawn === (doc.qrCode ?? "")) return;
 			drawn = doc.qrCode ?? "";
 			box.replaceChildren(drawn
@@ -103,7 +103,7 @@ export function codeStep(doc, tools) {
 			count,
 			el("div", { class: "actions" },
 				copyButton(t("copy_code"), t("copied"), () => doc.code, tools.say),
-				el("button", { type: "button", class: "second", onclick: (e) => tools.begin(undefined, e.currentTarget) }, t("use_qr"))),
+				el("button", { type: "button", class: "second", onclick: () => tools.choose(false) }, t("use_qr"))),
 		],
 		update: (next) => clock.set(next.expiresAt),
 		leave: clock.stop,

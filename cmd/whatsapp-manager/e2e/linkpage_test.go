@@ -121,6 +121,10 @@ func TestALinkPageBySnippet(t *testing.T) {
 	v.page.Type("#number", "+"+v.account.Number())
 	v.page.Press("Get the code")
 	v.page.See("Type this code in WhatsApp")
+	v.page.Press("Use the QR code instead")
+	v.page.See("Scan the code with your phone")
+	v.page.Press("Use a code instead")
+	v.page.See("Type this code in WhatsApp")
 	var code, line, answer string
 	v.page.Value(`document.querySelector(".big").textContent`, &code)
 	_, err := v.account.StartCode(v.ctx, code)
