@@ -77,10 +77,10 @@ func (p *Pages) ownerRoutes(m *api.Mount) {
 		return o
 	}
 	route.Add(m.Router, route.OwnInstance, op("create-link-page", http.MethodPost, "", "Make a page on which somebody links the account",
-		"The answer has the address of the page, which is shown only this once. Whoever opens it needs no login: they scan the QR code or type the code, answer the passkey and compare the codes, for this one account. The page ends when it expires, is revoked, or the account is linked. `409` when the account is linked already.",
+		"The answer has the address of the page, which is shown only this once. Whoever opens it needs no login: they scan the QR code or type the code, answer the passkey and compare the codes, for this one account. The page ends when it expires, is revoked, or the account is linked. `409` when the account is linked already or ten pages are open, `429` when a hundred were made within a day.",
 		http.StatusCreated), func(ctx context.Context, in *pageCreateInput) (*pageCreateOutput, error) { return p.create(ctx, m, in) })
 	route.Add(m.Router, route.OwnInstance, op("list-link-pages", http.MethodGet, "", "List the link pages of an instance",
-		"Pages that ended within the last day are among them. The address of a page is not.",
+		"The newest hundred. Pages that ended within the last day are among them. The address of a page and its logo are not.",
 		http.StatusOK), func(ctx context.Context, in *route.InstancePath) (*pageListOutput, error) { return p.list(ctx, m, in) })
 	route.Add(m.Router, route.OwnInstance, op("revoke-link-page", http.MethodDelete, "/{pageId}", "Revoke a link page; it stops working at once", "",
 		http.StatusNoContent), func(ctx context.Context, in *pageRevokeInput) (*route.NoContent, error) { return p.revoke(ctx, m, in) })

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"whatsapp-manager/proto/fault"
@@ -29,9 +30,13 @@ type LinkPage struct {
 	EndedBy              string // PageRevoked or PageReady, once EndedAt is set
 }
 
+// pagesADay is how many link pages may be made for an instance within a day, those
+// that have ended included: ended ones are kept for a while, and lists show them.
+const pagesADay = 100
+
 // InsertLinkPage adds a page to an instance. It returns Conflict with Code
-// too_many_pages when the instance has most pages that have not ended, and
-// NotFound when there is no such instance.
+// too_many_pages when the instance has most pages that have not ended, RateLimited
+// when a hundred were made within a day, and NotFound when there is no such instance.
 func (s *Store) InsertLinkPage(ctx context.Context, p LinkPage, most int) error {
 	const op = "store.InsertLinkPage"
 	return failure(op, s.inTx(ctx, func(q *db.Queries) error {
@@ -49,6 +54,16 @@ func (s *Store) InsertLinkPage(ctx context.Context, p LinkPage, most int) error 
 				Msg: "the instance has as many open link pages as it may have; revoke one, or wait until one expires",
 			}
 		}
+		day, err := q.LinkPagesSince(ctx, db.LinkPagesSinceParams{InstanceID: string(p.InstanceID), Since: p.CreatedAt.AddDate(0, 0, -1)})
+		if err != nil {
+			return err
+		}
+		if day.Made >= pagesADay {
+			return &fault.Error{
+				Kind: fault.RateLimited, Op: op, RetryAfter: day.First.AddDate(0, 0, 1).Sub(p.CreatedAt),
+				Msg: fmt.Sprintf("the instance had %d link pages within a day; use one that is open, or wait, and let pages live longer (expiresIn)", pagesADay),
+			}
+		}
 		return q.InsertLinkPage(ctx, db.InsertLinkPageParams{
 			ID: p.ID, InstanceID: string(p.InstanceID), TokenHash: p.Hash, Language: p.Language, RedirectUrl: p.RedirectURL,
 			BrandName: p.BrandName, BrandLogo: p.BrandLogo, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
@@ -56,13 +71,16 @@ func (s *Store) InsertLinkPage(ctx context.Context, p LinkPage, most int) error 
 	}))
 }
 
-// LinkPages returns the pages of an instance, newest first. Those that ended a
-// short time ago are among them.
+// LinkPages returns the newest hundred pages of an instance, newest first, without
+// their hashes and logos. Those that ended a short time ago are among them.
 func (s *Store) LinkPages(ctx context.Context, instance supervisor.ID) ([]LinkPage, error) {
 	rows, err := s.q.LinkPagesOf(ctx, string(instance))
 	pages := make([]LinkPage, len(rows))
 	for i, r := range rows {
-		pages[i] = linkPageOf(r)
+		pages[i] = LinkPage{
+			ID: r.ID, InstanceID: supervisor.ID(r.InstanceID), Language: r.Language, RedirectURL: r.RedirectUrl, BrandName: r.BrandName,
+			CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, EndedAt: r.EndedAt, EndedBy: r.EndedBy,
+		}
 	}
 	return pages, failure("store.LinkPages", err)
 }
@@ -84,7 +102,8 @@ func (s *Store) LinkPageByHash(ctx context.Context, hash []byte) (in Instance, p
 	return instanceOf(row.Instance), linkPageOf(row.LinkPage), row.Linked, nil
 }
 
-// EndLinkPage ends a page of the instance for the reason; the first end stays.
+// EndLinkPage ends a page of the instance for the reason, and forgets its logo; the
+// first end stays.
 // It returns NotFound when the instance has no such page.
 func (s *Store) EndLinkPage(ctx context.Context, instance supervisor.ID, id, why string, now time.Time) error {
 	const op = "store.EndLinkPage"

@@ -78,6 +78,39 @@ func TestLinkPagesOfAnInstanceAreBounded(t *testing.T) {
 	must(t, st.InsertLinkPage(ctx, later, most))
 }
 
+func TestLinkPagesOfADayAreBounded(t *testing.T) {
+	st, ctx := setUp(t, a)
+	_, err := st.Pool().Exec(ctx, `insert into link_pages (id, instance_id, token_hash, brand_logo, made_at_seq, created_at, expires_at, ended_at, ended_by)
+		select 'p' || n, $1, ('h' || n)::bytea, 'logo', 0, $2::timestamptz + n * interval '1 second', $2::timestamptz + interval '1 hour',
+			$2::timestamptz + interval '30 seconds', 'revoked' from generate_series(1, 100) n`, a, noon)
+	must(t, err)
+	at := func(id string, after time.Duration) store.LinkPage {
+		p := linkPage(id)
+		p.CreatedAt, p.ExpiresAt = noon.Add(after), noon.Add(after+time.Hour)
+		return p
+	}
+	refused := wantKind(t, st.InsertLinkPage(ctx, at("soon", time.Hour), 10), fault.RateLimited)
+	equal(t, "when again", refused.RetryAfter, 23*time.Hour+time.Second)
+	must(t, st.InsertLinkPage(ctx, at("later", 24*time.Hour+2*time.Second), 10))
+	list, err := st.LinkPages(ctx, a)
+	must(t, err)
+	equal(t, "listed", len(list), 100)
+	equal(t, "the newest", list[0].ID, "later")
+	for _, p := range list {
+		equal(t, "logo", p.BrandLogo, "")
+	}
+}
+
+func TestAnEndedLinkPageKeepsNoLogo(t *testing.T) {
+	st, ctx := setUp(t, a)
+	want := linkPage("one")
+	must(t, st.InsertLinkPage(ctx, want, 2))
+	must(t, st.EndLinkPage(ctx, a, "one", store.PageRevoked, noon))
+	_, got, _, err := st.LinkPageByHash(ctx, want.Hash)
+	must(t, err)
+	equal(t, "logo", got.BrandLogo, "")
+}
+
 func TestAReadyAccountEndsTheLinkPagesMadeBefore(t *testing.T) {
 	st, ctx := setUp(t, a)
 	event := func(seq int, kind string) { // as a worker writes it

@@ -27,7 +27,7 @@ func (q *Queries) CountLivingLinkPages(ctx context.Context, arg CountLivingLinkP
 }
 
 const endLinkPage = `-- name: EndLinkPage :execrows
-update link_pages set ended_at = $2::timestamptz, ended_by = $3
+update link_pages set ended_at = $2::timestamptz, ended_by = $3, brand_logo = ''
 where instance_id = $1 and id = $4 and ended_at is null
 `
 
@@ -151,27 +151,37 @@ func (q *Queries) LinkPageByHash(ctx context.Context, tokenHash []byte) (LinkPag
 }
 
 const linkPagesOf = `-- name: LinkPagesOf :many
-select id, instance_id, token_hash, language, redirect_url, brand_name, brand_logo, made_at_seq, created_at, expires_at, ended_at, ended_by from link_pages where instance_id = $1 order by created_at desc, id
+select id, instance_id, language, redirect_url, brand_name, created_at, expires_at, ended_at, ended_by
+from link_pages where instance_id = $1 order by created_at desc, id limit 100
 `
 
-func (q *Queries) LinkPagesOf(ctx context.Context, instanceID string) ([]LinkPage, error) {
+type LinkPagesOfRow struct {
+	ID          string
+	InstanceID  string
+	Language    string
+	RedirectUrl string
+	BrandName   string
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	EndedAt     *time.Time
+	EndedBy     string
+}
+
+func (q *Queries) LinkPagesOf(ctx context.Context, instanceID string) ([]LinkPagesOfRow, error) {
 	rows, err := q.db.Query(ctx, linkPagesOf, instanceID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []LinkPage
+	var items []LinkPagesOfRow
 	for rows.Next() {
-		var i LinkPage
+		var i LinkPagesOfRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.InstanceID,
-			&i.TokenHash,
 			&i.Language,
 			&i.RedirectUrl,
 			&i.BrandName,
-			&i.BrandLogo,
-			&i.MadeAtSeq,
 			&i.CreatedAt,
 			&i.ExpiresAt,
 			&i.EndedAt,
@@ -185,6 +195,28 @@ func (q *Queries) LinkPagesOf(ctx context.Context, instanceID string) ([]LinkPag
 		return nil, err
 	}
 	return items, nil
+}
+
+const linkPagesSince = `-- name: LinkPagesSince :one
+select count(*) as made, coalesce(min(created_at), $2)::timestamptz as first from link_pages
+where instance_id = $1 and created_at > $2::timestamptz
+`
+
+type LinkPagesSinceParams struct {
+	InstanceID string
+	Since      time.Time
+}
+
+type LinkPagesSinceRow struct {
+	Made  int64
+	First time.Time
+}
+
+func (q *Queries) LinkPagesSince(ctx context.Context, arg LinkPagesSinceParams) (LinkPagesSinceRow, error) {
+	row := q.db.QueryRow(ctx, linkPagesSince, arg.InstanceID, arg.Since)
+	var i LinkPagesSinceRow
+	err := row.Scan(&i.Made, &i.First)
+	return i, err
 }
 
 const lockInstance = `-- name: LockInstance :one
