@@ -84,7 +84,8 @@ func pageOf(t *testing.T, a *moving.Account) object {
 		"databases": object{"signal-storage": object{
 			"signal-meta-store": []any{
 				object{"key": "signal_reg_id", "value": d.RegistrationID},
-				object{"key": "signal_static_pubkey", "value": identity["pubKey"]}, object{"key": "signal_static_privkey", "value": identity["privKey"]},
+				object{"key": "signal_static_pubkey", "value": identity["pubKey"]},
+				object{"key": "signal_static_privkey", "value": identity["privKey"]},
 				object{"key": "adv_signed_identity", "value": object{
 					"details": raw(d.Details), "accountSignatureKey": raw(d.AccountKey), "accountSignature": raw(d.AccountSignature), "deviceSignature": raw(d.DeviceSignature),
 				}},
