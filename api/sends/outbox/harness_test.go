@@ -34,7 +34,8 @@ type rig struct {
 	token string
 	id    string
 	woken chan struct{}
-	gate  sends.Gate // nil: everything goes
+	gate  sends.Gate    // nil: everything goes
+	last  *outbox.Queue // the queue that was built last
 
 	mu     sync.Mutex
 	asked  []*workerv1.CallRequest                     // guarded by mu
@@ -120,6 +121,7 @@ func newRig(t *testing.T, perMinute int) (r *rig, run func() (end func())) {
 		sender := sends.New(r.store, r, r.gate, log)
 		queue, err = outbox.New(r.store, sender, wake, "Node 1", log)
 		must(t, err)
+		r.last = queue
 		server, err := api.New(api.Config{AdminPassword: "correct horse battery", SendsPerMinute: perMinute},
 			api.Deps{Store: r.store, Supervisor: r, Sender: sender, Log: zerolog.Nop(), Mounts: []func(*api.Mount){outbox.Routes(queue)}})
 		must(t, err)

@@ -146,8 +146,8 @@ func queueName(node string) string {
 
 // Run sends until ctx ends; a send that a worker has then gets a while to end.
 func (q *Queue) Run(ctx context.Context) error {
-	if err := q.start(ctx); err != nil || ctx.Err() != nil {
-		return err
+	if !q.start(ctx) {
+		return nil
 	}
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -169,16 +169,17 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 }
 
-// start begins River's work as soon as the database lets it.
-func (q *Queue) start(ctx context.Context) error {
+// start begins River's work as soon as the database lets it. It returns false when ctx
+// ended before that; otherwise River must be stopped, whatever became of ctx.
+func (q *Queue) start(ctx context.Context) bool {
 	for {
 		err := q.river.Start(context.WithoutCancel(ctx))
 		if err == nil {
-			return nil
+			return true
 		}
 		q.log.Warn().Err(err).Msg("send queue does not start yet")
 		if backoff.Sleep(ctx, startRetryGap) != nil {
-			return nil //nolint:nilerr // we end
+			return false
 		}
 	}
 }
