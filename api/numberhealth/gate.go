@@ -30,6 +30,9 @@ const (
 	readTime = 500 * time.Millisecond
 	// longestWait is how long a send waits for its turn in the pace before it is refused.
 	longestWait = 15 * time.Second
+	// paceSlack is how much too early a queued send may come to its turn. Clocks differ by
+	// so much, and one that came back a moment early need not come a third time.
+	paceSlack = 50 * time.Millisecond
 )
 
 // Gate lets sends go as the policy of their instance allows. It is a sends.Gate.
@@ -70,10 +73,17 @@ func (g *Gate) number(id supervisor.ID) *number {
 }
 
 // Admit implements sends.Gate. Of a number about which nothing can be read it lets
-// everything go. A pause of the pace that is short is waited for here.
-func (g *Gate) Admit(ctx context.Context, in store.Instance) (sends.Pass, error) {
-	n := g.number(in.ID)
-	pass, wait, err := g.decide(ctx, in, n)
+// everything go. A pause of the pace that is short is waited for here, unless the send
+// comes from the queue: there it would keep the queues of others from sending.
+func (g *Gate) Admit(ctx context.Context, in store.Instance, queued bool) (sends.Pass, error) {
+	n, longest := g.number(in.ID), longestWait
+	if queued {
+		longest = paceSlack
+	}
+	pass, wait, err := g.decide(ctx, in, n, longest)
+	if queued {
+		return pass, err
+	}
 	if err != nil || wait <= 0 {
 		return pass, err
 	}
@@ -84,8 +94,11 @@ func (g *Gate) Admit(ctx context.Context, in store.Instance) (sends.Pass, error)
 	return pass, nil
 }
 
-// decide returns what the number may send, after how long a pause.
-func (g *Gate) decide(ctx context.Context, in store.Instance, n *number) (pass sends.Pass, wait time.Duration, err error) {
+// decide returns what the number may send, after how long a pause. A longer one than the
+// longest is refused.
+func (g *Gate) decide(ctx context.Context, in store.Instance, n *number, longest time.Duration) (
+	pass sends.Pass, wait time.Duration, err error,
+) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.raw == nil || !bytes.Equal(n.raw, in.HealthPolicy) {
@@ -107,7 +120,7 @@ func (g *Gate) decide(ctx context.Context, in store.Instance, n *number) (pass s
 		if turn.Before(now) {
 			turn = now
 		}
-		if wait = turn.Sub(now); wait > longestWait {
+		if wait = turn.Sub(now); wait > longest {
 			return pass, 0, refuse(healthpolicy.ReasonPace, wait, "between two messages of this number there is a pause, because its health policy says so")
 		}
 		length := pause(*d.Paced)

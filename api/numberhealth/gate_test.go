@@ -74,7 +74,7 @@ func (r *rig) said(notices ...standing.Notice) {
 // contacts is what a pass says of first contacts; the error's code when there is none.
 func (r *rig) contacts() string {
 	r.t.Helper()
-	pass, err := r.Admit(r.t.Context(), r.in)
+	pass, err := r.Admit(r.t.Context(), r.in, false)
 	var f *fault.Error
 	switch {
 	case errors.As(err, &f):
@@ -153,9 +153,9 @@ func TestTheGateKeepsAPace(t *testing.T) {
 		t.Errorf("the second: %s after %s", got, time.Since(began))
 	}
 	r.set(`{"mode":"protect","pace":{"when":"always","minSeconds":60,"maxSeconds":90}}`)
-	pass, err := r.Admit(t.Context(), r.in)
+	pass, err := r.Admit(t.Context(), r.in, false)
 	must(t, err)
-	_, err = r.Admit(t.Context(), r.in)
+	_, err = r.Admit(t.Context(), r.in, false)
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.RateLimited || f.Code != "pace" || f.RetryAfter < 59*time.Second || f.RetryAfter > 90*time.Second {
 		t.Errorf("a long pause: %v", err)
@@ -170,7 +170,26 @@ func TestTheGateKeepsAPace(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.Admit(gone, r.in); !fault.Is(err, fault.Deadline) {
+	if _, err := r.Admit(gone, r.in, false); !fault.Is(err, fault.Deadline) {
 		t.Errorf("a caller who leaves: %v", err)
+	}
+}
+
+// What comes from the queue is never waited for, because it holds a place of the queue
+// meanwhile.
+func TestTheGateLetsNothingOfTheQueueWait(t *testing.T) {
+	r := newRig(t, `{"mode":"protect","pace":{"when":"always","minSeconds":10,"maxSeconds":10}}`)
+	began := time.Now()
+	_, err := r.Admit(t.Context(), r.in, true)
+	must(t, err)
+	for range 2 { // one that is refused takes no turn
+		_, err = r.Admit(t.Context(), r.in, true)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.RateLimited || f.Code != "pace" || f.RetryAfter > 10*time.Second || f.Sent != fault.SentNothing {
+			t.Errorf("the next: %v", err)
+		}
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -37,8 +37,9 @@ type Store interface {
 // Gate says what a number may send now, for the sake of its health.
 type Gate interface {
 	// Admit lets a send of the instance go, or returns a fault.RateLimited that says why
-	// not and when again.
-	Admit(ctx context.Context, in store.Instance) (Pass, error)
+	// not and when again. It may wait for a while before it answers, except for a send
+	// from the queue, which comes again by itself.
+	Admit(ctx context.Context, in store.Instance, queued bool) (Pass, error)
 	// Heed is told that WhatsApp refused a send for the number's sake.
 	Heed(id supervisor.ID)
 	// Forget drops what is remembered of an instance that is gone.
@@ -56,9 +57,9 @@ type Pass struct {
 // open is the gate that lets everything through.
 type open struct{}
 
-func (open) Admit(context.Context, store.Instance) (Pass, error) { return Pass{}, nil }
-func (open) Heed(supervisor.ID)                                  {}
-func (open) Forget(supervisor.ID)                                {}
+func (open) Admit(context.Context, store.Instance, bool) (Pass, error) { return Pass{}, nil }
+func (open) Heed(supervisor.ID)                                        {}
+func (open) Forget(supervisor.ID)                                      {}
 
 // Sender sends messages in the rate of their instances. Its methods may be called
 // from any goroutine.
@@ -94,6 +95,7 @@ type Call struct {
 	Params    json.RawMessage
 	MessageID string // fixed before the first try
 	First     bool   // no earlier try can have sent it, so the worker need not look
+	Queued    bool   // it comes from the queue, which tries again by itself
 }
 
 // Try makes one try at a send, for as long as ctx lets it. It takes its place in
@@ -102,7 +104,7 @@ type Call struct {
 // back. What the number may not send for the sake of its health is fault.RateLimited,
 // too, with a code of package healthpolicy.
 func (s *Sender) Try(ctx context.Context, in store.Instance, call Call) Report {
-	pass, err := s.gate.Admit(ctx, in)
+	pass, err := s.gate.Admit(ctx, in, call.Queued)
 	if err != nil {
 		return Report{Outcome: NotSent, Err: err}
 	}

@@ -3,9 +3,10 @@
 //
 // The truth is the sends table. River only says when to look: every send brings
 // a job that is due at the send's time, and a job drains its instance's queue,
-// first things first, until nothing is due. So messages keep their order (by
-// time, then by arrival), one instance never holds up another, and a job more
-// or less changes nothing.
+// first things first, until nothing is due or its turn is over; then it comes
+// again behind the others. A pause of any kind is waited for outside. So
+// messages keep their order (by time, then by arrival), one instance never
+// holds up another, and a job more or less changes nothing.
 //
 //	POST …/sends ──▶ sends (queued) + job, in one transaction
 //	                     │ due

@@ -27,6 +27,9 @@ const (
 	tryTime      = time.Minute
 	recordTime   = 10 * time.Second
 
+	turnTime = 10 * time.Second // how long a drain sends before others get its place
+	turnOver = time.Millisecond // until it comes back, behind those that wait already
+
 	codeBan = "temporary_ban" // WhatsApp's, of an account that may not connect for a while
 )
 
@@ -67,8 +70,9 @@ func (d *drainer) Work(ctx context.Context, job *river.Job[drain]) error {
 }
 
 // drain sends what is due, in order, and returns how long to wait before there
-// may be more to do; 0 when nothing is due.
+// may be more to do; 0 when nothing is due. A long queue takes turns with others.
 func (q *Queue) drain(ctx context.Context, id supervisor.ID) (wait time.Duration, err error) {
+	began := time.Now()
 	for ctx.Err() == nil {
 		send, err := q.store.QueueHead(ctx, id, time.Now())
 		if fault.Is(err, fault.NotFound) {
@@ -86,6 +90,9 @@ func (q *Queue) drain(ctx context.Context, id supervisor.ID) (wait time.Duration
 		}
 		if wait, err = q.send(ctx, in, send); wait > 0 || err != nil {
 			return wait, err
+		}
+		if time.Since(began) >= q.turn {
+			return turnOver, nil
 		}
 	}
 	return 0, ctx.Err()
@@ -223,7 +230,7 @@ func (q *Queue) try(ctx context.Context, in store.Instance, send store.Send) sen
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	return q.sender.Try(ctx, in, sends.Call{
-		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0,
+		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0, Queued: true,
 	})
 }
 

@@ -84,6 +84,7 @@ type Queue struct {
 	log   zerolog.Logger
 	queue string
 	river *river.Client[store.Tx]
+	turn  time.Duration // of a drain
 
 	sender Sender
 
@@ -112,11 +113,11 @@ type attendant struct {
 // Wake is told of instances whose feed grew. The queue's Run works on the other jobs,
 // too. New starts nothing.
 func New(st Store, sender Sender, wake func(supervisor.ID), node string, log zerolog.Logger, others ...Jobs) (*Queue, error) {
-	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}, holds: map[supervisor.ID]time.Time{}}
+	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), turn: turnTime, attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}, holds: map[supervisor.ID]time.Time{}}
 	conf := &river.Config{
 		Queues:     map[string]river.QueueConfig{q.queue: {MaxWorkers: drainers}},
 		Workers:    river.NewWorkers(),
-		JobTimeout: -1, // a drain is as long as its queue; each attempt has its own time
+		JobTimeout: -1, // each attempt of a drain has its own time, and the drain its turn
 		// Whoever is in the database may notify, workers as well, and what River hears
 		// so it obeys, such as to pause a queue. So it looks by itself.
 		PollOnly: true, FetchPollInterval: lookEvery,
