@@ -3,7 +3,6 @@ package baileys
 import (
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -101,6 +100,12 @@ func (n *number) UnmarshalJSON(raw []byte) error {
 
 var errNumber = moving.Unreadable("a number is not a whole one, or too large")
 
+// maxNames is how many names an object has at most: Baileys keeps far fewer sessions with a
+// device, and five chains of one.
+const maxNames = 10_000
+
+var errNames = moving.Unreadable("an object has more than %d names", maxNames)
+
 // ordered is a JSON object whose order counts: Baileys relies on it.
 type ordered[T any] struct {
 	keys   []string
@@ -116,6 +121,7 @@ func (o *ordered[T]) UnmarshalJSON(raw []byte) error {
 	if _, err := dec.Token(); err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
@@ -125,9 +131,15 @@ func (o *ordered[T]) UnmarshalJSON(raw []byte) error {
 		if err := dec.Decode(&skipped); err != nil {
 			return err
 		}
-		if key, ok := name.(string); ok && !slices.Contains(o.keys, key) {
-			o.keys = append(o.keys, key)
+		key, ok := name.(string)
+		if !ok || seen[key] {
+			continue
 		}
+		if len(seen) == maxNames {
+			return errNames
+		}
+		seen[key] = true
+		o.keys = append(o.keys, key)
 	}
 	return nil
 }
