@@ -35,9 +35,8 @@ const (
 	// Prefix begins the names of the directories in which bodies are kept while they are
 	// read. One that is left was cut off.
 	Prefix = "incoming-"
-
-	// copies is how often a body's size is in memory while its account is taken in.
-	copies = 4
+	// bufferSize is what a body holds of the memory on its way to a file.
+	bufferSize = 256 << 10
 
 	wholeTime    = 10 * time.Minute
 	progressTime = 30 * time.Second
@@ -132,7 +131,7 @@ func (a *arrivals) take(c echo.Context) error {
 	if err := keep(ctx, path); err != nil {
 		return err
 	}
-	res, err := a.reader.Read(ctx, apart.Request{Form: form, Dir: dir, Path: path, Device: c.QueryParam("device")})
+	res, err := a.reader.Read(ctx, apart.Request{Form: form, Dir: dir, Path: path, Device: c.QueryParam("device"), Book: trace.Of(ctx).Account.Take})
 	if err != nil {
 		return err
 	}
@@ -161,14 +160,16 @@ func keep(ctx context.Context, path string) error {
 		return fmt.Errorf("keep body: %w", err)
 	}
 	account := trace.Of(ctx).Account
+	if err := account.Take(bufferSize); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	defer account.Give(bufferSize)
 	counted := int64(0)
-	buffer := make([]byte, 256<<10)
+	buffer := make([]byte, bufferSize)
 	for {
 		n, readErr := body.Read(buffer)
 		if counted += int64(n); counted > MaxBody {
 			err = intake.TooLarge(MaxBody)
-		} else if account != nil && n > 0 {
-			err = account.Take(copies * int64(n))
 		}
 		if err == nil && n > 0 {
 			if _, werr := file.Write(buffer[:n]); werr != nil {

@@ -8,13 +8,15 @@ import (
 
 // What one account may consist of. Each is far above what real ones have.
 const (
-	maxRows  = 1_000_000 // of all kinds together
-	maxValue = 4 << 20   // bytes of a single value
-	maxText  = 1024      // bytes of a name or an address
+	maxRows  = 200_000  // of all kinds together
+	maxBytes = 64 << 20 // of all values together: an account is in memory as a whole
+	maxValue = 4 << 20  // bytes of a single value
+	maxText  = 1024     // bytes of a name or an address
 )
 
-// MaxRows is how many rows of one kind are read at most.
-const MaxRows = maxRows
+// MaxRows is how many rows are read from a database at most. It is above what Check takes:
+// an account of this server may have grown, and goes out again nevertheless.
+const MaxRows = 1_000_000
 
 // MaxValue is how many bytes a single value may have.
 const MaxValue = maxValue
@@ -45,13 +47,11 @@ func (a *Account) Check() error {
 	if err := a.Device.check(); err != nil {
 		return err
 	}
-	rows := len(a.PreKeys) + len(a.Identities) + len(a.Sessions) + len(a.SenderKeys) + len(a.SyncKeys) + len(a.Contacts) +
-		len(a.Chats) + len(a.Secrets) + len(a.Tokens) + len(a.Pairs) + len(a.Received) + len(a.Sent)
-	for _, c := range a.Collections {
-		rows += len(c.Macs) + 1
-	}
-	if rows > maxRows {
+	switch rows, bytes := a.size(); {
+	case rows > maxRows:
 		return bad("the account has %d entries, and at most %d are taken", rows, maxRows)
+	case bytes > maxBytes:
+		return bad("the account has %d MiB of keys and values, and at most %d MiB are taken", bytes>>20, maxBytes>>20)
 	}
 	for _, check := range []func() error{a.checkKeys, a.checkSessions, a.checkAppState, a.checkRest} {
 		if err := check(); err != nil {

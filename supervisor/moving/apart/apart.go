@@ -21,7 +21,9 @@ const Command = "read-account"
 
 const (
 	patience  = 2 * time.Minute
-	maxAnswer = 768 << 20 // bytes
+	maxAnswer = 128 << 20 // bytes; room for the largest account that moving.Check takes, in JSON
+	// copies is how often an answer's size is in memory: as it came, while it grows, and decoded.
+	copies = 3
 )
 
 // Request is what to read.
@@ -30,6 +32,9 @@ type Request struct {
 	Dir    string // everything the process may see
 	Path   string // in Dir
 	Device string
+	// Book is asked before so many bytes more are held in this process, and its error ends
+	// the reading. Whoever asks gives them back. Nil books nothing.
+	Book func(bytes int64) error `json:"-"`
 }
 
 // Result is what was read.
@@ -61,11 +66,13 @@ func (r Reader) Read(ctx context.Context, req Request) (res Result, err error) {
 	const op = "apart.Read"
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	running, stop := context.WithCancel(ctx)
+	defer stop()
 	question, err := json.Marshal(req)
 	if err != nil {
 		return res, fmt.Errorf("ask the reader: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, r.Program, Command)
+	cmd := exec.CommandContext(running, r.Program, Command)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = []string{"GOTRACEBACK=none"}, req.Dir, time.Second
 	cmd.Stdin = bytes.NewReader(question)
 	out, err := cmd.StdoutPipe()
@@ -75,7 +82,10 @@ func (r Reader) Read(ctx context.Context, req Request) (res Result, err error) {
 	if err := cmd.Start(); err != nil {
 		return res, fmt.Errorf("start the reader: %w", err)
 	}
-	said, readErr := io.ReadAll(io.LimitReader(out, maxAnswer))
+	said, readErr := hear(out, req.Book)
+	if readErr != nil {
+		stop()
+	}
 	waitErr := cmd.Wait()
 	var a answer
 	switch {
@@ -83,6 +93,8 @@ func (r Reader) Read(ctx context.Context, req Request) (res Result, err error) {
 		return res, fault.New(fault.Deadline, op, "reading the account took longer than %s", patience)
 	case ctx.Err() != nil:
 		return res, ctx.Err()
+	case isFault(readErr):
+		return res, readErr
 	case readErr != nil || waitErr != nil || json.Unmarshal(said, &a) != nil:
 		return res, &fault.Error{
 			Kind: fault.Invalid, Op: op, Field: "file", Code: "unreadable_account",
@@ -94,6 +106,35 @@ func (r Reader) Read(ctx context.Context, req Request) (res Result, err error) {
 		return res, moving.Unreadable("the file holds no account")
 	}
 	return a.Result, a.Account.Check()
+}
+
+// hear reads the answer, and books memory for it as it comes.
+func hear(from io.Reader, book func(int64) error) ([]byte, error) {
+	var said bytes.Buffer
+	part := make([]byte, 256<<10)
+	for {
+		n, err := from.Read(part)
+		if said.Len()+n > maxAnswer {
+			return nil, &fault.Error{Kind: fault.TooLarge, Op: "apart.Read", Field: "file", Msg: "the account in the file is too large"}
+		}
+		if n > 0 && book != nil {
+			if err := book(copies * int64(n)); err != nil {
+				return nil, err
+			}
+		}
+		said.Write(part[:n])
+		if errors.Is(err, io.EOF) {
+			return said.Bytes(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func isFault(err error) bool {
+	_, ok := errors.AsType[*fault.Error](err)
+	return ok
 }
 
 // Serve is the process: it answers one request and returns. It gives up for good what it

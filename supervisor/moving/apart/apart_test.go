@@ -74,6 +74,34 @@ func TestReadsInAnotherProcess(t *testing.T) {
 	}
 }
 
+// Memory is booked for the account that comes out, whatever the file's own size.
+func TestMemoryIsBookedForTheAnswer(t *testing.T) {
+	dir, large := t.TempDir(), account()
+	for i := range 8 {
+		large.Sent = append(large.Sent, moving.Sent{Chat: "1@s.whatsapp.net", ID: string(rune('a' + i)), Plaintext: make([]byte, 1<<20)})
+	}
+	path := filepath.Join(dir, "store.db")
+	must(t, sqlstore.WriteSQLite(t.Context(), path, large, keystore.CreateIn))
+	booked := int64(0)
+	req := Request{Form: formats.SQLite, Dir: dir, Path: path, Book: func(n int64) error { booked += n; return nil }}
+	_, err := reader(t).Read(t.Context(), req)
+	must(t, err)
+	if booked < 3*8<<20 {
+		t.Errorf("%d bytes were booked for an account of 8 MiB", booked)
+	}
+	booked = 0
+	full := fault.New(fault.RateLimited, "book", "no memory")
+	req.Book = func(n int64) error {
+		if booked += n; booked > 4<<20 {
+			return full
+		}
+		return nil
+	}
+	if _, err = reader(t).Read(t.Context(), req); !errors.Is(err, full) || booked > 6<<20 {
+		t.Errorf("with a full book: %v, %d bytes booked", err, booked)
+	}
+}
+
 func TestAProcessThatBreaksIsARefusal(t *testing.T) {
 	_, err := Reader{Program: "/bin/false"}.Read(t.Context(), Request{Form: formats.SQLite, Dir: t.TempDir()})
 	if !fault.Is(err, fault.Invalid) {
