@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/supervisor/moving"
@@ -111,6 +114,11 @@ func TestAProcessThatBreaksIsARefusal(t *testing.T) {
 
 // tryOut returns 0 when the process is held to its directory.
 func tryOut(dir, secret string) int {
+	score, err := os.Open("/proc/self/oom_score_adj")
+	if err != nil {
+		return 6
+	}
+	defer score.Close()
 	if err := confine(dir); err != nil {
 		return 2
 	}
@@ -123,6 +131,12 @@ func tryOut(dir, secret string) int {
 	if c, err := new(net.Dialer).DialContext(context.Background(), "tcp", os.Args[4]); err == nil {
 		c.Close()
 		return 5
+	}
+	if text, err := io.ReadAll(score); err != nil || string(text) != "1000\n" {
+		return 7
+	}
+	if _, err := unix.Mmap(-1, 0, 1<<30, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON); !errors.Is(err, unix.ENOMEM) {
+		return 8
 	}
 	return 0
 }
