@@ -16,6 +16,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
+	"whatsapp-manager/proto/standing"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -149,7 +150,7 @@ func TestWhatIsNoMessage(t *testing.T) {
 		})
 	}
 	for _, evt := range []any{
-		&events.Presence{From: anna}, &events.ChatPresence{}, &events.Connected{}, nil, 7,
+		&events.Presence{From: anna}, &events.ChatPresence{}, nil, 7,
 		&events.Receipt{Type: types.ReceiptTypeRetry, MessageIDs: []string{"A"}},
 		&events.Receipt{Type: types.ReceiptTypeSender, MessageIDs: []string{"A"}},
 		&events.Receipt{MessageSource: types.MessageSource{Chat: anna, IsFromMe: true}, MessageIDs: []string{"A"}},
@@ -159,6 +160,14 @@ func TestWhatIsNoMessage(t *testing.T) {
 		if c, ok := translate(t, book{}, evt); ok {
 			t.Errorf("%T became %T", evt, c.Op)
 		}
+	}
+}
+
+// A login says that no ban is in force any more.
+func TestALoginIsANoticeOfTheNumber(t *testing.T) {
+	c, ok := translate(t, book{}, &events.Connected{})
+	if notice, is := c.Op.(*NumberNotice); !ok || !is || notice.Notice.Kind != standing.LoggedIn || time.Since(notice.Notice.At) > time.Minute {
+		t.Errorf("a login became %+v", c.Op)
 	}
 }
 

@@ -120,6 +120,8 @@ func (w *world) instance(id supervisor.ID, jid string, seed int) {
 	w.exec("insert into label_chats values ($1, 'g@g.us', '1')", i)
 	w.exec("insert into customer_notes values ($1, 'g@g.us', 'n', 'unstructured', $2, 1, 2)", i, difficult)
 	w.exec("insert into preferences values ($1, 'autoDownload', true)", i)
+	w.exec("insert into number_standing values ($1, '{\"b\": 1,  \"a\": 2}', $2)", i, noon)
+	w.exec("insert into number_refusals values ($1, '2026-11-29', 463, 2), ($1, '2026-11-30', 429, 1)", i)
 	w.exec("insert into sends (instance_id, key, method, digest, message_id, state, params, send_at, created_at) values ($1, 'k2', 'sendMessage', '\\x01', 'S2', 'queued', '[1, 2]', $2, $2), ($1, 'k1', 'sendMessage', '\\x02', 'S1', 'queued', '[]', $2, $2)", i, noon)
 	w.exec("insert into send_pauses values ($1, $2, 'temporary_ban')", i, noon)
 	w.device(jid, seed)

@@ -97,21 +97,23 @@ func secondValue(table string) string {
 
 // ownRows is one row of an instance in each of our tables that workers use.
 var ownRows = map[string]string{
-	"accounts":       "(instance_id, id) values ($id, 'me')",
-	"chats":          "(instance_id, id) values ($id, 'c')",
-	"contacts":       "(instance_id, id) values ($id, 'p')",
-	"customer_notes": "values ($id, 'c', 'n', 'k', 'x', 1, 1)",
-	"events":         "values ($id, 1, 'k', 'message', '', '{}', now())",
-	"feeds":          "(instance_id) values ($id)",
-	"label_chats":    "values ($id, 'c', 'l')",
-	"labels":         "values ($id, 'l', 'l', 1)",
-	"messages":       "(instance_id, chat, id, from_me, sender, timestamp, type, body, ack) values ($id, 'c', 'm', false, 's', 1, 'chat', 'secret words', 1)",
-	"pins":           "values ($id, 'c', 'm', true, 1, 0)",
-	"preferences":    "values ($id, 'p', true)",
-	"reactions":      "(instance_id, chat, message_id, sender, reaction, id, from_me, timestamp) values ($id, 'c', 'm', 's', 'x', 'r', false, 1)",
-	"receipts":       "(instance_id, chat, message_id, participant) values ($id, 'c', 'm', 'p')",
-	"votes":          "values ($id, 'c', 'm', 'v', '{}', 1)",
-	"lid_pairs":      "(instance_id, lid, pn) values ($id, '1', '2')",
+	"accounts":        "(instance_id, id) values ($id, 'me')",
+	"chats":           "(instance_id, id) values ($id, 'c')",
+	"contacts":        "(instance_id, id) values ($id, 'p')",
+	"customer_notes":  "values ($id, 'c', 'n', 'k', 'x', 1, 1)",
+	"events":          "values ($id, 1, 'k', 'message', '', '{}', now())",
+	"feeds":           "(instance_id) values ($id)",
+	"label_chats":     "values ($id, 'c', 'l')",
+	"labels":          "values ($id, 'l', 'l', 1)",
+	"messages":        "(instance_id, chat, id, from_me, sender, timestamp, type, body, ack) values ($id, 'c', 'm', false, 's', 1, 'chat', 'secret words', 1)",
+	"number_refusals": "values ($id, '2026-11-30', 463, 1)",
+	"number_standing": "values ($id, '{}', null)",
+	"pins":            "values ($id, 'c', 'm', true, 1, 0)",
+	"preferences":     "values ($id, 'p', true)",
+	"reactions":       "(instance_id, chat, message_id, sender, reaction, id, from_me, timestamp) values ($id, 'c', 'm', 's', 'x', 'r', false, 1)",
+	"receipts":        "(instance_id, chat, message_id, participant) values ($id, 'c', 'm', 'p')",
+	"votes":           "values ($id, 'c', 'm', 'v', '{}', 1)",
+	"lid_pairs":       "(instance_id, lid, pn) values ($id, '1', '2')",
 }
 
 func (w *world) dial(url string) *pgx.Conn {
