@@ -123,12 +123,14 @@ func (g *Gate) decide(ctx context.Context, in store.Instance, n *number, longest
 		if wait = turn.Sub(now); wait > longest {
 			return pass, 0, refuse(healthpolicy.ReasonPace, wait, "between two messages of this number there is a pause, because its health policy says so")
 		}
-		length := pause(*d.Paced)
-		n.nextSend = turn.Add(length)
+		next := turn.Add(pause(*d.Paced))
+		n.nextSend = next
 		pass.GiveBack = func() {
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			n.nextSend = n.nextSend.Add(-length)
+			if n.nextSend.Equal(next) { // otherwise somebody waits for a turn behind this one
+				n.nextSend = turn
+			}
 		}
 	}
 	if c := d.Contacts; c != nil {

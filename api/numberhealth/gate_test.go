@@ -193,3 +193,34 @@ func TestTheGateLetsNothingOfTheQueueWait(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+// Who gives a turn back moves nobody who has taken a later one.
+func TestATurnBehindAnotherIsNotGivenAway(t *testing.T) {
+	r := newRig(t, `{"mode":"protect","pace":{"when":"always","minSeconds":2,"maxSeconds":2}}`)
+	first, err := r.Admit(t.Context(), r.in, false)
+	must(t, err)
+	second, err := r.Admit(t.Context(), r.in, false)
+	must(t, err)
+	first.GiveBack()
+	left := func() time.Duration {
+		t.Helper()
+		_, err := r.Admit(t.Context(), r.in, true)
+		var f *fault.Error
+		if !errors.As(err, &f) {
+			t.Fatalf("no pause: %v", err)
+		}
+		return f.RetryAfter
+	}
+	if wait := left(); wait < time.Second {
+		t.Errorf("a pause of 2 s behind the second is over in %s", wait)
+	}
+	second.GiveBack()
+	second.GiveBack()
+	pass, err := r.Admit(t.Context(), r.in, true)
+	must(t, err)
+	second.GiveBack()
+	if wait := left(); wait < time.Second {
+		t.Errorf("a pause of 2 s behind the third is over in %s", wait)
+	}
+	pass.GiveBack()
+}
