@@ -60,7 +60,7 @@ func (l *Link) finish(word string, particular ...Action) []Action {
 
 func (l *Link) unpair() Action {
 	l.paired, l.fresh, l.known, l.ready = false, false, false, false
-	l.rounds, l.spared, l.fails = 0, 0, 0
+	l.rounds, l.spared, l.retried, l.fails = 0, 0, 0, 0
 	return Forget{}
 }
 

@@ -64,6 +64,7 @@ type Link struct {
 	known        bool // "authenticated" was announced since then
 	rounds       int  // of codes shown since pairing was asked for, without the spared ones
 	spared       int  // rounds that do not count, because their connection died
+	retried      int  // ceremonies after whose end somebody gets another code
 	fails        int  // connections in a row that did not hold
 	suspended    bool // taken down because the database is away
 	ceremony     Ceremony

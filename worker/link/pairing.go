@@ -11,7 +11,7 @@ func (e PairAsked) apply(l *Link, _ rules) []Action {
 	if l.ceremony != NoCeremony {
 		return nil
 	}
-	l.paired, l.rounds, l.spared, l.fails, l.problem = false, 0, 0, 0, Problem{}
+	l.paired, l.rounds, l.spared, l.retried, l.fails, l.problem = false, 0, 0, 0, 0, Problem{}
 	if l.socket == noSocket {
 		return l.begin()
 	}

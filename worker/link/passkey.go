@@ -178,10 +178,15 @@ func (l *Link) giveUp(reason string, p Problem) []Action {
 }
 
 // abandon ends a ceremony and goes on with new codes on a new connection, because the
-// texts of the present ones carry a secret that the ceremony has replaced.
+// texts of the present ones carry a secret that the ceremony has replaced. Somebody was
+// there, who gets another code even after the last round; but not without end, because
+// the other side says how long a ceremony lasts.
 func (l *Link) abandon(p Problem, maxRounds int) []Action {
 	l.socket = noSocket
-	l.rounds = min(l.rounds, maxRounds-1) // somebody was there, who gets another code
+	if l.rounds >= maxRounds && l.retried < maxRounds {
+		l.retried++
+		l.rounds = maxRounds - 1
+	}
 	acts := append([]Action{HangUp{}, Renew{}}, l.nextRound(maxRounds)...)
 	return append(acts, l.endCeremony(p)...)
 }

@@ -17,6 +17,7 @@ func TestCeremonies(t *testing.T) {
 	lost := PasskeyRefused{Problem: Problem{Code: "passkey_failed"}}
 	asked := []Event{Started{}, DialOpened{}, CodesShown{}, PasskeyRequired{}}
 	after := func(story []Event, more ...Event) []Event { return append(slices.Clip(story), more...) }
+	short := []Event{DialOpened{}, CodesShown{}, PasskeyRequired{For: time.Millisecond}, TimerEnded{TimerCeremony}}
 	sent := after(asked, PasskeyAnswered{})
 	compare := after(sent, PasskeyAccepted{}, CodeCame{Compare: true})
 
@@ -43,6 +44,7 @@ func TestCeremonies(t *testing.T) {
 		{"new codes say so", after(asked, TimerEnded{TimerCeremony}, DialOpened{}, CodesShown{}), NoCeremony, pairing, "passkey_expired", ""},
 		{"until it is asked again", after(asked, TimerEnded{TimerCeremony}, DialOpened{}, CodesShown{}, PasskeyRequired{}), PasskeyAsked, pairing, "", "StopCodes"},
 		{"also in the last round", after(asked[:3], CodesSpent{}, DialOpened{}, CodesShown{}, PasskeyRequired{}, TimerEnded{TimerCeremony}), NoCeremony, connecting, "passkey_expired", "HangUp Renew Dial"},
+		{"but not without end", after(asked[:1], slices.Repeat(short, 2*rounds)...), NoCeremony, unpaired, "passkey_expired", "HangUp Renew"},
 		{"the connection ends", after(asked, HungUp{time.Minute}), NoCeremony, connecting, "connection_lost", "HangUp Renew Dial"},
 		{"the connection breaks", after(asked, DecryptFailed{}), NoCeremony, connecting, "connection_lost", "HangUp HangUp Renew Dial"},
 		{"answered", sent, PasskeySent, pairing, "", ""},
