@@ -55,8 +55,20 @@ func (c *Call) approach(ctx context.Context, to types.JID, msg *waE2E.Message) e
 // amends tells whether a message only changes an earlier one of its chat, or answers it
 // with a sign. It opens no chat.
 func amends(m *waE2E.Message) bool {
-	return m.GetProtocolMessage() != nil || m.GetReactionMessage() != nil || m.GetEncReactionMessage() != nil ||
-		m.GetPollUpdateMessage() != nil || m.GetPinInChatMessage() != nil || m.GetSecretEncryptedMessage() != nil
+	if len(m.ProtoReflect().GetUnknown()) > 0 {
+		return false
+	}
+	sign := false
+	for field := range m.ProtoReflect().Range {
+		switch field.Name() {
+		case "protocolMessage", "reactionMessage", "encReactionMessage", "pollUpdateMessage", "pinInChatMessage", "secretEncryptedMessage":
+			sign = true
+		case "messageContextInfo": // no content
+		default: // it says something, too
+			return false
+		}
+	}
+	return sign
 }
 
 // leave ends the call's first contacts: they are recorded, or came to nothing.
