@@ -115,14 +115,19 @@ func (p *Pages) create(ctx context.Context, m *api.Mount, in *pageCreateInput) (
 	if err := check(page); err != nil {
 		return nil, err
 	}
+	linked := &fault.Error{Kind: fault.Conflict, Op: op, Code: "already_paired", Msg: "the account is linked already; log out first"}
+	if row.DeviceJID != "" { // also of one that is stopped, whose document says idle
+		return nil, linked
+	}
 	doc, err := p.flow.View(ctx, row.ID, 0, 0)
 	if err != nil {
 		return nil, err
 	}
 	if doc.Step == linking.StepReady {
-		return nil, &fault.Error{Kind: fault.Conflict, Op: op, Code: "already_paired", Msg: "the account is linked already; log out first"}
+		return nil, linked
 	}
 	token := credential.NewLink()
+	page.CreatedByKey, page.CreatedByUser = m.Maker(ctx)
 	page.Hash, page.ExpiresAt = credential.Hash(token), page.CreatedAt.Add(lives)
 	if err := p.store.InsertLinkPage(ctx, page, most); err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (s *Store) InstanceByKeyHash(ctx context.Context, hash []byte) (Instance, A
 	return instanceOf(row.Instance), keyOf(row.ApiKey), nil
 }
 
-// RevokeKey ends a key of the instance; the time of the first revocation stays.
+// RevokeKey ends a key of the instance, and the link pages made with it; the time of the first revocation stays.
 func (s *Store) RevokeKey(ctx context.Context, instance supervisor.ID, id string, now time.Time) error {
 	n, err := s.q.RevokeKey(ctx, db.RevokeKeyParams{InstanceID: string(instance), ID: id, At: now})
 	return found("store.RevokeKey", n, err)

@@ -28,6 +28,9 @@ type LinkPage struct {
 	CreatedAt, ExpiresAt time.Time
 	EndedAt              *time.Time
 	EndedBy              string // PageRevoked or PageReady, once EndedAt is set
+	// CreatedByKey is the API key that made the page, CreatedByUser the user: the page
+	// ends when that key is revoked, or that user disabled or given another password.
+	CreatedByKey, CreatedByUser string
 }
 
 // pagesADay is how many link pages may be made for an instance within a day, those
@@ -67,6 +70,7 @@ func (s *Store) InsertLinkPage(ctx context.Context, p LinkPage, most int) error 
 		return q.InsertLinkPage(ctx, db.InsertLinkPageParams{
 			ID: p.ID, InstanceID: string(p.InstanceID), TokenHash: p.Hash, Language: p.Language, RedirectUrl: p.RedirectURL,
 			BrandName: p.BrandName, BrandLogo: p.BrandLogo, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
+			CreatedByKey: p.CreatedByKey, CreatedByUser: p.CreatedByUser,
 		})
 	}))
 }
@@ -129,6 +133,6 @@ func linkPageOf(r db.LinkPage) LinkPage {
 	return LinkPage{
 		ID: r.ID, InstanceID: supervisor.ID(r.InstanceID), Hash: r.TokenHash, Language: r.Language, RedirectURL: r.RedirectUrl,
 		BrandName: r.BrandName, BrandLogo: r.BrandLogo, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
-		EndedAt: r.EndedAt, EndedBy: r.EndedBy,
+		EndedAt: r.EndedAt, EndedBy: r.EndedBy, CreatedByKey: r.CreatedByKey, CreatedByUser: r.CreatedByUser,
 	}
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"reflect"
 	"sync"
 	"testing"
@@ -109,6 +110,49 @@ func TestAnEndedLinkPageKeepsNoLogo(t *testing.T) {
 	_, got, _, err := st.LinkPageByHash(ctx, want.Hash)
 	must(t, err)
 	equal(t, "logo", got.BrandLogo, "")
+}
+
+func TestLinkPagesEndWithWhatMadeThem(t *testing.T) {
+	for name, tc := range map[string]struct {
+		end   func(st *store.Store, ctx context.Context) error
+		ended string
+	}{
+		"the key is revoked":   {func(st *store.Store, ctx context.Context) error { return st.RevokeKey(ctx, a, "k-"+string(a), noon) }, "by key"},
+		"the password changes": {func(st *store.Store, ctx context.Context) error { return st.SetPassword(ctx, owner, "h2") }, "by user"},
+		"the user is disabled": {func(st *store.Store, ctx context.Context) error { return st.SetUserDisabled(ctx, owner, &noon) }, "by user"},
+		"the user is enabled":  {func(st *store.Store, ctx context.Context) error { return st.SetUserDisabled(ctx, owner, nil) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st, ctx := setUp(t, a)
+			byKey, byUser := linkPage("by key"), linkPage("by user")
+			byKey.CreatedByKey, byUser.CreatedByUser = "k-"+string(a), owner
+			must(t, st.InsertLinkPage(ctx, byKey, 3))
+			must(t, st.InsertLinkPage(ctx, byUser, 3))
+			must(t, st.InsertLinkPage(ctx, linkPage("of before"), 3))
+			must(t, tc.end(st, ctx))
+			list, err := st.LinkPages(ctx, a)
+			must(t, err)
+			for _, p := range list {
+				want := ""
+				if p.ID == tc.ended {
+					want = store.PageRevoked
+				}
+				equal(t, p.ID, p.EndedBy, want)
+			}
+		})
+	}
+}
+
+func TestTheLinkPagesOfALinkedAccountStayEnded(t *testing.T) {
+	st, ctx := setUp(t, a)
+	must(t, st.InsertLinkPage(ctx, linkPage("one"), 2))
+	_, err := st.Pool().Exec(ctx, "insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, 1, 'k', 'ready', '', '{}', $2)", a, noon)
+	must(t, err)
+	_, err = st.Pool().Exec(ctx, "delete from events") // as retention does
+	must(t, err)
+	list, err := st.LinkPages(ctx, a)
+	must(t, err)
+	equal(t, "ended by", list[0].EndedBy, store.PageReady)
 }
 
 func TestAReadyAccountEndsTheLinkPagesMadeBefore(t *testing.T) {

@@ -57,13 +57,15 @@ func (s *Store) CountUsers(ctx context.Context) (int, error) {
 	return int(n), failure("store.CountUsers", err)
 }
 
-// SetPassword replaces the hash of a user's password.
+// SetPassword replaces the hash of a user's password, and ends the link pages that
+// the user made.
 func (s *Store) SetPassword(ctx context.Context, id, hash string) error {
 	n, err := s.q.SetPassword(ctx, db.SetPasswordParams{ID: id, PasswordHash: hash})
 	return found("store.SetPassword", n, err)
 }
 
 // SetUserDisabled disables a user from at on, or enables one when at is nil.
+// The link pages that the user made end when the user is disabled.
 func (s *Store) SetUserDisabled(ctx context.Context, id string, at *time.Time) error {
 	n, err := s.q.SetUserDisabled(ctx, db.SetUserDisabledParams{ID: id, DisabledAt: at})
 	return found("store.SetUserDisabled", n, err)

@@ -117,8 +117,12 @@ func (q *Queries) KeysOf(ctx context.Context, instanceID string) ([]ApiKey, erro
 }
 
 const revokeKey = `-- name: RevokeKey :execrows
-update api_keys set revoked_at = coalesce(revoked_at, $3::timestamptz)
-where instance_id = $1 and id = $2
+with ended as (
+    update link_pages p set ended_at = $3::timestamptz, ended_by = 'revoked', brand_logo = ''
+    where p.instance_id = $1 and p.created_by_key = $2 and p.ended_at is null
+)
+update api_keys k set revoked_at = coalesce(k.revoked_at, $3::timestamptz)
+where k.instance_id = $1 and k.id = $2
 `
 
 type RevokeKeyParams struct {

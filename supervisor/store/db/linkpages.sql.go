@@ -68,21 +68,25 @@ func (q *Queries) HasLinkPage(ctx context.Context, arg HasLinkPageParams) (bool,
 }
 
 const insertLinkPage = `-- name: InsertLinkPage :exec
-insert into link_pages (id, instance_id, token_hash, language, redirect_url, brand_name, brand_logo, made_at_seq, created_at, expires_at)
+insert into link_pages (id, instance_id, token_hash, language, redirect_url, brand_name, brand_logo, made_at_seq, created_at, expires_at,
+    created_by_key, created_by_user)
 select $1, $2, $3, $4, $5, $6,
-    $7, coalesce((select f.head from feeds f where f.instance_id = $2), 0), $8, $9
+    $7, coalesce((select f.head from feeds f where f.instance_id = $2), 0), $8, $9,
+    $10, $11
 `
 
 type InsertLinkPageParams struct {
-	ID          string
-	InstanceID  string
-	TokenHash   []byte
-	Language    string
-	RedirectUrl string
-	BrandName   string
-	BrandLogo   string
-	CreatedAt   time.Time
-	ExpiresAt   time.Time
+	ID            string
+	InstanceID    string
+	TokenHash     []byte
+	Language      string
+	RedirectUrl   string
+	BrandName     string
+	BrandLogo     string
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	CreatedByKey  string
+	CreatedByUser string
 }
 
 func (q *Queries) InsertLinkPage(ctx context.Context, arg InsertLinkPageParams) error {
@@ -96,12 +100,14 @@ func (q *Queries) InsertLinkPage(ctx context.Context, arg InsertLinkPageParams) 
 		arg.BrandLogo,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.CreatedByKey,
+		arg.CreatedByUser,
 	)
 	return err
 }
 
 const linkPageByHash = `-- name: LinkPageByHash :one
-select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, i.health_policy, p.id, p.instance_id, p.token_hash, p.language, p.redirect_url, p.brand_name, p.brand_logo, p.made_at_seq, p.created_at, p.expires_at, p.ended_at, p.ended_by, (u.disabled_at is not null)::boolean as owner_disabled,
+select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, i.health_policy, p.id, p.instance_id, p.token_hash, p.language, p.redirect_url, p.brand_name, p.brand_logo, p.made_at_seq, p.created_at, p.expires_at, p.ended_at, p.ended_by, p.created_by_key, p.created_by_user, (u.disabled_at is not null)::boolean as owner_disabled,
     exists (select from events e where e.instance_id = p.instance_id and e.seq > p.made_at_seq and e.type = 'ready')::boolean as linked
 from link_pages p join instances i on i.id = p.instance_id join users u on u.id = i.owner_id
 where p.token_hash = $1 and i.deleted_at is null
@@ -144,6 +150,8 @@ func (q *Queries) LinkPageByHash(ctx context.Context, tokenHash []byte) (LinkPag
 		&i.LinkPage.ExpiresAt,
 		&i.LinkPage.EndedAt,
 		&i.LinkPage.EndedBy,
+		&i.LinkPage.CreatedByKey,
+		&i.LinkPage.CreatedByUser,
 		&i.OwnerDisabled,
 		&i.Linked,
 	)

@@ -67,18 +67,20 @@ type InstanceHistory struct {
 }
 
 type LinkPage struct {
-	ID          string
-	InstanceID  string
-	TokenHash   []byte
-	Language    string
-	RedirectUrl string
-	BrandName   string
-	BrandLogo   string
-	MadeAtSeq   int64
-	CreatedAt   time.Time
-	ExpiresAt   time.Time
-	EndedAt     *time.Time
-	EndedBy     string
+	ID            string
+	InstanceID    string
+	TokenHash     []byte
+	Language      string
+	RedirectUrl   string
+	BrandName     string
+	BrandLogo     string
+	MadeAtSeq     int64
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	EndedAt       *time.Time
+	EndedBy       string
+	CreatedByKey  string
+	CreatedByUser string
 }
 
 type RefreshToken struct {

@@ -67,7 +67,11 @@ func (q *Queries) SetMaxInstances(ctx context.Context, arg SetMaxInstancesParams
 }
 
 const setPassword = `-- name: SetPassword :execrows
-update users set password_hash = $2 where id = $1
+with ended as (
+    update link_pages p set ended_at = now(), ended_by = 'revoked', brand_logo = ''
+    where p.created_by_user = $1 and p.ended_at is null
+)
+update users u set password_hash = $2 where u.id = $1
 `
 
 type SetPasswordParams struct {
@@ -84,7 +88,11 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64
 }
 
 const setUserDisabled = `-- name: SetUserDisabled :execrows
-update users set disabled_at = $2 where id = $1
+with ended as (
+    update link_pages p set ended_at = $2::timestamptz, ended_by = 'revoked', brand_logo = ''
+    where p.created_by_user = $1 and p.ended_at is null and $2::timestamptz is not null
+)
+update users u set disabled_at = $2::timestamptz where u.id = $1
 `
 
 type SetUserDisabledParams struct {

@@ -11,8 +11,12 @@ from api_keys k join instances i on i.id = k.instance_id join users u on u.id = 
 where k.hash = $1 and k.revoked_at is null and i.deleted_at is null;
 
 -- name: RevokeKey :execrows
-update api_keys set revoked_at = coalesce(revoked_at, sqlc.arg(at)::timestamptz)
-where instance_id = $1 and id = $2;
+with ended as (
+    update link_pages p set ended_at = sqlc.arg(at)::timestamptz, ended_by = 'revoked', brand_logo = ''
+    where p.instance_id = $1 and p.created_by_key = $2 and p.ended_at is null
+)
+update api_keys k set revoked_at = coalesce(k.revoked_at, sqlc.arg(at)::timestamptz)
+where k.instance_id = $1 and k.id = $2;
 
 -- name: StandingKeys :many
 select k.id from api_keys k join instances i on i.id = k.instance_id join users u on u.id = i.owner_id

@@ -9,9 +9,11 @@ select count(*) as made, coalesce(min(created_at), sqlc.arg(since))::timestamptz
 where instance_id = $1 and created_at > sqlc.arg(since)::timestamptz;
 
 -- name: InsertLinkPage :exec
-insert into link_pages (id, instance_id, token_hash, language, redirect_url, brand_name, brand_logo, made_at_seq, created_at, expires_at)
+insert into link_pages (id, instance_id, token_hash, language, redirect_url, brand_name, brand_logo, made_at_seq, created_at, expires_at,
+    created_by_key, created_by_user)
 select sqlc.arg(id), sqlc.arg(instance_id), sqlc.arg(token_hash), sqlc.arg(language), sqlc.arg(redirect_url), sqlc.arg(brand_name),
-    sqlc.arg(brand_logo), coalesce((select f.head from feeds f where f.instance_id = sqlc.arg(instance_id)), 0), sqlc.arg(created_at), sqlc.arg(expires_at);
+    sqlc.arg(brand_logo), coalesce((select f.head from feeds f where f.instance_id = sqlc.arg(instance_id)), 0), sqlc.arg(created_at), sqlc.arg(expires_at),
+    sqlc.arg(created_by_key), sqlc.arg(created_by_user);
 
 -- name: LinkPagesOf :many
 select id, instance_id, language, redirect_url, brand_name, created_at, expires_at, ended_at, ended_by

@@ -15,10 +15,18 @@ select * from users order by created_at, id limit sqlc.arg(lim)::int offset sqlc
 select count(*) from users;
 
 -- name: SetPassword :execrows
-update users set password_hash = $2 where id = $1;
+with ended as (
+    update link_pages p set ended_at = now(), ended_by = 'revoked', brand_logo = ''
+    where p.created_by_user = $1 and p.ended_at is null
+)
+update users u set password_hash = $2 where u.id = $1;
 
 -- name: SetUserDisabled :execrows
-update users set disabled_at = $2 where id = $1;
+with ended as (
+    update link_pages p set ended_at = sqlc.narg(disabled_at)::timestamptz, ended_by = 'revoked', brand_logo = ''
+    where p.created_by_user = $1 and p.ended_at is null and sqlc.narg(disabled_at)::timestamptz is not null
+)
+update users u set disabled_at = sqlc.narg(disabled_at)::timestamptz where u.id = $1;
 
 -- name: SetMaxInstances :execrows
 update users set max_instances = sqlc.narg(max_instances) where id = $1;
