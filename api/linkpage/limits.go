@@ -29,6 +29,8 @@ var (
 	acts  = pace{"act", 2 * time.Second, 10}         // of one page: passkey, confirmation
 	// WhatsApp counts how often codes are asked for.
 	begins   = pace{"begin", 10 * time.Second, 6}        // of one page
+	numbers  = pace{"number", time.Minute, 3}            // of one instance: each rings on somebody's phone
+	tokens   = pace{"token", 100 * time.Millisecond, 60} // of one token, whatever it opens
 	unknowns = pace{"unknown", 2 * time.Second, 50}      // tokens that open nothing, from one address
 	notFast  = "this was asked too often; wait a moment" // for people
 )

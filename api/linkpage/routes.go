@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"whatsapp-manager/api"
+	"whatsapp-manager/api/auth"
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/linking"
@@ -103,7 +104,8 @@ func (p *Pages) look(ctx context.Context, closing <-chan struct{}, in *pageLookI
 		return nil, err
 	}
 	if wait > 0 { // who waited may not see it any more
-		if again, err := p.visit(ctx, in.Authorization); isGone(err) || fault.Is(err, fault.Unauthorized) {
+		token, _ := auth.Bearer(in.Authorization)
+		if again, err := p.find(ctx, token); isGone(err) || fault.Is(err, fault.Unauthorized) {
 			return nil, err
 		} else if err == nil && again.done {
 			doc = linking.LinkDocument{Version: doc.Version, Step: linking.StepReady}
@@ -162,6 +164,11 @@ func (p *Pages) begin(ctx context.Context, in *pageBeginInput) (*route.NoContent
 	}
 	if v.instance.Desired != supervisor.Run { // starting it is for its owner
 		return nil, fault.New(fault.Stopped, "linkpage.begin", "the account is switched off; ask whoever sent you this link to start it")
+	}
+	if number != "" {
+		if err := p.limits.take(numbers, string(v.instance.ID)); err != nil {
+			return nil, err
+		}
 	}
 	return done(p.flow.Begin(ctx, v.instance.ID, number))
 }

@@ -161,6 +161,63 @@ func TestNoPageForAnAccountThatIsLinked(t *testing.T) {
 	}
 }
 
+func TestNoPageForAnAccountThatIsLinkedAndStopped(t *testing.T) {
+	o := open(t)
+	_, err := o.store.Pool().Exec(t.Context(), "update instances set device_jid = '4915112345678:1@s.whatsapp.net', desired = 'stop'")
+	must(t, err)
+	if code := o.want(409, "POST", pagesPath, o.admin, nil, "code"); code != "already_paired" {
+		t.Errorf("code %v", code)
+	}
+}
+
+func TestAPageEndsWithTheKeyThatMadeIt(t *testing.T) {
+	o := open(t)
+	keys, admin := "/api/instances/"+string(account)+"/keys", o.admin
+	_, raw := apitest.Do(t, "POST", o.url+keys, admin, map[string]any{"name": "hers"})
+	var made struct {
+		APIKey string
+		Key    struct{ ID string }
+	}
+	must(t, json.Unmarshal(raw, &made))
+	o.admin = made.APIKey
+	_, token, _ := o.page(nil)
+	o.want(200, "GET", "/api/link", token, nil, "")
+	res, raw := apitest.Do(t, "DELETE", o.url+keys+"/"+made.Key.ID, admin, nil)
+	if res.StatusCode >= 300 {
+		t.Fatalf("revoke: %d %s", res.StatusCode, raw)
+	}
+	if code := o.want(410, "GET", "/api/link", token, nil, "code"); code != "page_revoked" {
+		t.Errorf("code %v", code)
+	}
+}
+
+func TestPhoneNumbersHaveAPaceOfTheirOwn(t *testing.T) {
+	o := open(t)
+	_, token, _ := o.page(nil)
+	_, second, _ := o.page(nil)
+	for i, want := range []int{204, 204, 204, 429} {
+		asked := []string{token, second}[i%2] // a second page of the account helps nobody
+		o.want(want, "POST", "/api/link/begin", asked, map[string]any{"phoneNumber": "4915112345678"}, "")
+	}
+	o.want(204, "POST", "/api/link/begin", token, map[string]any{}, "") // the QR code disturbs nobody
+}
+
+// The database is not asked for what a page asks too often.
+func TestALinkTokenIsBoundedBeforeItIsLookedUp(t *testing.T) {
+	o := open(t)
+	_, token, _ := o.page(nil)
+	_, err := o.store.Pool().Exec(t.Context(), "update link_pages set expires_at = now()")
+	must(t, err)
+	status := 410
+	for i := 0; i < 500 && status == 410; i++ {
+		res, _ := apitest.Do(t, "GET", o.url+"/api/link", token, nil)
+		status = res.StatusCode
+	}
+	if status != 429 {
+		t.Errorf("five hundred requests in a moment: %d", status)
+	}
+}
+
 func TestPagesAreBounded(t *testing.T) {
 	o := open(t)
 	_, token, _ := o.page(nil)

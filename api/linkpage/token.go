@@ -22,11 +22,11 @@ type visit struct {
 	done     bool // the account is linked, and the page may still say so
 }
 
+var unknown = &fault.Error{Kind: fault.Unauthorized, Op: "linkpage.visit", Code: "unknown_link", Msg: "this link is not known; ask for a new one"}
+
 // visit finds out which page asks. It fails with fault.Unauthorized for a token that
 // opens nothing, and with status 410 for a page that has ended.
 func (p *Pages) visit(ctx context.Context, authorization string) (visit, error) {
-	const op = "linkpage.visit"
-	unknown := &fault.Error{Kind: fault.Unauthorized, Op: op, Code: "unknown_link", Msg: "this link is not known; ask for a new one"}
 	token, _ := auth.Bearer(authorization)
 	address := loginguard.Network(trace.Of(ctx).IP)
 	if !credential.LooksLikeLink(token) {
@@ -35,9 +35,18 @@ func (p *Pages) visit(ctx context.Context, authorization string) (visit, error) 
 	if p.limits.spent(unknowns, address) {
 		return visit{}, p.limits.take(unknowns, address)
 	}
+	// Also a page that has ended, or is asked in a loop, costs the database little.
+	if err := p.limits.take(tokens, string(credential.Hash(token))); err != nil {
+		return visit{}, err
+	}
+	return p.find(ctx, token)
+}
+
+// find looks a token up, whatever was asked with it before.
+func (p *Pages) find(ctx context.Context, token string) (visit, error) {
 	in, page, linked, err := p.store.LinkPageByHash(ctx, credential.Hash(token))
 	if fault.Is(err, fault.NotFound) {
-		if err := p.limits.take(unknowns, address); err != nil {
+		if err := p.limits.take(unknowns, loginguard.Network(trace.Of(ctx).IP)); err != nil {
 			return visit{}, err
 		}
 		return visit{}, unknown
