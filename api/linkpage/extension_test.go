@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"whatsapp-manager/api/apitest"
 	"whatsapp-manager/api/apitest/chromium"
@@ -230,6 +231,21 @@ func TestTheExtensionRefusesWhatNoLinkPageAsks(t *testing.T) {
 		var there bool
 		if tab.Value(`!!document.querySelector("wam-link") || location.hash !== "#about"`, &there); there {
 			t.Error("it does something")
+		}
+	})
+	t.Run("a click that was meant for a window in front", func(t *testing.T) {
+		tab := d.Open(linking.Origin + "/#wam-link=" + request(func(map[string]any) {}))
+		defer tab.Close()
+		tab.HiddenText("Continue with the passkey")
+		for _, comes := range []string{`dispatchEvent(new Event("focus"))`, `document.dispatchEvent(new Event("visibilitychange"))`} {
+			for began := time.Now(); tab.HiddenIsOff("go"); {
+				if time.Since(began) > 20*time.Second {
+					t.Fatal("it stays off")
+				}
+			}
+			if tab.Value(comes, nil); !tab.HiddenIsOff("go") {
+				t.Errorf("it can be pressed at once after %s", comes)
+			}
 		}
 	})
 	t.Run("a click of a script, and one that comes too soon", func(t *testing.T) {

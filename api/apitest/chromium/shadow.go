@@ -73,6 +73,24 @@ func (tab *Tab) HasHidden(id string) bool {
 	return there
 }
 
+// HiddenIsOff reports whether the element with the id in a closed shadow tree is disabled
+// now.
+func (tab *Tab) HiddenIsOff(id string) bool {
+	tab.t.Helper()
+	var off bool
+	tab.Do("look at "+id, chromedp.ActionFunc(func(ctx context.Context) error {
+		root, err := dom.GetDocument().WithDepth(-1).WithPierce(true).Do(ctx)
+		if err != nil {
+			return err
+		}
+		if n := walk(root, func(n *cdp.Node) bool { return n.AttributeValue("id") == id }); n != nil {
+			_, off = n.Attribute("disabled")
+		}
+		return nil
+	}))
+	return off
+}
+
 func place(ctx context.Context, id string) (x, y float64, err error) {
 	root, err := dom.GetDocument().WithDepth(-1).WithPierce(true).Do(ctx)
 	if err != nil {

@@ -84,7 +84,7 @@
 	} else asks.append(el("p", {}, t("broken")));
 
 	async function answer() {
-		go.disabled = true;
+		go.disabled = busy = true;
 		status.textContent = t("asking");
 		try {
 			const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(request.publicKey);
@@ -97,7 +97,8 @@
 		} catch (err) {
 			status.textContent = t(err.name === "NotAllowedError" ? "not_allowed" : "failed", { detail: err.message });
 		}
-		go.disabled = false;
+		busy = false;
+		go.disabled = performance.now() < ripe;
 		go.textContent = t("again");
 		go.focus();
 	}
@@ -112,14 +113,24 @@
 	}
 
 	// A page cannot press it with a script, and nobody by a click that was meant for
-	// something that stood there a moment before.
-	go.addEventListener("click", (e) => { if (e.isTrusted) answer(); });
-	go.disabled = true;
+	// something that stood there a moment before: each time that the tab comes forward,
+	// a window may have closed under the second half of a double click.
+	go.addEventListener("click", (e) => { if (e.isTrusted && document.hasFocus() && performance.now() >= ripe) answer(); });
+	let ripe = Infinity, busy = false, timer;
+	const hold = () => {
+		ripe = performance.now() + 1000;
+		go.disabled = true;
+		clearTimeout(timer);
+		timer = setTimeout(() => { go.disabled = busy; }, 1000);
+	};
+	addEventListener("focus", hold);
+	document.addEventListener("visibilitychange", hold);
+	hold();
 	const show = () => {
 		document.documentElement.append(host);
 		dialog.showModal();
 		dialog.focus();
-		setTimeout(() => { go.disabled = false; }, 1000);
+		hold();
 	};
 	if (document.body) show();
 	else new MutationObserver((_, seen) => { if (document.body) { seen.disconnect(); show(); } }).observe(document, { childList: true, subtree: true });
