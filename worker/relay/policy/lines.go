@@ -32,8 +32,8 @@ var lines = map[string]Line{
 	// Pairing.
 	"GetQRChannel":            refused("it returns a channel; the instance shows the codes"),
 	"PairPhone":               refused("pairing is done with the instance's pairing code"),
-	"SendPasskeyConfirmation": open,
-	"SendPasskeyResponse":     open,
+	"SendPasskeyConfirmation": refused("a passkey is confirmed with POST /api/instances/{id}/link/confirm"),
+	"SendPasskeyResponse":     refused("a passkey is answered with POST /api/instances/{id}/link/passkey"),
 	"Logout":                  open,
 
 	// Below the books: own devices, app state, receipts, pushes.

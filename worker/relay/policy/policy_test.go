@@ -53,6 +53,8 @@ func TestWhatIsOff(t *testing.T) {
 		{"StoreLIDPNMapping", catalog.Refused},
 		{"DownloadHistorySync", catalog.Refused},
 		{"DangerousInternals", catalog.Refused},
+		{"SendPasskeyResponse", catalog.Refused},
+		{"SendPasskeyConfirmation", catalog.Refused},
 		{"SetProxyAddress", catalog.Refused},
 		{"SendPeerMessage", catalog.Below},
 		{"SendAppState", catalog.Below},

@@ -175,6 +175,8 @@ func TestMethodsThatAreOff(t *testing.T) {
 	}{
 		{"whatsmeow.StoreLIDPNMapping", `["1@lid","1@s.whatsapp.net"]`, false},
 		{"whatsmeow.DownloadHistorySync", `[{},true]`, false},
+		{"whatsmeow.SendPasskeyResponse", `[{}]`, false},
+		{"whatsmeow.SendPasskeyConfirmation", `[]`, false},
 		{"whatsmeow.SendPeerMessage", `[{"conversation":"a"}]`, true},
 		{"whatsmeow.SendMessage", `["15550000001@s.whatsapp.net",{"conversation":"a"},{"Peer":true}]`, true},
 		{"whatsmeow.SendAppState", `[{"Type":"regular","Mutations":[{"Index":["a"],"Value":{}}]}]`, true},
