@@ -24,8 +24,9 @@ const (
 	forgedAnswer // the first answer has a wrong signature
 	rejected     // somebody rejects the new device on the phone
 	workerLost   // the worker is killed between question and answer
-	mishaps      = iota
 )
+
+const mishaps = workerLost
 
 // newcomer is an account that is linked with its passkey during the faults.
 type newcomer struct {

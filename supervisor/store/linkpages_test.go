@@ -26,7 +26,7 @@ func TestLinkPages(t *testing.T) {
 
 	in, got, linked, err := st.LinkPageByHash(ctx, want.Hash)
 	must(t, err)
-	equal(t, "instance", in.ID, supervisor.ID(a))
+	equal(t, "instance", in.ID, a)
 	if want.CreatedAt, want.ExpiresAt = got.CreatedAt, got.ExpiresAt; !reflect.DeepEqual(got, want) || !got.ExpiresAt.Equal(noon.Add(time.Hour)) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
