@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -59,7 +57,7 @@ type instances struct {
 	cleanup    *cleanup
 	log        zerolog.Logger
 
-	creating sync.Mutex // held while instances are counted and one is made
+	making *places // the instances that are not made yet
 }
 
 type instanceRecords interface {
@@ -143,27 +141,18 @@ func (h *instances) createInstance(ctx context.Context, in *struct {
 // create makes an instance of the one who asks, within the limits, and its first key. save
 // writes it.
 func (h *instances) create(ctx context.Context, name, description string, sends int, save SaveInstance) (InstanceView, string, error) {
-	h.creating.Lock()
-	defer h.creating.Unlock()
-	if err := h.mayCreate(ctx, *auth.Of(ctx).User); err != nil {
+	release, err := h.making.take(ctx, auth.Of(ctx).User.ID, func(own, all int) (bool, error) { return h.room(ctx, own, all) })
+	if err != nil {
 		return InstanceView{}, "", err
 	}
-	if h.cfg.MaxInstances > 0 {
-		_, total, err := h.store.Instances(ctx, "", 0, 1)
-		if err != nil {
-			return InstanceView{}, "", err
-		}
-		if total >= h.cfg.MaxInstances {
-			return InstanceView{}, "", &fault.Error{Kind: fault.Forbidden, Op: "api.createInstance", Code: "instance_limit", Msg: "the installation has as many instances as it may have"}
-		}
-	}
+	defer release()
 	at := now()
 	row := store.Instance{
 		ID: supervisor.ID(ident.NewInstance()), OwnerID: auth.Of(ctx).User.ID, Name: name, Description: description,
 		Desired: supervisor.Stop, SendsPerMinute: sends, CreatedAt: at, UpdatedAt: at,
 	}
 	key := credential.NewKey()
-	err := save(ctx, row, store.APIKey{
+	err = save(ctx, row, store.APIKey{
 		ID: ident.New(), InstanceID: row.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
 	})
 	if err != nil {
@@ -176,28 +165,6 @@ func (h *instances) create(ctx context.Context, name, description string, sends 
 	}
 	h.auth.Audit(ctx, "instance.create", string(row.ID), map[string]any{"name": row.Name})
 	return h.view(row), key, nil
-}
-
-// mayCreate holds a user to how many instances they may have.
-func (h *instances) mayCreate(ctx context.Context, u store.User) error {
-	most := h.cfg.UserInstances
-	if auth.Of(ctx).IsAdmin() {
-		most = 0
-	}
-	if u.MaxInstances != nil {
-		most = *u.MaxInstances
-	}
-	if most == 0 {
-		return nil
-	}
-	_, total, err := h.store.Instances(ctx, u.ID, 0, 1)
-	if err != nil {
-		return err
-	}
-	if total >= most {
-		return &fault.Error{Kind: fault.Forbidden, Op: "api.createInstance", Code: "instance_limit", Msg: fmt.Sprintf("you have %d instances and may not create more; an administrator can allow it", total)}
-	}
-	return nil
 }
 
 func (h *instances) getInstance(ctx context.Context, in *route.InstancePath) (*instanceOutput, error) {

@@ -33,6 +33,13 @@ func (m *Mount) MakeInstance(ctx context.Context, name string, save SaveInstance
 	return m.instances.create(ctx, name, "", m.instances.cfg.SendsPerMinute, save)
 }
 
+// MayMakeInstance returns nil when MakeInstance would make one now, and otherwise says which
+// limit is reached. It holds no place.
+func (m *Mount) MayMakeInstance(ctx context.Context) error {
+	_, err := m.instances.room(ctx, 0, 0)
+	return err
+}
+
 // AnyOrigin lets pages of any origin ask the path and read its answers. That is right
 // for a route that takes a bearer token, and nothing that a browser sends by itself.
 func (m *Mount) AnyOrigin(path string) { m.open[path] = true }

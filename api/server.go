@@ -114,7 +114,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 		store: deps.Store, supervisor: deps.Supervisor, sender: sender, pace: pace, log: deps.Log,
 	}
 	all := &instances{
-		cfg: cfg, router: r, auth: s.auth, store: deps.Store, supervisor: deps.Supervisor, cleanup: s.cleanup, log: deps.Log,
+		cfg: cfg, making: newPlaces(), router: r, auth: s.auth, store: deps.Store, supervisor: deps.Supervisor, cleanup: s.cleanup, log: deps.Log,
 	}
 	texts := &messages{router: r, auth: s.auth, calls: relay, sender: sender, sends: deps.Store}
 	s.auth.Routes(r)
