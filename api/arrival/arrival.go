@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,7 +53,7 @@ type Reader interface {
 // Routes adds the route. dir is where bodies are kept while they are read.
 func Routes(st *store.Store, reader Reader, dir string) func(*api.Mount) {
 	return func(m *api.Mount) {
-		a := &arrivals{mount: m, store: st, reader: reader, dir: dir, running: make(chan struct{}, 1)}
+		a := &arrivals{mount: m, store: st, reader: reader, dir: dir, running: make(chan struct{}, 1), users: map[string]bool{}}
 		m.Echo().POST("/api/instances/import", m.Authenticated(route.SignedIn, a.take))
 		text := &huma.Schema{Type: huma.TypeString}
 		m.Document(&huma.Operation{
@@ -89,7 +90,10 @@ type arrivals struct {
 	store   *store.Store
 	reader  Reader
 	dir     string
-	running chan struct{} // holds a token while an import runs
+	running chan struct{} // holds a token while an account is read
+
+	mu    sync.Mutex
+	users map[string]bool // guarded by mu; those who have an import under way
 }
 
 // arrived is the answer.
@@ -116,12 +120,14 @@ func (a *arrivals) take(c echo.Context) error {
 	if err := a.mount.Confirm(ctx, req.Header.Get(headerPassword)); err != nil {
 		return err
 	}
-	select {
-	case a.running <- struct{}{}:
-		defer func() { <-a.running }()
-	default:
-		return &fault.Error{Kind: fault.RateLimited, Op: op, Code: "import_running", Msg: "another import is running; try again when it has ended", RetryAfter: 5 * time.Second}
+	if err := a.mount.MayMakeInstance(ctx); err != nil {
+		return err
 	}
+	end, err := a.begin(auth.Of(ctx).User.ID)
+	if err != nil {
+		return err
+	}
+	defer end()
 	dir, err := os.MkdirTemp(a.dir, Prefix) // of mode 0700
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, op, err, "the file cannot be kept: the server's disk is full or not writable")
@@ -131,8 +137,12 @@ func (a *arrivals) take(c echo.Context) error {
 	if err := keep(ctx, path); err != nil {
 		return err
 	}
-	res, err := a.reader.Read(ctx, apart.Request{Form: form, Dir: dir, Path: path, Device: c.QueryParam("device"), Book: trace.Of(ctx).Account.Take})
+	res, err := a.read(ctx, apart.Request{Form: form, Dir: dir, Path: path, Device: c.QueryParam("device"), Book: trace.Of(ctx).Account.Take})
 	if err != nil {
+		return err
+	}
+	// Much may have happened while the body came.
+	if ctx, err = a.mount.Renew(ctx); err != nil {
 		return err
 	}
 	out := arrived{Report: res.Report}
@@ -143,6 +153,36 @@ func (a *arrivals) take(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusCreated, out)
+}
+
+// begin notes that the user has an import under way, until end is called.
+func (a *arrivals) begin(user string) (end func(), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.users[user] {
+		return nil, errRunning("another import of yours is running; try again when it has ended")
+	}
+	a.users[user] = true
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.users, user)
+	}, nil
+}
+
+// read waits for its turn: only one account is read at a time.
+func (a *arrivals) read(ctx context.Context, req apart.Request) (apart.Result, error) {
+	select {
+	case a.running <- struct{}{}:
+		defer func() { <-a.running }()
+		return a.reader.Read(ctx, req)
+	case <-ctx.Done():
+		return apart.Result{}, errRunning("other imports are running; try again when they have ended")
+	}
+}
+
+func errRunning(msg string) error {
+	return &fault.Error{Kind: fault.RateLimited, Op: op, Code: "import_running", Msg: msg, RetryAfter: 5 * time.Second}
 }
 
 // keep writes the request's body to a file, as it comes.

@@ -226,6 +226,21 @@ func (a *Auth) Confirm(ctx context.Context, password string) error {
 	return a.prover.confirm(ctx, password)
 }
 
+// Renew returns a context with the request's user as they are now; fault.Unauthorized when
+// the user was disabled or the session ended since Admit. It is for what takes long.
+func (a *Auth) Renew(ctx context.Context) (context.Context, error) {
+	p := Of(ctx)
+	if p.User == nil {
+		return nil, fault.New(fault.Forbidden, "auth.Renew", "this needs a user's access token")
+	}
+	living, err := a.sessions.Find(ctx, p.session, p.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	p.User = &living.User
+	return With(ctx, p), nil
+}
+
 // Maker tells who makes something: the id of the API key, or of the user.
 func (a *Auth) Maker(ctx context.Context) (keyID, userID string) {
 	p := Of(ctx)

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -100,9 +101,15 @@ func tarred(t *testing.T, files map[string][]byte) []byte {
 // upload sends a file, and returns the status and the answer's fields.
 func (i *installation) upload(token, query string, body []byte) (int, map[string]any) {
 	i.t.Helper()
+	return i.send(token, query, bytes.NewReader(body))
+}
+
+// send is upload with a body that may come slowly.
+func (i *installation) send(token, query string, body io.Reader) (int, map[string]any) {
+	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.base+"/api/instances/import?"+query, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.base+"/api/instances/import?"+query, body)
 	if err != nil {
 		i.t.Fatal(err)
 	}
@@ -210,6 +217,9 @@ func TestArrivalsThatAreRefused(t *testing.T) {
 			t.Fatalf("the first: %d %v", status, got)
 		}
 		other := written(t, formats.SQLite, foreign("9"))["out"]
+		if status, got := i.upload(ada, "from=whatsmeow-sqlite", []byte("nothing is read")); status != http.StatusForbidden || got["code"] != "instance_limit" {
+			t.Errorf("before anything is read: %d %v", status, got)
+		}
 		if status, got := i.upload(ada, "from=whatsmeow-sqlite", other); status != http.StatusForbidden || got["code"] != "instance_limit" {
 			t.Errorf("the second: %d %v", status, got)
 		}
@@ -243,5 +253,51 @@ func TestImportsThatWereCutOffLeaveNothing(t *testing.T) {
 		if _, err := os.Stat(name); (err == nil) != want {
 			t.Errorf("%s is there: %v, want %v", name, err == nil, want)
 		}
+	}
+}
+
+// Whoever sends slowly keeps nobody waiting, and makes nothing once they are disabled.
+func TestASlowArrival(t *testing.T) {
+	i := install(t)
+	admin := i.login("admin@localhost")
+	id := i.made("POST", "/api/users", `{"email":"ada@example.org","password":"`+testPassword+`","role":"user"}`, admin, "user", "id")
+	ada := i.login("ada@example.org")
+	good := written(t, formats.SQLite, foreign("2"))["out"]
+	body, out := io.Pipe()
+	answer := make(chan int, 1)
+	go func() {
+		status, _ := i.send(ada, "from=whatsmeow-sqlite", body)
+		answer <- status
+	}()
+	if _, err := out.Write(good[:len(good)/2]); err != nil {
+		t.Fatal(err)
+	}
+	begun := func() bool {
+		kept, err := filepath.Glob(filepath.Join(i.data, "incoming-*"))
+		return err == nil && len(kept) == 1
+	}
+	for !begun() {
+		select {
+		case status := <-answer:
+			t.Fatalf("the slow import ended: %d", status)
+		default:
+			runtime.Gosched()
+		}
+	}
+	if status, got := i.upload(ada, "from=whatsmeow-sqlite", good); status != http.StatusTooManyRequests || got["code"] != "import_running" {
+		t.Errorf("the same user's second import: %d %v", status, got)
+	}
+	if status, got := i.upload(admin, "from=whatsmeow-sqlite", written(t, formats.SQLite, foreign("3"))["out"]); status != http.StatusCreated {
+		t.Errorf("another user's import: %d %v", status, got)
+	}
+	if a := i.ask("PATCH", "/api/users/"+id, `{"disabled":true}`, "Authorization", admin); a.status != http.StatusOK {
+		t.Fatalf("disable: %+v", a)
+	}
+	if _, err := out.Write(good[len(good)/2:]); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	if status := <-answer; status != http.StatusUnauthorized {
+		t.Errorf("the import of a user who is disabled: %d", status)
 	}
 }
