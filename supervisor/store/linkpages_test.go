@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"whatsapp-manager/proto/fault"
-	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 

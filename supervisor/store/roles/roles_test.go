@@ -225,3 +225,25 @@ func TestDevicesBelongToOneInstance(t *testing.T) {
 	w.exec("update feeds set generation = 9 where instance_id = $1", mine)
 	w.refused(laterWorker, "select claim_device($1, 1, $2)", mine, jidA)
 }
+
+// A worker cannot see link pages, and still ends those of its account when that is ready.
+func TestAWorkersReadyEndsTheLinkPagesOfItsInstance(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{mine, other} {
+		w.exec(`insert into link_pages (id, instance_id, token_hash, made_at_seq, created_at, expires_at)
+			values ($1, $1, $1::text::bytea, 1, now(), now() + interval '1 hour')`, id)
+	}
+	w.refused(denied, "select from link_pages")
+	w.refused(denied, "insert into events values ($1, 2, 'r', 'ready', '', '{}', now())", other)
+	w.refused("", "insert into events values ($1, 2, 'q', 'qr', '', '{}', now())", mine)
+	endedBy := func(id string) string {
+		return value[string](w, w.admin, "select ended_by from link_pages where id = $1", id)
+	}
+	if got := endedBy(mine); got != "" {
+		t.Errorf("another event ended it: %q", got)
+	}
+	w.refused("", "insert into events values ($1, 3, 'r', 'ready', '', '{}', now())", mine)
+	if ours, others := endedBy(mine), endedBy(other); ours != "ready" || others != "" {
+		t.Errorf("ended by %q, the other instance's by %q", ours, others)
+	}
+}
