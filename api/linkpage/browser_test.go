@@ -144,10 +144,8 @@ func TestThePageWithTheKeyboard(t *testing.T) {
 	o.flow.next(t, "differs")
 	o.flow.show(linking.LinkDocument{Step: linking.StepReady})
 	tab.See("Your account is linked")
-	var said string
-	if tab.Value(`document.getElementById("live").textContent`, &said); said != "Your account is linked" {
-		t.Errorf("a screen reader is told %q", said)
-	}
+	// It is said a moment later, so that a screen reader notices the change.
+	tab.Until(`document.getElementById("live").textContent === "Your account is linked"`)
 }
 
 // A code that is replaced does not disturb what somebody is typing.
