@@ -45,9 +45,9 @@ test: postgres ## everything that must hold, with real processes (under fifteen 
 # A short run counts its inputs: at the end of a short time `go test` now and
 # then reports the deadline itself as a failure.
 FUZZ_TARGETS := ./worker/shape:FuzzIDs:50000x ./worker/shape:FuzzRender:20000x ./worker/inbound:FuzzTranslate:25000x \
-	./worker/relay/value:FuzzInto:25000x ./worker/relay:FuzzParams:500x ./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
+	./worker/relay/value:FuzzInto:25000x ./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
 # Too slow to compile for each run of the tests, which run its seeds.
-FUZZ_LONG := ./api/linking:FuzzAnswers:5000x ./supervisor/moving/ratchet:FuzzRecords:20000x ./supervisor/moving/formats:FuzzNeutral:5000x \
+FUZZ_LONG := ./worker/relay:FuzzParams:2000x ./api/linking:FuzzAnswers:5000x ./supervisor/moving/ratchet:FuzzRecords:20000x ./supervisor/moving/formats:FuzzNeutral:5000x \
 	./supervisor/moving/formats:FuzzBaileys:5000x
 
 .PHONY: fuzz

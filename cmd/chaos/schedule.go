@@ -134,7 +134,7 @@ func tracks() []track {
 			{name: apiLoad, weight: 2, shortest: sec, longest: 4 * sec},
 		}},
 		// Not a fault by itself: a person links one more account meanwhile.
-		{name: "newcomer", every: 8 * sec, kinds: []kind{{name: linkPasskey, weight: 1, most: mishaps}}},
+		{name: "newcomer", every: 15 * sec, kinds: []kind{{name: linkPasskey, weight: 1, most: mishaps}}},
 		{name: "clock", every: 15 * sec, kinds: []kind{
 			// For this every package is compiled anew, which is no matter of seconds.
 			{
