@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
@@ -80,12 +78,12 @@ func viewInstance(in store.Instance, st supervisor.Status, node string) Instance
 	v := InstanceView{
 		ID: string(in.ID), Name: in.Name, Description: in.Description, OwnerID: in.OwnerID,
 		Status: supervisor.StatusWord(st), Desired: string(st.Desired), State: string(st.State), Link: linkWord(link),
-		LinkReason: link.GetReason(), LinkDetail: link.GetDetail(), LinkSince: when(link.GetSince()), LinkUntil: when(link.GetUntil()),
+		LinkReason: link.GetReason(), LinkDetail: link.GetDetail(), LinkSince: workerv1.TimeOf(link.GetSince()), LinkUntil: workerv1.TimeOf(link.GetUntil()),
 		PhoneNumber: phoneNumber(link.GetJid()), JID: link.GetJid(), LID: link.GetLid(), PushName: link.GetPushName(), Platform: link.GetPlatform(),
 		PID: st.Proc.PID, Generation: max(st.Generation, in.Generation), RestartCount: st.RestartCount, StartedAt: unlessZero(st.StartedAt), Build: st.Build, Confinement: st.Confinement, Outdated: st.Outdated,
 		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
 		HistoryProgress: int(link.GetHistoryProgress()),
-		LastFrameAt:     when(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
+		LastFrameAt:     workerv1.TimeOf(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
 		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, MovedAt: in.MovedAt,
 	}
 	if v.PhoneNumber == "" {
@@ -115,14 +113,6 @@ func phoneNumber(jid string) string {
 		user = user[:end]
 	}
 	return user
-}
-
-func when(ts *timestamppb.Timestamp) *time.Time {
-	if ts == nil {
-		return nil
-	}
-	t := ts.AsTime()
-	return &t
 }
 
 func unlessZero(t time.Time) *time.Time {

@@ -133,7 +133,7 @@ func (h *workerInfo) stats(ctx context.Context, in *route.InstancePath) (*statsO
 	b := &out.Body
 	b.Running, b.HeapBytes, b.Goroutines = true, answer.GetHeapBytes(), answer.GetGoroutines()
 	b.MessagesIn, b.MessagesOut, b.Events = answer.GetMessagesIn(), answer.GetMessagesOut(), answer.GetEvents()
-	b.HandlerFailures, b.Reconnects, b.LastEventAt = answer.GetHandlerFailures(), answer.GetReconnects(), when(answer.GetLastEventAt())
+	b.HandlerFailures, b.Reconnects, b.LastEventAt = answer.GetHandlerFailures(), answer.GetReconnects(), workerv1.TimeOf(answer.GetLastEventAt())
 	return out, nil
 }
 

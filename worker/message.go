@@ -234,7 +234,7 @@ type pingCall struct{ answered chan struct{} }
 
 func (m pingCall) handle(*core) { close(m.answered) }
 
-// onLoop is for tests.
+// onLoop has the loop run something that does not block.
 type onLoop struct{ fn func() }
 
 func (m onLoop) handle(*core) { m.fn() }

@@ -10,11 +10,9 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/linking"
-	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/client"
 	"whatsapp-manager/worker/link"
 	"whatsapp-manager/worker/redact"
@@ -223,18 +221,11 @@ func (m confirmationFailed) handle(c *core) {
 	c.step(link.PasskeyBroken{Problem: problem})
 }
 
-// loopCall is a call that the main loop answers at once.
-type loopCall struct {
-	do     func(c *core) error
-	answer chan error // capacity 1
-}
-
-func (call *loopCall) handle(c *core) { call.answer <- call.do(c) }
-
+// ask has the main loop answer.
 func (c *core) ask(ctx context.Context, op string, do func(c *core) error) error {
-	call := &loopCall{do: do, answer: make(chan error, 1)}
-	c.tell(call)
-	return awaitAnswer(ctx, op, call.answer)
+	answer := make(chan error, 1)
+	c.tell(onLoop{func() { answer <- do(c) }})
+	return awaitAnswer(ctx, op, answer)
 }
 
 // ConfirmPasskey says whether the phone shows the code. Errors are *fault.Error.
@@ -266,79 +257,4 @@ func (c *core) CancelLinking(ctx context.Context) error {
 		c.step(link.LinkingCancelled{})
 		return nil
 	})
-}
-
-// linkingNow tells how the linking of the account goes.
-func (c *core) linkingNow() *workerv1.Linking {
-	l := &c.loop
-	if l.link.WAState() == "" {
-		return nil
-	}
-	now := &workerv1.Linking{
-		Step: c.stepNow(), Chats: l.bootstrap.chats, Messages: l.bootstrap.messages,
-		Attempt: uint32(l.link.Rounds()), AttemptsLeft: uint32(max(c.tuning.PairingRounds-l.link.Rounds(), 0)),
-	}
-	switch now.Step {
-	case workerv1.LinkStep_LINK_STEP_PASSKEY:
-		now.Passkey = &workerv1.LinkPasskey{Options: l.ceremony.options, ExpiresAt: timestamppb.New(l.ceremony.expires)}
-	case workerv1.LinkStep_LINK_STEP_CONFIRM, workerv1.LinkStep_LINK_STEP_LINKING:
-		if l.link.Ceremony() >= link.CodeToCompare {
-			now.Confirmation = &workerv1.LinkConfirmation{Code: l.ceremony.code, Required: l.link.Ceremony() == link.CodeToCompare}
-		}
-	}
-	if p := c.problemNow(now.Step); p.Code != "" {
-		now.Problem = &workerv1.LinkProblem{Code: p.Code, Detail: redact.Text(p.Detail)}
-	}
-	return now
-}
-
-// problemNow is what goes wrong with the linking itself or, while nothing is shown, with
-// the connection that it needs.
-func (c *core) problemNow(step workerv1.LinkStep) link.Problem {
-	l := c.loop.link
-	switch {
-	case step == workerv1.LinkStep_LINK_STEP_READY:
-		return link.Problem{}
-	case l.Problem().Code != "":
-		return l.Problem()
-	case step == workerv1.LinkStep_LINK_STEP_FAILED,
-		step == workerv1.LinkStep_LINK_STEP_QR && l.State() == workerv1.LinkState_LINK_STATE_CONNECTING:
-		return link.Problem{Code: l.Reason(), Detail: l.Detail()}
-	}
-	return link.Problem{}
-}
-
-var ceremonySteps = map[link.Ceremony]workerv1.LinkStep{
-	link.PasskeyAsked:  workerv1.LinkStep_LINK_STEP_PASSKEY,
-	link.PasskeySent:   workerv1.LinkStep_LINK_STEP_LINKING,
-	link.PasskeyTaken:  workerv1.LinkStep_LINK_STEP_LINKING,
-	link.CodeToCompare: workerv1.LinkStep_LINK_STEP_CONFIRM,
-	link.CodeConfirmed: workerv1.LinkStep_LINK_STEP_LINKING,
-}
-
-func (c *core) stepNow() workerv1.LinkStep {
-	l := c.loop.link
-	if step, ok := ceremonySteps[l.Ceremony()]; ok {
-		return step
-	}
-	switch l.State() {
-	case workerv1.LinkState_LINK_STATE_LOGGED_OUT, workerv1.LinkState_LINK_STATE_REFUSED:
-		return workerv1.LinkStep_LINK_STEP_FAILED
-	case workerv1.LinkState_LINK_STATE_UNPAIRED:
-		if l.Reason() == "cancelled" || l.Reason() == "logged_out" {
-			return workerv1.LinkStep_LINK_STEP_IDLE
-		}
-		return workerv1.LinkStep_LINK_STEP_FAILED
-	}
-	switch {
-	case !l.Paired() && c.loop.codes.phone != "":
-		return workerv1.LinkStep_LINK_STEP_CODE
-	case !l.Paired():
-		return workerv1.LinkStep_LINK_STEP_QR
-	case l.Fresh() && l.WAState() == link.WAConnected:
-		return workerv1.LinkStep_LINK_STEP_SYNCING
-	case l.Fresh():
-		return workerv1.LinkStep_LINK_STEP_LINKING
-	}
-	return workerv1.LinkStep_LINK_STEP_READY
 }

@@ -1,14 +1,12 @@
 package worker
 
 import (
-	"reflect"
 	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"whatsapp-manager/proto/linking"
 	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/worker/redact"
 )
@@ -57,23 +55,6 @@ func (c *core) showStatus() {
 	status.Linking = c.linkingNow()
 	c.announceLinking(status)
 	c.status.Show(status)
-}
-
-// announceLinking gives a linking that has changed its version, and writes it to the
-// feed. Versions rise from worker to worker, because they begin with the clock.
-func (c *core) announceLinking(status *workerv1.Link) {
-	if status.GetLinking() == nil {
-		return
-	}
-	doc := linking.Of(status)
-	doc.Version = c.loop.linking.Version
-	if reflect.DeepEqual(doc, c.loop.linking) {
-		status.Linking.Version = doc.Version
-		return
-	}
-	doc.Version = max(doc.Version+1, uint64(time.Now().UnixMilli()))
-	status.Linking.Version, c.loop.linking = doc.Version, doc
-	c.announcer.announce(linking.Event, doc)
 }
 
 func stateWord(s workerv1.LinkState) string {

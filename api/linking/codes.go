@@ -96,7 +96,7 @@ func (p *routes) getQR(ctx context.Context, in *struct {
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, opQR, err, "internal error")
 		}
-		out.Body = QRView{Status: supervisor.StatusWord(st), QR: st.Link.GetQr(), QRCode: url, ExpiresAt: timeOf(st.Link.GetQrExpiresAt())}
+		out.Body = QRView{Status: supervisor.StatusWord(st), QR: st.Link.GetQr(), QRCode: url, ExpiresAt: workerv1.TimeOf(st.Link.GetQrExpiresAt())}
 	}
 	return out, nil
 }
@@ -179,6 +179,6 @@ func (p *routes) pairingCode(ctx context.Context, in *struct {
 		return nil, err
 	}
 	out := &pairingCodeOutput{}
-	out.Body.Code, out.Body.ExpiresAt = answer.GetCode(), timeOf(answer.GetExpiresAt())
+	out.Body.Code, out.Body.ExpiresAt = answer.GetCode(), workerv1.TimeOf(answer.GetExpiresAt())
 	return out, nil
 }

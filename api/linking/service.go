@@ -7,8 +7,6 @@ import (
 	"hash/fnv"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"whatsapp-manager/api/qr"
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/linking"
@@ -234,12 +232,4 @@ func (s *Service) await(ctx context.Context, id supervisor.ID, wait time.Duratio
 		}
 		again.Stop()
 	}
-}
-
-func timeOf(t *timestamppb.Timestamp) *time.Time {
-	if t == nil {
-		return nil
-	}
-	at := t.AsTime()
-	return &at
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	workerv1 "whatsapp-manager/proto/worker/v1"
 )
 
@@ -81,12 +79,12 @@ func Of(link *workerv1.Link) LinkDocument {
 	doc := LinkDocument{Version: l.GetVersion(), Step: stepOf(link)}
 	switch doc.Step {
 	case StepQR:
-		doc.QR, doc.ExpiresAt = link.GetQr(), timeOf(link.GetQrExpiresAt())
+		doc.QR, doc.ExpiresAt = link.GetQr(), workerv1.TimeOf(link.GetQrExpiresAt())
 	case StepCode:
-		doc.Code, doc.ExpiresAt = link.GetPairingCode(), timeOf(link.GetPairingCodeExpiresAt())
+		doc.Code, doc.ExpiresAt = link.GetPairingCode(), workerv1.TimeOf(link.GetPairingCodeExpiresAt())
 		doc.QR = link.GetQr()
 	case StepPasskey:
-		doc.ExpiresAt = timeOf(l.GetPasskey().GetExpiresAt())
+		doc.ExpiresAt = workerv1.TimeOf(l.GetPasskey().GetExpiresAt())
 		doc.Passkey = &LinkPasskey{
 			PublicKey: l.GetPasskey().GetOptions(), Origin: Origin, ExpiresAt: doc.ExpiresAt,
 			Snippet: Snippet(l.GetPasskey().GetOptions()),
@@ -105,14 +103,6 @@ func Of(link *workerv1.Link) LinkDocument {
 		doc.Error = NewProblem(p.GetCode(), p.GetDetail())
 	}
 	return doc
-}
-
-func timeOf(t *timestamppb.Timestamp) *time.Time {
-	if t == nil {
-		return nil
-	}
-	at := t.AsTime()
-	return &at
 }
 
 var steps = map[workerv1.LinkStep]string{
