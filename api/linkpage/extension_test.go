@@ -1,7 +1,6 @@
 package linkpage_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -55,23 +54,13 @@ func newDesk(t *testing.T, o *office) *desk {
 }
 
 // unpack downloads the extension and unpacks it, as a person does.
-func unpack(t *testing.T, url string) (dir string) {
+func unpack(t *testing.T, url string) string {
 	t.Helper()
 	res, packed := apitest.Do(t, "GET", url+"/link/extension.zip", "", nil)
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/zip" {
 		t.Fatalf("%d %v", res.StatusCode, res.Header)
 	}
-	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
-	must(t, err)
-	dir = t.TempDir()
-	for _, f := range archive.File {
-		r, err := f.Open()
-		must(t, err)
-		data, err := io.ReadAll(r)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(dir, f.Name), data, 0o600))
-	}
-	return dir
+	return chromium.Unpack(t, packed)
 }
 
 // checkAnswer checks what a browser made of the passkey as WhatsApp does.

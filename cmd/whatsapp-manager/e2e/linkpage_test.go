@@ -1,12 +1,8 @@
 package e2e
 
 import (
-	"archive/zip"
-	"bytes"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,20 +50,10 @@ func newVisitor(t *testing.T, demand passkey.Demand) *visitor {
 	return v
 }
 
-func unpackExtension(t *testing.T, base string) (dir string) {
+func unpackExtension(t *testing.T, base string) string {
 	t.Helper()
 	_, packed := apitest.Do(t, http.MethodGet, base+"/link/extension.zip", "", nil)
-	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
-	must(t, err)
-	dir = t.TempDir()
-	for _, f := range archive.File {
-		r, err := f.Open()
-		must(t, err)
-		data, err := io.ReadAll(r)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(dir, f.Name), data, 0o600))
-	}
-	return dir
+	return chromium.Unpack(t, packed)
 }
 
 // byExtension opens WhatsApp Web from the page and agrees there. The overlay says how

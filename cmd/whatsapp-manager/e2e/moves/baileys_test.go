@@ -50,9 +50,7 @@ type bot struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	in   io.Writer
-	mu   sync.Mutex
-	all  []said
-	more chan struct{}
+	told *journal[said]
 	done chan struct{}
 	next int
 }
@@ -73,7 +71,7 @@ func startBot(t *testing.T, folder string) *bot {
 	path := filepath.Join(dir, "bot.mjs")
 	must(t, os.WriteFile(path, script, 0o600))
 	root := sim.Root().PublicHex()
-	b := &bot{t: t, more: make(chan struct{}), done: make(chan struct{})}
+	b := &bot{t: t, told: newJournal[said](), done: make(chan struct{})}
 	b.cmd = exec.CommandContext(t.Context(), "node", path, folder, "ws://"+sim.Address()+"/ws/chat", root)
 	b.cmd.Dir = dir
 	b.cmd.Stderr = os.Stderr
@@ -101,44 +99,18 @@ func (b *bot) listen(out io.Reader) {
 		if json.Unmarshal(lines.Bytes(), &s) != nil {
 			continue
 		}
-		b.mu.Lock()
-		b.all = append(b.all, s)
-		close(b.more)
-		b.more = make(chan struct{})
-		b.mu.Unlock()
-	}
-}
-
-// await returns the first line that fits, past or future.
-func (b *bot) await(what string, fits func(said) bool) said {
-	b.t.Helper()
-	limit := deadline(b.t, patience)
-	for seen := 0; ; {
-		b.mu.Lock()
-		news, more := b.all[seen:], b.more
-		seen = len(b.all)
-		b.mu.Unlock()
-		for _, s := range news {
-			if fits(s) {
-				return s
-			}
-		}
-		select {
-		case <-more:
-		case <-limit.Done():
-			b.t.Fatalf("the bot: no %s; it said %+v", what, b.all)
-		}
+		b.told.add(s)
 	}
 }
 
 func (b *bot) kind(kind string) said {
 	b.t.Helper()
-	return b.await(kind, func(s said) bool { return s.Kind == kind })
+	return b.told.await(b.t, kind, func(s said) bool { return s.Kind == kind })
 }
 
 func (b *bot) got(text string) {
 	b.t.Helper()
-	b.await("message "+text, func(s said) bool { return s.Kind == "message" && s.Text == text })
+	b.told.await(b.t, "message "+text, func(s said) bool { return s.Kind == "message" && s.Text == text })
 }
 
 // ask has the bot do something and waits until it is done.
@@ -150,7 +122,7 @@ func (b *bot) ask(command map[string]any) {
 	must(b.t, err)
 	_, err = b.in.Write(append(line, '\n'))
 	must(b.t, err)
-	if s := b.await("answer", func(s said) bool { return s.ID == b.next && (s.Kind == "done" || s.Kind == "failed") }); s.Kind == "failed" {
+	if s := b.told.await(b.t, "answer", func(s said) bool { return s.ID == b.next && (s.Kind == "done" || s.Kind == "failed") }); s.Kind == "failed" {
 		b.t.Fatalf("the bot could not %v: %s", command, s.Why)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,9 +28,7 @@ type plain struct {
 	t    *testing.T
 	lib  *sqlstore.Container
 	web  *http.Transport
-	mu   sync.Mutex
-	all  []any
-	more chan struct{}
+	told *journal[any]
 }
 
 // open opens the store at path, and takes its first device, or a new one.
@@ -46,7 +43,7 @@ func open(t *testing.T, path string) *plain {
 		return new(net.Dialer).DialContext(ctx, network, sim.Address())
 	}
 	p := &plain{
-		Client: whatsmeow.NewClient(device, waLog.Noop), t: t, lib: lib, more: make(chan struct{}),
+		Client: whatsmeow.NewClient(device, waLog.Noop), t: t, lib: lib, told: newJournal[any](),
 		web: &http.Transport{DialContext: dial, DialTLSContext: dial},
 	}
 	web := &http.Client{Transport: p.web}
@@ -54,13 +51,7 @@ func open(t *testing.T, path string) *plain {
 	p.SetPreLoginHTTPClient(web)
 	p.SetMediaHTTPClient(web)
 	p.EnableDecryptedEventBuffer = true
-	p.AddEventHandler(func(event any) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.all = append(p.all, event)
-		close(p.more)
-		p.more = make(chan struct{})
-	})
+	p.AddEventHandler(p.told.add)
 	return p
 }
 
@@ -75,23 +66,11 @@ func (p *plain) quit() {
 // await returns the first event that fits, past or future.
 func await[T any](p *plain, what string, fits func(T) bool) T {
 	p.t.Helper()
-	limit := deadline(p.t, patience)
-	for seen := 0; ; {
-		p.mu.Lock()
-		news, more := p.all[seen:], p.more
-		seen = len(p.all)
-		p.mu.Unlock()
-		for _, event := range news {
-			if e, ok := event.(T); ok && (fits == nil || fits(e)) {
-				return e
-			}
-		}
-		select {
-		case <-more:
-		case <-limit.Done():
-			p.t.Fatalf("no %s", what)
-		}
-	}
+	event := p.told.await(p.t, what, func(event any) bool {
+		e, ok := event.(T)
+		return ok && (fits == nil || fits(e))
+	})
+	return event.(T)
 }
 
 func (p *plain) got(text string) {
