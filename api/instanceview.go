@@ -22,7 +22,7 @@ type InstanceView struct {
 	State   string `json:"state" enum:"stopped,starting,running,detached,stopping,backoff,failed" doc:"State of the worker process"`
 	Link    string `json:"link" enum:"none,unpaired,pairing,connecting,online,offline,logged_out,refused" doc:"State of the worker's connection to WhatsApp; none: nothing is known yet"`
 
-	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired. While link is refused or logged_out, the worker does not connect until somebody acts. stream_replaced, client_outdated, connect_failure: start or restart the instance. temporary_ban: the same, or wait for linkUntil. logged_out: pair again (qr, pairing-code)"`
+	LinkReason string     `json:"linkReason,omitempty" doc:"Machine-readable, e.g. qr_expired. While link is refused or logged_out, the worker does not connect until somebody acts. stream_replaced, client_outdated, connect_failure: start or restart the instance. temporary_ban: the same, or wait for linkUntil. logged_out, device_taken: pair again (qr, pairing-code)"`
 	LinkDetail string     `json:"linkDetail,omitempty" doc:"The same for people"`
 	LinkSince  *time.Time `json:"linkSince,omitempty"`
 	LinkUntil  *time.Time `json:"linkUntil,omitempty" doc:"End of a temporary ban"`

@@ -135,6 +135,7 @@ func (c *core) run(ctx context.Context) {
 			return
 		case <-look.C:
 			c.lookForSilence()
+			c.lookForDevice()
 		case <-c.inbox.Wake():
 			for _, m := range c.inbox.Take() {
 				m.handle(c)

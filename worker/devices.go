@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
@@ -24,13 +25,26 @@ type devices struct {
 	mirror    *mirror.Mirror
 	container *sealedstore.Container
 	pairs     *lidstore.Store
+	// unproven says that the device came in by a file and has not logged in yet.
+	unproven atomic.Bool
 }
 
-// load reads the instance's device and all that the mirror needs to know.
-func (d *devices) load(ctx context.Context) (*store.Device, error) {
+// load reads the instance's device and all that the mirror needs to know. taken says that
+// there is no device because another instance has paired it.
+func (d *devices) load(ctx context.Context) (device *store.Device, taken bool, err error) {
 	if err := keystore.Check(ctx, d.db.Pool); err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	standing, err := d.mirror.Standing(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	d.unproven.Store(standing == mirror.Unproven)
+	device, err = d.read(ctx)
+	return device, standing == mirror.Lost && err == nil && device.ID == nil, err
+}
+
+func (d *devices) read(ctx context.Context) (*store.Device, error) {
 	jid, err := d.mirror.Device(ctx)
 	if err != nil {
 		return nil, err
@@ -65,7 +79,30 @@ func (d *devices) unpaired() *store.Device {
 // claim records the device that is about to exist, so that a crash in the middle leaves
 // something to find.
 func (d *devices) claim(ctx context.Context, jid types.JID) error {
-	return d.db.RetryUntilAvailable(ctx, func() error { return d.mirror.ClaimDevice(ctx, jid) })
+	err := d.db.RetryUntilAvailable(ctx, func() error { return d.mirror.ClaimDevice(ctx, jid) })
+	if err == nil {
+		d.unproven.Store(false)
+	}
+	return err
+}
+
+// prove records that WhatsApp has let the device in, however long the database takes.
+func (d *devices) prove(ctx context.Context, jid types.JID) error {
+	err := d.db.RetryUntilAvailable(ctx, func() error { return d.mirror.ProveDevice(ctx, jid) })
+	if err == nil {
+		d.unproven.Store(false)
+	}
+	return err
+}
+
+// taken says that another instance has paired the device. Only one that is not proven can
+// be taken.
+func (d *devices) taken(ctx context.Context) (bool, error) {
+	if !d.unproven.Load() {
+		return false, nil
+	}
+	standing, err := d.mirror.Standing(ctx)
+	return standing == mirror.Lost, err
 }
 
 // remove deletes the keys of a device that is logged out and forgets it, however long the
@@ -99,13 +136,14 @@ func (c *core) load() {
 	c.loop.loading = true
 	c.tasks.Go(func(ctx context.Context) {
 		var device *store.Device
+		var taken bool
 		err := c.db.RetryUntilAvailable(ctx, func() (err error) {
-			if device, err = c.devices.load(ctx); err != nil {
+			if device, taken, err = c.devices.load(ctx); err != nil {
 				return err
 			}
 			return c.handler.setAccount(ctx, device)
 		})
-		c.tell(loadDone{device, err})
+		c.tell(loadDone{device, taken, err})
 	})
 }
 
@@ -124,9 +162,12 @@ func (m loadDone) handle(c *core) {
 	c.loop.profile = profileOf(m.device)
 	paired := m.device.ID != nil
 	c.adopt(m.device)
-	if first {
-		c.step(link.Started{Paired: paired, Business: isBusiness(m.device.Platform)})
-	} else {
+	switch {
+	case first:
+		c.step(link.Started{Paired: paired, Business: isBusiness(m.device.Platform), Taken: m.taken})
+	case m.taken && c.loop.link.Paired():
+		c.step(link.DeviceTaken{})
+	default:
 		c.step(link.Reloaded{Paired: paired})
 	}
 }

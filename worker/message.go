@@ -226,6 +226,7 @@ func (dialNow) handle(c *core) { c.dialNow() }
 // loadDone is the result of a load.
 type loadDone struct {
 	device *store.Device
+	taken  bool // by another instance
 	err    error
 }
 

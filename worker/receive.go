@@ -96,6 +96,7 @@ func (h *handler) receive(cl *client.Client, evt any) (recorded bool) {
 		h.devices.guard(cl.WA.Store)
 		h.learnProfile(ctx, cl)
 	case *events.Connected:
+		h.prove(cl)
 		h.learnProfile(ctx, cl)
 		h.tasks.Go(func(context.Context) { h.restorePresence(cl); h.refreshBlocklist(cl) })
 	case *events.PushNameSetting, *events.AppStateSyncComplete:

@@ -88,7 +88,7 @@ func (w *world) say(text string) {
 func (w *world) events() []string {
 	w.t.Helper()
 	return value[[]string](w.instance, `select coalesce(array_agg(case when type = 'message' then 'message ' || (payload->'data'->>'body') else type end order by seq), '{}')
-		from events where type not in ('change_state', 'loading_screen', 'link')`)
+		from events where instance_id = $1 and type not in ('change_state', 'loading_screen', 'link')`, w.id)
 }
 
 func (w *world) bodies() map[string]int {
@@ -126,7 +126,7 @@ func (w *world) received(texts ...string) {
 			w.t.Errorf("%q is in the log", text)
 		}
 	}
-	if seqs := value[bool](w.instance, "select count(*) = max(seq) and max(seq) = (select head from feeds) from events"); !seqs {
+	if seqs := value[bool](w.instance, "select count(*) = max(seq) and max(seq) = (select head from feeds where instance_id = $1) from events where instance_id = $1", w.id); !seqs {
 		w.t.Error("the feed has gaps")
 	}
 }

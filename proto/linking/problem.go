@@ -20,6 +20,7 @@ var actions = map[string]string{
 	"silent":               "Wait for a new code, and scan it.",
 	"database_unavailable": "Wait: it goes on when the database is back.",
 	"logged_out":           "Begin again to link the account anew.",
+	"device_taken":         "Begin again to link the account anew. If you did not link it elsewhere, the imported file was not its device's.",
 	"stream_replaced":      "End the other client that uses this device, then start the instance again.",
 	"client_outdated":      "Update this software, then start the instance again.",
 	"connect_failure":      "Start the instance again; if WhatsApp goes on refusing, link the account anew.",

@@ -134,7 +134,7 @@ func (s *Store) DeleteInstance(ctx context.Context, id supervisor.ID) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// instances says it again; should both name one device, devices is right.
 		_, err := tx.Exec(ctx, `select forget_device(jid) from (
-			select jid from devices where instance_id = $1
+			select jid from devices where instance_id = $1 and jid is not null
 			union select i.device_jid from instances i where i.id = $1 and i.device_jid <> ''
 				and not exists (select from devices d where d.jid = i.device_jid and d.instance_id <> i.id)) mine`, string(id))
 		if err != nil {

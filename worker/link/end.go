@@ -40,6 +40,16 @@ func (e LoggedOut) apply(l *Link, _ rules) []Action {
 	return l.finish("LOGOUT", l.unpair())
 }
 
+func (DeviceTaken) apply(l *Link, _ rules) []Action {
+	l.taken()
+	return l.finish("LOGOUT", l.unpair())
+}
+
+func (l *Link) taken() {
+	l.set(workerv1.LinkState_LINK_STATE_LOGGED_OUT, "device_taken",
+		"the device came in by a file, and another instance has paired it before it logged in here", waUnpaired)
+}
+
 func (LoggedOutByUs) apply(l *Link, _ rules) []Action {
 	l.set(workerv1.LinkState_LINK_STATE_UNPAIRED, "logged_out", "", waUnpaired)
 	return l.finish("LOGOUT", l.unpair())

@@ -16,10 +16,13 @@ type rules struct {
 
 // Events of the worker itself.
 type (
-	// Started is the first event: the device has been loaded.
-	Started struct{ Paired, Business bool }
+	// Started is the first event: the device has been loaded. Taken says that there is
+	// none, because another instance has paired it.
+	Started struct{ Paired, Business, Taken bool }
 	// Reloaded says that the device was loaded again after an outage.
 	Reloaded struct{ Paired bool }
+	// DeviceTaken says that another instance has paired this device.
+	DeviceTaken struct{}
 	// PairAsked says that somebody wants to pair. With Renew the codes that are shown
 	// are of no use to them, for example because they are too old.
 	PairAsked struct{ Renew bool }

@@ -129,6 +129,10 @@ func Step(l Link, event Event, maxRounds int, now time.Time) (Link, []Action) {
 
 func (e Started) apply(l *Link, _ rules) []Action {
 	l.paired, l.business = e.Paired, e.Business
+	if e.Taken {
+		l.taken()
+		return nil
+	}
 	return l.begin()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.mau.fi/whatsmeow/types"
 )
@@ -43,11 +44,52 @@ func (m *Mirror) Device(ctx context.Context) (types.JID, error) {
 	return jid, nil
 }
 
-// ClaimDevice records the instance's device. It writes nothing and returns ErrFenced
-// when a later worker has claimed the feed (a generation that was only raised may
-// never have run), and ErrDeviceTaken when the device is another instance's.
+// Standing says how sure an instance's device is.
+type Standing int
+
+const (
+	// Proven says that WhatsApp has accepted the device's keys, or that there is none.
+	Proven Standing = iota
+	// Unproven says that the device came in by a file and has never logged in here. An
+	// instance that pairs it takes it over.
+	Unproven
+	// Lost says that this happened, and that the instance has paired no other since.
+	Lost
+)
+
+// Standing tells how sure the instance's device is.
+func (m *Mirror) Standing(ctx context.Context) (Standing, error) {
+	var proven, lost bool
+	err := m.pool.QueryRow(ctx, "select proven, lost_at is not null from devices where instance_id = $1", m.instance).Scan(&proven, &lost)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Proven, nil
+	case err != nil:
+		return Proven, fmt.Errorf("read standing of device: %w", err)
+	case lost:
+		return Lost, nil
+	case !proven:
+		return Unproven, nil
+	}
+	return Proven, nil
+}
+
+// ClaimDevice records the device that the instance is about to pair. It writes nothing
+// and returns ErrFenced when a later worker has claimed the feed (a generation that was
+// only raised may never have run), and ErrDeviceTaken when the device is another
+// instance's and proven.
 func (m *Mirror) ClaimDevice(ctx context.Context, jid types.JID) error {
-	_, err := m.pool.Exec(ctx, "select claim_device($1, $2, $3)", m.instance, m.generation, jid.String())
+	return m.ownDevice(ctx, "claim_device", jid)
+}
+
+// ProveDevice records that WhatsApp has let the instance's device in. Errors as those of
+// ClaimDevice: ErrDeviceTaken when the device is not the instance's any more.
+func (m *Mirror) ProveDevice(ctx context.Context, jid types.JID) error {
+	return m.ownDevice(ctx, "prove_device", jid)
+}
+
+func (m *Mirror) ownDevice(ctx context.Context, function string, jid types.JID) error {
+	_, err := m.pool.Exec(ctx, "select "+function+"($1, $2, $3)", m.instance, m.generation, jid.String())
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code {
 		case "WM001":

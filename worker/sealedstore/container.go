@@ -85,9 +85,18 @@ func (c *Container) PutDevice(ctx context.Context, device *store.Device) error {
 	return err
 }
 
-// DeleteDevice deletes a device with everything that belongs to it.
+// DeleteDevice deletes a device with everything that belongs to it, unless another one
+// has been paired under its address: where all workers share a role, that would go.
 func (c *Container) DeleteDevice(ctx context.Context, device *store.Device) error {
-	return c.lib.DeleteDevice(ctx, device)
+	if device.ID == nil {
+		return sqlstore.ErrDeviceIDMustBeSet
+	}
+	_, err := c.pool.Exec(ctx, "delete from whatsmeow_device where jid = $1 and adv_device_sig = $2",
+		device.ID.String(), device.Account.GetDeviceSignature())
+	if err != nil {
+		return fmt.Errorf("delete device: %w", err)
+	}
+	return nil
 }
 
 // adopt makes this container the one of a device that has whatsmeow's stores.

@@ -324,8 +324,9 @@ func (im *importer) finish(ctx context.Context) error {
 		return err
 	}
 	if im.header.Device != "" {
-		// From here on the rows of whatsmeow's tables are this instance's worker's.
-		if _, err := im.tx.Exec(ctx, "insert into devices (instance_id, jid) values ($1, $2)", id, im.header.Device); err != nil {
+		// From here on the rows of whatsmeow's tables are this instance's worker's, unless
+		// the device is paired elsewhere before WhatsApp has let it in here.
+		if _, err := im.tx.Exec(ctx, "insert into devices (instance_id, jid, proven) values ($1, $2, false)", id, im.header.Device); err != nil {
 			return err
 		}
 	}

@@ -174,6 +174,43 @@ func TestADeviceIsHereOnce(t *testing.T) {
 	must(t, take(t, st, "bbbbbbbbbbbb", account()))
 }
 
+// A file proves nothing: it takes no device from anybody, and whoever pairs has it.
+func TestAFileTakesNoDeviceAndKeepsNone(t *testing.T) {
+	st := opening(t, true)
+	must(t, take(t, st, "aaaaaaaaaaaa", account()))
+	for _, proven := range []bool{false, true} {
+		_, err := st.Pool().Exec(t.Context(), "update devices set proven = $1", proven)
+		must(t, err)
+		err = take(t, st, "bbbbbbbbbbbb", account())
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != "already_here" {
+			t.Errorf("an import where the device is proven %v: %v", proven, err)
+		}
+	}
+	_, err := st.Pool().Exec(t.Context(), "update devices set proven = false")
+	must(t, err)
+	must(t, st.CreateInstance(t.Context(), store.Instance{ID: "cccccccccccc", OwnerID: "user", Name: "n", CreatedAt: time.Now()},
+		store.APIKey{ID: "key-c", Hash: []byte("hash-c"), CreatedAt: time.Now()}))
+	_, err = st.Pool().Exec(t.Context(), "select claim_device('cccccccccccc', 1, $1)", mine)
+	must(t, err)
+	_, err = st.Pool().Exec(t.Context(), `insert into whatsmeow.whatsmeow_device (jid, registration_id, noise_key, identity_key, signed_pre_key, signed_pre_key_id,
+		signed_pre_key_sig, adv_key, adv_details, adv_account_sig, adv_account_sig_key, adv_device_sig)
+		values ($1, 1, $2, $2, $2, 1, $3, $2, $2, $3, $2, $3)`, mine, b(1, 32), b(1, 64))
+	must(t, err)
+	if _, _, err := Out(t.Context(), st, "aaaaaaaaaaaa"); !fault.Is(err, fault.Unpaired) {
+		t.Errorf("the loser's account goes out: %v", err)
+	}
+	if in, err := st.Instance(t.Context(), "aaaaaaaaaaaa"); err != nil || in.DeviceJID != "" {
+		t.Errorf("the loser is %+v, %v", in, err)
+	}
+	must(t, st.DeleteInstance(t.Context(), "aaaaaaaaaaaa"))
+	var n int
+	must(t, st.Pool().QueryRow(t.Context(), `select (select count(*) from whatsmeow.whatsmeow_device where registration_id = 1)
+		+ (select count(*) from devices where instance_id = 'cccccccccccc' and jid = $1 and proven)`, mine).Scan(&n))
+	if n != 2 {
+		t.Error("the winner's device went with the loser")
+	}
+}
+
 // Pairs that other accounts wrote to say where messages go, so they are hints only.
 func TestSharedPairsAreHints(t *testing.T) {
 	st := opening(t, true)

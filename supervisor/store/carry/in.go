@@ -45,8 +45,9 @@ func In(ctx context.Context, st *store.Store, in store.Instance, key store.APIKe
 		if err := ours.write(ctx, tx, string(in.ID)); err != nil {
 			return err
 		}
-		// From here on the rows of whatsmeow's tables are this instance's worker's.
-		if _, err := tx.Exec(ctx, "insert into devices (instance_id, jid) values ($1, $2)", string(in.ID), device); err != nil {
+		// From here on the rows of whatsmeow's tables are this instance's worker's, unless
+		// the device is paired elsewhere before WhatsApp has let it in here.
+		if _, err := tx.Exec(ctx, "insert into devices (instance_id, jid, proven) values ($1, $2, false)", string(in.ID), device); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "update instances set device_jid = $2 where id = $1", string(in.ID), device); err != nil {

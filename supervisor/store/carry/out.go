@@ -30,7 +30,7 @@ func Out(ctx context.Context, st *store.Store, id supervisor.ID) (a *moving.Acco
 
 func out(ctx context.Context, tx *sql.Tx, ring *seal.Ring, id string) (*moving.Account, int, error) {
 	var device string
-	err := tx.QueryRowContext(ctx, "select jid from devices where instance_id = $1", id).Scan(&device)
+	err := tx.QueryRowContext(ctx, "select jid from devices where instance_id = $1 and jid is not null", id).Scan(&device)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, fault.New(fault.Unpaired, "carry.Out", "the instance has no WhatsApp account")
 	}

@@ -226,6 +226,82 @@ func TestDevicesBelongToOneInstance(t *testing.T) {
 	w.refused(laterWorker, "select claim_device($1, 1, $2)", mine, jidA)
 }
 
+// A device that came in by a file is whoever's WhatsApp gives it to.
+func TestAnUnprovenDeviceIsTakenOver(t *testing.T) {
+	w := newWorld(t)
+	keys := func(jid string) int {
+		return value[int](w, w.admin, "select (select count(*) from whatsmeow.whatsmeow_device where jid = $1)::int", jid)
+	}
+	w.exec("update devices set proven = false where instance_id = $1", other)
+	w.refused("", "select claim_device($1, 1, $2)", mine, jidB)
+	if got := value[string](w, w.a, "select worker_device($1)", mine); got != jidB {
+		t.Errorf("the winner's device is %q", got)
+	}
+	if a, b := keys(jidA), keys(jidB); a != 0 || b != 0 {
+		t.Errorf("%d keys of the winner's former device and %d of the file are left", a, b)
+	}
+	if !value[bool](w, w.admin, "select jid is null and proven and lost_at is not null from devices where instance_id = $1", other) {
+		t.Error("the loser is not told")
+	}
+	if got := value[string](w, w.admin, "select device_jid from instances where id = $1", other); got != "" {
+		t.Errorf("the loser's device is %q", got)
+	}
+	if n := value[int](w, w.admin, "select count(*)::int from audit_log where action = 'instance.device_taken' and target = $1", other); n != 1 {
+		t.Errorf("%d lines in the audit log", n)
+	}
+	// The loser goes without it, whatever its worker does.
+	w.refused("", "insert into whatsmeow.whatsmeow_device values ($1, 'the winner''s')", jidB)
+	if n := value[int](w, w.b, "select count(*)::int from whatsmeow.whatsmeow_device"); n != 0 {
+		t.Errorf("the loser sees %d devices", n)
+	}
+	for sql, want := range map[string]string{
+		"select prove_device($1, 1, $2)":                                                   deviceTaken,
+		"select claim_device($1, 1, $2)":                                                   deviceTaken,
+		"select release_device($1, $2)":                                                    "",
+		"delete from whatsmeow.whatsmeow_device where $1 <> '' and jid = $2":               "",
+		"insert into whatsmeow.whatsmeow_device select $2, 'the loser''s' where $1 <> 'x'": denied,
+	} {
+		if _, err := w.b.Exec(t.Context(), sql, other, jidB); code(err) != want {
+			t.Errorf("%s, as the loser: got %v, want %q", sql, err, want)
+		}
+	}
+	if keys(jidB) != 1 {
+		t.Error("the winner's keys are gone")
+	}
+	// It pairs again, and is as any other.
+	if _, err := w.b.Exec(t.Context(), "select claim_device($1, 1, $2)", other, jidA); err != nil {
+		t.Errorf("the loser pairs: %v", err)
+	}
+	if !value[bool](w, w.admin, "select proven and lost_at is null and jid = $2 from devices where instance_id = $1", other, jidA) {
+		t.Error("the loser is not as any other after its pairing")
+	}
+}
+
+func TestALoginProvesADevice(t *testing.T) {
+	w := newWorld(t)
+	w.exec("update devices set proven = false")
+	w.refused(denied, "select prove_device($1, 1, $2)", other, jidB)
+	w.refused(deviceTaken, "select prove_device($1, 1, $2)", mine, jidB)
+	w.refused("", "select prove_device($1, 1, $2)", mine, jidA)
+	w.refused("", "select prove_device($1, 1, $2)", mine, jidA) // again
+	if n := value[int](w, w.a, "select count(*)::int from whatsmeow.whatsmeow_device"); n != 1 {
+		t.Errorf("%d devices after the proof", n)
+	}
+	if _, err := w.b.Exec(t.Context(), "select claim_device($1, 1, $2)", other, jidA); code(err) != deviceTaken {
+		t.Errorf("a proven device: %v", err)
+	}
+	w.refused(denied, "update devices set proven = true")
+	// A device that is paired anew under the address of a file has none of its keys.
+	if _, err := w.b.Exec(t.Context(), "select claim_device($1, 1, $2)", other, jidB); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	if n := value[int](w, w.b, "select count(*)::int from whatsmeow.whatsmeow_device"); n != 0 {
+		t.Errorf("%d devices of a file are left", n)
+	}
+	w.exec("update feeds set generation = 9 where instance_id = $1", mine)
+	w.refused(laterWorker, "select prove_device($1, 1, $2)", mine, jidA)
+}
+
 // A worker cannot see link pages, and still ends those of its account when that is ready.
 func TestAWorkersReadyEndsTheLinkPagesOfItsInstance(t *testing.T) {
 	w := newWorld(t)

@@ -35,7 +35,7 @@ var ours = map[string]decision{
 	"chats":           mine(all),
 	"contacts":        mine(all),
 	"customer_notes":  mine(all),
-	"devices":         mine("select"), // changed by claim_device and release_device
+	"devices":         mine("select"), // changed by claim_device, prove_device and release_device
 	"events":          mine("select, insert"),
 	"feeds":           mine("select, insert, update"),
 	"label_chats":     mine("select, insert, delete"),
@@ -104,6 +104,7 @@ var functions = []string{
 	"message_words(text, text)",
 	"worker_device(text)",
 	"claim_device(text, bigint, text)",
+	"prove_device(text, bigint, text)",
 	"release_device(text, text)",
 	"find_messages(text, text, text, int, int)",
 }
