@@ -163,7 +163,9 @@ var rooms = []room{
 	{path: "supervisor", ours: []string{"proto/...", "supervisor/egress", "supervisor/rollout", "supervisor/workerconn", "supervisor/workerproc", "supervisor/workeruser"}, tests: []string{"supervisor/store", "supervisor/store/storetest"}, never: []string{"net/http", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/...", "github.com/jackc/pgx/..."}},
 	// The control API's other side is linked into programs that must not link the simulator.
 	{path: "worker/wasim/client", ours: nil, without: []string{"go.mau.fi/...", "github.com/jackc/pgx/..."}},
-	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/passkey", "worker/wasim/phone", "worker/wasim/user"}, never: clientParts},
+	{path: "worker/wasim/compose/composetest", ours: []string{"worker/wasim", "worker/wasim/compose"}, never: clientParts},
+	{path: "worker/wasim/compose", ours: []string{"worker/wasim", "worker/wasim/media", "worker/wasim/phone"}, never: clientParts},
+	{path: "worker/wasim/control", ours: []string{"worker/wasim", "worker/wasim/compose", "worker/wasim/passkey", "worker/wasim/phone", "worker/wasim/user"}, never: clientParts},
 	{path: "worker/wasim/wire", ours: nil, never: clientParts},
 	{path: "worker/wasim/media", ours: nil, never: clientParts},
 	{

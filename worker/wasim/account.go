@@ -154,6 +154,12 @@ func (a *Account) meet(b *Account) {
 	}
 }
 
+// Hear has an account know that another wrote to it, as its server does with each message.
+func (a *Account) Hear(from *Account) {
+	a.lock.Hear(from.Number())
+	from.meet(a)
+}
+
 type (
 	// Product is one of an account's catalogue or of an order.
 	Product = shop.Product

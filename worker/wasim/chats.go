@@ -130,6 +130,12 @@ func (a *Account) PostToChannel(jid types.JID, text string) (serverID int, err e
 	return a.server.channels.Post(a.user, jid, text)
 }
 
+// RecordPost keeps a message in a channel and tells nobody. An edit or a deletion, as the edit
+// attribute says, changes the post with that id.
+func (s *Server) RecordPost(jid types.JID, id, kind, edit string, raw []byte) (serverID int, err error) {
+	return s.ready().channels.Record(jid, id, kind, edit, raw)
+}
+
 // FollowChannel makes the account follow a channel, or with an admin's role
 // administer it.
 func (a *Account) FollowChannel(jid types.JID, admin bool) error {

@@ -39,7 +39,8 @@ type Device struct {
 	changed        chan struct{}
 	removed        bool
 	last           *waBinary.Node // the last message
-	name, platform string         // as it registered
+	watched        map[string]*Delivery
+	name, platform string // as it registered
 }
 
 // JID is the device's phone number JID with its device number.

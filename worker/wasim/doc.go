@@ -14,6 +14,7 @@
 //	media     the media host, and the encryption of attachments
 //	groups    group chats
 //	channels  channels (newsletters)
+//	compose   messages that no phone would write: any content, in any stanza
 //	appstate  an account's app state, as the server keeps it
 //	prekeys   a device's public keys
 //	passkey   linking a device of an account that demands a passkey

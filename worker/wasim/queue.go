@@ -1,6 +1,7 @@
 package wasim
 
 import (
+	"context"
 	"maps"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -125,4 +126,96 @@ func answersMessage(kind string) bool {
 		return true
 	}
 	return false
+}
+
+// Delivery is a stanza under way to one device. Its device keeps it until Close.
+type Delivery struct {
+	device  *Device
+	key     string
+	sealed  bool // it has something to decrypt, so an ack alone is no end
+	outcome Outcome
+	ended   bool
+}
+
+// Outcome is what became of a stanza at one device.
+type Outcome struct {
+	// State is "waiting" (the device has said nothing), "acknowledged" (it has the stanza, and
+	// no word yet whether it could open it), "retry" (it asked for it again), "delivered" or
+	// "refused".
+	State   string
+	Retries int    // how often the device asked for it again
+	Code    string // of a refusal, as the device sent it
+}
+
+// Push hands a stanza to the device as the server would: it is sent until the device has
+// acknowledged it, at its next login when it is away. Push follows what becomes of it.
+func (d *Device) Push(node waBinary.Node) *Delivery {
+	_, sealed := node.GetOptionalChildByTag("enc")
+	delivery := &Delivery{device: d, key: stanzaKey(node), sealed: sealed, outcome: Outcome{State: "waiting"}}
+	d.mu.Lock()
+	if d.watched == nil {
+		d.watched = make(map[string]*Delivery)
+	}
+	d.watched[delivery.key] = delivery
+	d.mu.Unlock()
+	d.deliver(node)
+	return delivery
+}
+
+// Again sends a stanza anew, as the answer to a retry receipt.
+func (e *Delivery) Again(node waBinary.Node) { e.device.deliver(node) }
+
+// Wait returns what became of the stanza: at once when that is certain or the device is away,
+// else when ctx ends.
+func (e *Delivery) Wait(ctx context.Context) Outcome {
+	_ = e.device.wait(ctx, func() bool { return e.ended || !e.device.active }) // the end of ctx is an answer, too
+	e.device.mu.Lock()
+	defer e.device.mu.Unlock()
+	return e.outcome
+}
+
+// Close ends the watch; the stanza stays on its way.
+func (e *Delivery) Close() {
+	e.device.mu.Lock()
+	defer e.device.mu.Unlock()
+	if e.device.watched[e.key] == e {
+		delete(e.device.watched, e.key)
+	}
+}
+
+// note tells who watches a message that the device sent a receipt for it.
+func (d *Device) note(key, kind string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.watched[key]
+	switch {
+	case e == nil:
+		return
+	case kind == "retry":
+		e.outcome.State = "retry"
+		e.outcome.Retries++
+	case answersMessage(kind):
+		e.outcome.State, e.ended = "delivered", true
+	}
+	d.announce()
+}
+
+// noteAck tells who watches a stanza that the device acknowledged or refused it.
+func (d *Device) noteAck(key string, ack waBinary.Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.watched[key]
+	if e == nil {
+		return
+	}
+	code, refused := ack.Attrs["error"].(string)
+	switch {
+	case refused:
+		e.outcome.State, e.outcome.Code, e.ended = "refused", code, true
+	case !e.sealed:
+		e.outcome.State, e.ended = "delivered", true
+	case e.outcome.State == "waiting":
+		e.outcome.State = "acknowledged"
+	}
+	d.announce()
 }

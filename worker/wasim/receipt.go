@@ -25,8 +25,12 @@ func (r *router) handleReceipt(from origin, node waBinary.Node) {
 	}
 	id, _ := node.Attrs["id"].(string)
 	participant, _ := node.Attrs["participant"].(types.JID)
-	if device := from.device(); device != nil && answersMessage(kind) {
-		device.acknowledge(ackKey("message", id, to, participant, ""))
+	if device := from.device(); device != nil {
+		key := ackKey("message", id, to, participant, "")
+		device.note(key, kind)
+		if answersMessage(kind) {
+			device.acknowledge(key)
+		}
 	}
 	if to.Server == types.GroupServer || to.Server == types.BroadcastServer {
 		r.relayGroupReceipt(from, to, participant, kind, node)
@@ -43,7 +47,7 @@ func (r *router) handleReceipt(from origin, node waBinary.Node) {
 	}
 	switch {
 	case kind == "retry":
-		author.deliver(to.Device, relayed)
+		author.deliver(author.answering(to.Device), relayed)
 	case kind == "peer_msg" || kind == "hist_sync" || kind == "server-error":
 		author.deliver(0, relayed)
 	case author == from.account:
@@ -74,7 +78,7 @@ func (r *router) relayGroupReceipt(from origin, chat, author types.JID, kind str
 	relayed := receiptFor(node, chat, kind)
 	relayed.Attrs["participant"] = from.JID(author.Server)
 	if kind == "retry" {
-		account.deliver(author.Device, relayed)
+		account.deliver(account.answering(author.Device), relayed)
 		return
 	}
 	if kind != "read-self" && account != from.account {

@@ -196,6 +196,10 @@ func (s *Server) Account(number string) *Account {
 	return s.account(types.NewJID(strings.TrimPrefix(number, "+"), types.DefaultUserServer))
 }
 
+// AccountOf finds the account that a JID means, by number or hidden identity, of any of its
+// devices; nil when there is none.
+func (s *Server) AccountOf(jid types.JID) *Account { return s.account(jid) }
+
 // account finds the account that a user JID means; nil when there is none.
 func (s *Server) account(jid types.JID) *Account { return s.registry.find(jid) }
 

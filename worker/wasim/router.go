@@ -89,7 +89,9 @@ func (r *router) handleAck(from origin, node waBinary.Node) {
 	to, _ := node.Attrs["to"].(types.JID)
 	participant, _ := node.Attrs["participant"].(types.JID)
 	kind, _ := node.Attrs["type"].(string)
-	device.acknowledge(ackKey(class, id, to, participant, kind))
+	key := ackKey(class, id, to, participant, kind)
+	device.noteAck(key, node)
+	device.acknowledge(key)
 }
 
 // deliver hands a stanza to one device of an account, the phone being number 0.
@@ -101,6 +103,15 @@ func (a *Account) deliver(number uint16, node waBinary.Node) {
 	if device := a.Device(number); device != nil {
 		device.deliver(node)
 	}
+}
+
+// answering is the device that answers a retry receipt to one: itself, or the phone when it
+// is not linked, since phones send in the name of such devices.
+func (a *Account) answering(number uint16) uint16 {
+	if a.Device(number) == nil {
+		return 0
+	}
+	return number
 }
 
 // broadcast hands a stanza to every device of the account except one; -1 excepts none.

@@ -16,20 +16,45 @@ import (
 	"whatsapp-manager/worker/wasim/user"
 )
 
-// post keeps a message and sends it to all followers except the author.
-func (s *Channels) post(c *channel, from user.User, id types.MessageID, kind string, raw []byte) int {
+// Record keeps a message in a channel and sends it to nobody. An edit or a deletion, as the edit
+// attribute says, changes the post with that id instead.
+func (s *Channels) Record(
+	jid types.JID, id types.MessageID, kind, edit string, raw []byte,
+) (serverID int, err error) {
+	c := s.channel(jid)
+	if c == nil {
+		return 0, ErrNoChannel
+	}
+	switch edit {
+	case string(types.EditAttributeAdminEdit), string(types.EditAttributeAdminRevoke):
+		number, known := c.change(id, edit == string(types.EditAttributeAdminRevoke), raw)["server_id"].(int)
+		if known {
+			return number, nil
+		}
+	}
+	p, _ := c.keep(id, kind, raw)
+	return p.ServerID, nil
+}
+
+// keep adds a post and returns it, and who follows.
+func (c *channel) keep(id types.MessageID, kind string, raw []byte) (*Post, []user.User) {
 	var m waE2E.Message
 	if proto.Unmarshal(raw, &m) != nil {
 		m = waE2E.Message{}
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	p := &Post{
 		ID: id, ServerID: 100 + len(c.posts), Message: &m, At: time.Now(), Reactions: map[string]string{},
 		kind: kind, raw: raw,
 	}
 	c.posts = append(c.posts, p)
-	followers := slices.Collect(maps.Keys(c.roles))
-	c.mu.Unlock()
+	return p, slices.Collect(maps.Keys(c.roles))
+}
+
+// post keeps a message and sends it to all followers except the author.
+func (s *Channels) post(c *channel, from user.User, id types.MessageID, kind string, raw []byte) int {
+	p, followers := c.keep(id, kind, raw)
 	for _, u := range followers {
 		if u != from {
 			s.delivery.Notify(u, waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 )
 
 // Client makes requests of a simulator's control API. All methods may be called
@@ -70,6 +71,55 @@ func (c *Client) SetAutomatic(ctx context.Context, number string, automatic Auto
 // the simulator's server has the message.
 func (c *Client) Send(ctx context.Context, number, to, text string) error {
 	return c.post(ctx, accountPath(number, "send"), map[string]string{"to": to, "text": text}, nil)
+}
+
+// Composed is what became of a message that Message sent.
+type Composed struct {
+	ID        string `json:"id"`
+	Timestamp int64  `json:"timestamp"`
+	ServerID  int    `json:"serverId"` // of a post in a channel
+	// Outcome is the worst of the devices': refused, retry, waiting, acknowledged, delivered.
+	Outcome string `json:"outcome"`
+	Devices []struct {
+		Device  string `json:"device"`
+		Outcome string `json:"outcome"`
+		Retries int    `json:"retries"`
+		Code    string `json:"code"`
+	} `json:"devices"`
+}
+
+// Message sends any message, given as the protojson of a waE2E.Message, in any stanza: the
+// envelope is the JSON that package control describes, "" for what the server would say.
+func (c *Client) Message(ctx context.Context, from, to, message, envelope string) (Composed, error) {
+	var sent Composed
+	body := map[string]any{"from": from, "to": to}
+	if message != "" {
+		body["message"] = json.RawMessage(message)
+	}
+	if envelope != "" {
+		body["envelope"] = json.RawMessage(envelope)
+	}
+	err := c.post(ctx, "message", body, &sent)
+	return sent, err
+}
+
+// Media puts a file on the media host and returns the fields by which a message names it, as
+// protojson. Kind is image, video, audio, document and so on; plain is for files of channels.
+func (c *Client) Media(ctx context.Context, kind, mimetype string, plain bool, file []byte) (json.RawMessage, error) {
+	query := url.Values{"type": {kind}, "mimetype": {mimetype}, "plain": {strconv.FormatBool(plain)}}
+	var fields json.RawMessage
+	err := c.do(ctx, http.MethodPost, "media?"+query.Encode(), bytes.NewReader(file), &fields)
+	return fields, err
+}
+
+// Seal seals a vote, a reaction, an edit or an answer for a pair of ids, as package control
+// describes it, and returns the message with it as protojson.
+func (c *Client) Seal(ctx context.Context, sealing string) (json.RawMessage, error) {
+	var sealed struct {
+		Message json.RawMessage `json:"message"`
+	}
+	err := c.post(ctx, "seal", json.RawMessage(sealing), &sealed)
+	return sealed.Message, err
 }
 
 // post makes a request with a body; see do.

@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/compose"
 	"whatsapp-manager/worker/wasim/passkey"
 	"whatsapp-manager/worker/wasim/phone"
 	"whatsapp-manager/worker/wasim/user"
@@ -82,9 +83,13 @@ func Handler(server *wasim.Server) http.Handler {
 		"POST /control/groups/{jid}":                      withGroup(a.changeGroup),
 		"POST /control/groups/{jid}/members":              withGroup(a.changeMembers),
 		"POST /control/faults":                            withBody(a.fault),
+		"POST /control/channels":                          withBody(a.createChannel),
+		"POST /control/message":                           withBody(a.message),
+		"POST /control/media":                             a.media,
+		"POST /control/seal":                              withBody(a.seal),
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(pattern))
 			answer, err := f(r)
 			if err != nil {
 				writeError(w, err)
@@ -153,10 +158,13 @@ func writeError(w http.ResponseWriter, err error) {
 
 func statusOf(err error) int {
 	var wrong *requestError
+	var field *compose.FieldError
 	switch {
+	case errors.As(err, &field):
+		return http.StatusBadRequest
 	case errors.As(err, &wrong):
 		return wrong.status
-	case errors.Is(err, wasim.ErrNoAccount), errors.Is(err, wasim.ErrNoGroup),
+	case errors.Is(err, wasim.ErrNoAccount), errors.Is(err, wasim.ErrNoGroup), errors.Is(err, wasim.ErrNoChannel),
 		errors.Is(err, wasim.ErrNoRequest), errors.Is(err, wasim.ErrRef), errors.Is(err, passkey.ErrNoCode):
 		return http.StatusNotFound
 	case errors.Is(err, wasim.ErrTaken), errors.Is(err, wasim.ErrRejected),

@@ -124,6 +124,60 @@
 //	POST /control/groups/{jid} {invite:{from, to}}
 //	     → {code, expiration} of a private invitation.
 //
+// # Channels
+//
+//	POST /control/channels {owner, name, description, followers:[number]}
+//	     → 201 {jid, name, code, roles:{number: role}}
+//
+// # Any message
+//
+//	POST /control/message {from, to, message, envelope}
+//	     → {id, timestamp, serverId, outcome, devices:[{device, outcome, retries, code}]}
+//	       from is an account: a number or a JID, by number or LID, with a device number if a
+//	       device is to send (it must not be linked). to is an account with linked devices, one
+//	       of its devices, a group, a channel, status@broadcast or a list. message is the
+//	       protojson of waE2E.Message; its bytes go out as they are. Without it nothing is
+//	       sealed, as with <unavailable type="view_once"/>. Linked devices get it, the phones'
+//	       ledgers do not. outcome is "delivered", "acknowledged" (no word yet whether the device
+//	       could open it), "waiting" (no word at all, or the device is away), "retry" (it asked
+//	       again, without an end so far) or "refused" (with the device's code); at the top it is
+//	       the worst of all. envelope, all of it optional:
+//	         id, timestamp (unix seconds), pushName ("" for none),
+//	         addressing: "pn" or "lid", the form of the sender,
+//	         recipientAddressing: of the recipient of an own message,
+//	         type, category, edit, offline: attributes of the stanza,
+//	         attributes: {name: text, number, true, false, or null to take it away}; a text with
+//	           an @ is a JID,
+//	         children: [{tag, attributes, text, base64, children}] (meta, bot, biz, reporting,
+//	           unavailable, multicast, verified_name, …),
+//	         enc: {name: value}, attributes of the sealed part (decrypt-fail, mediatype),
+//	         fromMe: true is what the account "from" sent to "to" from its phone, as its other
+//	           devices are told of it; then "to" may be anybody,
+//	         receivers: [number], whose devices get it, in place of all whom it concerns; a list
+//	           needs them,
+//	         wait: "10s", how long to wait for the outcome (at most 1m),
+//	         asIfHistory: true puts it into a part of the history instead, and
+//	         history: {type: "on_demand" (or initial_bootstrap, recent, full, …), conversation,
+//	           webMessage}: protojson of waHistorySync.Conversation and waWeb.WebMessageInfo, which
+//	           is merged in.
+//	       An error names the field: {"error":"message: … unknown field \"conversatoin\""}.
+//	       Of 4 MiB for a message, and 256 attributes and children, at most.
+//	POST /control/media?type=image&mimetype=image/png&plain=false   (the file is the body)
+//	     → 201 {URL, directPath, mediaKey, mediaKeyTimestamp, fileSHA256, fileEncSHA256,
+//	       fileLength, mimetype}: what a media message says of its file, as protojson. type is
+//	       image, sticker, video, gif, audio, ptt, document, sticker-pack or thumbnail-link.
+//	       plain=true stores the file as channels have theirs: there is no key, and no
+//	       fileEncSHA256. At most 100 MiB.
+//	POST /control/seal {kind, originalSender, sender, targetId, secret, payload, raw, options,
+//	     chat, key}
+//	     → {message}: protojson of a waE2E.Message with a part that is sealed with the secret (32
+//	       bytes in base64) of the target, a message of originalSender. Both ids take part in the
+//	       form in which they are given, whatever envelope the message will travel in. kind is
+//	       pollVote, reaction, comment, eventResponse, messageEdit, eventEdit or pollEdit.
+//	       payload is the protojson of what is sealed; raw is the same in bytes (base64), options
+//	       the names that a vote selects. The target is named by chat, or by key, the
+//	       protojson of a waCommon.MessageKey.
+//
 // # Faults
 //
 //	POST /control/faults {fault, number, device, code, count, duration, namespace}

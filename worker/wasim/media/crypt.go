@@ -23,6 +23,9 @@ const (
 	Document Kind = "WhatsApp Document Keys"
 	History  Kind = "WhatsApp History Keys"
 	AppState Kind = "WhatsApp App State Keys"
+
+	StickerPack   Kind = "WhatsApp Sticker Pack Keys"
+	LinkThumbnail Kind = "WhatsApp Link Thumbnail Keys"
 )
 
 // path is the folder of the kind below /mms/.
@@ -38,6 +41,10 @@ func (k Kind) path() string {
 		return "md-msg-hist"
 	case AppState:
 		return "md-app-state"
+	case StickerPack:
+		return "sticker-pack"
+	case LinkThumbnail:
+		return "thumbnail-link"
 	default:
 		return "document"
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -58,6 +59,15 @@ func (h *Host) Put(kind Kind, plaintext []byte) (Blob, error) {
 		EncSHA256:  encSum[:],
 		Length:     uint64(len(plaintext)),
 	}, nil
+}
+
+// PutPlain stores a file as it is, as channels have theirs, and tells where it lies. The blob
+// has no key and no sum of an encrypted body.
+func (h *Host) PutPlain(kind Kind, plaintext []byte) Blob {
+	sum := sha256.Sum256(plaintext)
+	path := "/newsletter/newsletter-" + kind.path() + "/" + token(sum[:])
+	h.store(path, slices.Clone(plaintext))
+	return Blob{URL: h.url(path), DirectPath: direct(path), SHA256: sum[:], Length: uint64(len(plaintext))}
 }
 
 // Get returns the body that a direct path names; ErrMissing when it is not there.

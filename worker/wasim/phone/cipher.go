@@ -40,8 +40,14 @@ func (p *Phone) hasSession(device types.JID) bool {
 func (p *Phone) encrypt(
 	ctx context.Context, device types.JID, padded []byte, fresh *prekey.Bundle,
 ) (encType string, ciphertext []byte, err error) {
+	return encryptFrom(ctx, p.signal(), device, padded, fresh)
+}
+
+func encryptFrom(
+	ctx context.Context, store *signalStore, device types.JID, padded []byte, fresh *prekey.Bundle,
+) (encType string, ciphertext []byte, err error) {
 	address := device.SignalAddress()
-	builder := session.NewBuilderFromSignal(p.signal(), address, serializer)
+	builder := session.NewBuilderFromSignal(store, address, serializer)
 	if fresh != nil {
 		if err := builder.ProcessBundle(ctx, fresh); err != nil {
 			return "", nil, fmt.Errorf("open session with %s: %w", device, err)
@@ -121,7 +127,11 @@ func senderKeyName(group, device types.JID) *protocol.SenderKeyName {
 
 // senderKey returns the present state of this phone's sender key in a group, made at first use.
 func (p *Phone) senderKey(ctx context.Context, group types.JID) ([]byte, error) {
-	message, err := groups.NewGroupSessionBuilder(p.signal(), serializer).Create(ctx, senderKeyName(group, p.lid))
+	return senderKeyOf(ctx, p.signal(), senderKeyName(group, p.lid))
+}
+
+func senderKeyOf(ctx context.Context, store *signalStore, name *protocol.SenderKeyName) ([]byte, error) {
+	message, err := groups.NewGroupSessionBuilder(store, serializer).Create(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("make sender key: %w", err)
 	}
@@ -142,11 +152,16 @@ func (p *Phone) learnSenderKey(ctx context.Context, group, device types.JID, dis
 }
 
 func (p *Phone) encryptGroup(ctx context.Context, group types.JID, padded []byte) ([]byte, error) {
-	store := p.signal()
+	return encryptWithSenderKey(ctx, p.signal(), senderKeyName(group, p.lid), padded)
+}
+
+func encryptWithSenderKey(
+	ctx context.Context, store *signalStore, name *protocol.SenderKeyName, padded []byte,
+) ([]byte, error) {
 	builder := groups.NewGroupSessionBuilder(store, serializer)
-	message, err := groups.NewGroupCipher(builder, senderKeyName(group, p.lid), store).Encrypt(ctx, padded)
+	message, err := groups.NewGroupCipher(builder, name, store).Encrypt(ctx, padded)
 	if err != nil {
-		return nil, fmt.Errorf("encrypt for %s: %w", group, err)
+		return nil, fmt.Errorf("encrypt for %s: %w", name.GroupID(), err)
 	}
 	return message.SignedSerialize(), nil
 }

@@ -28,6 +28,7 @@ type Phone struct {
 	pushName  string
 	keys      *accountKeys
 	store     signalStore
+	played    map[uint16]*signalStore              // of other devices, by number; see Compose
 	holders   map[types.JID]map[types.JID]struct{} // by group: the devices that have our sender key
 	recent    recent
 	failures  map[failure]int

@@ -104,12 +104,21 @@ func (p *Phone) sendAgain(ctx context.Context, node waBinary.Node, r Receipt) {
 		p.mu.Unlock()
 		return
 	}
-	enc, err := p.sealAgain(ctx, sent, device, fresh)
+	var enc waBinary.Node
+	if sent.composed != nil {
+		enc, err = p.composeFor(ctx, sent.composed.As, device, sent.composed.Bytes, fresh)
+	} else {
+		enc, err = p.sealAgain(ctx, sent, device, fresh)
+	}
 	p.mu.Unlock()
 	if err != nil {
 		return
 	}
 	enc.Attrs["count"] = strconv.Itoa(max(attrInt(retry, "count"), 1))
+	if sent.composed != nil {
+		sent.composed.Deliver(device, []waBinary.Node{enc})
+		return
+	}
 	attrs := waBinary.Attrs{
 		"id": id, "to": attrJID(node, "from"), "type": stanzaType(sent.message), "t": unix(p.now()),
 	}
@@ -196,6 +205,8 @@ type sentMessage struct {
 	peer    bool // a peer message to an own companion
 	at      time.Time
 	retries map[types.JID]int
+
+	composed *Composed // in place of message
 }
 
 // recent remembers the last messages a phone sent, oldest dropped first.
