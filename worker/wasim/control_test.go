@@ -213,3 +213,62 @@ func TestControlPasskeys(t *testing.T) {
 	}
 	await[*events.PairSuccess](c, "PairSuccess", nil)
 }
+
+// A program sends any message, with a file and with a sealed part, each in one call.
+func TestControlMessages(t *testing.T) {
+	r := newRig(t, nil)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	api, err := controlclient.New(r.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := r.account("15550000001", "Alice"), r.account("15550000002", "Bob")
+	c, _ := r.pair(alice)
+	file := bytes.Repeat([]byte("a file of more than a megabyte "), 1<<16)
+	fields, err := api.Media(r.ctx, "document", "application/pdf", false, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := api.Message(r.ctx, "15550000002", alice.LID().String(), `{"documentMessage":`+string(fields)+`}`, `{"addressing":"pn"}`)
+	if err != nil || sent.Outcome != "delivered" || len(sent.Devices) != 1 {
+		t.Fatalf("sent %+v, %v", sent, err)
+	}
+	m := await(c, "document", func(m *events.Message) bool { return m.Info.ID == sent.ID })
+	if got, err := c.Download(r.ctx, m.Message.GetDocumentMessage()); err != nil || !bytes.Equal(got, file) || m.Info.Chat != bob.PN() {
+		t.Errorf("%d bytes in %s, %v", len(got), m.Info.Chat, err)
+	}
+	const secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	sent, err = api.Message(r.ctx, "15550000002", "15550000001", `{"conversation":"target","messageContextInfo":{"messageSecret":"`+secret+`"}}`, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := api.Seal(r.ctx, `{"kind":"reaction","originalSender":"`+bob.LID().String()+`","sender":"`+bob.LID().String()+
+		`","targetId":"`+sent.ID+`","secret":"`+secret+`","payload":{"text":"+"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent, err = api.Message(r.ctx, "15550000002", "15550000001", string(sealed), ""); err != nil {
+		t.Fatal(err)
+	}
+	m = await(c, "reaction", func(m *events.Message) bool { return m.Info.ID == sent.ID })
+	if got, err := c.DecryptReaction(r.ctx, m); err != nil || got.GetText() != "+" {
+		t.Errorf("reaction %v, %v", got, err)
+	}
+	channel := r.call("POST", "channels", `{"owner":"15550000002","name":"News","followers":["15550000001"]}`, 201)["jid"].(string)
+	if sent, err = api.Message(r.ctx, "15550000002", channel, `{"conversation":"post"}`, ""); err != nil || sent.ServerID == 0 {
+		t.Errorf("post %+v, %v", sent, err)
+	}
+	for body, want := range map[string]int{
+		`{"from":"15550000002","to":"15550000001","message":{"conversatoin":"x"}}`:                            400,
+		`{"from":"15550000002","to":"15550000001","message":{},"envelope":{"address":"pn"}}`:                  400,
+		`{"from":"15550000002","to":"15559999999","message":{}}`:                                              404,
+		`{"from":"15550000002","to":"1@newsletter","message":{}}`:                                             404,
+		`{"from":"15550000002","to":"15550000001","message":"` + strings.Repeat("x", 16<<20) + `"}`:           400,
+		`{"from":"15550000002","to":"15550000001","message":` + strings.Repeat(`{"ephemeralMessage":`, 20000): 400,
+	} {
+		r.call("POST", "message", body, want)
+	}
+	r.call("POST", "media?type=film", "x", 400)
+	r.call("POST", "media?type=image&plain=perhaps", "x", 400)
+	r.call("POST", "seal", `{"kind":"vote"}`, 400)
+}

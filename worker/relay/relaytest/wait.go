@@ -15,6 +15,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/wasim"
+	"whatsapp-manager/worker/wasim/compose/composetest"
 	"whatsapp-manager/worker/wasim/phone"
 )
 
@@ -166,4 +167,15 @@ func Picture(t *testing.T, w, h int) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
+}
+
+// Message sends us any message, the protojson of a waE2E.Message, and waits until the mirror has
+// it. From and to are accounts, groups and channels of the simulator, and the envelope is the
+// JSON of a compose.Envelope; "" is the one of the server.
+func (r *Rig) Message(from, to, message, envelope string) *events.Message {
+	r.T.Helper()
+	sent := composetest.Message(r.T, r.Sim, from, to, message, envelope)
+	return Await(r, "message "+sent.ID, func(m *events.Message) bool {
+		return m.Info.ID == sent.ID && m.RawMessage.GetSenderKeyDistributionMessage() == nil
+	})
 }
