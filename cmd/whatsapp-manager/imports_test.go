@@ -43,7 +43,7 @@ var noFiles = slices.Concat(decoders, []string{"net/http", "database/sql", "gith
 
 // methodsUse are our packages that the methods of whatsapp-web.js work with.
 var methodsUse = []string{
-	"proto/backoff", "proto/fault", "worker/inbound", "worker/mirror", "worker/shape",
+	"proto/backoff", "proto/fault", "worker/inbound", "worker/message", "worker/mirror", "worker/shape",
 	"worker/relay", "worker/relay/content", "worker/relay/media", "worker/relay/param", "worker/relay/value",
 }
 
@@ -217,8 +217,9 @@ var rooms = []room{
 		path: "worker/client", ours: []string{"worker/bounds", "worker/confine", "worker/mailbox", "worker/redact", "worker/wording"},
 		never: slices.Concat(decoders, postgres),
 	},
-	{path: "worker/shape", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
-	{path: "worker/inbound", ours: []string{"proto/standing", "worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/message", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/shape", ours: []string{"worker/message"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/inbound", ours: []string{"proto/standing", "worker/message", "worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{
 		path: "worker/mirror/...", ours: []string{"proto/event", "proto/standing", "worker/inbound", "worker/shape", "worker/together"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"},
@@ -233,10 +234,10 @@ var rooms = []room{
 	{path: "worker/relay/policy", ours: []string{"proto/catalog", "proto/fault"}, never: noFiles},
 	{path: "worker/relay/param", ours: []string{"proto/fault", "proto/phone", "worker/shape", "worker/relay/value"}, never: noFiles},
 	{
-		path: "worker/relay/media", ours: []string{"proto/egress", "proto/fault", "proto/netguard", "worker/bounds", "worker/decode", "worker/shape", "worker/spool", "worker/relay/param", "worker/relay/value"},
+		path: "worker/relay/media", ours: []string{"proto/egress", "proto/fault", "proto/netguard", "worker/bounds", "worker/decode", "worker/message", "worker/shape", "worker/spool", "worker/relay/param", "worker/relay/value"},
 		never: slices.Concat(decoders, []string{"github.com/jackc/pgx/..."}),
 	},
-	{path: "worker/relay/content", ours: []string{"proto/fault", "worker/mirror", "worker/shape", "worker/relay", "worker/relay/media", "worker/relay/param", "worker/relay/value"}, never: noFiles},
+	{path: "worker/relay/content", ours: []string{"proto/fault", "worker/message", "worker/mirror", "worker/shape", "worker/relay", "worker/relay/media", "worker/relay/param", "worker/relay/value"}, never: noFiles},
 	{
 		path: "worker/relay/reflected", ours: []string{"proto/catalog", "proto/fault", "worker/relay", "worker/relay/param", "worker/relay/policy", "worker/relay/value"}, never: noFiles,
 		tests: []string{"worker/relay/relaytest", "worker/relay/wwebjs", "worker/shape"},

@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -253,12 +254,12 @@ func (h *historian) pastMessage(source types.MessageSource, wm *waWeb.WebMessage
 	id, raw := wm.GetKey().GetID(), wm.GetMessage()
 	kind := ""
 	if raw != nil {
-		inner := shape.Unwrap(raw).Message
+		inner := message.Unwrap(raw).Message
 		if p := inner.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
 			id, raw = p.GetKey().GetID(), p.GetEditedMessage()
-			inner = shape.Unwrap(raw).Message
+			inner = message.Unwrap(raw).Message
 		}
-		if !shape.HasContent(inner) || inner.ProtocolMessage != nil || inner.ReactionMessage != nil ||
+		if !message.HasContent(inner) || inner.ProtocolMessage != nil || inner.ReactionMessage != nil ||
 			inner.EncReactionMessage != nil || inner.PollUpdateMessage != nil || inner.PinInChatMessage != nil ||
 			inner.KeepInChatMessage != nil || inner.EncEventResponseMessage != nil || inner.SecretEncryptedMessage != nil || id == "" {
 			raw = nil

@@ -6,6 +6,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/wording"
 )
@@ -17,7 +18,7 @@ func (t *translator) message(e *events.Message) Op {
 	if raw == nil {
 		raw = e.Message
 	}
-	u := shape.Unwrap(raw)
+	u := message.Read(raw)
 	m := u.Message
 	switch {
 	case m.ProtocolMessage != nil:
@@ -32,10 +33,7 @@ func (t *translator) message(e *events.Message) Op {
 		return t.secretEdit(e, m.SecretEncryptedMessage)
 	case m.PinInChatMessage != nil:
 		return t.pin(e, m)
-	case m.EncEventResponseMessage != nil, m.KeepInChatMessage != nil,
-		m.PollAddOptionMessage != nil:
-		return nil
-	case !shape.HasContent(m):
+	case u.Role == message.Change, !message.HasContent(m):
 		return nil
 	case u.Edited && e.Info.MsgBotInfo.EditTargetID != "":
 		return t.edit(e, e.Info.MsgBotInfo.EditTargetID, m, e.Info.MsgBotInfo.EditSenderTimestampMS.UnixMilli())
@@ -223,7 +221,7 @@ func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessa
 		return nil
 	}
 	var atMs int64
-	if p := shape.Unwrap(content).Message.GetProtocolMessage(); p.GetEditedMessage() != nil {
+	if p := message.Unwrap(content).Message.GetProtocolMessage(); p.GetEditedMessage() != nil {
 		content, atMs = p.GetEditedMessage(), p.GetTimestampMS()
 	}
 	return t.edit(e, m.GetTargetMessageKey().GetID(), content, atMs)

@@ -69,7 +69,7 @@ func (k keyring) DecryptSecretEncryptedMessage(context.Context, *events.Message)
 	return k.edit, k.fails
 }
 
-func message(source types.MessageSource, m *waE2E.Message) *events.Message {
+func arrived(source types.MessageSource, m *waE2E.Message) *events.Message {
 	return (&events.Message{
 		Info:       types.MessageInfo{MessageSource: source, ID: "3AID", Timestamp: time.Unix(1000, 0), PushName: "Anna"},
 		RawMessage: m,
@@ -110,7 +110,7 @@ func TestChatsAreCanonical(t *testing.T) {
 	}
 	for situation, c := range cases {
 		t.Run(situation, func(t *testing.T) {
-			change, ok := translate(t, c.ids, message(c.source, hello()))
+			change, ok := translate(t, c.ids, arrived(c.source, hello()))
 			m, is := change.Op.(*Message)
 			if !ok || !is {
 				t.Fatalf("translated to %T, %t", change.Op, ok)
@@ -124,7 +124,7 @@ func TestChatsAreCanonical(t *testing.T) {
 
 func TestStoreAwayIsAnErrorAndNothingElse(t *testing.T) {
 	away := errors.New("connection refused")
-	_, _, err := Translate(context.Background(), us, book{err: away}, message(types.MessageSource{Chat: lid, Sender: lid}, hello()))
+	_, _, err := Translate(context.Background(), us, book{err: away}, arrived(types.MessageSource{Chat: lid, Sender: lid}, hello()))
 	if !errors.Is(err, away) {
 		t.Errorf("error %v", err)
 	}
@@ -144,7 +144,7 @@ func TestWhatIsNoMessage(t *testing.T) {
 		"event reply":  {EncEventResponseMessage: &waE2E.EncEventResponseMessage{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c, _ := translate(t, book{}, message(source, m)); c.Op != nil {
+			if c, _ := translate(t, book{}, arrived(source, m)); c.Op != nil {
 				t.Errorf("%s became %T", name, c.Op)
 			}
 		})
@@ -197,7 +197,7 @@ func TestKeysAreReadFromTheirSendersView(t *testing.T) {
 		"in a group, to their own": {group, key(true, ""), "4911@c.us", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			change, _ := translate(t, book{}, message(c.source, &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: c.key, Text: proto.String("👍")}}))
+			change, _ := translate(t, book{}, arrived(c.source, &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: c.key, Text: proto.String("👍")}}))
 			r, ok := change.Op.(*Reaction)
 			if !ok || r.TargetSender != c.sender || r.TargetFromMe != c.fromMe {
 				t.Errorf("%s: %+v", name, change.Op)
@@ -214,7 +214,7 @@ func TestEditsAndRevokes(t *testing.T) {
 	}}
 	wrapped := &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: inner}}
 	for _, m := range []*waE2E.Message{inner, wrapped} {
-		c, _ := translate(t, book{}, message(source, m))
+		c, _ := translate(t, book{}, arrived(source, m))
 		if e, ok := c.Op.(*Edit); !ok || e.Target != "T" || e.AtMs != 77 || e.Raw.GetConversation() != "hello" {
 			t.Errorf("edit %+v", c.Op)
 		}
@@ -222,11 +222,11 @@ func TestEditsAndRevokes(t *testing.T) {
 	sealed := &waE2E.Message{SecretEncryptedMessage: &waE2E.SecretEncryptedMessage{
 		TargetMessageKey: key, SecretEncType: waE2E.SecretEncryptedMessage_MESSAGE_EDIT.Enum(),
 	}}
-	c, _ := translate(t, keyring{edit: inner}, message(source, sealed))
+	c, _ := translate(t, keyring{edit: inner}, arrived(source, sealed))
 	if e, ok := c.Op.(*Edit); !ok || e.Target != "T" || e.AtMs != 77 {
 		t.Errorf("sealed edit %+v", c.Op)
 	}
-	m := message(source, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: key}})
+	m := arrived(source, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: key}})
 	m.Info.Edit = types.EditAttributeAdminRevoke
 	c, _ = translate(t, book{}, m)
 	if r, ok := c.Op.(*Revoke); !ok || r.Target != "T" || !r.Admin || r.By != "4911@c.us" || r.TargetSender != "4911@c.us" {
@@ -237,8 +237,8 @@ func TestEditsAndRevokes(t *testing.T) {
 func TestSealedAddOns(t *testing.T) {
 	source := types.MessageSource{Chat: anna, Sender: anna}
 	key := &waCommon.MessageKey{ID: proto.String("T")}
-	vote := message(source, &waE2E.Message{PollUpdateMessage: &waE2E.PollUpdateMessage{PollCreationMessageKey: key, SenderTimestampMS: proto.Int64(9)}})
-	react := message(source, &waE2E.Message{EncReactionMessage: &waE2E.EncReactionMessage{TargetMessageKey: key}})
+	vote := arrived(source, &waE2E.Message{PollUpdateMessage: &waE2E.PollUpdateMessage{PollCreationMessageKey: key, SenderTimestampMS: proto.Int64(9)}})
+	react := arrived(source, &waE2E.Message{EncReactionMessage: &waE2E.EncReactionMessage{TargetMessageKey: key}})
 	ring := keyring{
 		vote: &waE2E.PollVoteMessage{SelectedOptions: [][]byte{{1}}}, reaction: &waE2E.ReactionMessage{Text: proto.String("👍")},
 	}

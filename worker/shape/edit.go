@@ -3,19 +3,21 @@ package shape
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+
+	"whatsapp-manager/worker/message"
 )
 
 // Edit returns a message with the content of an edit. Media keep their file and take the
 // new caption, because an edit may have the caption only. Text keeps its quote. Neither
 // argument is changed.
 func Edit(original, edited *waE2E.Message) *waE2E.Message {
-	to := Unwrap(edited).Message
+	to := message.Unwrap(edited).Message
 	if p := to.GetProtocolMessage(); p.GetEditedMessage() != nil {
-		to = Unwrap(p.GetEditedMessage()).Message
+		to = message.Unwrap(p.GetEditedMessage()).Message
 	}
 	if original != nil {
 		kept := proto.Clone(original).(*waE2E.Message)
-		if from := Unwrap(kept).Message; carry(from, to) {
+		if from := message.Unwrap(kept).Message; carry(from, to) {
 			return kept
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"whatsapp-manager/worker/message"
 )
 
 // media has the fields that all kinds of media messages share.
@@ -63,10 +65,41 @@ func stickerMedia(m *waE2E.StickerMessage) *media {
 	}
 }
 
-// fill writes the fields of the media into a message.
-func (f *media) fill(m *Message) {
+func packMedia(m *waE2E.StickerPackMessage) *media {
+	return &media{
+		mimetype: "application/zip", filename: m.GetName(), directPath: m.GetDirectPath(),
+		key: m.GetMediaKey(), sha256: m.GetFileSHA256(), encSHA256: m.GetFileEncSHA256(),
+		keyAt: m.GetMediaKeyTimestamp(), size: m.GetFileLength(),
+	}
+}
+
+// mediaOf describes a file; nil for none.
+func mediaOf(f message.File) *media {
+	switch f := f.(type) {
+	case *waE2E.ImageMessage:
+		return imageMedia(f)
+	case *waE2E.VideoMessage:
+		return videoMedia(f)
+	case *waE2E.AudioMessage:
+		return audioMedia(f)
+	case *waE2E.DocumentMessage:
+		return documentMedia(f)
+	case *waE2E.StickerMessage:
+		return stickerMedia(f)
+	case *waE2E.StickerPackMessage:
+		return packMedia(f)
+	}
+	return nil
+}
+
+// file writes the fields of a message's file.
+func (m *Message) file(c message.Content) {
+	f := mediaOf(c.File)
+	if f == nil {
+		return
+	}
 	d := &m.Data
-	m.HasMedia = f.directPath != ""
+	m.HasMedia = c.Downloadable() != nil
 	m.MediaKey = base64.StdEncoding.EncodeToString(f.key)
 	m.IsGif = f.gif
 	if f.timed {

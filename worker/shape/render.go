@@ -5,6 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/message"
 )
 
 // Source is the input of Render: what WhatsApp sent, and what has happened to it since.
@@ -62,30 +64,13 @@ func Render(s Source) Message {
 			m.ProtocolMessageKey = &id
 		}
 	} else {
-		u := Unwrap(s.Raw)
-		c := describe(u.Message)
-		m.Type, m.Body = c.kind, Clean(c.body)
+		c := message.Read(s.Raw)
+		m.content(c)
 		if s.Type != "" {
 			m.Type = s.Type
 		}
-		if c.caption != "" {
-			m.Body, m.Data.Caption = Clean(c.caption), Clean(c.caption)
-		}
-		if c.media != nil {
-			c.media.fill(&m)
-		}
-		if c.fill != nil {
-			c.fill(&m)
-		}
-		if m.Type == TypePoll {
-			secret := make([]int, 0, len(u.Secret))
-			for _, b := range u.Secret {
-				secret = append(secret, int(b))
-			}
-			m.MessageSecret = &secret
-		}
-		m.Data.IsViewOnce = m.Data.IsViewOnce || u.ViewOnce
-		m.context(c.context, u.Ephemeral)
+		m.Data.IsViewOnce = m.Data.IsViewOnce || c.ViewOnce
+		m.context(c.Context, c.Ephemeral)
 	}
 	if s.EditedAt != 0 {
 		edit := NewMessageID(s.FromMe, s.Chat, s.EditID, s.Sender, s.Me)
@@ -129,10 +114,13 @@ func (m *Message) context(c *waE2E.ContextInfo, ephemeral bool) {
 	}
 	if c.QuotedMessage != nil {
 		m.HasQuotedMsg = true
-		quoted := describe(Unwrap(c.QuotedMessage).Message)
-		d.QuotedMsg = &Quoted{Type: quoted.kind, Body: Clean(quoted.body), Caption: Clean(quoted.caption)}
-		if quoted.media != nil {
-			d.QuotedMsg.Mimetype, d.QuotedMsg.Filename = Clean(quoted.media.mimetype), Clean(quoted.media.filename)
+		quoted := message.Read(c.QuotedMessage)
+		d.QuotedMsg = &Quoted{Type: quoted.Type, Body: Clean(quoted.Text), Caption: Clean(quoted.Caption)}
+		if quoted.Type == "image" || quoted.Type == "video" || quoted.Type == "ptv" {
+			d.QuotedMsg.Body = "" // WhatsApp Web has a picture there, and the text in the caption
+		}
+		if file := mediaOf(quoted.File); file != nil {
+			d.QuotedMsg.Mimetype, d.QuotedMsg.Filename = Clean(file.mimetype), Clean(file.filename)
 		}
 	}
 }

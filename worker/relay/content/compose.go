@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/param"
@@ -99,10 +100,5 @@ func quotable(record mirror.Record) *waE2E.Message {
 	if record.Raw == nil {
 		return &waE2E.Message{Conversation: proto.String(record.Shape.Body)}
 	}
-	msg := proto.CloneOf(record.Raw)
-	msg.MessageContextInfo = nil
-	if text := msg.GetExtendedTextMessage(); text != nil {
-		text.ContextInfo = nil
-	}
-	return msg
+	return message.Bare(record.Raw)
 }

@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/param"
 	"whatsapp-manager/worker/relay/value"
@@ -104,8 +105,18 @@ func (e *Event) Message(
 		return nil, err
 	}
 	m.ContextInfo = info
-	// Answers and edits are sealed with this secret.
+	msg := &waE2E.Message{EventMessage: m}
+	Seal(msg)
+	return msg, nil
+}
+
+// Seal gives a poll or an event the secret with which votes, answers and edits are sealed.
+// One that is sent on needs a secret of its own. Other messages stay as they are.
+func Seal(m *waE2E.Message) {
+	if message.Poll(m) == nil && m.GetEventMessage() == nil {
+		return
+	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
-	return &waE2E.Message{EventMessage: m, MessageContextInfo: &waE2E.MessageContextInfo{MessageSecret: secret}}, nil
+	m.MessageContextInfo = &waE2E.MessageContextInfo{MessageSecret: secret}
 }

@@ -14,10 +14,10 @@ import (
 	"go.mau.fi/whatsmeow/proto/waMmsRetry"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/bounds"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/spool"
 )
@@ -169,18 +169,7 @@ func (src Source) file() (whatsmeow.DownloadableMessage, bool) {
 	if src.Raw == nil {
 		return nil, false
 	}
-	var file whatsmeow.DownloadableMessage
-	shape.Unwrap(src.Raw).Message.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if fd.Kind() != protoreflect.MessageKind || fd.IsList() || fd.IsMap() {
-			return true
-		}
-		d, ok := v.Message().Interface().(whatsmeow.DownloadableMessage)
-		if ok && d.GetDirectPath() != "" && len(d.GetMediaKey()) > 0 && whatsmeow.GetMediaType(d) != "" {
-			file = d
-			return false
-		}
-		return true
-	})
+	file := message.Read(src.Raw).Downloadable()
 	return file, file != nil
 }
 

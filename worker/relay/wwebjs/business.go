@@ -9,6 +9,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/param"
@@ -62,7 +63,7 @@ type product struct {
 }
 
 func getOrder(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
-	message := shape.Unwrap(r.Raw).Message.GetOrderMessage()
+	message := message.Unwrap(r.Raw).Message.GetOrderMessage()
 	if message == nil {
 		return nil, nil
 	}
@@ -94,7 +95,7 @@ type payment struct {
 }
 
 func getPayment(_ context.Context, c *relay.Call, r mirror.Record) (any, error) {
-	m := shape.Unwrap(r.Raw).Message
+	m := message.Unwrap(r.Raw).Message
 	p := payment{ID: r.Shape.ID}
 	note := m.GetSendPaymentMessage().GetNoteMessage()
 	switch {

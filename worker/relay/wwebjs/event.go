@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/content"
@@ -76,7 +77,7 @@ func respondToEvent(ctx context.Context, c *relay.Call) (any, error) {
 	if answer != float64(int(answer)) || answer < 0 || answer > 3 {
 		return false, nil
 	}
-	if r.Raw == nil || shape.Unwrap(r.Raw).Message.GetEventMessage() == nil {
+	if r.Raw == nil || message.Unwrap(r.Raw).Message.GetEventMessage() == nil {
 		return false, nil
 	}
 	payload, iv, key, err := seal(ctx, c, r, whatsmeow.EncSecretEventResponse, &waE2E.EventResponseMessage{
@@ -99,7 +100,7 @@ func editEvent(ctx context.Context, c *relay.Call, r mirror.Record) (any, error)
 	if r.Raw == nil {
 		return nil, nil
 	}
-	old := shape.Unwrap(r.Raw).Message.GetEventMessage()
+	old := message.Unwrap(r.Raw).Message.GetEventMessage()
 	if old == nil {
 		return nil, param.Bad("params[0]", "this message is not an event")
 	}

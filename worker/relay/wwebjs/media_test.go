@@ -18,6 +18,7 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/decode"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/relay/relaytest"
 	"whatsapp-manager/worker/shape"
 	"whatsapp-manager/worker/spool"
@@ -77,7 +78,7 @@ func TestMediaReachesThePhone(t *testing.T) {
 			t.Errorf("%s: answered %+v", tc.name, sent)
 		}
 		got := r.Arrived(bob, tc.name, func(m *waE2E.Message) bool { return tc.holds(m) })
-		data, err := bob.Phone().Download(shape.Unwrap(got.Message).Message)
+		data, err := bob.Phone().Download(message.Unwrap(got.Message).Message)
 		if err != nil || !bytes.Equal(data, tc.want) {
 			t.Errorf("%s: the phone decrypted %d bytes, want %d: %v", tc.name, len(data), len(tc.want), err)
 		}

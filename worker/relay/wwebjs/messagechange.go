@@ -12,9 +12,9 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/content"
@@ -139,19 +139,11 @@ func edit(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 
 // recaption returns the media message with another caption; nil when it can have none.
 func recaption(raw *waE2E.Message, text string, info *waE2E.ContextInfo) *waE2E.Message {
-	msg := proto.CloneOf(raw)
-	msg.MessageContextInfo = nil
-	switch {
-	case msg.ImageMessage != nil:
-		msg.ImageMessage.Caption, msg.ImageMessage.ContextInfo = &text, info
-	case msg.VideoMessage != nil:
-		msg.VideoMessage.Caption, msg.VideoMessage.ContextInfo = &text, info
-	case msg.DocumentMessage != nil:
-		msg.DocumentMessage.Caption, msg.DocumentMessage.ContextInfo = &text, info
-	default:
+	msg := message.Bare(raw)
+	if !message.SetCaption(msg, text) || !message.SetContext(msg, info) {
 		return nil
 	}
-	return msg
+	return message.Wrap(msg)
 }
 
 func deleteMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
@@ -209,38 +201,22 @@ func forward(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 	if r.Raw == nil {
 		return nil, fault.New(fault.Conflict, relay.Op, "this message has no content that could be sent on")
 	}
-	msg := proto.CloneOf(r.Raw)
-	msg.MessageContextInfo = nil
-	if text := msg.Conversation; text != nil {
-		msg.Conversation, msg.ExtendedTextMessage = nil, &waE2E.ExtendedTextMessage{Text: text}
+	what := message.Read(r.Raw)
+	if what.ViewOnce || r.Shape.Data.IsViewOnce {
+		return nil, fault.New(fault.Conflict, relay.Op, "a message that may be seen once cannot be sent on")
 	}
+	msg := message.Bare(r.Raw)
 	score := r.Shape.ForwardingScore
 	if !r.FromMe || score > 0 { // sending one's own message on for the first time does not count
 		score++
 	}
-	if !setContextInfo(msg, &waE2E.ContextInfo{IsForwarded: proto.Bool(score > 0), ForwardingScore: &score}) {
+	info := &waE2E.ContextInfo{IsForwarded: proto.Bool(score > 0), ForwardingScore: &score}
+	if what.Role != message.Shown || !message.SetContext(msg, info) {
 		return nil, fault.New(fault.Conflict, relay.Op, "a message of this kind cannot be sent on")
 	}
-	_, err := c.Send(ctx, relay.Arg[types.JID](c, 1), msg)
+	content.Seal(msg)
+	_, err := c.Send(ctx, relay.Arg[types.JID](c, 1), message.Wrap(msg))
 	return nil, err
-}
-
-// setContextInfo replaces the context of the content of msg; false when content of
-// that kind has none.
-func setContextInfo(msg *waE2E.Message, info *waE2E.ContextInfo) (done bool) {
-	msg.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if field.Message() == nil || field.IsList() || field.IsMap() {
-			return true
-		}
-		inner := field.Message().Fields().ByName("contextInfo")
-		if inner == nil {
-			return true
-		}
-		v.Message().Set(inner, protoreflect.ValueOfMessage(info.ProtoReflect()))
-		done = true
-		return false
-	})
-	return done
 }
 
 func pinMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {

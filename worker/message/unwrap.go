@@ -1,21 +1,18 @@
-package shape
+package message
 
-import (
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"go.mau.fi/whatsmeow/proto/waE2E"
-)
+import "go.mau.fi/whatsmeow/proto/waE2E"
 
 // maxWrappers bounds how deep wrappers may nest; WhatsApp nests three at most.
 const maxWrappers = 16
 
 // Unwrapped is the content of a message without its wrappers, and what the wrappers said.
 type Unwrapped struct {
-	Message   *waE2E.Message // never nil
-	Ephemeral bool
-	ViewOnce  bool
-	Edited    bool   // it came in an EditedMessage: new content for an old message
-	Secret    []byte // message secret of the outermost wrapper that has one
+	Message     *waE2E.Message // never nil
+	Ephemeral   bool
+	ViewOnce    bool
+	Edited      bool                      // it came in an EditedMessage: new content for an old message
+	Secret      []byte                    // of the outermost level that has one
+	Association *waE2E.MessageAssociation // the same; nil for a message that belongs to no other
 }
 
 // Unwrap removes the wrappers. It does not change raw, which may be nil.
@@ -25,8 +22,12 @@ func Unwrap(raw *waE2E.Message) Unwrapped {
 		if u.Message == nil {
 			break
 		}
-		if secret := u.Message.GetMessageContextInfo().GetMessageSecret(); u.Secret == nil && len(secret) > 0 {
+		about := u.Message.GetMessageContextInfo()
+		if secret := about.GetMessageSecret(); u.Secret == nil && len(secret) > 0 {
 			u.Secret = secret
+		}
+		if u.Association == nil {
+			u.Association = about.GetMessageAssociation()
 		}
 		inner := u.step()
 		if inner == nil {
@@ -70,48 +71,12 @@ func (u *Unwrapped) step() *waE2E.Message {
 		m.GetSpoilerMessage(), m.GetBotTaskMessage(), m.GetBotForwardedMessage(), m.GetQuestionMessage(),
 		m.GetQuestionReplyMessage(), m.GetEventCoverImage(), m.GetPollCreationOptionImageMessage(),
 		m.GetStatusAddYours(), m.GetLimitSharingMessage(), m.GetGroupStatusMentionMessage(),
+		m.GetNewsletterAdminProfileMessage(), m.GetNewsletterAdminProfileStatusMessage(),
+		m.GetBotPlatformRegistrationSuccessMessage(),
 	} {
 		if inner := wrapper.GetMessage(); inner != nil {
 			return inner
 		}
 	}
 	return nil
-}
-
-// HasContent reports whether there is anything to show. There is not in a message that
-// only carries keys, such as the first half of a group message. Content that this version
-// does not know counts.
-func HasContent(m *waE2E.Message) bool {
-	if m == nil {
-		return false
-	}
-	if m.Conversation != nil || m.ExtendedTextMessage != nil {
-		return true
-	}
-	r := m.ProtoReflect()
-	if len(r.GetUnknown()) > 0 {
-		return true
-	}
-	fields := 0
-	for _, keys := range []bool{
-		m.SenderKeyDistributionMessage != nil,
-		m.FastRatchetKeySenderKeyDistributionMessage != nil,
-		m.MessageContextInfo != nil,
-		m.StickerSyncRmrMessage != nil,
-		m.GroupRootKeyShare != nil,
-		m.RootSecretDistributeMessage != nil,
-		m.MessageHistoryBundle != nil,
-		m.MessageHistoryNotice != nil,
-		m.Chat != nil,
-		m.Call != nil,
-	} {
-		if keys {
-			fields--
-		}
-	}
-	r.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
-		fields++
-		return true
-	})
-	return fields > 0
 }

@@ -1,0 +1,110 @@
+package message
+
+import (
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Bare returns a copy of the content of a message without its wrappers, its context and
+// what it carried for devices. So a quote does not hold what the quoted message quoted,
+// and does not grow with each answer.
+func Bare(raw *waE2E.Message) *waE2E.Message {
+	m := proto.CloneOf(Unwrap(raw).Message)
+	r := m.ProtoReflect()
+	r.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if row, known := byField[field.Name()]; known && row.Role == Carrier {
+			r.Clear(field)
+			return true
+		}
+		if part, ok := v.Interface().(protoreflect.Message); ok {
+			clearContext(part)
+			// A template may hold an interactive message with a context of its own.
+			part.Range(func(_ protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+				if inner, ok := v.Interface().(protoreflect.Message); ok {
+					clearContext(inner)
+				}
+				return true
+			})
+		}
+		return true
+	})
+	return m
+}
+
+func clearContext(part protoreflect.Message) {
+	if field := contextField(part.Descriptor()); field != nil {
+		part.Clear(field)
+	}
+}
+
+// Wrap puts content back into the wrapper in which phones look for it: they show the
+// caption of a document there only. It takes the message over.
+func Wrap(m *waE2E.Message) *waE2E.Message {
+	if m.GetDocumentMessage().GetCaption() == "" {
+		return m
+	}
+	about := m.MessageContextInfo
+	m.MessageContextInfo = nil
+	return &waE2E.Message{
+		DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: m}, MessageContextInfo: about,
+	}
+}
+
+// SetContext replaces the context of the content of m, in whatever wrappers it is; nil
+// takes it away. Plain text becomes text that can have one. It is false, and m as it was,
+// when content of that kind has no context.
+func SetContext(m *waE2E.Message, info *waE2E.ContextInfo) bool {
+	return ChangeContext(m, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return info })
+}
+
+// ChangeContext is SetContext with what change makes of the present context, which is nil
+// when there is none.
+func ChangeContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) bool {
+	m = Unwrap(m).Message
+	if text := m.Conversation; text != nil {
+		if info := change(nil); info != nil {
+			m.Conversation, m.ExtendedTextMessage = nil, &waE2E.ExtendedTextMessage{Text: text, ContextInfo: info}
+		}
+		return true
+	}
+	r := m.ProtoReflect()
+	for i := range Rows {
+		row := &Rows[i]
+		if row.Role != Shown || row.descriptor.Message() == nil || !r.Has(row.descriptor) {
+			continue
+		}
+		field := contextField(row.descriptor.Message())
+		if field == nil {
+			return false
+		}
+		part := r.Mutable(row.descriptor).Message()
+		var present *waE2E.ContextInfo
+		if part.Has(field) {
+			present, _ = part.Get(field).Message().Interface().(*waE2E.ContextInfo)
+		}
+		if info := change(present); info != nil {
+			part.Set(field, protoreflect.ValueOfMessage(info.ProtoReflect()))
+		} else {
+			part.Clear(field)
+		}
+		return true
+	}
+	return false
+}
+
+// SetCaption gives the file in m another caption; false when it can have none.
+func SetCaption(m *waE2E.Message, caption string) bool {
+	m = Unwrap(m).Message
+	switch {
+	case m.ImageMessage != nil:
+		m.ImageMessage.Caption = &caption
+	case m.VideoMessage != nil:
+		m.VideoMessage.Caption = &caption
+	case m.DocumentMessage != nil:
+		m.DocumentMessage.Caption = &caption
+	default:
+		return false
+	}
+	return true
+}
