@@ -61,7 +61,8 @@ func TestEachFieldIsReadAsItsRowSays(t *testing.T) {
 				want = TypeRevoked // a deletion is the first kind
 			}
 			for _, wrapped := range []*waE2E.Message{
-				m, {EphemeralMessage: &waE2E.FutureProofMessage{Message: m}},
+				m,
+				{EphemeralMessage: &waE2E.FutureProofMessage{Message: m}},
 				{DeviceSentMessage: &waE2E.DeviceSentMessage{Message: &waE2E.Message{
 					ViewOnceMessageV2: &waE2E.FutureProofMessage{Message: m},
 				}}},
@@ -91,10 +92,10 @@ func TestTextIsNotLost(t *testing.T) {
 		t.Run(json, func(t *testing.T) {
 			m := &waE2E.Message{}
 			part := m.ProtoReflect().Mutable(byField[protoreflect.Name(json)].descriptor).Message()
-			for _, name := range strings.Fields(want) {
+			for name := range strings.FieldsSeq(want) {
 				part.Set(part.Descriptor().Fields().ByName(protoreflect.Name(name)), protoreflect.ValueOfString("«"+name+"»"))
 			}
-			for _, name := range strings.Fields(want) {
+			for name := range strings.FieldsSeq(want) {
 				if c := Read(m); !strings.Contains(c.Text, "«"+name+"»") {
 					t.Errorf("text %q lacks %s", c.Text, name)
 				}
