@@ -138,6 +138,7 @@ func (w *demoWorld) announce(residents []*resident) {
   API      %s      documentation: %s/docs
   Login    %s  %s
   API key  %s
+  Phones   %s      what they can send: deploy/docs/simulator.md
 
   Send a message, read the newest chats, and watch the events come in:
 
@@ -145,7 +146,8 @@ curl -s %s/api/proxy/%s/sendMessage -H 'Content-Type: application/json' -d '{"pa
 curl -s %s/api/proxy/%s/getChats
 curl -sN %s/api/instances/%s/events -H 'Accept: text/event-stream' -H 'X-API-Key: %s'
 
-`, len(residents), w.base, w.base, w.email, w.password, first.key, w.base, first.key, customer, w.base, first.key, w.base, first.id, first.key)
+`, len(residents), w.base, w.base, w.email, w.password, first.key, w.sim.Address(),
+		w.base, first.key, customer, w.base, first.key, w.base, first.id, first.key)
 }
 
 var lines = []string{

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // Client makes requests of a simulator's control API. All methods may be called
@@ -29,6 +30,9 @@ func New(endpoint string) (*Client, error) {
 	}
 	return &Client{base: "http://" + u.Host + "/control/"}, nil
 }
+
+// Address is the URL of the simulator, below which its control API lies.
+func (c *Client) Address() string { return strings.TrimSuffix(c.base, "/control/") }
 
 // Account describes a new account.
 type Account struct {

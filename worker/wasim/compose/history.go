@@ -50,7 +50,7 @@ func (l *letter) part(fromMe bool) (*waHistorySync.HistorySync, error) {
 		kind, known = int32(waHistorySync.HistorySync_ON_DEMAND), true
 	}
 	if !known {
-		return nil, wrong("envelope.history.type", "%.40q is no type of a history, such as on_demand", l.envelope.History.Type)
+		return nil, wrong("envelope.history.type", "%.40q is no type, such as on_demand", l.envelope.History.Type)
 	}
 	attrs := l.base()
 	chat, _ := attrs["from"].(types.JID)
@@ -64,7 +64,8 @@ func (l *letter) part(fromMe bool) (*waHistorySync.HistorySync, error) {
 			other = l.recipient
 		}
 		if other != nil {
-			conversation.PnJID, conversation.LidJID = proto.String(other.PN().String()), proto.String(other.LID().String())
+			conversation.PnJID = proto.String(other.PN().String())
+			conversation.LidJID = proto.String(other.LID().String())
 		}
 	}
 	conversation.ID = proto.String(chat.ToNonAD().String())

@@ -46,7 +46,9 @@ type sealKind struct {
 	wrap  func(key *waCommon.MessageKey, sealed, iv []byte) *waE2E.Message
 }
 
-func secretly(kind waE2E.SecretEncryptedMessage_SecretEncType) func(*waCommon.MessageKey, []byte, []byte) *waE2E.Message {
+func secretly(
+	kind waE2E.SecretEncryptedMessage_SecretEncType,
+) func(key *waCommon.MessageKey, sealed, iv []byte) *waE2E.Message {
 	return func(key *waCommon.MessageKey, sealed, iv []byte) *waE2E.Message {
 		return &waE2E.Message{SecretEncryptedMessage: &waE2E.SecretEncryptedMessage{
 			TargetMessageKey: key, EncPayload: sealed, EncIV: iv, SecretEncType: kind.Enum(),

@@ -23,13 +23,13 @@ type demo struct {
 	listen string
 	repo   string
 
-	password, key, id string // as it prints them
+	password, key, phones, id string // as it prints them
 
 	log    *os.File
 	exited chan error // gets the end of make
 }
 
-var printed = regexp.MustCompile(`(?s)Login +\S+ +(\S+).*API key +(\S+).*/api/instances/([^/]+)/events`)
+var printed = regexp.MustCompile(`(?s)Login +\S+ +(\S+).*API key +(\S+).*Phones +(\S+).*/api/instances/([^/]+)/events`)
 
 // startDemo builds and runs the demo, and waits until its accounts are paired.
 func startDemo(t *testing.T) *demo {
@@ -91,7 +91,7 @@ func (d *demo) follow(out io.Reader) error {
 	for lines.Scan() {
 		text.WriteString(lines.Text() + "\n")
 		if m := printed.FindStringSubmatch(text.String()); m != nil {
-			d.password, d.key, d.id = m[1], m[2], m[3]
+			d.password, d.key, d.phones, d.id = m[1], m[2], m[3], m[4]
 			return nil
 		}
 	}
@@ -106,7 +106,7 @@ func (d *demo) environ() []string {
 		// The flags of the tests' own builds, so that nothing is compiled twice.
 		"MAKEFLAGS=BIN=" + bin + " BUILDFLAGS=",
 		"WAM_LISTEN=" + d.listen, "WAM_DATA_DIR=" + filepath.Join(d.dir, "data"),
-		"B=http://" + d.listen, "PASSWORD=" + d.password, "KEY=" + d.key, "ID=" + d.id,
+		"B=http://" + d.listen, "PASSWORD=" + d.password, "KEY=" + d.key, "PHONES=" + d.phones, "ID=" + d.id,
 		"READY_KEY=" + d.key, "READY_ID=" + d.id, // for a page that takes new ones
 	}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GOSUMDB"} {
