@@ -39,15 +39,17 @@ demo: build ## run the manager against the simulator, with accounts that pair an
 # for processes, so three packages keep two cores busy. `make verify` vets.
 .PHONY: test
 test: postgres ## everything that must hold, with real processes (under fifteen minutes on two cores)
-	$(GO) test -p 3 -vet=off -timeout 900s ./cmd/whatsapp-manager/e2e ./worker ./cmd/chaos ./...
+	@prepared=$$(mktemp -d) && chmod 711 "$$prepared" && trap 'rm -rf "$$prepared"' EXIT; \
+	WAM_TEST_PREPARED="$$prepared" $(GO) test -p 3 -vet=off -timeout 900s ./cmd/whatsapp-manager/e2e ./worker ./cmd/chaos ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_SHORT=yes
 
 # A short run counts its inputs: at the end of a short time `go test` now and
 # then reports the deadline itself as a failure.
-FUZZ_TARGETS := ./worker/shape:FuzzIDs:50000x ./worker/shape:FuzzRender:20000x ./worker/inbound:FuzzTranslate:25000x \
-	./worker/relay/value:FuzzInto:25000x ./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
+FUZZ_TARGETS := ./worker/shape:FuzzIDs:50000x ./worker/shape:FuzzRender:20000x \
+	./api/jsoncheck:FuzzCheckNeverPanics:90000x ./proto/egress:FuzzReadRequest:50000x
 # Too slow to compile for each run of the tests, which run its seeds.
-FUZZ_LONG := ./worker/relay:FuzzParams:2000x ./api/linking:FuzzAnswers:5000x ./supervisor/moving/ratchet:FuzzRecords:20000x ./supervisor/moving/formats:FuzzNeutral:5000x \
+FUZZ_LONG := ./worker/relay:FuzzParams:2000x ./worker/inbound:FuzzTranslate:25000x ./worker/relay/value:FuzzInto:25000x \
+	./api/linking:FuzzAnswers:5000x ./supervisor/moving/ratchet:FuzzRecords:20000x ./supervisor/moving/formats:FuzzNeutral:5000x \
 	./supervisor/moving/formats:FuzzBaileys:5000x
 
 .PHONY: fuzz

@@ -66,8 +66,21 @@ func fastDir() string {
 	return os.TempDir()
 }
 
+// throwaway is a cluster that is fast and need not outlive the test.
+func throwaway(dir string) localpg.Config {
+	return localpg.Config{
+		DataDir:        dir,
+		Log:            zerolog.Nop(),
+		MaxConnections: 300,
+		Throwaway:      true,
+		ManyDatabases:  true,
+		Settings:       map[string]string{"autovacuum": "off", "logging_collector": "off"},
+	}
+}
+
 type server struct {
 	dir     string
+	filled  bool // with the prepared cluster, or with none
 	cluster *localpg.Cluster
 }
 
@@ -81,14 +94,13 @@ func (s *server) obey(line string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	c, err := localpg.Ensure(ctx, localpg.Config{
-		DataDir:        s.dir,
-		Log:            zerolog.Nop(),
-		MaxConnections: 300,
-		Throwaway:      true,
-		ManyDatabases:  true,
-		Settings:       map[string]string{"autovacuum": "off", "logging_collector": "off"},
-	})
+	if !s.filled {
+		if err := copyPrepared(ctx, s.dir); err != nil {
+			return "", err
+		}
+		s.filled = true
+	}
+	c, err := localpg.Ensure(ctx, throwaway(s.dir))
 	if err != nil {
 		return "", err
 	}
