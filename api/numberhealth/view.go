@@ -36,7 +36,7 @@ type FirstContacts struct {
 	Reason      string           `json:"reason,omitempty" enum:"reachout_time_lock,warm_up"`
 	Until       *time.Time       `json:"until,omitempty"`
 	LimitToday  *int             `json:"limitToday,omitempty" doc:"People who may be written to before they have written; 0 during a lock"`
-	PeopleToday int              `json:"peopleToday" doc:"People who were, today"`
+	PeopleToday int              `json:"peopleToday" doc:"People who were, today, or who were put into a group"`
 }
 
 // Week counts the last seven days, today among them.

@@ -43,12 +43,18 @@ func TestANumbersSendsAreCounted(t *testing.T) {
 	add("early@c.us", true, -8*day, 1, "chat") // before the days that are counted
 	exec(`insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, ack) values ('bbbbbbbbbbbb', 'cold@c.us', 'X', true, 'x', $1, 'chat', 1)`, monday.Unix())
 
+	for person, at := range map[string]time.Duration{ // who was put into a group
+		"grouped@c.us": time.Hour, "cold@c.us": time.Hour, "friend@c.us": time.Hour, "warm@c.us": time.Hour, "me@c.us": time.Hour, "long@lid": -3 * day,
+	} {
+		exec(`insert into contacts (instance_id, id, approached_at) values ($1, $2, $3)`, a, person, monday.Add(at).Unix())
+	}
+
 	got, err := st.NumberDays(ctx, a, []time.Time{monday.Add(-2 * day), monday.Add(-day), monday}, monday)
 	must(t, err)
 	for i, want := range []store.NumberDay{
 		{},
 		{Sends: 2, ToStrangers: 1, Recipients: 2, Strangers: 1, NewChats: 1, Undelivered: 1},
-		{Sends: 4, ToStrangers: 3, Recipients: 3, Strangers: 3, NewChats: 2},
+		{Sends: 4, ToStrangers: 3, Recipients: 3, Strangers: 4, NewChats: 2},
 	} {
 		equal(t, fmt.Sprint("day ", i), got[i], want)
 	}

@@ -85,8 +85,8 @@ func (m *Mirror) HasWritten(ctx context.Context, chat string) (bool, error) {
 // strangers in a day.
 const mostContacts = 10_000
 
-// FirstContacts returns the chats of the people to whom the account has sent something
-// since a time before they had ever written.
+// FirstContacts returns the ids of the people to whom the account has sent something, or
+// whom it has approached, since a time before they had ever written.
 func (m *Mirror) FirstContacts(ctx context.Context, since time.Time) ([]string, error) {
 	acct := m.Account()
 	chats, err := m.q.FirstContacts(ctx, db.FirstContactsParams{
@@ -97,4 +97,25 @@ func (m *Mirror) FirstContacts(ctx context.Context, since time.Time) ([]string, 
 		return nil, fmt.Errorf("list first contacts: %w", err)
 	}
 	return chats, nil
+}
+
+// Strangers returns those of these people, by id, who have never written to the account.
+func (m *Mirror) Strangers(ctx context.Context, people []string) ([]string, error) {
+	strange, err := m.q.Strangers(ctx, db.StrangersParams{
+		InstanceID: m.instance, People: people, Notices: shape.Notifications,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look who wrote: %w", err)
+	}
+	return strange, nil
+}
+
+// NoteApproached records that the account has just turned to these people, by id, in a
+// way that leaves no message in the mirror: it put them into a group, for one.
+func (m *Mirror) NoteApproached(ctx context.Context, people []string) error {
+	err := m.q.NoteApproached(ctx, db.NoteApproachedParams{InstanceID: m.instance, People: people, At: m.now().Unix()})
+	if err != nil {
+		return fmt.Errorf("note whom the account approached: %w", err)
+	}
+	return nil
 }

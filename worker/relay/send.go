@@ -75,6 +75,9 @@ func (c *Call) Deliver(
 		Chat: to, ID: response.ID, ServerID: response.ServerID, At: response.Timestamp, Message: msg,
 		Recipients: c.recipients(ctx, to),
 	})
+	if err == nil && recorded.ID.ID == "" && approaches(to, msg) {
+		c.noteApproached(ctx, []types.JID{to})
+	}
 	return response, recorded, err
 }
 

@@ -74,6 +74,7 @@ func (l *linked) turnedAway(t *testing.T, to *wasim.Account, code string, until 
 	t.Helper()
 	for path, body := range map[string]any{
 		"/api/proxy/" + l.key + "/sendMessage": []string{wid(to), "refused"},
+		"/api/proxy/" + l.key + "/createGroup": []any{"Refused", []string{wid(to)}},
 		"/api/instances/" + l.id + "/send":     map[string]any{"chatId": wid(to), "content": "refused"},
 	} {
 		answer, err := l.stack.Client.Do(deadline(t, 20*time.Second), "POST", path, body)

@@ -84,10 +84,10 @@ func (q *Queries) NumberAge(ctx context.Context, arg NumberAgeParams) (NumberAge
 
 const numberDays = `-- name: NumberDays :many
 with own as (
-    select m.chat, m.timestamp, m.position, m.ack, width_bucket(m.timestamp, $2::bigint[])::int as day
+    select m.chat, m.timestamp, m.position, m.ack, width_bucket(m.timestamp, $1::bigint[])::int as day
     from messages m
-    where m.instance_id = $3 and m.from_me and m.timestamp >= ($2::bigint[])[1]
-      and (m.chat like '%@c.us' or m.chat like '%@lid') and m.type <> all($4::text[])
+    where m.instance_id = $2 and m.from_me and m.timestamp >= ($1::bigint[])[1]
+      and (m.chat like '%@c.us' or m.chat like '%@lid') and m.type <> all($3::text[])
       and m.chat not in (select a.id from accounts a where a.instance_id = m.instance_id union all
                          select a.lid from accounts a where a.instance_id = m.instance_id)
 ), known as (
@@ -95,29 +95,40 @@ with own as (
     from (select distinct o.chat from own o) c
     left join lateral (
         select i.timestamp, i.position from messages i
-        where i.instance_id = $3 and i.chat = c.chat and not i.from_me and i.type <> all($4::text[])
+        where i.instance_id = $2 and i.chat = c.chat and not i.from_me and i.type <> all($3::text[])
         order by i.timestamp, i.position limit 1) heard on true
     left join lateral (
         select i.position from messages i
-        where i.instance_id = $3 and i.chat = c.chat and i.type <> all($4::text[])
+        where i.instance_id = $2 and i.chat = c.chat and i.type <> all($3::text[])
         order by i.timestamp, i.position limit 1) opened on true
 ), judged as (
     select o.chat, o.timestamp, o.position, o.ack, o.day, o.position = k.opened_position as opens,
         k.heard_at is null or (o.timestamp, o.position) < (k.heard_at, k.heard_position) as strange
     from own o join known k on k.chat = o.chat
+), met as (
+    select j.chat, j.day, j.strange, j.opens, j.ack < 2 and j.timestamp < $4::bigint as undelivered, true as sent
+    from judged j
+    union all
+    select c.id, width_bucket(c.approached_at, $1::bigint[])::int, true, false, false, false
+    from contacts c
+    where c.instance_id = $2 and c.approached_at > 0 and c.approached_at >= ($1::bigint[])[1]
+      and c.id not in (select a.id from accounts a where a.instance_id = c.instance_id union all
+                       select a.lid from accounts a where a.instance_id = c.instance_id)
+      and not exists (
+        select 1 from messages i where i.instance_id = c.instance_id and i.chat = c.id and not i.from_me
+        and i.type <> all($3::text[]) and i.timestamp <= c.approached_at)
 )
-select day, count(*)::int as sends, count(*) filter (where strange)::int as to_strangers,
-    count(distinct chat)::int as recipients, count(distinct chat) filter (where strange)::int as strangers,
-    count(*) filter (where opens)::int as new_chats,
-    count(*) filter (where ack < 2 and timestamp < $1::bigint)::int as undelivered
-from judged group by day order by day
+select day, count(*) filter (where sent)::int as sends, count(*) filter (where strange and sent)::int as to_strangers,
+    count(distinct chat) filter (where sent)::int as recipients, count(distinct chat) filter (where strange)::int as strangers,
+    count(*) filter (where opens)::int as new_chats, count(*) filter (where undelivered)::int as undelivered
+from met group by day order by day
 `
 
 type NumberDaysParams struct {
-	Overdue    int64
 	Starts     []int64
 	InstanceID string
 	Notices    []string
+	Overdue    int64
 }
 
 type NumberDaysRow struct {
@@ -131,13 +142,14 @@ type NumberDaysRow struct {
 }
 
 // What the number sent to people on each day. starts are the beginnings of the days,
-// ascending, in unix seconds. A stranger is somebody who had not written by then.
+// ascending, in unix seconds. A stranger is somebody who had not written by then. Those
+// who were approached without a message are among the strangers; that is no send.
 func (q *Queries) NumberDays(ctx context.Context, arg NumberDaysParams) ([]NumberDaysRow, error) {
 	rows, err := q.db.Query(ctx, numberDays,
-		arg.Overdue,
 		arg.Starts,
 		arg.InstanceID,
 		arg.Notices,
+		arg.Overdue,
 	)
 	if err != nil {
 		return nil, err

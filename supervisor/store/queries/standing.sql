@@ -15,7 +15,8 @@ update number_standing set document = $2, ends_at = $3 where instance_id = $1;
 
 -- name: NumberDays :many
 -- What the number sent to people on each day. starts are the beginnings of the days,
--- ascending, in unix seconds. A stranger is somebody who had not written by then.
+-- ascending, in unix seconds. A stranger is somebody who had not written by then. Those
+-- who were approached without a message are among the strangers; that is no send.
 with own as (
     select m.chat, m.timestamp, m.position, m.ack, width_bucket(m.timestamp, sqlc.arg(starts)::bigint[])::int as day
     from messages m
@@ -38,12 +39,23 @@ with own as (
     select o.*, o.position = k.opened_position as opens,
         k.heard_at is null or (o.timestamp, o.position) < (k.heard_at, k.heard_position) as strange
     from own o join known k on k.chat = o.chat
+), met as (
+    select j.chat, j.day, j.strange, j.opens, j.ack < 2 and j.timestamp < sqlc.arg(overdue)::bigint as undelivered, true as sent
+    from judged j
+    union all
+    select c.id, width_bucket(c.approached_at, sqlc.arg(starts)::bigint[])::int, true, false, false, false
+    from contacts c
+    where c.instance_id = sqlc.arg(instance_id) and c.approached_at > 0 and c.approached_at >= (sqlc.arg(starts)::bigint[])[1]
+      and c.id not in (select a.id from accounts a where a.instance_id = c.instance_id union all
+                       select a.lid from accounts a where a.instance_id = c.instance_id)
+      and not exists (
+        select 1 from messages i where i.instance_id = c.instance_id and i.chat = c.id and not i.from_me
+        and i.type <> all(sqlc.arg(notices)::text[]) and i.timestamp <= c.approached_at)
 )
-select day, count(*)::int as sends, count(*) filter (where strange)::int as to_strangers,
-    count(distinct chat)::int as recipients, count(distinct chat) filter (where strange)::int as strangers,
-    count(*) filter (where opens)::int as new_chats,
-    count(*) filter (where ack < 2 and timestamp < sqlc.arg(overdue)::bigint)::int as undelivered
-from judged group by day order by day;
+select day, count(*) filter (where sent)::int as sends, count(*) filter (where strange and sent)::int as to_strangers,
+    count(distinct chat) filter (where sent)::int as recipients, count(distinct chat) filter (where strange)::int as strangers,
+    count(*) filter (where opens)::int as new_chats, count(*) filter (where undelivered)::int as undelivered
+from met group by day order by day;
 
 -- name: NumberReplies :one
 -- How many people the number wrote to since a time, how many of them wrote afterwards,

@@ -145,8 +145,8 @@ func (q *Queries) MergeChat(ctx context.Context, arg MergeChatParams) error {
 
 const mergeContact = `-- name: MergeContact :exec
 
-insert into contacts (instance_id, id, lid, name, short_name, push_name, business_name, username)
-select c.instance_id, $1::text, $2::text, c.name, c.short_name, c.push_name, c.business_name, c.username
+insert into contacts (instance_id, id, lid, name, short_name, push_name, business_name, username, approached_at)
+select c.instance_id, $1::text, $2::text, c.name, c.short_name, c.push_name, c.business_name, c.username, c.approached_at
 from contacts c where c.instance_id = $3 and c.id = $2::text
 on conflict (instance_id, id) do update set
     lid = excluded.lid,
@@ -154,7 +154,8 @@ on conflict (instance_id, id) do update set
     short_name = case when contacts.short_name = '' then excluded.short_name else contacts.short_name end,
     push_name = case when contacts.push_name = '' then excluded.push_name else contacts.push_name end,
     business_name = case when contacts.business_name = '' then excluded.business_name else contacts.business_name end,
-    username = case when contacts.username = '' then excluded.username else contacts.username end
+    username = case when contacts.username = '' then excluded.username else contacts.username end,
+    approached_at = greatest(contacts.approached_at, excluded.approached_at)
 `
 
 type MergeContactParams struct {

@@ -28,31 +28,38 @@ func (q *Queries) CountRefusal(ctx context.Context, arg CountRefusalParams) erro
 }
 
 const firstContacts = `-- name: FirstContacts :many
-select distinct o.chat from messages o
-where o.instance_id = $1 and o.from_me and o.timestamp >= $2::bigint
-  and (o.chat like '%@c.us' or o.chat like '%@lid') and o.chat <> all($3::text[]) and o.type <> all($4::text[])
+select o.chat from messages o
+where o.instance_id = $2 and o.from_me and o.timestamp >= $3::bigint
+  and (o.chat like '%@c.us' or o.chat like '%@lid') and o.chat <> all($4::text[]) and o.type <> all($5::text[])
   and not exists (
     select 1 from messages i where i.instance_id = o.instance_id and i.chat = o.chat and not i.from_me
-    and i.type <> all($4::text[]) and (i.timestamp, i.position) < (o.timestamp, o.position))
-limit $5::int
+    and i.type <> all($5::text[]) and (i.timestamp, i.position) < (o.timestamp, o.position))
+union
+select c.id from contacts c
+where c.instance_id = $2 and c.approached_at > 0 and c.approached_at >= $3::bigint and c.id <> all($4::text[])
+  and not exists (
+    select 1 from messages i where i.instance_id = c.instance_id and i.chat = c.id and not i.from_me
+    and i.type <> all($5::text[]) and i.timestamp <= c.approached_at)
+limit $1::int
 `
 
 type FirstContactsParams struct {
+	AtMost     int32
 	InstanceID string
 	Since      int64
 	Own        []string
 	Notices    []string
-	AtMost     int32
 }
 
-// The people to whom something was sent since a time, before they had written.
+// The people to whom something was sent since a time, or whom the account approached
+// without a message, before they had written.
 func (q *Queries) FirstContacts(ctx context.Context, arg FirstContactsParams) ([]string, error) {
 	rows, err := q.db.Query(ctx, firstContacts,
+		arg.AtMost,
 		arg.InstanceID,
 		arg.Since,
 		arg.Own,
 		arg.Notices,
-		arg.AtMost,
 	)
 	if err != nil {
 		return nil, err
@@ -92,6 +99,23 @@ func (q *Queries) HasWritten(ctx context.Context, arg HasWrittenParams) (bool, e
 	return column_1, err
 }
 
+const noteApproached = `-- name: NoteApproached :exec
+insert into contacts (instance_id, id, approached_at) select distinct $1, p.id, $2::bigint from unnest($3::text[]) as p (id)
+on conflict (instance_id, id) do update set approached_at = greatest(contacts.approached_at, excluded.approached_at)
+`
+
+type NoteApproachedParams struct {
+	InstanceID string
+	At         int64
+	People     []string
+}
+
+// The account has turned to people in a way that leaves no message here.
+func (q *Queries) NoteApproached(ctx context.Context, arg NoteApproachedParams) error {
+	_, err := q.db.Exec(ctx, noteApproached, arg.InstanceID, arg.At, arg.People)
+	return err
+}
+
 const putStanding = `-- name: PutStanding :exec
 insert into number_standing (instance_id, document, ends_at) values ($1, $2, $3)
 on conflict (instance_id) do update set document = excluded.document, ends_at = excluded.ends_at
@@ -117,4 +141,38 @@ func (q *Queries) Standing(ctx context.Context, instanceID string) (json.RawMess
 	var document json.RawMessage
 	err := row.Scan(&document)
 	return document, err
+}
+
+const strangers = `-- name: Strangers :many
+select p.id::text as id from unnest($1::text[]) as p (id)
+where not exists (
+    select 1 from messages i where i.instance_id = $2 and i.chat = p.id and not i.from_me
+    and i.type <> all($3::text[]))
+`
+
+type StrangersParams struct {
+	People     []string
+	InstanceID string
+	Notices    []string
+}
+
+// Those of these people who have never written.
+func (q *Queries) Strangers(ctx context.Context, arg StrangersParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, strangers, arg.People, arg.InstanceID, arg.Notices)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -45,8 +45,10 @@ var replaced = map[string]func(caller) any{
 			return c.sendRaw(ctx, me, msg, whatsmeow.SendRequestExtra{Peer: true})
 		}
 	},
-	"SetDisappearingTimer": func(c caller) any { return c.setDisappearingTimer },
-	"UpdateBlocklist":      func(c caller) any { return c.updateBlocklist },
+	"SetDisappearingTimer":    func(c caller) any { return c.setDisappearingTimer },
+	"CreateGroup":             func(c caller) any { return c.createGroup },
+	"UpdateGroupParticipants": func(c caller) any { return c.updateGroupParticipants },
+	"UpdateBlocklist":         func(c caller) any { return c.updateBlocklist },
 	// whatsmeow puts the id into an address without escaping it.
 	"FetchStickerPack": func(c caller) any {
 		return func(ctx context.Context, id string) (*types.StickerPack, error) {
@@ -56,7 +58,46 @@ var replaced = map[string]func(caller) any{
 }
 
 // sends are the methods that count as messages sent.
-var sends = map[string]bool{"SendMessage": true, "RevokeMessage": true, "SetDisappearingTimer": true}
+var sends = map[string]bool{
+	"SendMessage": true, "RevokeMessage": true, "SetDisappearingTimer": true,
+	"CreateGroup": true, "UpdateGroupParticipants": true,
+}
+
+// createGroup is whatsmeow's method; people who never wrote are first contacts.
+func (c caller) createGroup(ctx context.Context, req whatsmeow.ReqCreateGroup) (*types.GroupInfo, error) {
+	err := c.Meet(ctx, req.Participants, func(i int) string { return fmt.Sprintf("params[0].Participants[%d]", i) })
+	if err != nil {
+		return nil, err
+	}
+	group, err := c.Client.CreateGroup(ctx, req)
+	if err == nil {
+		c.MarkSent()
+		c.NoteGrouped(ctx, group.Participants)
+	}
+	return group, err
+}
+
+// updateGroupParticipants is whatsmeow's method; people who never wrote are first
+// contacts of those who add them.
+func (c caller) updateGroupParticipants(
+	ctx context.Context, group types.JID, people []types.JID, change whatsmeow.ParticipantChange,
+) ([]types.GroupParticipant, error) {
+	adds := change == whatsmeow.ParticipantChangeAdd
+	if adds {
+		if err := c.Meet(ctx, people, func(i int) string { return fmt.Sprintf("params[1][%d]", i) }); err != nil {
+			return nil, err
+		}
+	}
+	answers, err := c.Client.UpdateGroupParticipants(ctx, group, people, change)
+	if err != nil {
+		return nil, err
+	}
+	c.MarkSent()
+	if adds {
+		c.NoteGrouped(ctx, answers)
+	}
+	return answers, nil
+}
 
 // setDisappearingTimer sends what whatsmeow sends: to a person a message like
 // any other, which is limited and recorded; about a group a query to WhatsApp.

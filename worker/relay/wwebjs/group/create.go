@@ -3,6 +3,8 @@ package group
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +124,9 @@ func createGroup(ctx context.Context, c *relay.Call) (any, error) {
 	if err != nil {
 		return nil, relay.Unsent(err)
 	}
+	if err := c.Meet(ctx, people, placeIn(relay.ArgList[types.JID](c, 1), people)); err != nil {
+		return nil, err
+	}
 	request := whatsmeow.ReqCreateGroup{
 		Name: title, Participants: people, MemberAddMode: types.GroupMemberAddModeAllMember,
 	}
@@ -140,6 +145,7 @@ func createGroup(ctx context.Context, c *relay.Call) (any, error) {
 		return nil, err
 	}
 	c.MarkSent()
+	c.NoteGrouped(ctx, group.Participants)
 	result := createResult{Title: title, GID: shape.NewWid(shape.ID(group.JID)), Participants: map[string]added{}}
 	for _, p := range group.Participants {
 		id, err := c.Person(ctx, firstOf(p.PhoneNumber, p.JID))
@@ -186,6 +192,9 @@ func addParticipants(ctx context.Context, c *relay.Call) (any, error) {
 	if err != nil {
 		return nil, relay.Unsent(err)
 	}
+	if err := c.Meet(ctx, people, placeIn(relay.ArgList[types.JID](c, 1), people)); err != nil {
+		return nil, err
+	}
 	result := map[string]added{}
 	for _, jid := range unknown {
 		result[shape.ID(jid)] = added{Code: 404, Message: addedText(404)}
@@ -212,6 +221,7 @@ func addParticipants(ctx context.Context, c *relay.Call) (any, error) {
 			return nil, err
 		}
 		c.MarkSent()
+		c.NoteGrouped(ctx, answers)
 		for k, p := range answers {
 			code := p.Error
 			if code == 0 {
@@ -260,6 +270,11 @@ func registered(ctx context.Context, c *relay.Call, people []types.JID) (known, 
 		}
 	}
 	return known, unknown, nil
+}
+
+// placeIn names people by their place in the parameter that lists them and others.
+func placeIn(listed, people []types.JID) func(int) string {
+	return func(i int) string { return fmt.Sprintf("params[1][%d]", slices.Index(listed, people[i])) }
 }
 
 // invite sends the invitation that WhatsApp made for a person whom nobody may add.
