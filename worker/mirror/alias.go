@@ -42,6 +42,8 @@ func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 				m.cache.aliases.Add(a, struct{}{})
 				m.cache.chats.Remove(a.ID)
 				m.cache.chats.Remove(a.LID)
+				m.cache.usernames.Remove(a.ID)
+				m.cache.usernames.Remove(a.LID)
 			}
 		})
 		return p, nil

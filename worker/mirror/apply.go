@@ -2,12 +2,9 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror/db"
@@ -47,7 +44,7 @@ func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.M
 	case !found:
 		return shape.Message{}, ErrNotFound
 	}
-	return m.render(row), nil
+	return m.rendered(ctx, row)
 }
 
 // concerns is inbound.Op.Concerns, but accepts a change without an Op, too.
@@ -128,7 +125,13 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 		case *inbound.Note:
 			err = w.note(ctx, op)
 		case *inbound.Call:
-			err = w.emit("call:"+op.Call.ID, "call", op.Call.From, time.Time{}, op.Call)
+			n := naming{}
+			if n.at(op.Call.From, &op.Call.Username); !op.Call.FromMe {
+				err = w.name(ctx, n)
+			}
+			if err == nil {
+				err = w.emit("call:"+op.Call.ID, "call", op.Call.From, time.Time{}, op.Call)
+			}
 		default:
 			err = fmt.Errorf("apply change: unknown kind %T", op)
 		}
@@ -163,7 +166,10 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 				InstanceID: w.instance, ID: c.ID, Lid: c.LID, Name: c.Name, ShortName: c.ShortName,
 				Username: c.Username,
 			})
-			w.then(func() { w.cache.chats.Remove(c.ID) })
+			w.then(func() {
+				w.cache.chats.Remove(c.ID)
+				w.cache.usernames.Remove(c.ID)
+			})
 			continue
 		}
 		if c.BusinessName == "" && c.LID == "" && c.Username == nil && w.knowsName(c) {
@@ -177,6 +183,9 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 			if ch, ok := w.cache.chats.Peek(c.ID); ok {
 				w.cache.chats.Add(c.ID, ch.named(c))
 			}
+			if c.Username != nil {
+				w.cache.usernames.Remove(c.ID)
+			}
 			if c.PushName != "" {
 				w.cache.names.Add(c.ID, c.PushName)
 			}
@@ -186,16 +195,29 @@ func (w *writer) contacts(ctx context.Context, contacts []inbound.Contact) {
 
 // renamed adds an event for each username that is news.
 func (w *writer) renamed(ctx context.Context, contacts []inbound.Contact) error {
+	var ids []string
+	for _, c := range contacts {
+		if c.Username != nil {
+			ids = append(ids, c.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := w.q.ContactsByID(ctx, db.ContactsByIDParams{InstanceID: w.instance, Ids: ids})
+	if err != nil {
+		return fmt.Errorf("read contacts: %w", err)
+	}
+	known := make(map[string]db.OneContactRow, len(rows))
+	for _, r := range rows {
+		known[r.ID] = db.OneContactRow(r)
+	}
 	for _, c := range contacts {
 		if c.Username == nil {
 			continue
 		}
-		row, err := w.q.OneContact(ctx, db.OneContactParams{InstanceID: w.instance, ID: c.ID})
-		if errors.Is(err, pgx.ErrNoRows) {
-			row = db.OneContactRow{ID: c.ID}
-		} else if err != nil {
-			return fmt.Errorf("read contact: %w", err)
-		}
+		row := known[c.ID]
+		row.ID = c.ID
 		before := row.Username
 		if before == *c.Username || before == "" && c.Quiet {
 			continue

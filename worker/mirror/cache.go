@@ -25,15 +25,17 @@ const (
 // only what this worker has read or committed itself, and is emptied when a commit
 // fails.
 type cache struct {
-	chats   *simplelru.LRU[string, chat]
-	names   *simplelru.LRU[string, string] // push names as last written, by id
-	aliases *simplelru.LRU[inbound.Alias, struct{}]
+	chats     *simplelru.LRU[string, chat]
+	names     *simplelru.LRU[string, string] // push names as last written, by id
+	usernames *simplelru.LRU[string, string] // by id; empty: none is known
+	aliases   *simplelru.LRU[inbound.Alias, struct{}]
 }
 
 func newCache() cache {
 	return cache{
 		chats: newLRU[string, chat](maxChats), names: newLRU[string, string](maxNames),
-		aliases: newLRU[inbound.Alias, struct{}](maxAliases),
+		usernames: newLRU[string, string](maxNames),
+		aliases:   newLRU[inbound.Alias, struct{}](maxAliases),
 	}
 }
 
@@ -48,6 +50,7 @@ func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
 func (c *cache) forget() {
 	c.chats.Purge()
 	c.names.Purge()
+	c.usernames.Purge()
 	c.aliases.Purge()
 }
 

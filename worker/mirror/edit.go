@@ -23,6 +23,11 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 			Me: w.me(), Chat: op.Chat, ID: op.Target, FromMe: op.FromMe, Sender: op.Sender, Timestamp: op.At.Unix(),
 			Raw: shape.Edit(nil, op.Raw), Ack: int(inbound.LevelServer), EditID: op.ID, EditedAt: op.AtMs,
 		})
+		n := naming{}
+		n.message(&edited)
+		if err := w.name(ctx, n); err != nil {
+			return err
+		}
 		return w.emit(key, "message_edit", op.Chat, time.Time{}, edited, edited.Body, "")
 	}
 	if row.Type == shape.TypeRevoked || row.EditedAt >= op.AtMs {
@@ -38,7 +43,10 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 		return err
 	}
 	row.EditID, row.EditedAt = op.ID, op.AtMs
-	edited := w.render(row)
+	edited, err := w.rendered(ctx, row)
+	if err != nil {
+		return err
+	}
 	w.put.EditMessage(ctx, db.EditMessageParams{
 		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, Body: edited.Body, Raw: row.Raw, EditID: op.ID, EditedAt: op.AtMs,
 	})
@@ -71,7 +79,11 @@ func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
 			InstanceID: w.instance, Chat: row.Chat, ID: row.ID, FromMe: row.FromMe, Sender: row.Sender,
 			Timestamp: row.Timestamp, Type: row.Type, Ack: row.Ack, RevokedAt: row.RevokedAt, RevokeID: row.RevokeID,
 		})
-		return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, w.render(row), nil)
+		revoked, err := w.rendered(ctx, row)
+		if err != nil {
+			return err
+		}
+		return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, revoked, nil)
 	}
 	if row.Type == shape.TypeRevoked {
 		return nil
@@ -81,12 +93,19 @@ func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
 		w.log.Warn().Str("message", row.ID).Msg("revocation by somebody who did not write the message left out")
 		return nil
 	}
-	before := w.render(row)
+	before, err := w.rendered(ctx, row)
+	if err != nil {
+		return err
+	}
 	row.Type, row.Body, row.Raw = shape.TypeRevoked, "", nil
 	w.put.RevokeMessage(ctx, db.RevokeMessageParams{
 		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, RevokedAt: op.At.Unix(), RevokeID: op.ID,
 	})
-	return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, w.render(row), before)
+	revoked, err := w.rendered(ctx, row)
+	if err != nil {
+		return err
+	}
+	return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, revoked, before)
 }
 
 // deleteForMe removes one message.
@@ -99,5 +118,9 @@ func (w *writer) deleteForMe(ctx context.Context, op *inbound.DeleteForMe) error
 	if op.Quiet {
 		return nil
 	}
-	return w.emit("delete:"+row.ID+":"+row.Chat, "message_revoke_me", row.Chat, time.Time{}, w.render(row))
+	deleted, err := w.rendered(ctx, row)
+	if err != nil {
+		return err
+	}
+	return w.emit("delete:"+row.ID+":"+row.Chat, "message_revoke_me", row.Chat, time.Time{}, deleted)
 }

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 // notify makes the event of one change in a group. whatsmeow drops the id of WhatsApp's
 // notification, so the id is computed from the content of the notification, which is the
 // same in a redelivery.
-func (w *writer) notify(chat string, place int, n inbound.GroupNotice) error {
+func (w *writer) notify(ctx context.Context, chat string, place int, n inbound.GroupNotice) error {
 	said := fmt.Sprintf("%s|%s|%s|%d|%s|%d|%s", chat, n.Type, n.By, n.At.Unix(), n.Body, place, strings.Join(n.Whom, ","))
 	if n.Version != "" {
 		said += "|" + n.Version
@@ -25,11 +26,30 @@ func (w *writer) notify(chat string, place int, n inbound.GroupNotice) error {
 	if whom == nil {
 		whom = []string{}
 	}
-	return w.emit("group:"+id, n.Event, chat, time.Time{}, shape.GroupNotification{
+	notice := shape.GroupNotification{
 		ID:        shape.NewMessageID(n.By != "" && n.By == w.me(), chat, id, n.By, w.me()),
 		Body:      n.Body,
 		Type:      n.Type,
 		Timestamp: n.At.Unix(),
 		ChatID:    chat, Author: n.By, RecipientIDs: whom,
-	})
+	}
+	people, names := naming{}, make([]string, len(whom))
+	for i, person := range whom {
+		people.at(person, &names[i])
+	}
+	if n.By != w.me() {
+		people.at(n.By, &notice.Username)
+	}
+	if err := w.name(ctx, people); err != nil {
+		return err
+	}
+	for i, name := range names {
+		if name != "" {
+			if notice.RecipientUsernames == nil {
+				notice.RecipientUsernames = map[string]string{}
+			}
+			notice.RecipientUsernames[whom[i]] = name
+		}
+	}
+	return w.emit("group:"+id, n.Event, chat, time.Time{}, notice)
 }

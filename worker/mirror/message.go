@@ -50,7 +50,13 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 		}
 		source.Ack = max(source.Ack, level)
 	}
-	done := shape.Render(source)
+	done, names := shape.Render(source), naming{}
+	names.message(&done)
+	names.fill(ch.ID, ch.username)
+	delete(names, ch.ID)
+	if err := w.name(ctx, names); err != nil {
+		return nil, err
+	}
 	if err := w.putMessage(ctx, op, done, recipients, readable); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,9 @@ func (m *Mirror) Pinned(ctx context.Context, chat string) ([]shape.Message, erro
 	for i, row := range rows {
 		list[i] = m.render(row.Message)
 	}
-	return list, nil
+	n := naming{}
+	n.messages(list)
+	return list, m.name(ctx, n)
 }
 
 // SetPreference keeps a switch that whatsapp-web.js keeps in the browser's profile.

@@ -47,6 +47,12 @@ func (w *writer) reaction(ctx context.Context, op *inbound.Reaction) error {
 		Sender: op.Sender, Reaction: op.Text, ID: op.ID, FromMe: op.FromMe, Timestamp: op.AtMs, Read: !op.Unread,
 	})
 	reaction.Orphan = orphan
+	if n := (naming{}); !op.FromMe {
+		n.at(op.Sender, &reaction.Username)
+		if err := w.name(ctx, n); err != nil {
+			return err
+		}
+	}
 	return w.emit("reaction:"+op.ID+":"+op.Sender, "message_reaction", chat, time.Time{}, reaction)
 }
 
@@ -92,10 +98,18 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: []shape.PollOption{},
 		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()),
 	}
+	n := naming{}
+	if op.Voter != w.me() {
+		n.at(op.Voter, &vote.Username)
+	}
 	if found {
 		poll := w.render(row)
+		n.message(&poll)
 		vote.ParentMessage, vote.ParentMsgKey = &poll, poll.ID
 		vote.SelectedOptions = chosen(poll, op.Hashes)
+	}
+	if err := w.name(ctx, n); err != nil {
+		return err
 	}
 	key := "vote:" + op.ID + ":" + op.Voter + ":" + strconv.FormatInt(op.AtMs, 10)
 	return w.emit(key, "vote_update", chat, time.Time{}, vote)

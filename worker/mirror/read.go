@@ -110,7 +110,11 @@ func (m *Mirror) readChats(ctx context.Context) ([]shape.Chat, error) {
 		}
 		chats = append(chats, ch)
 	}
-	return chats, nil
+	n := naming{}
+	for i := range chats {
+		n.chat(&chats[i])
+	}
+	return chats, m.name(ctx, n)
 }
 
 // worthListing reports whether a chat belongs into the list. Channels do not, nor do chats
@@ -150,7 +154,9 @@ func (m *Mirror) chatAt(ctx context.Context, id string) (shape.Chat, error) {
 		rendered := m.render(last[0])
 		ch.LastMessage = &rendered
 	}
-	return ch, nil
+	n := naming{}
+	n.chat(&ch)
+	return ch, m.name(ctx, n)
 }
 
 // Messages returns the newest messages of a chat that pass the filter, without
@@ -168,7 +174,9 @@ func (m *Mirror) Messages(ctx context.Context, chat string, f Filter) ([]shape.M
 	for _, row := range slices.Backward(rows) {
 		messages = append(messages, m.render(row))
 	}
-	return messages, nil
+	n := naming{}
+	n.messages(messages)
+	return messages, m.name(ctx, n)
 }
 
 // newest reads a page of a chat, newest first.
@@ -224,7 +232,7 @@ func (m *Mirror) Message(ctx context.Context, id string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return m.record(row)
+	return m.record(ctx, row)
 }
 
 // Oldest returns the oldest message of a chat, and ErrNotFound when there is none.
@@ -240,13 +248,16 @@ func (m *Mirror) Oldest(ctx context.Context, chat string) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("read oldest message: %w", err)
 	}
-	return m.record(row.Message)
+	return m.record(ctx, row.Message)
 }
 
-func (m *Mirror) record(row db.Message) (Record, error) {
-	var err error
+func (m *Mirror) record(ctx context.Context, row db.Message) (Record, error) {
+	rendered, err := m.rendered(ctx, row)
+	if err != nil {
+		return Record{}, err
+	}
 	r := Record{
-		Shape: m.render(row), Raw: decodeRaw(row.Raw), ID: row.ID, FromMe: row.FromMe, ServerID: int(row.ServerID),
+		Shape: rendered, Raw: decodeRaw(row.Raw), ID: row.ID, FromMe: row.FromMe, ServerID: int(row.ServerID),
 	}
 	if r.Chat, err = shape.ParseID(row.Chat); err != nil {
 		return Record{}, fmt.Errorf("message in chat: %w", err)

@@ -40,7 +40,15 @@ func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList
 		lists[i].Senders = append(lists[i].Senders, reaction)
 		lists[i].HasReactionByMe = lists[i].HasReactionByMe || r.FromMe
 	}
-	return lists, nil
+	n := naming{}
+	for i := range lists {
+		for k := range lists[i].Senders {
+			if s := &lists[i].Senders[k]; s.Ack == nil { // not the account's own
+				n.at(s.SenderID, &s.Username)
+			}
+		}
+	}
+	return lists, m.name(ctx, n)
 }
 
 // withoutSkin removes the skin tone from an emoji.
@@ -87,5 +95,11 @@ func (m *Mirror) Info(ctx context.Context, id string) (shape.MessageInfo, error)
 	info.DeliveryRemaining = max(0, participants-len(info.Delivery))
 	info.ReadRemaining = max(0, participants-len(info.Read))
 	info.PlayedRemaining = max(0, participants-len(info.Played))
-	return info, nil
+	n := naming{}
+	for _, list := range [][]shape.ReceiptEntry{info.Delivery, info.Read, info.Played} {
+		for i := range list {
+			n.at(list[i].ID.Serialized, &list[i].Username)
+		}
+	}
+	return info, m.name(ctx, n)
 }

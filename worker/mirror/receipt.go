@@ -110,7 +110,11 @@ func (w *writer) receiptFor(
 		return nil
 	}
 	w.put.RaiseAck(ctx, db.RaiseAckParams{InstanceID: w.instance, Chat: chat, ID: id, Ack: int16(level)})
-	return w.emitAck(chat, id, level, w.render(row))
+	acked, err := w.rendered(ctx, row)
+	if err != nil {
+		return err
+	}
+	return w.emitAck(chat, id, level, acked)
 }
 
 // first returns the earlier time. A receipt without a time still counts.

@@ -52,8 +52,16 @@ func (m *Mirror) Search(ctx context.Context, query, chat string, offset, limit i
 			return nil, err
 		}
 	}
-	query = strings.ReplaceAll(query, "\x00", "")
-	var found []shape.Message
+	found, err := m.search(ctx, strings.ReplaceAll(query, "\x00", ""), chat, offset, limit)
+	if err != nil {
+		return nil, err
+	}
+	n := naming{}
+	n.messages(found)
+	return found, m.name(ctx, n)
+}
+
+func (m *Mirror) search(ctx context.Context, query, chat string, offset, limit int) (found []shape.Message, err error) {
 	if words := words(query); words != "" {
 		rows, err := m.findWords(ctx, words, chat, offset, limit)
 		if err != nil {
@@ -101,13 +109,17 @@ func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, er
 	if err != nil {
 		return nil, fmt.Errorf("read votes: %w", err)
 	}
-	poll := m.render(row)
+	poll, n := m.render(row), naming{}
+	n.message(&poll)
 	votes := make([]shape.PollVote, len(rows))
 	for i, r := range rows {
 		votes[i] = shape.PollVote{
 			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp,
 			ParentMessage: &poll, ParentMsgKey: poll.ID,
 		}
+		if r.Voter != m.me() {
+			n.at(r.Voter, &votes[i].Username)
+		}
 	}
-	return votes, nil
+	return votes, m.name(ctx, n)
 }

@@ -103,7 +103,7 @@ func (w *writer) group(ctx context.Context, op *inbound.GroupChange) error {
 		return err
 	}
 	for i, notice := range op.Notices {
-		if err := w.notify(op.Chat, i, notice); err != nil {
+		if err := w.notify(ctx, op.Chat, i, notice); err != nil {
 			return err
 		}
 	}

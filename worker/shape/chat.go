@@ -50,18 +50,21 @@ type GroupMetadata struct {
 
 // GroupParticipant is a member of a group. IsAdmin is true for super admins too.
 type GroupParticipant struct {
-	ID           Wid  `json:"id"`
-	IsAdmin      bool `json:"isAdmin"`
-	IsSuperAdmin bool `json:"isSuperAdmin"`
+	ID           Wid    `json:"id"`
+	IsAdmin      bool   `json:"isAdmin"`
+	IsSuperAdmin bool   `json:"isSuperAdmin"`
+	Username     string `json:"username,omitempty"` // ours
 }
 
 // GroupNotification is a change in a group. RecipientIDs are the members it happened to.
 type GroupNotification struct {
-	ID           MessageID `json:"id"`
-	Body         string    `json:"body"`
-	Type         string    `json:"type"`
-	Timestamp    int64     `json:"timestamp"`
-	ChatID       string    `json:"chatId"`
-	Author       string    `json:"author,omitempty"`
-	RecipientIDs []string  `json:"recipientIds"`
+	ID                 MessageID         `json:"id"`
+	Body               string            `json:"body"`
+	Type               string            `json:"type"`
+	Timestamp          int64             `json:"timestamp"`
+	ChatID             string            `json:"chatId"`
+	Author             string            `json:"author,omitempty"`
+	RecipientIDs       []string          `json:"recipientIds"`
+	Username           string            `json:"username,omitempty"`           // of the author, ours
+	RecipientUsernames map[string]string `json:"recipientUsernames,omitempty"` // by id, where one is known; ours
 }

@@ -1,6 +1,6 @@
 package shape
 
-// Message is whatsapp-web.js' Message.
+// Message is whatsapp-web.js' Message. Username and ToUsername are ours.
 type Message struct {
 	Data                        Data           `json:"_data"`
 	MediaKey                    string         `json:"mediaKey,omitempty"`
@@ -12,7 +12,9 @@ type Message struct {
 	Timestamp                   int64          `json:"timestamp"` // seconds
 	From                        string         `json:"from"`
 	To                          string         `json:"to"`
-	Author                      string         `json:"author,omitempty"` // groups and status
+	Author                      string         `json:"author,omitempty"`     // groups and status
+	Username                    string         `json:"username,omitempty"`   // of the person who wrote it, ours
+	ToUsername                  string         `json:"toUsername,omitempty"` // of the person it went to, ours
 	DeviceType                  string         `json:"deviceType"`
 	IsForwarded                 *bool          `json:"isForwarded,omitempty"`
 	ForwardingScore             uint32         `json:"forwardingScore"`

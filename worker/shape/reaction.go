@@ -11,7 +11,8 @@ type Reaction struct {
 	Read         bool      `json:"read"`
 	MsgID        MessageID `json:"msgId"`
 	SenderID     string    `json:"senderId"`
-	Ack          *int      `json:"ack,omitempty"` // own reactions
+	Username     string    `json:"username,omitempty"` // of the sender, ours
+	Ack          *int      `json:"ack,omitempty"`      // own reactions
 }
 
 // ReactionList is all reactions to a message with the same emoji.
@@ -26,6 +27,7 @@ type ReactionList struct {
 // PollVote is what one voter has selected; no options means the vote was taken back.
 type PollVote struct {
 	Voter           string       `json:"voter"`
+	Username        string       `json:"username,omitempty"` // of the voter, ours
 	SelectedOptions []PollOption `json:"selectedOptions"`
 	InterractedAtTs int64        `json:"interractedAtTs"` //nolint:staticcheck // whatsapp-web.js spells it so; milliseconds
 	ParentMessage   *Message     `json:"parentMessage,omitempty"`
@@ -36,6 +38,7 @@ type PollVote struct {
 type Call struct {
 	ID                    string         `json:"id"`
 	From                  string         `json:"from"`
+	Username              string         `json:"username,omitempty"` // of who calls, ours
 	Timestamp             int64          `json:"timestamp"`
 	IsVideo               bool           `json:"isVideo"`
 	IsGroup               bool           `json:"isGroup"`
@@ -58,6 +61,7 @@ type MessageInfo struct {
 
 // ReceiptEntry is one person's receipt, at T seconds.
 type ReceiptEntry struct {
-	ID Wid   `json:"id"`
-	T  int64 `json:"t"`
+	ID       Wid    `json:"id"`
+	T        int64  `json:"t"`
+	Username string `json:"username,omitempty"` // ours
 }

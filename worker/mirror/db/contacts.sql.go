@@ -54,6 +54,56 @@ func (q *Queries) Contacts(ctx context.Context, instanceID string) ([]ContactsRo
 	return items, nil
 }
 
+const contactsByID = `-- name: ContactsByID :many
+select id, lid, name, short_name, push_name, business_name, blocked, username from contacts
+where instance_id = $1 and id = any($2::text[])
+`
+
+type ContactsByIDParams struct {
+	InstanceID string
+	Ids        []string
+}
+
+type ContactsByIDRow struct {
+	ID           string
+	Lid          string
+	Name         string
+	ShortName    string
+	PushName     string
+	BusinessName string
+	Blocked      bool
+	Username     string
+}
+
+func (q *Queries) ContactsByID(ctx context.Context, arg ContactsByIDParams) ([]ContactsByIDRow, error) {
+	rows, err := q.db.Query(ctx, contactsByID, arg.InstanceID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ContactsByIDRow
+	for rows.Next() {
+		var i ContactsByIDRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Lid,
+			&i.Name,
+			&i.ShortName,
+			&i.PushName,
+			&i.BusinessName,
+			&i.Blocked,
+			&i.Username,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const learnContact = `-- name: LearnContact :exec
 insert into contacts (instance_id, id, lid, push_name, business_name, username)
 values ($1, $2, $3, $4, $5, coalesce($6::text, ''))
@@ -174,4 +224,42 @@ type SetBlockedParams struct {
 func (q *Queries) SetBlocked(ctx context.Context, arg SetBlockedParams) error {
 	_, err := q.db.Exec(ctx, setBlocked, arg.InstanceID, arg.Ids)
 	return err
+}
+
+const usernames = `-- name: Usernames :many
+select id, lid, username from contacts
+where instance_id = $1 and username <> ''
+  and ($2::text[] is null or id = any($2::text[]) or lid = any($2::text[]))
+`
+
+type UsernamesParams struct {
+	InstanceID string
+	Ids        []string
+}
+
+type UsernamesRow struct {
+	ID       string
+	Lid      string
+	Username string
+}
+
+// Of these people, by either form of their ids; null: of all.
+func (q *Queries) Usernames(ctx context.Context, arg UsernamesParams) ([]UsernamesRow, error) {
+	rows, err := q.db.Query(ctx, usernames, arg.InstanceID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UsernamesRow
+	for rows.Next() {
+		var i UsernamesRow
+		if err := rows.Scan(&i.ID, &i.Lid, &i.Username); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -35,3 +35,13 @@ with listed as (select unnest(@ids::text[]) as id),
         where instance_id = @instance_id and blocked and not id = any(@ids::text[]))
 insert into contacts (instance_id, id, blocked) select @instance_id, id, true from listed
 on conflict (instance_id, id) do update set blocked = true where not contacts.blocked;
+
+-- name: Usernames :many
+-- Of these people, by either form of their ids; null: of all.
+select id, lid, username from contacts
+where instance_id = @instance_id and username <> ''
+  and (sqlc.narg(ids)::text[] is null or id = any(sqlc.narg(ids)::text[]) or lid = any(sqlc.narg(ids)::text[]));
+
+-- name: ContactsByID :many
+select id, lid, name, short_name, push_name, business_name, blocked, username from contacts
+where instance_id = @instance_id and id = any(@ids::text[]);

@@ -1,0 +1,136 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// manyNamed is the number of people above which all usernames are read.
+const manyNamed = 2000
+
+// naming are the places in shapes at which a person's username belongs, by the person's
+// id. One look-up fills them all, however many people there are.
+type naming map[string][]*string
+
+func (n naming) at(id string, place *string) {
+	if shape.IsUser(id) {
+		n[id] = append(n[id], place)
+	}
+}
+
+// message wants the username of the person who wrote a message, or to whom the account did.
+func (n naming) message(s *shape.Message) {
+	switch {
+	case s.FromMe:
+		n.at(s.To, &s.ToUsername)
+	case s.Author != "":
+		n.at(s.Author, &s.Username)
+	default:
+		n.at(s.From, &s.Username)
+	}
+}
+
+func (n naming) messages(all []shape.Message) {
+	for i := range all {
+		n.message(&all[i])
+	}
+}
+
+// chat wants the usernames of a group's members, and of the last message.
+func (n naming) chat(c *shape.Chat) {
+	if c.LastMessage != nil {
+		n.message(c.LastMessage)
+	}
+	if c.GroupMetadata != nil {
+		for i := range c.GroupMetadata.Participants {
+			p := &c.GroupMetadata.Participants[i]
+			n.at(p.ID.Serialized, &p.Username)
+		}
+	}
+}
+
+func (n naming) fill(id, username string) {
+	for _, place := range n[id] {
+		*place = username
+	}
+}
+
+// Usernames returns the usernames of those of these people, by id, of whom one is known.
+// It is one look-up for all of them.
+func (m *Mirror) Usernames(ctx context.Context, ids []string) (map[string]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	if len(ids) > manyNamed {
+		ids = nil
+	}
+	rows, err := m.q.Usernames(ctx, db.UsernamesParams{InstanceID: m.instance, Ids: ids})
+	if err != nil {
+		return nil, fmt.Errorf("read usernames: %w", err)
+	}
+	names := make(map[string]string, 2*len(rows))
+	for _, r := range rows {
+		names[r.ID] = r.Username
+		if r.Lid != "" {
+			names[r.Lid] = r.Username
+		}
+	}
+	return names, nil
+}
+
+// name fills the places with what is in the database.
+func (m *Mirror) name(ctx context.Context, n naming) error {
+	names, err := m.Usernames(ctx, slices.Collect(maps.Keys(n)))
+	for id := range n {
+		n.fill(id, names[id])
+	}
+	return err
+}
+
+// name fills the places with what is known after this change.
+func (w *writer) name(ctx context.Context, n naming) error {
+	told := map[string]string{}
+	for _, c := range w.change.Contacts {
+		if c.Username != nil {
+			told[c.ID] = *c.Username
+		}
+	}
+	var missing []string
+	for id := range n {
+		username, known := told[id]
+		if !known {
+			username, known = w.cache.usernames.Get(id)
+		}
+		if n.fill(id, username); !known {
+			missing = append(missing, id)
+		}
+	}
+	names, err := w.Usernames(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for _, id := range missing {
+		n.fill(id, names[id])
+		w.cache.usernames.Add(id, names[id])
+	}
+	return nil
+}
+
+// rendered is render, with usernames.
+func (m *Mirror) rendered(ctx context.Context, row db.Message) (shape.Message, error) {
+	s, n := m.render(row), naming{}
+	n.message(&s)
+	return s, m.name(ctx, n)
+}
+
+// rendered is render, with usernames as they are after this change.
+func (w *writer) rendered(ctx context.Context, row db.Message) (shape.Message, error) {
+	s, n := w.render(row), naming{}
+	n.message(&s)
+	return s, w.name(ctx, n)
+}
