@@ -245,8 +245,10 @@ func waitAfter(f *fault.Error, tries int) (wait time.Duration, final bool) {
 	case fault.Stopped, fault.Unpaired:
 		return stoppedWait, false
 	case fault.Offline:
-		if f.Code == codeBan {
-			return max(f.RetryAfter, pauseDefault), false
+		if f.Code == codeBan && f.RetryAfter == 0 {
+			return pauseDefault, false
+		} else if f.Code == codeBan {
+			return max(f.RetryAfter, pauseAtLeast), false // its end
 		}
 		// Most are back at once: the worker was replaced, or its connection was.
 		return min(awayWait, pauseAtLeast<<min(tries-1, 10)), false
