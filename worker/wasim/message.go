@@ -106,6 +106,7 @@ func (r *router) deliverDirect(
 		// receipts that match nothing.
 		copied = from.copyOf(node, from.JID(types.HiddenUserServer))
 		copied.Attrs["recipient"] = chat.user.LID
+		chat.Username().Tell(copied.Attrs, "recipient_username")
 		copied.Attrs["peer_recipient_pn"] = chat.user.PN
 	} else {
 		server := types.HiddenUserServer
@@ -114,6 +115,7 @@ func (r *router) deliverDirect(
 		}
 		copied = from.copyOf(node, from.JID(server))
 		from.account.user.NameOther(copied.Attrs, "sender", server)
+		from.account.Username().Tell(copied.Attrs, "username")
 	}
 	copied.Content = stanza.CopyContent(node, enc, nil)
 	receiver.deliver(number, copied)
@@ -136,6 +138,7 @@ func (r *router) routeStatus(from origin, to types.JID, node waBinary.Node) {
 		copied := from.copyOf(node, to)
 		copied.Attrs["participant"] = from.JID(types.HiddenUserServer)
 		copied.Attrs["participant_pn"] = from.account.user.PN
+		from.account.Username().Tell(copied.Attrs, "participant_username")
 		copied.Content = stanza.CopyContent(node, enc, shared)
 		receiver.deliver(jid.Device, copied)
 	}

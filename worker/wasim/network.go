@@ -101,6 +101,9 @@ func (e exchange) accountOf(u user.User) *Account { return e.server.account(u.LI
 // PushName implements the Directory of groups and channels.
 func (e exchange) PushName(u user.User) string { return e.accountOf(u).phone.PushName() }
 
+// Username implements groups.Directory.
+func (e exchange) Username(u user.User) user.Username { return e.accountOf(u).Username() }
+
 // DeviceNumbers implements groups.Directory.
 func (e exchange) DeviceNumbers(u user.User) []uint16 { return e.accountOf(u).numbers() }
 

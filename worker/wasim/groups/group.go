@@ -13,6 +13,7 @@ import (
 // group is one group chat.
 type group struct {
 	jid      types.JID
+	username func(user.User) user.Username
 	lidMode  bool
 	created  time.Time
 	creator  user.User
@@ -157,7 +158,7 @@ func (g *group) node() waBinary.Node {
 	}
 	content := make([]waBinary.Node, 0, len(g.members)+4)
 	for _, m := range g.members {
-		content = append(content, m.node(server))
+		content = append(content, g.listed(m.user, m.rank))
 	}
 	if g.topic != nil {
 		content = append(content, waBinary.Node{
@@ -181,17 +182,20 @@ func (g *group) node() waBinary.Node {
 	return waBinary.Node{Tag: "group", Attrs: attrs, Content: content}
 }
 
-// node names a member in the group's addressing and gives the other identity,
+// listed names a member in the group's addressing and gives the other identity,
 // from which clients learn mappings.
-func (m *member) node(server string) waBinary.Node {
-	attrs := waBinary.Attrs{"jid": m.user.JID(server, 0)}
-	if server == types.HiddenUserServer {
-		attrs["phone_number"] = m.user.PN
+//
+// guess: that a username stands beside them, as attribute username.
+func (g *group) listed(u user.User, rank string) waBinary.Node {
+	attrs := waBinary.Attrs{"jid": u.JID(g.server(), 0)}
+	if g.server() == types.HiddenUserServer {
+		attrs["phone_number"] = u.PN
 	} else {
-		attrs["lid"] = m.user.LID
+		attrs["lid"] = u.LID
 	}
-	if m.rank != "" {
-		attrs["type"] = m.rank
+	if rank != "" {
+		attrs["type"] = rank
 	}
+	g.username(u).Tell(attrs, "username")
 	return waBinary.Node{Tag: "participant", Attrs: attrs}
 }

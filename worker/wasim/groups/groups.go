@@ -30,6 +30,8 @@ type Directory interface {
 	Find(jid types.JID) (user.User, bool)
 	// PushName is the name that a user shows to others.
 	PushName(u user.User) string
+	// Username is by which others find the user; the zero value: none.
+	Username(u user.User) user.Username
 	// DeviceNumbers are the numbers of a user's devices, the phone (0) first.
 	DeviceNumbers(u user.User) []uint16
 	// OnlyInvited tells whether the user lets nobody add it to groups.
@@ -140,7 +142,7 @@ func (s *Groups) Create(name string, byNumber bool, members ...user.User) (types
 func (s *Groups) create(name string, byNumber bool, members []user.User) *group {
 	now := time.Now()
 	g := &group{
-		lidMode: !byNumber, created: now, creator: members[0],
+		username: s.directory.Username, lidMode: !byNumber, created: now, creator: members[0],
 		subject: name, named: now, namer: members[0], version: 1,
 		flags: map[string]bool{}, addMode: "all_member_add", code: newInviteCode(),
 	}

@@ -42,6 +42,7 @@ func (p *people) Find(jid types.JID) (user.User, bool) {
 	return p.all[i], true
 }
 
+func (p *people) Username(user.User) user.Username        { return user.Username{} }
 func (p *people) PushName(u user.User) string             { return "user " + u.Number() }
 func (p *people) DeviceNumbers(user.User) []uint16        { return []uint16{0, 1} }
 func (p *people) OnlyInvited(u user.User) bool            { return u == p.secretive }

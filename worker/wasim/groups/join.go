@@ -41,7 +41,7 @@ func (g *group) invitePrivately(admin, whom user.User) waBinary.Node {
 	}
 	inv := invitation{code: rand.Text()[:16], expires: time.Now().Add(inviteLife), admin: admin}
 	g.invitations[whom] = inv
-	node := (&member{user: whom}).node(g.server())
+	node := g.listed(whom, "")
 	node.Attrs["error"] = 403
 	node.Content = []waBinary.Node{{
 		Tag: "add_request", Attrs: waBinary.Attrs{"code": inv.code, "expiration": inv.expires.Unix()},

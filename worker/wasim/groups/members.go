@@ -30,7 +30,7 @@ func (s *Groups) changeParticipants(g *group, from user.Device, child waBinary.N
 		case child.Tag != "add" && !g.has(u):
 			code = 404
 		}
-		answer := (&member{user: u}).node(g.server())
+		answer := g.listed(u, "")
 		if code != 0 {
 			answer.Attrs["error"] = code
 		} else {
@@ -72,7 +72,7 @@ func (s *Groups) changeMembers(g *group, by user.User, change, reason string, us
 		case change == "demote":
 			m.rank = ""
 		}
-		listed = append(listed, m.node(g.server()))
+		listed = append(listed, g.listed(m.user, m.rank))
 	}
 	g.mu.Unlock()
 	if len(listed) == 0 {
@@ -97,11 +97,13 @@ func (s *Groups) announce(g *group, by user.User, to []user.User, key string) {
 // users, the actor's own included.
 func (s *Groups) notify(g *group, by user.User, to []user.User, child waBinary.Node) {
 	for _, u := range to {
-		s.delivery.Broadcast(u, s.delivery.Notification("w:gp2", g.jid, waBinary.Attrs{
+		attrs := waBinary.Attrs{
 			"participant":     by.JID(g.server(), 0),
 			"participant_pn":  by.PN,
 			"notify":          s.directory.PushName(by),
 			"addressing_mode": g.mode(),
-		}, child))
+		}
+		s.directory.Username(by).Tell(attrs, "participant_username")
+		s.delivery.Broadcast(u, s.delivery.Notification("w:gp2", g.jid, attrs, child))
 	}
 }

@@ -62,6 +62,7 @@ func (s *Groups) deliver(g *group, from, to user.Device, node waBinary.Node, pai
 	copied.Attrs["participant"] = from.JID(server)
 	copied.Attrs["addressing_mode"] = g.mode()
 	from.NameOther(copied.Attrs, "participant", server)
+	s.directory.Username(from.User).Tell(copied.Attrs, "participant_username")
 	copied.Content = stanza.CopyContent(node, pairwise, shared)
 	s.delivery.Deliver(to, copied)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
 // ErrUsername is returned for a text that can be no username, and for a key that is
@@ -43,3 +45,11 @@ func (u Username) Check() error {
 //
 // guess: that upper and lower case are the same name is not known of the real servers.
 func (u Username) Folded() string { return strings.ToLower(u.Name) }
+
+// Tell adds the name to the attributes of a stanza that names its owner. The names of the
+// attributes are those that WhatsApp Web reads. The zero value adds nothing.
+func (u Username) Tell(attrs waBinary.Attrs, name string) {
+	if u.Name != "" {
+		attrs[name] = u.Name
+	}
+}
