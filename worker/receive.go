@@ -178,6 +178,9 @@ func (h *handler) record(ctx context.Context, cl *client.Client, evt any) bool {
 	if known := h.account.Load(); known != nil {
 		acct = *known
 	}
+	if !h.judge(ctx, cl, "usernames", h.keepUsernames(ctx, cl, acct)) {
+		return false
+	}
 	var change inbound.Change
 	var says bool
 	err := h.retryRecord(ctx, func() (err error) {
@@ -196,6 +199,26 @@ func (h *handler) record(ctx context.Context, cl *client.Client, evt any) bool {
 		}
 	}
 	return h.judge(ctx, cl, fmt.Sprintf("%T", evt), err)
+}
+
+// keepUsernames writes down the usernames that stanzas told, so that the event of such a
+// stanza has them. What cannot be written is told with a later stanza again.
+func (h *handler) keepUsernames(ctx context.Context, cl *client.Client, acct inbound.Account) error {
+	named := cl.TakeUsernames()
+	if len(named) == 0 || acct.JID.IsEmpty() {
+		return nil
+	}
+	told := make([]inbound.Named, len(named))
+	for i, n := range named {
+		told[i] = inbound.Named(n)
+	}
+	return h.retryRecord(ctx, func() error {
+		change, err := inbound.Usernames(ctx, acct, cl.WA.Store.LIDs, told)
+		if err != nil {
+			return err
+		}
+		return h.mirror.LearnUsernames(ctx, change)
+	})
 }
 
 // expectContent announces after a while that a message has not become readable:

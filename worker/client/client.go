@@ -57,6 +57,7 @@ type Client struct {
 	handlerLimit time.Duration
 	unreadable   atomic.Bool          // a frame of the present connection did not decrypt
 	flow         atomic.Pointer[flow] // of the present connection, nil before the first
+	usernames    usernames
 }
 
 // New makes a client that connects to nothing by itself. It does what it is asked for
@@ -70,7 +71,7 @@ func New(ctx context.Context, device *store.Device, s Settings) *Client {
 			s.DecryptFailed(c)
 		}
 	}
-	log.onStanza = c.countStanza
+	log.onStanza = c.onStanza
 	wa := whatsmeow.NewClient(device, log)
 	c.WA = wa
 	wa.BackgroundEventCtx = c.ctx
@@ -153,8 +154,11 @@ func (c *Client) Close() <-chan struct{} {
 	return closed
 }
 
-// countStanza is told of each stanza that whatsmeow reads and sends.
-func (c *Client) countStanza(n *waBinary.Node, out bool) {
+// onStanza is told of each stanza that whatsmeow reads and sends.
+func (c *Client) onStanza(n *waBinary.Node, out bool) {
+	if !out {
+		c.usernames.read(n)
+	}
 	q := c.flow.Load()
 	switch {
 	case q == nil:

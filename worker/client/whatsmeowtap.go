@@ -27,7 +27,7 @@ const (
 // an event source. package wording holds their texts, and its test fails when the
 // pinned version of whatsmeow has others. Even then nothing breaks: if the stanzas are
 // not seen, none is counted, and a connection that does not decrypt is found by the
-// keep-alives, a minute later.
+// keep-alives, a minute later. Usernames that stand in stanzas are not learned then.
 type tap struct {
 	log             zerolog.Logger
 	module          string

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
 )
@@ -133,4 +134,37 @@ func (w *writer) rendered(ctx context.Context, row db.Message) (shape.Message, e
 	s, n := w.render(row), naming{}
 	n.message(&s)
 	return s, w.name(ctx, n)
+}
+
+// LearnUsernames is Apply for a change that tells nothing but usernames. Most stanzas tell
+// what is known, and then it writes nothing.
+func (m *Mirror) LearnUsernames(ctx context.Context, change inbound.Change) error {
+	news, err := m.unknown(ctx, change.Contacts)
+	if err != nil || len(news) == 0 {
+		return err
+	}
+	change.Contacts = news
+	return m.Apply(ctx, change)
+}
+
+// unknown returns those contacts whose username is not the known one.
+func (m *Mirror) unknown(ctx context.Context, contacts []inbound.Contact) (news []inbound.Contact, err error) {
+	if err := m.writing.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer m.writing.unlock()
+	w := &writer{Mirror: m, plan: newPlan()}
+	known, n := make([]string, len(contacts)), naming{}
+	for i, c := range contacts {
+		n.at(c.ID, &known[i])
+	}
+	if err := w.name(ctx, n); err != nil {
+		return nil, err
+	}
+	for i, c := range contacts {
+		if c.Username != nil && *c.Username != known[i] {
+			news = append(news, c)
+		}
+	}
+	return news, nil
 }
