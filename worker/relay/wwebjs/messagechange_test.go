@@ -262,6 +262,10 @@ func TestWhatIsKnownOfAMessage(t *testing.T) {
 	if d := ask[shape.Data](r, "Message.rawData", incoming); d.Body != "first answer" || d.Self != "in" {
 		t.Errorf("raw data: %+v", d)
 	}
+	written := ask[struct{ Message struct{ Conversation string } }](r, "Message.rawData", incoming)
+	if written.Message.Conversation != "first answer" {
+		t.Errorf("the message itself: %+v", written)
+	}
 	r.Receipt(bob, id, "read")
 	if err := bob.Phone().MarkRead(r.Ctx, r.Me.PN(), types.EmptyJID, sent.ID.ID); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/param"
@@ -44,9 +45,10 @@ var messageLookupRows = slices.Concat(
 		{
 			Name: "Message.rawData", Result: "object", Need: relay.NeedData,
 			Params: messageOnly, Example: messageExample,
-			Doc: "Returns the raw data of this message.",
+			Doc: "Returns the raw data of this message, and in message its content as WhatsApp has it, with everything " +
+				"that has no place elsewhere.",
 			Do: relay.OfMessage(func(_ context.Context, _ *relay.Call, r mirror.Record) (any, error) {
-				return r.Shape.Data, nil
+				return rawData{r.Shape.Data, message.JSON(r.Raw)}, nil
 			}),
 		},
 		{
@@ -245,4 +247,10 @@ func searchMessages(ctx context.Context, c *relay.Call) (any, error) {
 		chat = shape.ID(options.chat)
 	}
 	return relay.List(c.Mirror.Search(ctx, relay.Arg[string](c, 0), chat, (page-1)*limit, limit))
+}
+
+// rawData is _data with the message that it was made of.
+type rawData struct {
+	shape.Data
+	Message json.RawMessage `json:"message,omitempty"` // waE2E.Message, unwrapped
 }
