@@ -185,11 +185,12 @@ func groupCode(reset bool) relay.Do {
 
 // membershipRequest is whatsapp-web.js' GroupMembershipRequest.
 type membershipRequest struct {
-	ID      shape.Wid  `json:"id"`
-	AddedBy shape.Wid  `json:"addedBy"`
-	Parent  *shape.Wid `json:"parentGroupId"`
-	Method  string     `json:"requestMethod"`
-	At      int64      `json:"t"`
+	ID       shape.Wid  `json:"id"`
+	Username string     `json:"username,omitempty"` // ours
+	AddedBy  shape.Wid  `json:"addedBy"`
+	Parent   *shape.Wid `json:"parentGroupId"`
+	Method   string     `json:"requestMethod"`
+	At       int64      `json:"t"`
 
 	jid types.JID
 }
@@ -200,7 +201,19 @@ var requestMethods = map[string]string{
 }
 
 func membershipRequests(ctx context.Context, c *relay.Call) (any, error) {
-	return relay.List(requests(ctx, c, relay.Arg[types.JID](c, 0)))
+	waiting, err := requests(ctx, c, relay.Arg[types.JID](c, 0))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(waiting))
+	for i, r := range waiting {
+		ids[i] = r.ID.Serialized
+	}
+	names, err := c.Mirror.Usernames(ctx, ids)
+	for i := range waiting {
+		waiting[i].Username = names[ids[i]]
+	}
+	return relay.List(waiting, err)
 }
 
 // requests asks who waits to be let in. whatsmeow's own method keeps only the id and
