@@ -32,7 +32,7 @@ const (
 	op = "api.import"
 
 	// MaxBody is the largest file that is taken over HTTP. The command takes larger ones.
-	MaxBody = 64 << 20
+	MaxBody = 256 << 20
 	// Prefix begins the names of the directories in which bodies are kept while they are
 	// read. One that is left was cut off.
 	Prefix = "incoming-"
@@ -59,7 +59,7 @@ func Routes(st *store.Store, reader Reader, dir string) func(*api.Mount) {
 		m.Document(&huma.Operation{
 			OperationID: "import-instance", Method: http.MethodPost, Path: "/api/instances/import", Tags: []string{"Instances"},
 			Summary: "Make an instance of an account of another program, without a new QR code",
-			Description: "The body is the other program's file, or a zip or tar archive of its folder, up to 64 MiB. All of it is taken or nothing. " +
+			Description: "The body is the other program's file, or a zip or tar archive of its folder, up to 256 MiB. All of it is taken or nothing. " +
 				"The instance is stopped: end the other program first, then start it.",
 			Security: route.Security(route.SignedIn),
 			Parameters: []*huma.Param{
@@ -141,13 +141,14 @@ func (a *arrivals) take(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	defer res.Close()
 	// Much may have happened while the body came.
 	if ctx, err = a.mount.Renew(ctx); err != nil {
 		return err
 	}
 	out := arrived{Report: res.Report}
 	out.Instance, out.APIKey, err = a.mount.MakeInstance(ctx, moving.NameFor(name, res.Report), func(ctx context.Context, in store.Instance, key store.APIKey) error {
-		return carry.In(ctx, a.store, in, key, res.Account, form)
+		return carry.In(ctx, a.store, in, key, res.Account, res.Rest, form)
 	})
 	if err != nil {
 		return err

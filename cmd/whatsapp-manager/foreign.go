@@ -77,45 +77,46 @@ func (m immigration) run(ctx context.Context, o *operation, owner, path string) 
 	if err != nil {
 		return err
 	}
-	account, report, err := m.read(ctx, o, path)
+	res, err := m.read(ctx, o, path)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}
+	defer res.Close()
 	at, key := time.Now().UTC().Truncate(time.Microsecond), credential.NewKey()
 	in := store.Instance{
-		ID: supervisor.ID(ident.NewInstance()), OwnerID: ownerID, Name: moving.NameFor(strings.TrimSpace(m.name), report), Desired: supervisor.Stop,
+		ID: supervisor.ID(ident.NewInstance()), OwnerID: ownerID, Name: moving.NameFor(strings.TrimSpace(m.name), res.Report), Desired: supervisor.Stop,
 		SendsPerMinute: int(o.config.WhatsApp.SendsPerMinute), CreatedAt: at, UpdatedAt: at,
 	}
 	err = carry.In(ctx, o.store, in, store.APIKey{
 		ID: ident.New(), InstanceID: in.ID, Name: "first", Hash: credential.Hash(key), Prefix: credential.Shown(key), CreatedAt: at,
-	}, account, m.from)
+	}, res.Account, res.Rest, m.from)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}
 	out := json.NewEncoder(o.out)
 	out.SetIndent("", "  ")
 	//nolint:gosec // the key is shown this once, to whoever made the instance
-	return out.Encode(moved{string(in.ID), key, report})
+	return out.Encode(moved{string(in.ID), key, res.Report})
 }
 
-func (m immigration) read(ctx context.Context, o *operation, path string) (*moving.Account, *moving.Report, error) {
+func (m immigration) read(ctx context.Context, o *operation, path string) (res apart.Result, err error) {
 	if m.from == formats.Postgres {
-		return readForeignDatabase(ctx, path, o.in, m.device)
+		res.Account, res.Report, err = readForeignDatabase(ctx, path, o.in, m.device)
+		return res, err
 	}
 	if err := formats.Known(m.from); err != nil {
-		return nil, nil, err
+		return res, err
 	}
 	dir, err := os.MkdirTemp(o.config.Data.DataDir, arrival.Prefix) // of mode 0700
 	if err != nil {
-		return nil, nil, fmt.Errorf("make directory: %w", err)
+		return res, fmt.Errorf("make directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	copied, err := formats.Gather(path, dir)
 	if err != nil {
-		return nil, nil, err
+		return res, err
 	}
-	res, err := reader.Read(ctx, apart.Request{Form: m.from, Dir: dir, Path: copied, Device: m.device})
-	return res.Account, res.Report, err
+	return reader.Read(ctx, apart.Request{Form: m.from, Dir: dir, Path: copied, Device: m.device})
 }
 
 // readForeignDatabase takes the URL from a file: on the command line everybody on the host

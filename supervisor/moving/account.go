@@ -14,6 +14,7 @@ type Account struct {
 	Contacts    []Contact
 	Chats       []Chat
 	Secrets     []Secret
+	OldSecrets  int // how many were left out, see Trim
 	Tokens      []Token
 	Salt        []byte // for the tokens of people who have none
 	Pairs       []Pair

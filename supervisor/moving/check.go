@@ -6,17 +6,14 @@ import (
 	"strings"
 )
 
-// What one account may consist of. Each is far above what real ones have.
 const (
-	maxRows  = 200_000  // of all kinds together
-	maxBytes = 64 << 20 // of all values together: an account is in memory as a whole
-	maxValue = 4 << 20  // bytes of a single value
-	maxText  = 1024     // bytes of a name or an address
+	maxValue = 4 << 20 // bytes of a single value
+	maxText  = 1024    // bytes of a name or an address
 )
 
 // MaxRows is how many rows are read from a database at most. It is above what Check takes:
 // an account of this server may have grown, and goes out again nevertheless.
-const MaxRows = 1_000_000
+const MaxRows = 3_000_000
 
 // MaxValue is how many bytes a single value may have.
 const MaxValue = maxValue
@@ -41,18 +38,21 @@ func SplitJID(jid string) (user string, device uint16, server string, ok bool) {
 }
 
 // Check refuses an account that would not work or would harm: keys of the wrong length,
-// addresses that are none, more rows than any account has. The fault says what is wrong
-// and quotes no value.
+// addresses that are none, more rows than any account has (Tally). The fault says what is
+// wrong and quotes no value.
 func (a *Account) Check() error {
 	if err := a.Device.check(); err != nil {
 		return err
 	}
-	switch rows, bytes := a.size(); {
-	case rows > maxRows:
-		return bad("the account has %d entries, and at most %d are taken", rows, maxRows)
-	case bytes > maxBytes:
-		return bad("the account has %d MiB of keys and values, and at most %d MiB are taken", bytes>>20, maxBytes>>20)
+	if err := new(Tally).Add(a); err != nil {
+		return err
 	}
+	return a.CheckPart()
+}
+
+// CheckPart is Check without the device and what only the whole shows: how much there is,
+// and what is there twice.
+func (a *Account) CheckPart() error {
 	for _, check := range []func() error{a.checkKeys, a.checkSessions, a.checkAppState, a.checkRest} {
 		if err := check(); err != nil {
 			return err

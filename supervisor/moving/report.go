@@ -63,6 +63,9 @@ func (r *Report) Count(a *Account) {
 			r.Taken[what] = n
 		}
 	}
+	if a.OldSecrets > 0 {
+		r.Lose("messageSecrets", a.OldSecrets, fmt.Sprintf("only the newest %d are taken; changes of the messages before and answers to polls in them cannot be read", MaxSecrets))
+	}
 }
 
 // Choice is one of several accounts in one file.

@@ -1,12 +1,14 @@
 package apart
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"time"
@@ -21,8 +23,9 @@ const Command = "read-account"
 
 const (
 	patience  = 2 * time.Minute
-	maxAnswer = 128 << 20 // bytes; room for the largest account that moving.Check takes, in JSON
-	// copies is how often an answer's size is in memory: as it came, while it grows, and decoded.
+	maxAnswer = 768 << 20 // bytes; room for the largest account that moving.Check takes, in JSON
+	maxLine   = 32 << 20  // of a part of it
+	// copies is how often a part's size is in memory: as it came, while it grows, and decoded.
 	copies = 3
 )
 
@@ -39,8 +42,20 @@ type Request struct {
 
 // Result is what was read.
 type Result struct {
-	Account *moving.Account
+	Account *moving.Account // the first of its parts
 	Report  *moving.Report
+	// Rest has the other parts. They lie in a file, wait for being read once, and are not
+	// checked.
+	Rest iter.Seq2[*moving.Account, error] `json:"-"`
+
+	answer *os.File
+}
+
+// Close gives the file back. It must be called, whether Rest was read or not.
+func (r Result) Close() {
+	if r.answer != nil {
+		_ = r.answer.Close()
+	}
 }
 
 type answer struct {
@@ -79,62 +94,70 @@ func (r Reader) Read(ctx context.Context, req Request) (res Result, err error) {
 	if err != nil {
 		return res, fmt.Errorf("start the reader: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	spool, err := unnamed(req.Dir)
+	if err != nil {
+		return res, fault.Wrap(fault.Unavailable, op, err, "the account cannot be kept: the server's disk is full or not writable")
+	}
+	defer func() {
+		if err != nil {
+			_ = spool.Close()
+		}
+	}()
+	if err = cmd.Start(); err != nil {
 		return res, fmt.Errorf("start the reader: %w", err)
 	}
-	said, readErr := hear(out, req.Book)
-	if readErr != nil {
+	n, copyErr := io.Copy(spool, io.LimitReader(out, maxAnswer+1))
+	if copyErr != nil || n > maxAnswer {
 		stop()
 	}
 	waitErr := cmd.Wait()
-	var a answer
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return res, fault.New(fault.Deadline, op, "reading the account took longer than %s", patience)
 	case ctx.Err() != nil:
 		return res, ctx.Err()
-	case isFault(readErr):
-		return res, readErr
-	case readErr != nil || waitErr != nil || json.Unmarshal(said, &a) != nil:
-		return res, &fault.Error{
-			Kind: fault.Invalid, Op: op, Field: "file", Code: "unreadable_account",
-			Msg: "the file broke the process that reads it; it is damaged, or too large", Err: waitErr,
+	case copyErr != nil:
+		return res, fault.Wrap(fault.Unavailable, op, copyErr, "the account cannot be kept: the server's disk is full or not writable")
+	case n > maxAnswer:
+		return res, &fault.Error{Kind: fault.TooLarge, Op: op, Field: "file", Code: "account_too_large", Msg: "the account in the file is too large"}
+	case waitErr != nil:
+		return res, broken(waitErr)
+	}
+	if _, err = spool.Seek(0, io.SeekStart); err != nil {
+		return res, fmt.Errorf("read the answer: %w", err)
+	}
+	lines := &lines{from: bufio.NewReaderSize(spool, 256<<10), book: req.Book}
+	var a answer
+	if err = lines.next(&a); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = broken(nil)
 		}
+		return res, err
+	}
+	switch {
 	case a.Fault != nil:
 		return res, &fault.Error{Kind: a.Fault.Kind, Op: op, Field: a.Fault.Field, Code: a.Fault.Code, Msg: a.Fault.Msg}
 	case a.Account == nil || a.Report == nil:
 		return res, moving.Unreadable("the file holds no account")
 	}
+	a.Rest, a.answer = lines.rest, spool
 	return a.Result, a.Account.Check()
 }
 
-// hear reads the answer, and books memory for it as it comes.
-func hear(from io.Reader, book func(int64) error) ([]byte, error) {
-	var said bytes.Buffer
-	part := make([]byte, 256<<10)
-	for {
-		n, err := from.Read(part)
-		if said.Len()+n > maxAnswer {
-			return nil, &fault.Error{Kind: fault.TooLarge, Op: "apart.Read", Field: "file", Msg: "the account in the file is too large"}
-		}
-		if n > 0 && book != nil {
-			if err := book(copies * int64(n)); err != nil {
-				return nil, err
-			}
-		}
-		said.Write(part[:n])
-		if errors.Is(err, io.EOF) {
-			return said.Bytes(), nil
-		}
-		if err != nil {
-			return nil, err
-		}
+// unnamed opens a new file that nobody else finds.
+func unnamed(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "answer")
+	if err != nil {
+		return nil, err
 	}
+	return f, os.Remove(f.Name())
 }
 
-func isFault(err error) bool {
-	_, ok := errors.AsType[*fault.Error](err)
-	return ok
+func broken(cause error) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Op: "apart.Read", Field: "file", Code: "unreadable_account",
+		Msg: "the file broke the process that reads it; it is damaged, or too large", Err: cause,
+	}
 }
 
 // Serve is the process: it answers one request and returns. It gives up for good what it
@@ -150,10 +173,22 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	var a answer
 	var err error
 	a.Account, a.Report, err = formats.Read(ctx, req.Form, req.Path, req.Device)
+	to := bufio.NewWriterSize(out, 256<<10)
+	lines := json.NewEncoder(to)
 	if err != nil {
-		a = answer{Fault: refused(err)}
+		return errors.Join(lines.Encode(answer{Fault: refused(err)}), to.Flush())
 	}
-	return json.NewEncoder(out).Encode(a)
+	first := true
+	for part := range a.Account.Parts() {
+		var line any = part
+		if first {
+			line, first = answer{Result: Result{Account: part, Report: a.Report}}, false
+		}
+		if err := lines.Encode(line); err != nil {
+			return err
+		}
+	}
+	return to.Flush()
 }
 
 func refused(err error) *refusal {

@@ -87,10 +87,27 @@ func TestMemoryIsBookedForTheAnswer(t *testing.T) {
 	must(t, sqlstore.WriteSQLite(t.Context(), path, large, keystore.CreateIn))
 	booked := int64(0)
 	req := Request{Form: formats.SQLite, Dir: dir, Path: path, Book: func(n int64) error { booked += n; return nil }}
-	_, err := reader(t).Read(t.Context(), req)
-	must(t, err)
-	if booked < 3*8<<20 {
-		t.Errorf("%d bytes were booked for an account of 8 MiB", booked)
+	read := func() error {
+		res, err := reader(t).Read(t.Context(), req)
+		if err != nil {
+			return err
+		}
+		defer res.Close()
+		sent := 0
+		for part, err := range res.Rest {
+			if err != nil {
+				return err
+			}
+			sent += len(part.Sent)
+		}
+		if sent != 8 {
+			t.Errorf("%d rows came", sent)
+		}
+		return nil
+	}
+	must(t, read())
+	if booked < 3*4<<20 || booked > 3*8<<20 {
+		t.Errorf("%d bytes were booked for an account of 8 MiB in parts of 4 MiB", booked)
 	}
 	booked = 0
 	full := fault.New(fault.RateLimited, "book", "no memory")
@@ -100,7 +117,7 @@ func TestMemoryIsBookedForTheAnswer(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err = reader(t).Read(t.Context(), req); !errors.Is(err, full) || booked > 6<<20 {
+	if err := read(); !errors.Is(err, full) || booked > 6<<20 {
 		t.Errorf("with a full book: %v, %d bytes booked", err, booked)
 	}
 }

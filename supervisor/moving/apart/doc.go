@@ -3,5 +3,8 @@
 // itself: it has no connection, sees no files but those it reads, and its memory and time
 // are bounded. What it says is checked again by whoever asked.
 //
+// The account comes back in parts, by way of a file without a name, so that whoever asked
+// holds one part at a time.
+//
 // The package must not know the database or HTTP.
 package apart

@@ -12,7 +12,7 @@ import (
 
 // What is taken from a disk: one file with what lies beside it, or one folder.
 const (
-	MaxBytes = 512 << 20 // of all files together
+	MaxBytes = 2 << 30 // of all files together
 	maxFiles = 200_000
 )
 

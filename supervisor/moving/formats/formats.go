@@ -77,6 +77,7 @@ func isFault(err error) bool {
 }
 
 func finish(a *moving.Account, r *moving.Report) (*moving.Account, *moving.Report, error) {
+	a.Trim()
 	if err := a.Check(); err != nil {
 		return nil, nil, err
 	}

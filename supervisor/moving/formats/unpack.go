@@ -17,7 +17,7 @@ import (
 
 // What an archive may hold. It is a stranger's: a small one may unpack to anything.
 const (
-	maxUnpacked = 256 << 20
+	maxUnpacked = 512 << 20
 	maxEntries  = 50_000
 )
 

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"whatsapp-manager/supervisor/moving"
 )
@@ -129,11 +131,21 @@ func (r *reader) people(a *moving.Account, device string) error {
 
 func (r *reader) messages(a *moving.Account, device string) error {
 	mine := []any{device}
-	err := r.each("whatsmeow_message_secrets", "chat_jid sender_jid message_id key", "where our_jid = $1", mine, func(v values) {
+	// Old ones are of no use and there may be millions.
+	newest := fmt.Sprintf("where our_jid = $1 order by %s desc limit %d", r.d.place, moving.MaxSecrets)
+	err := r.each("whatsmeow_message_secrets", "chat_jid sender_jid message_id key", newest, mine, func(v values) {
 		a.Secrets = append(a.Secrets, moving.Secret{Chat: v.text(0), Sender: v.text(1), ID: v.text(2), Key: v.bytes(3)})
 	})
 	if err != nil {
 		return err
+	}
+	slices.Reverse(a.Secrets)
+	if len(a.Secrets) == moving.MaxSecrets {
+		all, err := r.count("whatsmeow_message_secrets", device)
+		if err != nil {
+			return err
+		}
+		a.OldSecrets = all - moving.MaxSecrets
 	}
 	err = r.each("whatsmeow_event_buffer", "ciphertext_hash plaintext server_timestamp insert_timestamp", "where our_jid = $1", mine, func(v values) {
 		a.Received = append(a.Received, moving.Received{Hash: v.bytes(0), Plaintext: v.bytes(1), Server: v.number(2), Inserted: v.number(3)})

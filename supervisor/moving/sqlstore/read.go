@@ -27,12 +27,13 @@ type Querier interface {
 // Dialect is what differs between databases.
 type Dialect struct {
 	columns string // lists the columns of the table $1
+	place   string // where a row lies in its table; newer rows lie behind older ones
 }
 
 // Postgres finds the tables by the connection's search path.
-var Postgres = Dialect{"select attname from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"}
+var Postgres = Dialect{"select attname from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped", "ctid"}
 
-var sqlite = Dialect{"select name from pragma_table_info($1)"}
+var sqlite = Dialect{"select name from pragma_table_info($1)", "rowid"}
 
 // reader reads from one database. Its errors quote no value.
 type reader struct {
@@ -119,6 +120,18 @@ func (r *reader) each(table, columns, rest string, args []any, take func(values)
 		}
 	}
 	return r.failed(table, rows.Err())
+}
+
+func (r *reader) count(table, device string) (n int, err error) {
+	rows, err := r.q.QueryContext(r.ctx, "select count(*) from "+table+" where our_jid = $1", device)
+	if err != nil {
+		return 0, r.failed(table, err)
+	}
+	defer rows.Close()
+	if rows.Next() {
+		err = rows.Scan(&n)
+	}
+	return n, r.failed(table, errors.Join(err, rows.Err()))
 }
 
 func (r *reader) columns(table string) ([]string, error) {

@@ -17,7 +17,15 @@ type Rows struct {
 // is referred to comes first. The pairs of phone numbers and LIDs are left to the caller:
 // in whatsmeow's tables they belong to no account.
 func Write(a *moving.Account, put func(Rows) error) error {
-	for _, rows := range [][]Rows{keyRows(a), stateRows(a), peopleRows(a), messageRows(a)} {
+	if err := put(deviceRow(a.Device)); err != nil {
+		return err
+	}
+	return WriteMore(a.Device.JID, a, put)
+}
+
+// WriteMore is Write for a further part of the device's account.
+func WriteMore(device string, a *moving.Account, put func(Rows) error) error {
+	for _, rows := range [][]Rows{keyRows(a, device), stateRows(a, device), peopleRows(a, device), messageRows(a, device)} {
 		for _, r := range rows {
 			if len(r.Values) == 0 {
 				continue
@@ -53,16 +61,18 @@ func filled(b []byte) []byte {
 	return b
 }
 
-func keyRows(a *moving.Account) []Rows {
-	us := a.Device.JID
+func deviceRow(d moving.Device) Rows {
+	return rowsOf("whatsmeow_device", deviceColumns, []moving.Device{d}, func(d moving.Device) []any {
+		return []any{
+			d.JID, orNull(d.LID), int64(d.RegistrationID), d.Noise[:], d.Identity[:], d.SignedPreKey[:], int64(d.SignedID), d.Signature, filled(d.AdvSecret),
+			filled(d.Details), d.AccountSignature, d.AccountKey, d.DeviceSignature, d.Platform, d.BusinessName, d.PushName,
+			orNull(d.FacebookUUID), d.LIDMigration, d.MetaNonce,
+		}
+	})
+}
+
+func keyRows(a *moving.Account, us string) []Rows {
 	return []Rows{
-		rowsOf("whatsmeow_device", deviceColumns, []moving.Device{a.Device}, func(d moving.Device) []any {
-			return []any{
-				d.JID, orNull(d.LID), int64(d.RegistrationID), d.Noise[:], d.Identity[:], d.SignedPreKey[:], int64(d.SignedID), d.Signature, filled(d.AdvSecret),
-				filled(d.Details), d.AccountSignature, d.AccountKey, d.DeviceSignature, d.Platform, d.BusinessName, d.PushName,
-				orNull(d.FacebookUUID), d.LIDMigration, d.MetaNonce,
-			}
-		}),
 		rowsOf("whatsmeow_pre_keys", "jid key_id key uploaded", a.PreKeys, func(k moving.PreKey) []any {
 			return []any{us, int64(k.ID), k.Private[:], k.Uploaded}
 		}),
@@ -78,8 +88,7 @@ func keyRows(a *moving.Account) []Rows {
 	}
 }
 
-func stateRows(a *moving.Account) []Rows {
-	us := a.Device.JID
+func stateRows(a *moving.Account, us string) []Rows {
 	rows := []Rows{
 		rowsOf("whatsmeow_app_state_sync_keys", "jid key_id key_data timestamp fingerprint", a.SyncKeys, func(k moving.SyncKey) []any {
 			return []any{us, k.ID, k.Data, k.Timestamp, filled(k.Fingerprint)}
@@ -96,8 +105,7 @@ func stateRows(a *moving.Account) []Rows {
 	return rows
 }
 
-func peopleRows(a *moving.Account) []Rows {
-	us := a.Device.JID
+func peopleRows(a *moving.Account, us string) []Rows {
 	var salts [][]byte
 	if a.Salt != nil {
 		salts = [][]byte{a.Salt}
@@ -116,8 +124,7 @@ func peopleRows(a *moving.Account) []Rows {
 	}
 }
 
-func messageRows(a *moving.Account) []Rows {
-	us := a.Device.JID
+func messageRows(a *moving.Account, us string) []Rows {
 	return []Rows{
 		rowsOf("whatsmeow_message_secrets", "our_jid chat_jid sender_jid message_id key", a.Secrets, func(s moving.Secret) []any {
 			return []any{us, s.Chat, s.Sender, s.ID, s.Key}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func account() *moving.Account {
 func take(t *testing.T, st *store.Store, id supervisor.ID, a *moving.Account) error {
 	t.Helper()
 	return In(t.Context(), st, store.Instance{ID: id, OwnerID: "user", Name: "n", CreatedAt: time.Now()},
-		store.APIKey{ID: "key-" + string(id), Hash: []byte("hash-" + id), CreatedAt: time.Now()}, a, "a form")
+		store.APIKey{ID: "key-" + string(id), Hash: []byte("hash-" + id), CreatedAt: time.Now()}, a, nil, "a form")
 }
 
 func TestThereAndBack(t *testing.T) {
@@ -208,6 +209,40 @@ func TestAFileTakesNoDeviceAndKeepsNone(t *testing.T) {
 		+ (select count(*) from devices where instance_id = 'cccccccccccc' and jid = $1 and proven)`, mine).Scan(&n))
 	if n != 2 {
 		t.Error("the winner's device went with the loser")
+	}
+}
+
+// A part that is wrong, is too much, or does not come leaves nothing of those before.
+func TestPartsAreAllOrNothing(t *testing.T) {
+	st := opening(t, true)
+	cut := errors.New("the file ended")
+	many := make([]moving.Secret, moving.MaxSecrets) // and one that came before
+	for i := range many {
+		many[i] = moving.Secret{Chat: "c", Sender: "s", ID: strconv.Itoa(i), Key: []byte{1}}
+	}
+	for name, tc := range map[string]struct {
+		part *moving.Account
+		err  error
+		want func(error) bool
+	}{
+		"wrong":         {&moving.Account{Sessions: []moving.Session{{Address: "x", Record: []byte{1}}}}, nil, func(err error) bool { return fault.Is(err, fault.Invalid) }},
+		"there already": {&moving.Account{Sessions: account().Sessions}, nil, func(err error) bool { return fault.Is(err, fault.Invalid) }},
+		"too much":      {&moving.Account{Secrets: many}, nil, func(err error) bool { return fault.Is(err, fault.TooLarge) }},
+		"broken off":    {nil, cut, func(err error) bool { return errors.Is(err, cut) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rest := func(yield func(*moving.Account, error) bool) { yield(tc.part, tc.err) }
+			err := In(t.Context(), st, store.Instance{ID: "aaaaaaaaaaaa", OwnerID: "user", Name: "n", CreatedAt: time.Now()},
+				store.APIKey{ID: "key", Hash: []byte("hash"), CreatedAt: time.Now()}, account(), rest, "a form")
+			if !tc.want(err) {
+				t.Errorf("the import ended with %v", err)
+			}
+			var n int
+			must(t, st.Pool().QueryRow(t.Context(), "select (select count(*) from instances) + (select count(*) from whatsmeow.whatsmeow_device) + (select count(*) from devices)").Scan(&n))
+			if n != 0 {
+				t.Errorf("%d rows are there", n)
+			}
+		})
 	}
 }
 

@@ -9,46 +9,53 @@ import (
 	"whatsapp-manager/supervisor/moving"
 )
 
-// people are what of an account goes into our own tables.
+// people translate what goes into our own tables. They remember, from part to part, who is
+// who and who is there.
 type people struct {
+	numbers, lids   map[string]string
+	contacts, chats map[string]bool
+}
+
+func newPeople() *people {
+	return &people{map[string]string{}, map[string]string{}, map[string]bool{}, map[string]bool{}}
+}
+
+// rows are those of a part for our own tables.
+type rows struct {
 	contacts [][]any
 	chats    [][]any
 	pairs    [][]any
 }
 
-// peopleOf must be called before the account is sealed, though none of it is secret.
-func peopleOf(a *moving.Account) people {
-	var p people
-	numbers, lids := map[string]string{}, map[string]string{}
+// of must be called before the part is sealed, though none of it is secret.
+func (p *people) of(a *moving.Account) (r rows) {
 	for _, pair := range a.Pairs {
-		p.pairs = append(p.pairs, []any{pair.LID, pair.PN, a.SharedPairs})
+		r.pairs = append(r.pairs, []any{pair.LID, pair.PN, a.SharedPairs})
 		if !a.SharedPairs {
-			numbers[pair.LID], lids[pair.PN] = pair.PN, pair.LID
+			p.numbers[pair.LID], p.lids[pair.PN] = pair.PN, pair.LID
 		}
 	}
-	seen := map[string]bool{}
 	for _, c := range a.Contacts {
-		id := idOf(c.JID, numbers)
-		if id == "" || seen[id] {
+		id := idOf(c.JID, p.numbers)
+		if id == "" || p.contacts[id] {
 			continue
 		}
-		seen[id] = true
+		p.contacts[id] = true
 		lid := ""
-		if user, found := strings.CutSuffix(id, "@c.us"); found && lids[user] != "" {
-			lid = lids[user] + "@lid"
+		if user, found := strings.CutSuffix(id, "@c.us"); found && p.lids[user] != "" {
+			lid = p.lids[user] + "@lid"
 		}
-		p.contacts = append(p.contacts, []any{id, lid, c.FullName, c.FirstName, c.PushName, c.BusinessName})
+		r.contacts = append(r.contacts, []any{id, lid, c.FullName, c.FirstName, c.PushName, c.BusinessName})
 	}
-	seen = map[string]bool{}
 	for _, c := range a.Chats {
-		id := idOf(c.JID, numbers)
-		if id == "" || seen[id] {
+		id := idOf(c.JID, p.numbers)
+		if id == "" || p.chats[id] {
 			continue
 		}
-		seen[id] = true
-		p.chats = append(p.chats, []any{id, c.Archived, c.Pinned, c.MutedUntil})
+		p.chats[id] = true
+		r.chats = append(r.chats, []any{id, c.Archived, c.Pinned, c.MutedUntil})
 	}
-	return p
+	return r
 }
 
 // idOf writes an address the way the mirror does, "" for what it does not keep.
@@ -71,21 +78,24 @@ func idOf(jid string, numbers map[string]string) string {
 	return ""
 }
 
-func (p people) write(ctx context.Context, tx pgx.Tx, instance string) error {
+func (r rows) write(ctx context.Context, tx pgx.Tx, instance string) error {
 	for _, of := range []struct {
 		table   string
 		columns []string
 		rows    [][]any
 	}{
-		{"lid_pairs", []string{"instance_id", "lid", "pn", "hint"}, p.pairs},
-		{"contacts", []string{"instance_id", "id", "lid", "name", "short_name", "push_name", "business_name"}, p.contacts},
-		{"chats", []string{"instance_id", "id", "archived", "pinned", "muted_until"}, p.chats},
+		{"lid_pairs", []string{"instance_id", "lid", "pn", "hint"}, r.pairs},
+		{"contacts", []string{"instance_id", "id", "lid", "name", "short_name", "push_name", "business_name"}, r.contacts},
+		{"chats", []string{"instance_id", "id", "archived", "pinned", "muted_until"}, r.chats},
 	} {
-		rows := make([][]any, len(of.rows))
-		for i, r := range of.rows {
-			rows[i] = append([]any{instance}, r...)
+		if len(of.rows) == 0 {
+			continue
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{of.table}, of.columns, pgx.CopyFromRows(rows)); err != nil {
+		owned := make([][]any, len(of.rows))
+		for i, row := range of.rows {
+			owned[i] = append([]any{instance}, row...)
+		}
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{of.table}, of.columns, pgx.CopyFromRows(owned)); err != nil {
 			return err
 		}
 	}

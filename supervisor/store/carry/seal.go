@@ -6,12 +6,15 @@ import (
 	"whatsapp-manager/supervisor/moving"
 )
 
-// sealed seals an account in place, as worker/sealedstore would.
-func sealed(a *moving.Account, s *seal.Device) {
-	d := &a.Device
+// sealedDevice seals a device in place, as worker/sealedstore would.
+func sealedDevice(d *moving.Device, s *seal.Device) {
 	d.AdvSecret = s.SealKeys(seal.DeviceKeys{Noise: d.Noise, Identity: d.Identity, SignedPreKey: d.SignedPreKey, Adv: d.AdvSecret})
 	d.Noise, d.Identity, d.SignedPreKey = [32]byte{}, [32]byte{}, [32]byte{}
 	d.LID = seal.MarkLID(d.LID)
+}
+
+// sealed does the same with all but the device.
+func sealed(a *moving.Account, s *seal.Device) {
 	for i, k := range a.PreKeys {
 		a.PreKeys[i].Private = s.SealPreKey(k.ID, k.Private)
 	}
