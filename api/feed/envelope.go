@@ -3,9 +3,12 @@ package feed
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
+	"whatsapp-manager/api/qr"
 	"whatsapp-manager/proto/event"
+	"whatsapp-manager/proto/linking"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
@@ -33,8 +36,32 @@ func wrap(ev store.Event) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, fmt.Errorf("event %d: %w", ev.Seq, err)
 	}
+	if ev.Type == linking.Event {
+		payload = illustrate(payload)
+	}
 	return Envelope{
 		ID: EventID(ev.Instance, ev.Seq), Instance: ev.Instance, Seq: ev.Seq, Event: ev.Type,
 		Timestamp: ev.At.UTC(), Data: payload.Data, Args: payload.Args,
 	}, nil
+}
+
+// illustrate draws the code of a link document. No worker can: it holds no code that draws,
+// and the picture would lie in the feed beside the text that says the same.
+func illustrate(p event.Payload) event.Payload {
+	var doc linking.LinkDocument
+	if json.Unmarshal(p.Data, &doc) != nil || doc.QR == "" {
+		return p
+	}
+	code, err := qr.New(doc.QR)
+	if err == nil {
+		doc.QRCode, err = code.DataURL(qr.ForScreens)
+	}
+	if err != nil {
+		return p // a text that is too long for a picture is still a text
+	}
+	data, err := json.Marshal(doc)
+	if err != nil {
+		return p
+	}
+	return event.Payload{Data: data, Args: slices.Concat(json.RawMessage("["), data, json.RawMessage("]"))}
 }

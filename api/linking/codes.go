@@ -19,9 +19,6 @@ import (
 
 const opQR = "linking.qr"
 
-// qrScale is pixels to the module: about 400 pixels for WhatsApp's codes.
-const qrScale = 6
-
 // QRView is a code to scan.
 type QRView struct {
 	Status    string     `json:"status" example:"qr_pending"`
@@ -86,13 +83,13 @@ func (p *routes) getQR(ctx context.Context, in *struct {
 	case "text":
 		out.ContentType, out.Body = "text/plain; charset=utf-8", []byte(code.Text())
 	case "png":
-		png, err := code.PNG(qrScale)
+		png, err := code.PNG(qr.ForScreens)
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, opQR, err, "internal error")
 		}
 		out.ContentType, out.Body = "image/png", png
 	default:
-		url, err := code.DataURL(qrScale)
+		url, err := code.DataURL(qr.ForScreens)
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, opQR, err, "internal error")
 		}

@@ -81,7 +81,7 @@ func (s *Service) document(id supervisor.ID) (linking.LinkDocument, error) {
 	}
 	code, err := qr.New(doc.QR)
 	if err == nil {
-		doc.QRCode, err = code.DataURL(qrScale)
+		doc.QRCode, err = code.DataURL(qr.ForScreens)
 	}
 	if err != nil {
 		return doc, fault.Wrap(fault.Internal, "linking.View", err, "internal error")

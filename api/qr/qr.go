@@ -44,6 +44,10 @@ func (c *Code) SVG() []byte {
 	return []byte(b.String())
 }
 
+// ForScreens is pixels to the module for a picture on a page: about 400 pixels in all for
+// WhatsApp's codes.
+const ForScreens = 6
+
 // DataURL returns the PNG as it stands in an <img src>.
 func (c *Code) DataURL(scale int) (string, error) {
 	png, err := c.PNG(scale)

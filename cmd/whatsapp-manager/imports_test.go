@@ -121,7 +121,7 @@ var rooms = []room{
 		never: []string{"net/http", "github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{
-		path: "api/feed", ours: []string{"api", "api/auth", "api/method", "api/route", "api/session", "proto/...", "supervisor", "supervisor/store"},
+		path: "api/feed", ours: []string{"api", "api/auth", "api/method", "api/qr", "api/route", "api/session", "proto/...", "supervisor", "supervisor/store"},
 		tests: []string{"api/apitest", "supervisor/store/storetest"}, never: []string{"github.com/jackc/pgx/...", "database/sql"}, without: []string{"go.mau.fi/whatsmeow/..."},
 	},
 	{

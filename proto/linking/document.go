@@ -33,7 +33,7 @@ type LinkDocument struct {
 	Version      uint64            `json:"version" doc:"Changes with every change of this document; give it as after to wait for the next one"`
 	Step         string            `json:"step" enum:"idle,qr,code,passkey,confirm,linking,syncing,ready,failed"`
 	QR           string            `json:"qr,omitempty" doc:"The text in the QR code, as WhatsApp gave it" example:"2@…"`
-	QRCode       string            `json:"qrCode,omitempty" doc:"The QR code as a picture, for an <img>. The event link does not carry it." example:"data:image/png;base64,…"`
+	QRCode       string            `json:"qrCode,omitempty" doc:"The QR code as a picture, for an <img>" example:"data:image/png;base64,…"`
 	ExpiresAt    *time.Time        `json:"expiresAt,omitempty" doc:"When the QR code, the code, or the wait for the passkey ends"`
 	Attempt      uint32            `json:"attempt,omitempty" doc:"Which round of codes this is, from 1"`
 	AttemptsLeft *uint32           `json:"attemptsLeft,omitempty" doc:"How many rounds come by themselves after this one"`
