@@ -81,7 +81,7 @@ func (w *Work) Download(ctx context.Context, cli *whatsmeow.Client, src Source) 
 func (f *Files) Open(ctx context.Context, cli *whatsmeow.Client, src Source) (Attachment, error) {
 	file, ok := src.file()
 	if !ok {
-		return Attachment{}, noFile()
+		return Attachment{}, src.noFile()
 	}
 	if claimed(file) > maxStreamed {
 		return Attachment{}, fileTooLarge(maxStreamed)
@@ -102,10 +102,22 @@ func (f *Files) Open(ctx context.Context, cli *whatsmeow.Client, src Source) (At
 	return a, nil
 }
 
+// The code of every error that says why there is no file; its text is the reason.
 const codeNoFile = "no_file"
 
-func noFile() error {
-	return &fault.Error{Kind: fault.NotFound, Op: op, Code: codeNoFile, Msg: "this message has no file, or has it no more"}
+func noFile(reason string) error {
+	return &fault.Error{Kind: fault.NotFound, Op: op, Code: codeNoFile, Msg: reason}
+}
+
+// noFile says why nothing can be downloaded of a message.
+func (src Source) noFile() error {
+	switch {
+	case src.Raw == nil:
+		return noFile("the content of this message is not known")
+	case message.Read(src.Raw).File == nil:
+		return noFile("this message has no file")
+	}
+	return noFile("this message does not say where its file is")
 }
 
 // claimed is the size that the sender gave a file, zero without one. It only saves
@@ -128,16 +140,16 @@ func download(
 ) error {
 	// An encrypted file has some bytes more.
 	ctx = bounds.With(ctx, &bounds.Limit{Most: most + encryptedMore})
-	err := cli.DownloadToFile(ctx, file, f)
+	err := fetch(ctx, cli, file.GetDirectPath(), file, f)
 	if !gone(err) {
 		return err
 	}
+	if !sealed(file) { // it belongs to a channel, and no phone has it
+		return noFile("WhatsApp does not have this file any more")
+	}
 	path, err := pathAgain(ctx, cli, src.Info, file)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case path == "":
-		return noFile()
 	}
 	if err = f.Truncate(0); err == nil {
 		_, err = f.Seek(0, io.SeekStart)
@@ -145,12 +157,32 @@ func download(
 	if err != nil {
 		return fmt.Errorf("empty the file: %w", err)
 	}
-	err = cli.DownloadMediaWithPathToFile(ctx, path, file.GetFileEncSHA256(), file.GetFileSHA256(), file.GetMediaKey(),
-		whatsmeow.GetMediaType(file), "", false, f)
+	err = fetch(ctx, cli, path, file, f)
 	if gone(err) {
-		return noFile()
+		return noFile("WhatsApp does not have this file any more, although the phone uploaded it again")
 	}
 	return err
+}
+
+// sealed tells whether a file is encrypted, as all are but those of channels.
+func sealed(file whatsmeow.DownloadableMessage) bool {
+	return len(file.GetMediaKey()) > 0 && len(file.GetFileEncSHA256()) > 0
+}
+
+// fetch writes the file at a path, decrypted. Some messages have empty fields in place
+// of those that a file without encryption lacks, which whatsmeow takes for values.
+func fetch(
+	ctx context.Context, cli *whatsmeow.Client, path string, file whatsmeow.DownloadableMessage, f *spool.File,
+) error {
+	key, encrypted, plain := file.GetMediaKey(), file.GetFileEncSHA256(), file.GetFileSHA256()
+	if !sealed(file) {
+		key, encrypted = nil, nil
+	}
+	unchecked := key == nil && len(plain) == 0
+	if unchecked {
+		plain = nil
+	}
+	return cli.DownloadMediaWithPathToFile(ctx, path, encrypted, plain, key, whatsmeow.GetMediaType(file), "", unchecked, f)
 }
 
 // described returns the media type and the name that the sender gave the file.
@@ -183,8 +215,8 @@ func gone(err error) bool {
 const retryTime = 30 * time.Second
 
 // pathAgain asks the phone to upload a file that WhatsApp no longer has, and
-// returns its new path. The path is empty when the phone does not have the file
-// either, or does not answer.
+// returns its new path. NotFound when the phone does not have the file either, or
+// does not answer.
 func pathAgain(
 	ctx context.Context, cli *whatsmeow.Client, info types.MessageInfo, file whatsmeow.DownloadableMessage,
 ) (string, error) {
@@ -207,15 +239,19 @@ func pathAgain(
 	select {
 	case answer = <-answers:
 	case <-ctx.Done():
-		return "", nil // the phone may be off; as whatsapp-web.js has it, there is no file now
+		// As whatsapp-web.js has it, there is no file now.
+		return "", noFile("WhatsApp does not have this file any more, and the phone, which may be off, did not answer")
 	}
 	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, file.GetMediaKey())
 	failed := err == nil && retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS
 	if failed || errors.Is(err, whatsmeow.ErrMediaNotAvailableOnPhone) {
-		return "", nil
+		return "", noFile("neither WhatsApp nor the phone has this file any more")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the phone's answer: %w", err)
+	}
+	if retry.GetDirectPath() == "" {
+		return "", noFile("the phone did not say where it uploaded this file")
 	}
 	return retry.GetDirectPath(), nil
 }

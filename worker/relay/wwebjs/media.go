@@ -16,7 +16,7 @@ var mediaRows = []relay.Row{
 		Name: "Message.downloadMedia", Result: "MessageMedia|undefined", Need: relay.NeedOnline,
 		Params: messageOnly, Example: messageExample,
 		Doc: "Downloads this message's file; null for a message without one, and when WhatsApp and the phone " +
-			"no longer have it.",
+			"no longer have it. Then GET …/messages/{messageId}/media answers 404 with the reason.",
 		Do: relay.OfMessage(downloadMedia),
 	},
 	{
