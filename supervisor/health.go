@@ -127,6 +127,9 @@ func (s *Supervisor) ping(ctx context.Context, all map[ID]*vitals) {
 			if r.GetLastFrameAt() != nil {
 				v.frame = r.GetLastFrameAt().AsTime()
 			}
+			if closed := r.GetUnreadable(); closed != nil {
+				v.i.figure(func(st *Status) { st.Unreadable = closed })
+			}
 			if head := r.GetFeedHead(); head > v.i.snapshot().FeedHead { // Watch may have missed a beat
 				v.i.note(func(st *Status) { st.FeedHead = max(st.FeedHead, head) })
 			}

@@ -75,6 +75,7 @@ var (
 	rssDesc     = prometheus.NewDesc("wam_worker_rss_bytes", "Resident memory of a worker.", []string{"instance"}, nil)
 	upgradeDesc = prometheus.NewDesc("wam_worker_upgrade", "1 for the state of the way to the installed build of the worker.", []string{"state"}, nil)
 	datedDesc   = prometheus.NewDesc("wam_workers_outdated", "Workers of another build than the one installed.", nil, nil)
+	closedDesc  = prometheus.NewDesc("wam_worker_unreadable_total", "Parts of messages that a worker could not open since it started: no known secret fits.", []string{"instance", "kind"}, nil)
 	cpuDesc     = prometheus.NewDesc("wam_worker_cpu_percent", "CPU of a worker since the look before, 100 is one core.", []string{"instance"}, nil)
 )
 
@@ -82,6 +83,7 @@ func (present) Describe(ch chan<- *prometheus.Desc) {
 	ch <- workersDesc
 	ch <- rssDesc
 	ch <- cpuDesc
+	ch <- closedDesc
 	ch <- upgradeDesc
 	ch <- datedDesc
 }
@@ -92,9 +94,29 @@ func (p present) Collect(ch chan<- prometheus.Metric) {
 		count[st.State]++
 		if st.Proc.PID != 0 {
 			ch <- prometheus.MustNewConstMetric(rssDesc, prometheus.GaugeValue, float64(st.RSSBytes), string(st.ID))
+			p.closed(ch, st)
 			ch <- prometheus.MustNewConstMetric(cpuDesc, prometheus.GaugeValue, st.CPUPercent, string(st.ID))
 		}
 	}
+	p.rollout(ch)
+	for state, n := range count {
+		ch <- prometheus.MustNewConstMetric(workersDesc, prometheus.GaugeValue, float64(n), string(state))
+	}
+}
+
+// closed says what a worker could not open, by kinds that are ours.
+func (present) closed(ch chan<- prometheus.Metric, st Status) {
+	for kind, n := range map[string]uint64{
+		"vote": st.Unreadable.GetVotes(), "reaction": st.Unreadable.GetReactions(), "comment": st.Unreadable.GetComments(),
+		"event_response": st.Unreadable.GetEventResponses(), "edit": st.Unreadable.GetEdits(),
+	} {
+		if n > 0 {
+			ch <- prometheus.MustNewConstMetric(closedDesc, prometheus.CounterValue, float64(n), string(st.ID), kind)
+		}
+	}
+}
+
+func (p present) rollout(ch chan<- prometheus.Metric) {
 	u := p.s.Rollout()
 	for _, state := range rollout.States() {
 		is := 0.0
@@ -104,7 +126,4 @@ func (p present) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(upgradeDesc, prometheus.GaugeValue, is, string(state))
 	}
 	ch <- prometheus.MustNewConstMetric(datedDesc, prometheus.GaugeValue, float64(u.Outdated))
-	for state, n := range count {
-		ch <- prometheus.MustNewConstMetric(workersDesc, prometheus.GaugeValue, float64(n), string(state))
-	}
 }

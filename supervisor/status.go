@@ -50,9 +50,10 @@ type Status struct {
 	CPUPercent   float64
 	LimitBytes   uint64
 	FeedHead     uint64
-	LastError    string    // why it last ended or why the breaker is open
-	RetryAt      time.Time // next automatic start, in Backoff and Failed
-	Outdated     bool      // its worker is of another build than the one installed; see Rollout
+	Unreadable   *workerv1.Unreadable // what its worker could not open; never mutated after
+	LastError    string               // why it last ended or why the breaker is open
+	RetryAt      time.Time            // next automatic start, in Backoff and Failed
+	Outdated     bool                 // its worker is of another build than the one installed; see Rollout
 
 	program rollout.Program // of the worker
 }

@@ -151,6 +151,7 @@ func (i *instance) account(out result) event {
 	}
 	i.note(func(st *Status) {
 		st.Proc, st.Link, st.RSSBytes, st.CPUPercent, st.StartedAt, st.program = Proc{}, nil, 0, 0, time.Time{}, ""
+		st.Unreadable = nil
 		if !asked {
 			st.LastError = out.why
 		}

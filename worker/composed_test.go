@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/store/storetest"
 	"whatsapp-manager/worker/wasim/compose"
 	"whatsapp-manager/worker/wasim/compose/composetest"
@@ -17,7 +18,7 @@ import (
 func TestComposedMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.NewURL(t))
-	w.paired()
+	p, _ := w.paired()
 	alice, bob := w.account.Number(), w.bob.Number()
 	group, err := w.sim.CreateGroup("Club", w.account, w.bob)
 	if err != nil {
@@ -71,25 +72,75 @@ func TestComposedMessages(t *testing.T) {
 			}
 		})
 	}
-	for author, by := range map[string]types.JID{"pn": w.bob.PN(), "lid": w.bob.LID()} {
-		for voter, own := range map[string]types.JID{"pn": w.bob.PN(), "lid": w.bob.LID()} {
+	forms := map[string]types.JID{"pn": w.bob.PN(), "lid": w.bob.LID()}
+	for author, by := range forms {
+		for voter, own := range forms {
+			// The envelopes have the same forms, or the other ones.
 			w.sub("vote "+author+" "+voter, func(t *testing.T) { w.vote(group, author, voter, by, own) })
+			w.sub("vote "+author+" "+voter+" crossed", func(t *testing.T) { w.vote(group, other[author], other[voter], by, own) })
+			w.sub("own poll "+author+" "+voter, func(t *testing.T) { w.voteOnOurs(author, voter) })
 		}
 	}
+	w.sub("unreadable vote", func(t *testing.T) {
+		poll, secret := w.poll(group, "pn")
+		secret[0]++
+		w.cast(group, poll, secret, w.bob.PN(), w.bob.PN(), "pn")
+		w.eventually("the vote that nobody can read", func() bool {
+			return value[bool](w.instance, `select unreadable from votes where message_id = $1`, poll) &&
+				w.votes(poll, `"unreadable":true`)
+		})
+		ping, err := p.Ping(w.ctx, &workerv1.PingRequest{})
+		if err != nil || ping.GetUnreadable().GetVotes() != 1 || ping.GetUnreadable().GetEdits() != 0 {
+			t.Errorf("counted %v, %v", ping.GetUnreadable(), err)
+		}
+	})
 }
 
-// vote makes a poll and votes in it, sealed for the forms in which both travel.
-func (w *world) vote(group types.JID, author, voter string, by, own types.JID) {
-	secret := make([]byte, 32)
-	poll := composetest.Message(w.t, w.sim, w.bob.Number(), group.String(), fmt.Sprintf(
+var other = map[string]string{"pn": "lid", "lid": "pn"}
+
+// poll makes a poll of bob in a chat, with its secret.
+func (w *world) poll(chat types.JID, addressing string) (id string, secret []byte) {
+	secret = make([]byte, 32)
+	sent := composetest.Message(w.t, w.sim, w.bob.Number(), chat.String(), fmt.Sprintf(
 		`{"pollCreationMessageV3":{"name":"Lunch?","options":[{"optionName":"Yes"},{"optionName":"No"}]},
-		"messageContextInfo":{"messageSecret":%q}}`, base64.StdEncoding.EncodeToString(secret)), `{"addressing":"`+author+`"}`)
-	composetest.Message(w.t, w.sim, w.bob.Number(), group.String(), composetest.Seal(w.t, compose.Sealing{
-		Kind: "pollVote", OriginalSender: by.String(), Sender: own.String(), TargetID: poll.ID, Secret: secret,
-		Options: []string{"Yes"}, Chat: group.String(),
-	}), `{"addressing":"`+voter+`"}`)
-	w.eventually("the vote", func() bool {
-		return value[int](w.instance, `select count(*)::int from events where type = 'vote_update'
-			and payload::text like '%' || $1 || '%'`, poll.ID) == 1
-	})
+		"messageContextInfo":{"messageSecret":%q}}`, base64.StdEncoding.EncodeToString(secret)), `{"addressing":"`+addressing+`"}`)
+	return sent.ID, secret
+}
+
+// cast is a vote of bob for Yes, sealed for these forms of author and voter.
+func (w *world) cast(chat types.JID, poll string, secret []byte, by, own types.JID, addressing string) {
+	to := chat.String()
+	if chat.Server != types.GroupServer {
+		to = w.account.Number()
+	}
+	composetest.Message(w.t, w.sim, w.bob.Number(), to, composetest.Seal(w.t, compose.Sealing{
+		Kind: "pollVote", OriginalSender: by.String(), Sender: own.String(), TargetID: poll, Secret: secret,
+		Options: []string{"Yes"}, Chat: chat.String(),
+	}), `{"addressing":"`+addressing+`"}`)
+}
+
+// votes tells whether one vote on a poll came with that in its event.
+func (w *world) votes(poll, with string) bool {
+	return value[int](w.instance, `select count(*)::int from events where type = 'vote_update'
+		and payload::text like '%' || $1 || '%' and payload::text like '%' || $2 || '%'`, poll, with) == 1
+}
+
+// vote makes a poll and votes in it.
+func (w *world) vote(group types.JID, author, voter string, by, own types.JID) {
+	poll, secret := w.poll(group, author)
+	w.cast(group, poll, secret, by, own, voter)
+	w.eventually("the vote", func() bool { return w.votes(poll, `"selectedOptions":[{"name":"Yes"`) })
+}
+
+// voteOnOurs makes a poll on our phone and lets bob vote, in a chat of two, sealed for these
+// forms of both and in an envelope of the voter's other form.
+func (w *world) voteOnOurs(author, voter string) {
+	secret := make([]byte, 32)
+	poll := composetest.Message(w.t, w.sim, w.account.Number(), w.bob.Number(), fmt.Sprintf(
+		`{"pollCreationMessageV3":{"name":"Lunch?","options":[{"optionName":"Yes"},{"optionName":"No"}]},
+		"messageContextInfo":{"messageSecret":%q}}`, base64.StdEncoding.EncodeToString(secret)), `{"fromMe":true}`).ID
+	us := map[string]types.JID{"pn": w.account.PN(), "lid": w.account.LID()}[author]
+	bob := map[string]types.JID{"pn": w.bob.PN(), "lid": w.bob.LID()}[voter]
+	w.cast(us, poll, secret, us, bob, other[voter])
+	w.eventually("the vote", func() bool { return w.votes(poll, `"selectedOptions":[{"name":"Yes"`) })
 }

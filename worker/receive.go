@@ -164,7 +164,7 @@ func (h *handler) setAccount(ctx context.Context, device *store.Device) error {
 // directory answers inbound's questions from whatsmeow's store.
 type directory struct {
 	store.LIDStore
-	*whatsmeow.Client
+	store.MsgSecretStore
 }
 
 // record translates an event and writes it.
@@ -184,14 +184,17 @@ func (h *handler) record(ctx context.Context, cl *client.Client, evt any) bool {
 	var change inbound.Change
 	var says bool
 	err := h.retryRecord(ctx, func() (err error) {
-		change, says, err = inbound.Translate(ctx, acct, directory{cl.WA.Store.LIDs, cl.WA}, evt)
+		change, says, err = inbound.Translate(ctx, acct, directory{cl.WA.Store.LIDs, cl.WA.Store.MsgSecrets}, evt)
 		return err
 	})
 	if err == nil && !says {
+		h.unreadable(change)
 		return true
 	}
 	if err == nil {
-		err = h.retryRecord(ctx, func() error { return h.mirror.Apply(ctx, change) })
+		if err = h.retryRecord(ctx, func() error { return h.mirror.Apply(ctx, change) }); err == nil {
+			h.unreadable(change)
+		}
 	}
 	if m, ok := change.Op.(*inbound.Message); ok && err == nil && m.Type == shape.TypeCiphertext {
 		if e, ok := evt.(*events.UndecryptableMessage); ok && !e.IsUnavailable {
@@ -219,6 +222,15 @@ func (h *handler) keepUsernames(ctx context.Context, cl *client.Client, acct inb
 		}
 		return h.mirror.LearnUsernames(ctx, change)
 	})
+}
+
+// unreadable counts a sealed part that nothing opens, so that it is not lost in silence.
+func (h *handler) unreadable(change inbound.Change) {
+	if change.Unreadable == "" {
+		return
+	}
+	h.counters.Unreadable.Count(change.Unreadable)
+	h.log.Warn().Str("kind", change.Unreadable).Msg("part of a message cannot be opened: no secret fits")
 }
 
 // expectContent announces after a while that a message has not become readable:

@@ -219,7 +219,8 @@ var rooms = []room{
 	},
 	{path: "worker/message", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{path: "worker/shape", ours: []string{"worker/message"}, never: slices.Concat(decoders, postgres, web, clientParts)},
-	{path: "worker/inbound", ours: []string{"proto/standing", "worker/message", "worker/shape", "worker/wording"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/addon", ours: nil, tests: []string{"worker/wasim/compose"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/inbound", ours: []string{"proto/standing", "worker/addon", "worker/message", "worker/shape"}, tests: []string{"worker/wasim/compose"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{
 		path: "worker/mirror/...", ours: []string{"proto/event", "proto/standing", "worker/inbound", "worker/shape", "worker/together"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"},

@@ -32,7 +32,7 @@ func Events() []Event {
 		{Name: "message_revoke_everyone", Arguments: "message: Message, revoked: Message | undefined", When: "A message was deleted for everyone."},
 		{Name: "message_revoke_me", Arguments: "message: Message", When: "A message was deleted on the account's own devices."},
 		{Name: "message_reaction", Arguments: "reaction: Reaction", When: "A reaction was given, changed or taken back."},
-		{Name: "vote_update", Arguments: "vote: PollVote", When: "Somebody voted in a poll whose secret is known."},
+		{Name: "vote_update", Arguments: "vote: PollVote", When: "Somebody voted in a poll; with unreadable where no known secret opens the vote."},
 		{Name: "media_uploaded", Arguments: "message: Message", When: "The file of a message that was sent here is uploaded."},
 		{Name: "unread_count", Arguments: "chat: Chat", When: "The number of unread messages changed."},
 		{Name: "chat_archived", Arguments: "chat: Chat, currState: boolean, prevState: boolean", When: "A chat was archived, or taken out of the archive."},
@@ -48,6 +48,7 @@ func Events() []Event {
 		{Name: "change_battery", Arguments: "{battery, plugged}", Reason: "phones no longer tell linked devices about their battery"},
 
 		{Name: "contact_username", Arguments: "contact: Contact, oldUsername: string", When: "Somebody's username became known, changed or was given up.", Own: true},
+		{Name: "event_response", Arguments: "response: EventResponse", When: "Somebody answered an event: going, not_going or maybe.", Own: true},
 		{Name: "send_update", Arguments: "{key, method, state, messageId, code, error}", When: "A queued message was sent, failed or was cancelled, or its end is unknown.", Own: true},
 		{Name: "sends_paused", Arguments: "{until, reason}", When: "WhatsApp asked for a pause, or quiet hours began; queued messages wait.", Own: true},
 		{Name: "number_health", Arguments: "{change, status, reachoutTimeLock, rateOverlimit, temporaryBan, changedAt}", When: "WhatsApp said something new about the number, or what it said ran out.", Own: true},

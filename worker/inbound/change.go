@@ -6,9 +6,9 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
-	"go.mau.fi/whatsmeow/types/events"
 
 	"whatsapp-manager/proto/standing"
+	"whatsapp-manager/worker/addon"
 	"whatsapp-manager/worker/shape"
 )
 
@@ -31,14 +31,10 @@ type IDs interface {
 	GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error)
 }
 
-// Secrets opens reactions, edits and poll votes that are encrypted with the secret of an
-// earlier message. A *whatsmeow.Client is one. IDs that also implement Secrets make these
-// readable; otherwise they are not recorded.
-type Secrets interface {
-	DecryptReaction(ctx context.Context, reaction *events.Message) (*waE2E.ReactionMessage, error)
-	DecryptPollVote(ctx context.Context, vote *events.Message) (*waE2E.PollVoteMessage, error)
-	DecryptSecretEncryptedMessage(ctx context.Context, evt *events.Message) (*waE2E.Message, error)
-}
+// Secrets keeps the secrets of messages, with which reactions, edits, comments, answers and
+// votes are sealed. IDs that are also Secrets make these readable; otherwise they are not
+// recorded.
+type Secrets = addon.Secrets
 
 // Change is the whole meaning of one event of WhatsApp. All ids in it are serialised and
 // canonical: they have the phone-number form where it is known.
@@ -47,6 +43,9 @@ type Change struct {
 	Aliases  []Alias   // hidden ids with their phone numbers, from this event
 	Contacts []Contact // names from this event; empty fields change nothing
 	Op       Op        // nil when there are only aliases and contacts
+	// Unreadable is the kind of a sealed part that no known secret opens: vote, reaction,
+	// comment, event_response, edit. Empty: there was none.
+	Unreadable string
 }
 
 // Op is the one thing that happened. The types of this package are all there are.
@@ -155,6 +154,22 @@ type Vote struct {
 	FromMe       bool
 	Voter        string
 	Hashes       [][]byte
+	AtMs         int64
+	Unreadable   bool // somebody voted, and what for cannot be read
+}
+
+// EventResponse is an answer to an earlier event. Response is going, not_going, maybe or
+// unknown.
+type EventResponse struct {
+	Chat         string
+	Target       string
+	TargetFromMe bool
+	TargetSender string
+	ID           string
+	FromMe       bool
+	Sender       string
+	Response     string
+	ExtraGuests  int
 	AtMs         int64
 }
 
@@ -308,6 +323,9 @@ func (o *Revoke) Concerns() (chat, id string) { return o.Chat, o.Target }
 // Concerns returns the poll.
 func (o *Vote) Concerns() (chat, id string) { return o.Chat, o.Target }
 
+// Concerns returns the event.
+func (o *EventResponse) Concerns() (chat, id string) { return o.Chat, o.Target }
+
 // Concerns returns the message that was pinned or unpinned.
 func (o *Pinned) Concerns() (chat, id string) { return o.Chat, o.Target }
 
@@ -344,20 +362,21 @@ func (*OwnName) Concerns() (chat, id string) { return "", "" }
 // Concerns returns nothing: it is about no chat.
 func (*NumberNotice) Concerns() (chat, id string) { return "", "" }
 
-func (*Message) op()      {}
-func (*Reaction) op()     {}
-func (*Edit) op()         {}
-func (*Revoke) op()       {}
-func (*Vote) op()         {}
-func (*Receipt) op()      {}
-func (*History) op()      {}
-func (*ChatSetting) op()  {}
-func (*ClearChat) op()    {}
-func (*DeleteForMe) op()  {}
-func (*Star) op()         {}
-func (*Pinned) op()       {}
-func (*GroupChange) op()  {}
-func (*Groups) op()       {}
-func (*Call) op()         {}
-func (*OwnName) op()      {}
-func (*NumberNotice) op() {}
+func (*Message) op()       {}
+func (*Reaction) op()      {}
+func (*Edit) op()          {}
+func (*Revoke) op()        {}
+func (*Vote) op()          {}
+func (*EventResponse) op() {}
+func (*Receipt) op()       {}
+func (*History) op()       {}
+func (*ChatSetting) op()   {}
+func (*ClearChat) op()     {}
+func (*DeleteForMe) op()   {}
+func (*Star) op()          {}
+func (*Pinned) op()        {}
+func (*GroupChange) op()   {}
+func (*Groups) op()        {}
+func (*Call) op()          {}
+func (*OwnName) op()       {}
+func (*NumberNotice) op()  {}

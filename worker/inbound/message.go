@@ -8,7 +8,6 @@ import (
 
 	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/shape"
-	"whatsapp-manager/worker/wording"
 )
 
 // message distinguishes the contents of an events.Message: new messages, and changes to
@@ -26,9 +25,13 @@ func (t *translator) message(e *events.Message) Op {
 	case m.ReactionMessage != nil:
 		return t.reaction(e, m.ReactionMessage)
 	case m.EncReactionMessage != nil:
-		return t.encReaction(e)
+		return t.encReaction(e, m.EncReactionMessage)
 	case m.PollUpdateMessage != nil:
 		return t.vote(e, m.PollUpdateMessage)
+	case m.EncCommentMessage != nil:
+		return t.comment(e, m.EncCommentMessage)
+	case m.EncEventResponseMessage != nil:
+		return t.eventResponse(e, m.EncEventResponseMessage)
 	case m.SecretEncryptedMessage != nil:
 		return t.secretEdit(e, m.SecretEncryptedMessage)
 	case m.PinInChatMessage != nil:
@@ -172,78 +175,6 @@ func (t *translator) author(s types.MessageSource, key *waCommon.MessageKey) (se
 	default:
 		return t.acct.ID(), true
 	}
-}
-
-// secrets returns the Secrets of the translation, if it has any.
-func (t *translator) secrets() (Secrets, bool) {
-	s, ok := t.ids.(Secrets)
-	return s, ok
-}
-
-// unreadable reports whether there was an error, and keeps it when the store was away, so
-// that the event is translated again. Any other error means that the content cannot be
-// opened, now or later.
-func (t *translator) unreadable(err error) bool {
-	if err == nil {
-		return false
-	}
-	if t.ctx.Err() != nil || wording.SecretNotRead(err) {
-		t.err = err
-	}
-	return true
-}
-
-func (t *translator) encReaction(e *events.Message) Op {
-	s, ok := t.secrets()
-	if !ok {
-		return nil
-	}
-	key := e.Message.GetEncReactionMessage().GetTargetMessageKey()
-	r, err := s.DecryptReaction(t.ctx, e)
-	if t.unreadable(err) || r == nil {
-		return nil
-	}
-	if r.Key == nil {
-		r.Key = key
-	}
-	return t.reaction(e, r)
-}
-
-func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessage) Op {
-	s, ok := t.secrets()
-	edit := m.GetSecretEncType() == waE2E.SecretEncryptedMessage_MESSAGE_EDIT ||
-		m.GetSecretEncType() == waE2E.SecretEncryptedMessage_EVENT_EDIT
-	if !ok || !edit || m.GetTargetMessageKey().GetID() == "" {
-		return nil
-	}
-	content, err := s.DecryptSecretEncryptedMessage(t.ctx, e)
-	if t.unreadable(err) || content == nil {
-		return nil
-	}
-	var atMs int64
-	if p := message.Unwrap(content).Message.GetProtocolMessage(); p.GetEditedMessage() != nil {
-		content, atMs = p.GetEditedMessage(), p.GetTimestampMS()
-	}
-	return t.edit(e, m.GetTargetMessageKey().GetID(), content, atMs)
-}
-
-func (t *translator) vote(e *events.Message, p *waE2E.PollUpdateMessage) Op {
-	s, ok := t.secrets()
-	if !ok || p.GetPollCreationMessageKey().GetID() == "" {
-		return nil
-	}
-	content, err := s.DecryptPollVote(t.ctx, e)
-	if t.unreadable(err) || content == nil {
-		return nil
-	}
-	chat, _ := t.chat(e.Info.MessageSource)
-	v := &Vote{
-		Chat: chat, Target: shape.CleanMessageID(p.GetPollCreationMessageKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
-		FromMe: e.Info.IsFromMe, Voter: t.sender(e.Info.MessageSource), Hashes: content.GetSelectedOptions(),
-		AtMs: sentAt(e, p.GetSenderTimestampMS()),
-	}
-	v.TargetSender, v.TargetFromMe = t.author(e.Info.MessageSource, p.GetPollCreationMessageKey())
-	return v
 }
 
 // receipt keeps receipts that change an ack or an unread count.

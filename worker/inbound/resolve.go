@@ -70,6 +70,19 @@ func (r *resolver) phone(lid, alt types.JID) types.JID {
 	return pn.ToNonAD()
 }
 
+// hidden returns the hidden id of a number, empty when it is not known.
+func (r *resolver) hidden(pn types.JID) types.JID {
+	if r.ids == nil || r.err != nil {
+		return types.EmptyJID
+	}
+	lid, err := r.ids.GetLIDForPN(r.ctx, pn)
+	if err != nil {
+		r.err = fmt.Errorf("look up hidden id of phone number: %w", err)
+		return types.EmptyJID
+	}
+	return lid.ToNonAD()
+}
+
 func (r *resolver) learn(lid, pn types.JID) {
 	alias := Alias{LID: shape.ID(lid), ID: shape.ID(pn)}
 	if slices.Contains(r.aliases, alias) {

@@ -14,7 +14,8 @@ import (
 // translator is one translation in progress.
 type translator struct {
 	resolver
-	contacts []Contact
+	contacts   []Contact
+	unreadable string // kind of a sealed part
 }
 
 // Translate returns the meaning of an event of whatsmeow, and false when there is nothing
@@ -30,7 +31,7 @@ func (t *translator) change(op Op) (Change, bool, error) {
 	if t.err != nil {
 		return Change{}, false, t.err
 	}
-	c := Change{Account: t.acct, Aliases: t.aliases, Contacts: t.contacts, Op: op}
+	c := Change{Account: t.acct, Aliases: t.aliases, Contacts: t.contacts, Op: op, Unreadable: t.unreadable}
 	return c, op != nil || len(c.Contacts) > 0, nil
 }
 

@@ -18,8 +18,8 @@ var changeRows = []Row{
 	{Field: "pollAddOptionMessage", Role: Change, Type: "poll_add_option", Note: "a poll that people may add to", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetPollAddOptionMessage().GetAddOption().GetOptionName()
 	}},
-	{Field: "encEventResponseMessage", Role: Change, Type: "event_response", Note: "an answer to an event; sealed", read: nothing},
-	{Field: "encCommentMessage", Role: Change, Type: "comment", Note: "sealed", read: nothing},
+	{Field: "encEventResponseMessage", Role: Change, Type: "event_response", Note: "event event_response; sealed", read: nothing},
+	{Field: "encCommentMessage", Role: Change, Type: "comment", Note: "a message of type comment once it is opened; sealed", read: nothing},
 	{Field: "secretEncryptedMessage", Role: Change, Type: TypeProtocol, Note: "a sealed edit; event message_edit", read: nothing},
 	{Field: "pinInChatMessage", Role: Change, Type: "pin_message", Note: "shown by Chat.getPinnedMessages", read: nothing},
 	{Field: "keepInChatMessage", Role: Change, Type: "keep_in_chat", Note: "keeps a message of a disappearing chat", read: nothing},

@@ -87,15 +87,19 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 			return nil
 		}
 	}
+	if op.Unreadable && !found {
+		return nil // it says nothing but that there was one, and there is no poll to show that at
+	}
 	hashes := op.Hashes
 	if hashes == nil {
 		hashes = [][]byte{}
 	}
 	w.put.PutVote(ctx, db.PutVoteParams{
 		InstanceID: w.instance, Chat: chat, MessageID: op.Target, Voter: op.Voter, Hashes: hashes, Timestamp: op.AtMs,
+		Unreadable: op.Unreadable,
 	})
 	vote := shape.PollVote{
-		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: []shape.PollOption{},
+		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: []shape.PollOption{}, Unreadable: op.Unreadable,
 		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()),
 	}
 	n := naming{}
@@ -113,6 +117,24 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 	}
 	key := "vote:" + op.ID + ":" + op.Voter + ":" + strconv.FormatInt(op.AtMs, 10)
 	return w.emit(key, "vote_update", chat, time.Time{}, vote)
+}
+
+// eventResponse tells somebody's answer to an event.
+func (w *writer) eventResponse(ctx context.Context, op *inbound.EventResponse) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil {
+		return err
+	}
+	r := shape.EventResponse{
+		ID: shape.NewMessageID(op.FromMe, op.Chat, op.ID, op.Sender, w.me()), SenderID: op.Sender,
+		Response: op.Response, ExtraGuestCount: op.ExtraGuests, Timestamp: op.AtMs,
+		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, op.Chat, op.Target, op.TargetSender, w.me()),
+	}
+	if found {
+		parent := w.render(row)
+		r.ParentMessage, r.ParentMsgKey = &parent, parent.ID
+	}
+	return w.emit("event_response:"+op.ID+":"+op.Sender, "event_response", op.Chat, time.Time{}, r)
 }
 
 // chosen returns the options of a poll that a vote's hashes stand for.

@@ -114,7 +114,7 @@ func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, er
 	votes := make([]shape.PollVote, len(rows))
 	for i, r := range rows {
 		votes[i] = shape.PollVote{
-			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp,
+			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp, Unreadable: r.Unreadable,
 			ParentMessage: &poll, ParentMsgKey: poll.ID,
 		}
 		if r.Voter != m.me() {

@@ -127,7 +127,7 @@ func (c *Call) Record(ctx context.Context, out inbound.Outgoing) (shape.Message,
 }
 
 func (c *Call) recordOnce(ctx context.Context, out inbound.Outgoing) (shape.Message, error) {
-	change, ok, err := inbound.Sent(ctx, c.Account(), directory{c.Client.Store.LIDs, c.Client}, out)
+	change, ok, err := inbound.Sent(ctx, c.Account(), directory{c.Client.Store.LIDs, c.Client.Store.MsgSecrets}, out)
 	if err != nil || !ok {
 		return shape.Message{}, err
 	}

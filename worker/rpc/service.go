@@ -48,6 +48,37 @@ type Spool interface {
 type Counters struct {
 	MessagesIn, MessagesOut, Events, HandlerFailures, Dials atomic.Uint64
 	LastEvent                                               atomic.Int64 // unix nanoseconds
+	Unreadable                                              Unreadable
+}
+
+// Unreadable counts what came sealed and could not be opened. The zero value is ready for
+// use.
+type Unreadable struct {
+	votes, reactions, comments, eventResponses, edits atomic.Uint64
+}
+
+// Count adds one of a kind: vote, reaction, comment, event_response; anything else counts
+// as an edit.
+func (u *Unreadable) Count(kind string) {
+	switch kind {
+	case "vote":
+		u.votes.Add(1)
+	case "reaction":
+		u.reactions.Add(1)
+	case "comment":
+		u.comments.Add(1)
+	case "event_response":
+		u.eventResponses.Add(1)
+	default:
+		u.edits.Add(1)
+	}
+}
+
+func (u *Unreadable) present() *workerv1.Unreadable {
+	return &workerv1.Unreadable{
+		Votes: u.votes.Load(), Reactions: u.reactions.Load(), Comments: u.comments.Load(),
+		EventResponses: u.eventResponses.Load(), Edits: u.edits.Load(),
+	}
 }
 
 // Service answers the manager. All fields but Confinement have to be set.
@@ -109,6 +140,7 @@ func (s *Service) Ping(ctx context.Context, _ *workerv1.PingRequest) (*workerv1.
 	link, head := s.Status.Present()
 	return &workerv1.PingResponse{
 		Now: timestamppb.Now(), LastFrameAt: link.GetLastFrameAt(), Link: link.GetState(), FeedHead: head,
+		Unreadable: s.Counters.Unreadable.present(),
 	}, nil
 }
 
@@ -164,7 +196,7 @@ func (s *Service) Stats(context.Context, *workerv1.StatsRequest) (*workerv1.Stat
 	resp := &workerv1.StatsResponse{
 		HeapBytes: m.HeapAlloc, Goroutines: uint64(runtime.NumGoroutine()),
 		MessagesIn: n.MessagesIn.Load(), MessagesOut: n.MessagesOut.Load(), Events: n.Events.Load(),
-		HandlerFailures: n.HandlerFailures.Load(), Reconnects: n.Dials.Load(),
+		HandlerFailures: n.HandlerFailures.Load(), Reconnects: n.Dials.Load(), Unreadable: n.Unreadable.present(),
 	}
 	if resp.Reconnects > 0 {
 		resp.Reconnects-- // the first was a connect

@@ -32,6 +32,19 @@ type PollVote struct {
 	InterractedAtTs int64        `json:"interractedAtTs"` //nolint:staticcheck // whatsapp-web.js spells it so; milliseconds
 	ParentMessage   *Message     `json:"parentMessage,omitempty"`
 	ParentMsgKey    MessageID    `json:"parentMsgKey"`
+	Unreadable      bool         `json:"unreadable,omitempty"` // no known secret opens it: the options are not known
+}
+
+// EventResponse is somebody's answer to an event: going, not_going, maybe or unknown.
+// Timestamp is in milliseconds. whatsapp-web.js has no such class.
+type EventResponse struct {
+	ID              MessageID `json:"id"`
+	SenderID        string    `json:"senderId"`
+	Response        string    `json:"response"`
+	ExtraGuestCount int       `json:"extraGuestCount"`
+	Timestamp       int64     `json:"timestamp"`
+	ParentMessage   *Message  `json:"parentMessage,omitempty"`
+	ParentMsgKey    MessageID `json:"parentMsgKey"`
 }
 
 // Call is an incoming call.

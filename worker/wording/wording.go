@@ -22,7 +22,6 @@ const (
 const (
 	keysNotDeleted = "error deleting data from store"
 	noLID          = "no LID found for "
-	noSecret       = "failed to get original message secret key"
 	conflict       = `code="409"`
 	refused        = "server returned error "
 )
@@ -35,10 +34,6 @@ func KeysNotDeleted(err error) bool {
 
 // UnknownNumber reports whether WhatsApp does not know a number.
 func UnknownNumber(err error) bool { return err != nil && strings.HasPrefix(err.Error(), noLID) }
-
-// SecretNotRead reports whether the store failed to read the secret that opens a part of
-// a message. The store may have been away, so the same may succeed later.
-func SecretNotRead(err error) bool { return err != nil && strings.Contains(err.Error(), noSecret) }
 
 // AppStateConflict reports whether a whatsmeow.ErrAppStateUpdate came because the write
 // built on an old version. The code stands in the quoted answer only.

@@ -1551,6 +1551,7 @@ type PingResponse struct {
 	LastFrameAt   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_frame_at,json=lastFrameAt,proto3" json:"last_frame_at,omitempty"`
 	Link          LinkState              `protobuf:"varint,3,opt,name=link,proto3,enum=worker.v1.LinkState" json:"link,omitempty"`
 	FeedHead      uint64                 `protobuf:"varint,4,opt,name=feed_head,json=feedHead,proto3" json:"feed_head,omitempty"`
+	Unreadable    *Unreadable            `protobuf:"bytes,5,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1613,6 +1614,91 @@ func (x *PingResponse) GetFeedHead() uint64 {
 	return 0
 }
 
+func (x *PingResponse) GetUnreadable() *Unreadable {
+	if x != nil {
+		return x.Unreadable
+	}
+	return nil
+}
+
+// Unreadable counts what came sealed with the secret of an earlier message and could not
+// be opened, since the worker started.
+type Unreadable struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Votes          uint64                 `protobuf:"varint,1,opt,name=votes,proto3" json:"votes,omitempty"`
+	Reactions      uint64                 `protobuf:"varint,2,opt,name=reactions,proto3" json:"reactions,omitempty"`
+	Comments       uint64                 `protobuf:"varint,3,opt,name=comments,proto3" json:"comments,omitempty"`
+	EventResponses uint64                 `protobuf:"varint,4,opt,name=event_responses,json=eventResponses,proto3" json:"event_responses,omitempty"`
+	Edits          uint64                 `protobuf:"varint,5,opt,name=edits,proto3" json:"edits,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Unreadable) Reset() {
+	*x = Unreadable{}
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unreadable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unreadable) ProtoMessage() {}
+
+func (x *Unreadable) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unreadable.ProtoReflect.Descriptor instead.
+func (*Unreadable) Descriptor() ([]byte, []int) {
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Unreadable) GetVotes() uint64 {
+	if x != nil {
+		return x.Votes
+	}
+	return 0
+}
+
+func (x *Unreadable) GetReactions() uint64 {
+	if x != nil {
+		return x.Reactions
+	}
+	return 0
+}
+
+func (x *Unreadable) GetComments() uint64 {
+	if x != nil {
+		return x.Comments
+	}
+	return 0
+}
+
+func (x *Unreadable) GetEventResponses() uint64 {
+	if x != nil {
+		return x.EventResponses
+	}
+	return 0
+}
+
+func (x *Unreadable) GetEdits() uint64 {
+	if x != nil {
+		return x.Edits
+	}
+	return 0
+}
+
 type PairRequest struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	PhoneNumber      string                 `protobuf:"bytes,1,opt,name=phone_number,json=phoneNumber,proto3" json:"phone_number,omitempty"` // digits, international; empty: by QR
@@ -1626,7 +1712,7 @@ type PairRequest struct {
 
 func (x *PairRequest) Reset() {
 	*x = PairRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1724,7 @@ func (x *PairRequest) String() string {
 func (*PairRequest) ProtoMessage() {}
 
 func (x *PairRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[20]
+	mi := &file_worker_v1_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1737,7 @@ func (x *PairRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairRequest.ProtoReflect.Descriptor instead.
 func (*PairRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PairRequest) GetPhoneNumber() string {
@@ -1699,7 +1785,7 @@ type PairResponse struct {
 
 func (x *PairResponse) Reset() {
 	*x = PairResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	mi := &file_worker_v1_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1797,7 @@ func (x *PairResponse) String() string {
 func (*PairResponse) ProtoMessage() {}
 
 func (x *PairResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[21]
+	mi := &file_worker_v1_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1810,7 @@ func (x *PairResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairResponse.ProtoReflect.Descriptor instead.
 func (*PairResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PairResponse) GetCode() string {
@@ -1750,7 +1836,7 @@ type AnswerPasskeyRequest struct {
 
 func (x *AnswerPasskeyRequest) Reset() {
 	*x = AnswerPasskeyRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	mi := &file_worker_v1_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1848,7 @@ func (x *AnswerPasskeyRequest) String() string {
 func (*AnswerPasskeyRequest) ProtoMessage() {}
 
 func (x *AnswerPasskeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[22]
+	mi := &file_worker_v1_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1861,7 @@ func (x *AnswerPasskeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerPasskeyRequest.ProtoReflect.Descriptor instead.
 func (*AnswerPasskeyRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AnswerPasskeyRequest) GetResponse() []byte {
@@ -1793,7 +1879,7 @@ type AnswerPasskeyResponse struct {
 
 func (x *AnswerPasskeyResponse) Reset() {
 	*x = AnswerPasskeyResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[23]
+	mi := &file_worker_v1_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1891,7 @@ func (x *AnswerPasskeyResponse) String() string {
 func (*AnswerPasskeyResponse) ProtoMessage() {}
 
 func (x *AnswerPasskeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[23]
+	mi := &file_worker_v1_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1904,7 @@ func (x *AnswerPasskeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerPasskeyResponse.ProtoReflect.Descriptor instead.
 func (*AnswerPasskeyResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{23}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{24}
 }
 
 type ConfirmPasskeyRequest struct {
@@ -1830,7 +1916,7 @@ type ConfirmPasskeyRequest struct {
 
 func (x *ConfirmPasskeyRequest) Reset() {
 	*x = ConfirmPasskeyRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[24]
+	mi := &file_worker_v1_worker_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +1928,7 @@ func (x *ConfirmPasskeyRequest) String() string {
 func (*ConfirmPasskeyRequest) ProtoMessage() {}
 
 func (x *ConfirmPasskeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[24]
+	mi := &file_worker_v1_worker_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +1941,7 @@ func (x *ConfirmPasskeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmPasskeyRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmPasskeyRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{24}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ConfirmPasskeyRequest) GetMatches() bool {
@@ -1873,7 +1959,7 @@ type ConfirmPasskeyResponse struct {
 
 func (x *ConfirmPasskeyResponse) Reset() {
 	*x = ConfirmPasskeyResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[25]
+	mi := &file_worker_v1_worker_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1885,7 +1971,7 @@ func (x *ConfirmPasskeyResponse) String() string {
 func (*ConfirmPasskeyResponse) ProtoMessage() {}
 
 func (x *ConfirmPasskeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[25]
+	mi := &file_worker_v1_worker_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1898,7 +1984,7 @@ func (x *ConfirmPasskeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmPasskeyResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmPasskeyResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{25}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{26}
 }
 
 type CancelLinkingRequest struct {
@@ -1909,7 +1995,7 @@ type CancelLinkingRequest struct {
 
 func (x *CancelLinkingRequest) Reset() {
 	*x = CancelLinkingRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[26]
+	mi := &file_worker_v1_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2007,7 @@ func (x *CancelLinkingRequest) String() string {
 func (*CancelLinkingRequest) ProtoMessage() {}
 
 func (x *CancelLinkingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[26]
+	mi := &file_worker_v1_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2020,7 @@ func (x *CancelLinkingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelLinkingRequest.ProtoReflect.Descriptor instead.
 func (*CancelLinkingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{26}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{27}
 }
 
 type CancelLinkingResponse struct {
@@ -1945,7 +2031,7 @@ type CancelLinkingResponse struct {
 
 func (x *CancelLinkingResponse) Reset() {
 	*x = CancelLinkingResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[27]
+	mi := &file_worker_v1_worker_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2043,7 @@ func (x *CancelLinkingResponse) String() string {
 func (*CancelLinkingResponse) ProtoMessage() {}
 
 func (x *CancelLinkingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[27]
+	mi := &file_worker_v1_worker_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2056,7 @@ func (x *CancelLinkingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelLinkingResponse.ProtoReflect.Descriptor instead.
 func (*CancelLinkingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{27}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{28}
 }
 
 type LogoutRequest struct {
@@ -1981,7 +2067,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[28]
+	mi := &file_worker_v1_worker_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2079,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[28]
+	mi := &file_worker_v1_worker_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2092,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{28}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{29}
 }
 
 type LogoutResponse struct {
@@ -2017,7 +2103,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[29]
+	mi := &file_worker_v1_worker_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2029,7 +2115,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[29]
+	mi := &file_worker_v1_worker_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2042,7 +2128,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{29}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{30}
 }
 
 type StatsRequest struct {
@@ -2053,7 +2139,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[30]
+	mi := &file_worker_v1_worker_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2151,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[30]
+	mi := &file_worker_v1_worker_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2164,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{30}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{31}
 }
 
 type StatsResponse struct {
@@ -2091,13 +2177,14 @@ type StatsResponse struct {
 	HandlerFailures uint64                 `protobuf:"varint,6,opt,name=handler_failures,json=handlerFailures,proto3" json:"handler_failures,omitempty"`
 	Reconnects      uint64                 `protobuf:"varint,7,opt,name=reconnects,proto3" json:"reconnects,omitempty"`
 	LastEventAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_event_at,json=lastEventAt,proto3" json:"last_event_at,omitempty"`
+	Unreadable      *Unreadable            `protobuf:"bytes,9,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[31]
+	mi := &file_worker_v1_worker_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2196,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[31]
+	mi := &file_worker_v1_worker_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2209,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{31}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StatsResponse) GetHeapBytes() uint64 {
@@ -2181,6 +2268,13 @@ func (x *StatsResponse) GetLastEventAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *StatsResponse) GetUnreadable() *Unreadable {
+	if x != nil {
+		return x.Unreadable
+	}
+	return nil
+}
+
 type StopRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"` // written into the last words
@@ -2190,7 +2284,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_worker_v1_worker_proto_msgTypes[32]
+	mi := &file_worker_v1_worker_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2296,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[32]
+	mi := &file_worker_v1_worker_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2309,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{32}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *StopRequest) GetReason() string {
@@ -2233,7 +2327,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_worker_v1_worker_proto_msgTypes[33]
+	mi := &file_worker_v1_worker_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2339,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_v1_worker_proto_msgTypes[33]
+	mi := &file_worker_v1_worker_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2352,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_worker_v1_worker_proto_rawDescGZIP(), []int{33}
+	return file_worker_v1_worker_proto_rawDescGZIP(), []int{34}
 }
 
 var File_worker_v1_worker_proto protoreflect.FileDescriptor
@@ -2383,12 +2477,22 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\bfilename\x18\x02 \x01(\tR\bfilename\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\"\r\n" +
-	"\vPingRequest\"\xc3\x01\n" +
+	"\vPingRequest\"\xfa\x01\n" +
 	"\fPingResponse\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12>\n" +
 	"\rlast_frame_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFrameAt\x12(\n" +
 	"\x04link\x18\x03 \x01(\x0e2\x14.worker.v1.LinkStateR\x04link\x12\x1b\n" +
-	"\tfeed_head\x18\x04 \x01(\x04R\bfeedHead\"\xb0\x01\n" +
+	"\tfeed_head\x18\x04 \x01(\x04R\bfeedHead\x125\n" +
+	"\n" +
+	"unreadable\x18\x05 \x01(\v2\x15.worker.v1.UnreadableR\n" +
+	"unreadable\"\x9b\x01\n" +
+	"\n" +
+	"Unreadable\x12\x14\n" +
+	"\x05votes\x18\x01 \x01(\x04R\x05votes\x12\x1c\n" +
+	"\treactions\x18\x02 \x01(\x04R\treactions\x12\x1a\n" +
+	"\bcomments\x18\x03 \x01(\x04R\bcomments\x12'\n" +
+	"\x0fevent_responses\x18\x04 \x01(\x04R\x0eeventResponses\x12\x14\n" +
+	"\x05edits\x18\x05 \x01(\x04R\x05edits\"\xb0\x01\n" +
 	"\vPairRequest\x12!\n" +
 	"\fphone_number\x18\x01 \x01(\tR\vphoneNumber\x12+\n" +
 	"\x11show_notification\x18\x02 \x01(\bR\x10showNotification\x12\x16\n" +
@@ -2410,7 +2514,7 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x15CancelLinkingResponse\"\x0f\n" +
 	"\rLogoutRequest\"\x10\n" +
 	"\x0eLogoutResponse\"\x0e\n" +
-	"\fStatsRequest\"\xb5\x02\n" +
+	"\fStatsRequest\"\xec\x02\n" +
 	"\rStatsResponse\x12\x1d\n" +
 	"\n" +
 	"heap_bytes\x18\x01 \x01(\x04R\theapBytes\x12\x1e\n" +
@@ -2425,7 +2529,10 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"reconnects\x18\a \x01(\x04R\n" +
 	"reconnects\x12>\n" +
-	"\rlast_event_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vlastEventAt\"%\n" +
+	"\rlast_event_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vlastEventAt\x125\n" +
+	"\n" +
+	"unreadable\x18\t \x01(\v2\x15.worker.v1.UnreadableR\n" +
+	"unreadable\"%\n" +
 	"\vStopRequest\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x0e\n" +
 	"\fStopResponse*\xd5\x01\n" +
@@ -2477,7 +2584,7 @@ func file_worker_v1_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_worker_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_worker_v1_worker_proto_goTypes = []any{
 	(LinkState)(0),                 // 0: worker.v1.LinkState
 	(LinkStep)(0),                  // 1: worker.v1.LinkStep
@@ -2501,77 +2608,80 @@ var file_worker_v1_worker_proto_goTypes = []any{
 	(*DownloadResponse)(nil),       // 19: worker.v1.DownloadResponse
 	(*PingRequest)(nil),            // 20: worker.v1.PingRequest
 	(*PingResponse)(nil),           // 21: worker.v1.PingResponse
-	(*PairRequest)(nil),            // 22: worker.v1.PairRequest
-	(*PairResponse)(nil),           // 23: worker.v1.PairResponse
-	(*AnswerPasskeyRequest)(nil),   // 24: worker.v1.AnswerPasskeyRequest
-	(*AnswerPasskeyResponse)(nil),  // 25: worker.v1.AnswerPasskeyResponse
-	(*ConfirmPasskeyRequest)(nil),  // 26: worker.v1.ConfirmPasskeyRequest
-	(*ConfirmPasskeyResponse)(nil), // 27: worker.v1.ConfirmPasskeyResponse
-	(*CancelLinkingRequest)(nil),   // 28: worker.v1.CancelLinkingRequest
-	(*CancelLinkingResponse)(nil),  // 29: worker.v1.CancelLinkingResponse
-	(*LogoutRequest)(nil),          // 30: worker.v1.LogoutRequest
-	(*LogoutResponse)(nil),         // 31: worker.v1.LogoutResponse
-	(*StatsRequest)(nil),           // 32: worker.v1.StatsRequest
-	(*StatsResponse)(nil),          // 33: worker.v1.StatsResponse
-	(*StopRequest)(nil),            // 34: worker.v1.StopRequest
-	(*StopResponse)(nil),           // 35: worker.v1.StopResponse
-	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
+	(*Unreadable)(nil),             // 22: worker.v1.Unreadable
+	(*PairRequest)(nil),            // 23: worker.v1.PairRequest
+	(*PairResponse)(nil),           // 24: worker.v1.PairResponse
+	(*AnswerPasskeyRequest)(nil),   // 25: worker.v1.AnswerPasskeyRequest
+	(*AnswerPasskeyResponse)(nil),  // 26: worker.v1.AnswerPasskeyResponse
+	(*ConfirmPasskeyRequest)(nil),  // 27: worker.v1.ConfirmPasskeyRequest
+	(*ConfirmPasskeyResponse)(nil), // 28: worker.v1.ConfirmPasskeyResponse
+	(*CancelLinkingRequest)(nil),   // 29: worker.v1.CancelLinkingRequest
+	(*CancelLinkingResponse)(nil),  // 30: worker.v1.CancelLinkingResponse
+	(*LogoutRequest)(nil),          // 31: worker.v1.LogoutRequest
+	(*LogoutResponse)(nil),         // 32: worker.v1.LogoutResponse
+	(*StatsRequest)(nil),           // 33: worker.v1.StatsRequest
+	(*StatsResponse)(nil),          // 34: worker.v1.StatsResponse
+	(*StopRequest)(nil),            // 35: worker.v1.StopRequest
+	(*StopResponse)(nil),           // 36: worker.v1.StopResponse
+	(*timestamppb.Timestamp)(nil),  // 37: google.protobuf.Timestamp
 }
 var file_worker_v1_worker_proto_depIdxs = []int32{
 	3,  // 0: worker.v1.Bootstrap.seal_keys:type_name -> worker.v1.SealKey
-	36, // 1: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
+	37, // 1: worker.v1.HelloResponse.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 2: worker.v1.Linking.step:type_name -> worker.v1.LinkStep
 	7,  // 3: worker.v1.Linking.passkey:type_name -> worker.v1.LinkPasskey
 	8,  // 4: worker.v1.Linking.confirmation:type_name -> worker.v1.LinkConfirmation
 	9,  // 5: worker.v1.Linking.problem:type_name -> worker.v1.LinkProblem
-	36, // 6: worker.v1.LinkPasskey.expires_at:type_name -> google.protobuf.Timestamp
+	37, // 6: worker.v1.LinkPasskey.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 7: worker.v1.Link.state:type_name -> worker.v1.LinkState
-	36, // 8: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
-	36, // 9: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
-	36, // 10: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
-	36, // 11: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
-	36, // 12: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
+	37, // 8: worker.v1.Link.since:type_name -> google.protobuf.Timestamp
+	37, // 9: worker.v1.Link.qr_expires_at:type_name -> google.protobuf.Timestamp
+	37, // 10: worker.v1.Link.pairing_code_expires_at:type_name -> google.protobuf.Timestamp
+	37, // 11: worker.v1.Link.last_frame_at:type_name -> google.protobuf.Timestamp
+	37, // 12: worker.v1.Link.until:type_name -> google.protobuf.Timestamp
 	6,  // 13: worker.v1.Link.linking:type_name -> worker.v1.Linking
 	10, // 14: worker.v1.WatchResponse.link:type_name -> worker.v1.Link
 	14, // 15: worker.v1.CallRequest.first_contacts:type_name -> worker.v1.FirstContacts
-	36, // 16: worker.v1.FirstContacts.until:type_name -> google.protobuf.Timestamp
-	36, // 17: worker.v1.FirstContacts.since:type_name -> google.protobuf.Timestamp
-	36, // 18: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
-	36, // 19: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
+	37, // 16: worker.v1.FirstContacts.until:type_name -> google.protobuf.Timestamp
+	37, // 17: worker.v1.FirstContacts.since:type_name -> google.protobuf.Timestamp
+	37, // 18: worker.v1.PingResponse.now:type_name -> google.protobuf.Timestamp
+	37, // 19: worker.v1.PingResponse.last_frame_at:type_name -> google.protobuf.Timestamp
 	0,  // 20: worker.v1.PingResponse.link:type_name -> worker.v1.LinkState
-	36, // 21: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
-	36, // 22: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
-	4,  // 23: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
-	11, // 24: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
-	13, // 25: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
-	16, // 26: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
-	18, // 27: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
-	20, // 28: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
-	22, // 29: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
-	24, // 30: worker.v1.Worker.AnswerPasskey:input_type -> worker.v1.AnswerPasskeyRequest
-	26, // 31: worker.v1.Worker.ConfirmPasskey:input_type -> worker.v1.ConfirmPasskeyRequest
-	28, // 32: worker.v1.Worker.CancelLinking:input_type -> worker.v1.CancelLinkingRequest
-	30, // 33: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
-	32, // 34: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
-	34, // 35: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
-	5,  // 36: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
-	12, // 37: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
-	15, // 38: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
-	17, // 39: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
-	19, // 40: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
-	21, // 41: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
-	23, // 42: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
-	25, // 43: worker.v1.Worker.AnswerPasskey:output_type -> worker.v1.AnswerPasskeyResponse
-	27, // 44: worker.v1.Worker.ConfirmPasskey:output_type -> worker.v1.ConfirmPasskeyResponse
-	29, // 45: worker.v1.Worker.CancelLinking:output_type -> worker.v1.CancelLinkingResponse
-	31, // 46: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
-	33, // 47: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
-	35, // 48: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
-	36, // [36:49] is the sub-list for method output_type
-	23, // [23:36] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	22, // 21: worker.v1.PingResponse.unreadable:type_name -> worker.v1.Unreadable
+	37, // 22: worker.v1.PairResponse.expires_at:type_name -> google.protobuf.Timestamp
+	37, // 23: worker.v1.StatsResponse.last_event_at:type_name -> google.protobuf.Timestamp
+	22, // 24: worker.v1.StatsResponse.unreadable:type_name -> worker.v1.Unreadable
+	4,  // 25: worker.v1.Worker.Hello:input_type -> worker.v1.HelloRequest
+	11, // 26: worker.v1.Worker.Watch:input_type -> worker.v1.WatchRequest
+	13, // 27: worker.v1.Worker.Call:input_type -> worker.v1.CallRequest
+	16, // 28: worker.v1.Worker.Upload:input_type -> worker.v1.UploadRequest
+	18, // 29: worker.v1.Worker.Download:input_type -> worker.v1.DownloadRequest
+	20, // 30: worker.v1.Worker.Ping:input_type -> worker.v1.PingRequest
+	23, // 31: worker.v1.Worker.Pair:input_type -> worker.v1.PairRequest
+	25, // 32: worker.v1.Worker.AnswerPasskey:input_type -> worker.v1.AnswerPasskeyRequest
+	27, // 33: worker.v1.Worker.ConfirmPasskey:input_type -> worker.v1.ConfirmPasskeyRequest
+	29, // 34: worker.v1.Worker.CancelLinking:input_type -> worker.v1.CancelLinkingRequest
+	31, // 35: worker.v1.Worker.Logout:input_type -> worker.v1.LogoutRequest
+	33, // 36: worker.v1.Worker.Stats:input_type -> worker.v1.StatsRequest
+	35, // 37: worker.v1.Worker.Stop:input_type -> worker.v1.StopRequest
+	5,  // 38: worker.v1.Worker.Hello:output_type -> worker.v1.HelloResponse
+	12, // 39: worker.v1.Worker.Watch:output_type -> worker.v1.WatchResponse
+	15, // 40: worker.v1.Worker.Call:output_type -> worker.v1.CallResponse
+	17, // 41: worker.v1.Worker.Upload:output_type -> worker.v1.UploadResponse
+	19, // 42: worker.v1.Worker.Download:output_type -> worker.v1.DownloadResponse
+	21, // 43: worker.v1.Worker.Ping:output_type -> worker.v1.PingResponse
+	24, // 44: worker.v1.Worker.Pair:output_type -> worker.v1.PairResponse
+	26, // 45: worker.v1.Worker.AnswerPasskey:output_type -> worker.v1.AnswerPasskeyResponse
+	28, // 46: worker.v1.Worker.ConfirmPasskey:output_type -> worker.v1.ConfirmPasskeyResponse
+	30, // 47: worker.v1.Worker.CancelLinking:output_type -> worker.v1.CancelLinkingResponse
+	32, // 48: worker.v1.Worker.Logout:output_type -> worker.v1.LogoutResponse
+	34, // 49: worker.v1.Worker.Stats:output_type -> worker.v1.StatsResponse
+	36, // 50: worker.v1.Worker.Stop:output_type -> worker.v1.StopResponse
+	38, // [38:51] is the sub-list for method output_type
+	25, // [25:38] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_worker_v1_worker_proto_init() }
@@ -2586,7 +2696,7 @@ func file_worker_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_v1_worker_proto_rawDesc), len(file_worker_v1_worker_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -79,9 +79,9 @@ func (q *Queries) PutReceipt(ctx context.Context, arg PutReceiptParams) error {
 }
 
 const putVote = `-- name: PutVote :exec
-insert into votes (instance_id, chat, message_id, voter, hashes, timestamp) values ($1, $2, $3, $4, $5, $6)
+insert into votes (instance_id, chat, message_id, voter, hashes, timestamp, unreadable) values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (instance_id, chat, message_id, voter) do update set
-    hashes = excluded.hashes, timestamp = excluded.timestamp
+    hashes = excluded.hashes, timestamp = excluded.timestamp, unreadable = excluded.unreadable
 where votes.timestamp < excluded.timestamp
 `
 
@@ -92,6 +92,7 @@ type PutVoteParams struct {
 	Voter      string
 	Hashes     [][]byte
 	Timestamp  int64
+	Unreadable bool
 }
 
 func (q *Queries) PutVote(ctx context.Context, arg PutVoteParams) error {
@@ -102,6 +103,7 @@ func (q *Queries) PutVote(ctx context.Context, arg PutVoteParams) error {
 		arg.Voter,
 		arg.Hashes,
 		arg.Timestamp,
+		arg.Unreadable,
 	)
 	return err
 }
@@ -201,7 +203,7 @@ func (q *Queries) Receipts(ctx context.Context, arg ReceiptsParams) ([]ReceiptsR
 }
 
 const votes = `-- name: Votes :many
-select voter, hashes, timestamp from votes
+select voter, hashes, timestamp, unreadable from votes
 where instance_id = $1 and chat = $2 and message_id = $3
 order by timestamp, voter
 `
@@ -213,9 +215,10 @@ type VotesParams struct {
 }
 
 type VotesRow struct {
-	Voter     string
-	Hashes    [][]byte
-	Timestamp int64
+	Voter      string
+	Hashes     [][]byte
+	Timestamp  int64
+	Unreadable bool
 }
 
 func (q *Queries) Votes(ctx context.Context, arg VotesParams) ([]VotesRow, error) {
@@ -227,7 +230,12 @@ func (q *Queries) Votes(ctx context.Context, arg VotesParams) ([]VotesRow, error
 	var items []VotesRow
 	for rows.Next() {
 		var i VotesRow
-		if err := rows.Scan(&i.Voter, &i.Hashes, &i.Timestamp); err != nil {
+		if err := rows.Scan(
+			&i.Voter,
+			&i.Hashes,
+			&i.Timestamp,
+			&i.Unreadable,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

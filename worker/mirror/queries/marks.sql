@@ -26,12 +26,12 @@ where instance_id = $1 and chat = $2 and message_id = $3
 order by timestamp, sender;
 
 -- name: PutVote :exec
-insert into votes (instance_id, chat, message_id, voter, hashes, timestamp) values ($1, $2, $3, $4, $5, $6)
+insert into votes (instance_id, chat, message_id, voter, hashes, timestamp, unreadable) values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (instance_id, chat, message_id, voter) do update set
-    hashes = excluded.hashes, timestamp = excluded.timestamp
+    hashes = excluded.hashes, timestamp = excluded.timestamp, unreadable = excluded.unreadable
 where votes.timestamp < excluded.timestamp;
 
 -- name: Votes :many
-select voter, hashes, timestamp from votes
+select voter, hashes, timestamp, unreadable from votes
 where instance_id = $1 and chat = $2 and message_id = $3
 order by timestamp, voter;
