@@ -4,8 +4,11 @@ import "go.mau.fi/whatsmeow/proto/waE2E"
 
 // businessRows are the messages of shops, bots and payments.
 var businessRows = []Row{
-	{Field: "buttonsMessage", Role: Shown, Type: TypeChat, Note: "the type of its head: image, video, document, location", read: func(m *waE2E.Message, c *Content) {
+	{Field: "buttonsMessage", Role: Shown, Type: TypeChat, Note: "the type of its head: image, video, document, location; native_flow for one button that opens a flow", read: func(m *waE2E.Message, c *Content) {
 		readHead(c, m.GetButtonsMessage(), m.GetButtonsMessage().GetContentText())
+		if IsNativeFlow(m.GetButtonsMessage()) {
+			c.Type = "native_flow"
+		}
 	}},
 	{Field: "buttonsResponseMessage", Role: Shown, Type: "buttons_response", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetButtonsResponseMessage().GetSelectedDisplayText()
@@ -26,7 +29,7 @@ var businessRows = []Row{
 	{Field: "listResponseMessage", Role: Shown, Type: "list_response", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetListResponseMessage().GetTitle()
 	}},
-	{Field: "interactiveMessage", Role: Shown, Type: "interactive", Note: "native_flow with buttons that open something", read: func(m *waE2E.Message, c *Content) {
+	{Field: "interactiveMessage", Role: Shown, Type: "interactive", read: func(m *waE2E.Message, c *Content) {
 		readInteractive(m.GetInteractiveMessage(), c)
 	}},
 	{Field: "interactiveResponseMessage", Role: Shown, Type: "interactive_response", read: func(m *waE2E.Message, c *Content) {
@@ -62,6 +65,12 @@ var businessRows = []Row{
 	{Field: "splitPaymentMessage", Role: Shown, Type: "payment", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetSplitPaymentMessage().GetDescription()
 	}},
+}
+
+// IsNativeFlow reports whether a message has a single button and that opens a flow, such as
+// the payment of an order. WhatsApp Web has a type for these.
+func IsNativeFlow(b *waE2E.ButtonsMessage) bool {
+	return len(b.GetButtons()) == 1 && b.GetButtons()[0].GetNativeFlowInfo().GetName() != ""
 }
 
 // readNote takes the text that somebody wrote to a payment.
@@ -102,9 +111,6 @@ func structured(h *waE2E.HighlyStructuredMessage) string {
 func readInteractive(i *waE2E.InteractiveMessage, c *Content) {
 	readHead(c, i.GetHeader(), i.GetBody().GetText())
 	c.Type = "interactive"
-	if i.GetNativeFlowMessage() != nil {
-		c.Type = "native_flow"
-	}
 	if c.Context == nil {
 		c.Context = i.GetContextInfo()
 	}

@@ -7,12 +7,13 @@ import (
 )
 
 // laterRows are kinds of content that came after whatsapp-web.js 1.34.7 was written. Their
-// types are named in its manner.
+// types are those of WhatsApp Web (its module WAWebMsgType). For scheduled calls, and for
+// what stands in a status, no name was found there: these are named in its manner.
 var laterRows = []Row{
 	{Field: "eventMessage", Role: Shown, Type: "event_creation", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetEventMessage().GetName()
 	}},
-	{Field: "eventInviteMessage", Role: Shown, Type: "event_invite", read: func(m *waE2E.Message, c *Content) {
+	{Field: "eventInviteMessage", Role: Shown, Type: "sharable_event_invite", read: func(m *waE2E.Message, c *Content) {
 		c.Caption = m.GetEventInviteMessage().GetCaption()
 		c.Text = Lines(m.GetEventInviteMessage().GetEventTitle(), c.Caption)
 	}},
@@ -24,7 +25,7 @@ var laterRows = []Row{
 		c.Caption = m.GetNewsletterFollowerInviteMessageV2().GetCaption()
 		c.Text = c.Caption
 	}},
-	{Field: "stickerPackMessage", Role: Shown, Type: "sticker_pack", Note: "its file is the archive of the pack", read: func(m *waE2E.Message, c *Content) {
+	{Field: "stickerPackMessage", Role: Shown, Type: "sticker-pack", Note: "its file is the archive of the pack", read: func(m *waE2E.Message, c *Content) {
 		p := m.GetStickerPackMessage()
 		c.File, c.Caption = p, p.GetCaption()
 		c.Text = Lines(p.GetName(), p.GetPackDescription(), c.Caption)
@@ -42,7 +43,7 @@ var laterRows = []Row{
 	{Field: "statusQuestionAnswerMessage", Role: Shown, Type: "status_question_answer", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetStatusQuestionAnswerMessage().GetText()
 	}},
-	{Field: "questionResponseMessage", Role: Shown, Type: "question_response", read: func(m *waE2E.Message, c *Content) {
+	{Field: "questionResponseMessage", Role: Shown, Type: "newsletter_question_response", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetQuestionResponseMessage().GetText()
 	}},
 	{Field: "statusQuotedMessage", Role: Shown, Type: "status_quoted", read: func(m *waE2E.Message, c *Content) {
@@ -62,10 +63,20 @@ var laterRows = []Row{
 	{Field: "conditionalRevealMessage", Role: Shown, Type: TypeCiphertext, Note: "sealed until a time that WhatsApp decides", read: nothing},
 }
 
+// readRich takes what can be read of the parts of an answer: text, code and tables.
 func readRich(m *waE2E.Message, c *Content) {
+	c.Context = m.GetRichResponseMessage().GetContextInfo()
 	var parts []string
 	for _, part := range m.GetRichResponseMessage().GetSubmessages() {
 		parts = append(parts, part.GetMessageText())
+		var code strings.Builder
+		for _, block := range part.GetCodeMetadata().GetCodeBlocks() {
+			code.WriteString(block.GetCodeContent())
+		}
+		parts = append(parts, code.String(), part.GetLatexMetadata().GetText())
+		for _, row := range part.GetTableMetadata().GetRows() {
+			parts = append(parts, strings.Join(row.GetItems(), "\t"))
+		}
 	}
 	c.Text = Lines(parts...)
 }

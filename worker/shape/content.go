@@ -59,6 +59,7 @@ func (m *Message) content(c message.Content) {
 		m.event(w.EventMessage)
 	default:
 		m.business(c)
+		m.Data.later(c)
 	}
 }
 

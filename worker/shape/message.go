@@ -121,6 +121,12 @@ type Data struct {
 	Recipients         []string       `json:"recipients,omitempty"`
 	TemplateParams     []string       `json:"templateParams,omitempty"`
 	Links              []Link         `json:"links"`
+
+	Choices
+	Trade
+	Ad
+	Album
+	Later
 }
 
 // Quoted is the copy of a quoted message that a reply carries.
@@ -182,6 +188,8 @@ type ReplyButton struct {
 	ButtonID   string     `json:"buttonId"`
 	ButtonText ButtonText `json:"buttonText"`
 	Type       int        `json:"type"`
+
+	NativeFlowInfo *NativeFlowInfo `json:"nativeFlowInfo,omitempty"`
 }
 
 // ButtonText is the label of a ReplyButton.

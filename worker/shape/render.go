@@ -71,6 +71,7 @@ func Render(s Source) Message {
 		}
 		m.Data.IsViewOnce = m.Data.IsViewOnce || c.ViewOnce
 		m.context(c.Context, c.Ephemeral)
+		m.related(s, c)
 	}
 	if s.EditedAt != 0 {
 		edit := NewMessageID(s.FromMe, s.Chat, s.EditID, s.Sender, s.Me)
@@ -98,6 +99,7 @@ func (m *Message) context(c *waE2E.ContextInfo, ephemeral bool) {
 	}
 	m.IsForwarded, m.ForwardingScore = c.IsForwarded, c.GetForwardingScore()
 	d.IsForwarded, d.ForwardingScore = c.GetIsForwarded(), c.GetForwardingScore()
+	d.ad(c)
 	for _, mentioned := range c.GetMentionedJID()[:min(len(c.GetMentionedJID()), maxMentions)] {
 		if id := jidText(mentioned); id != "" {
 			m.MentionedIDs = append(m.MentionedIDs, id)
