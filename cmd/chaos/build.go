@@ -14,7 +14,7 @@ import (
 var Build = chaosWorker
 
 // builds are what upgrades go between.
-var builds = []string{"chaos-1", "chaos-2"}
+var builds = []string{"chaos-build-1", "chaos-build-2"}
 
 // programs are what an installation has, by name. The worker is this program.
 var programs = []lab.Program{
@@ -45,11 +45,16 @@ func (l *chaosLab) build(ctx context.Context) error {
 		stamps = builds
 	}
 	for _, stamp := range stamps {
-		dir := filepath.Join(l.Bin, stamp)
-		if err := os.Mkdir(dir, 0o755); err != nil {
+		if err := os.Mkdir(filepath.Join(l.Bin, stamp), 0o755); err != nil {
 			return fmt.Errorf("make directory: %w", err)
 		}
-		if err := lab.Build(ctx, dir, append(args, "-ldflags", flags+" -X main.Build="+stamp), programs...); err != nil {
+	}
+	first := filepath.Join(l.Bin, stamps[0])
+	if err := lab.Build(ctx, first, append(args, "-ldflags", flags+" -X main.Build="+stamps[0]), programs...); err != nil {
+		return err
+	}
+	for _, stamp := range stamps[1:] {
+		if err := lab.Restamp(first, filepath.Join(l.Bin, stamp), stamps[0], stamp, programs...); err != nil {
 			return err
 		}
 	}

@@ -22,22 +22,23 @@ import (
 	"whatsapp-manager/worker/wasim/phone"
 )
 
+// The two builds that upgrades go between.
+const v1, v2 = "e2e-build-1", "e2e-build-2"
+
 // versions builds the programs in two versions, once for all tests that need them.
 var versions = sync.OnceValues(func() (dirs map[string]string, err error) {
-	dirs = map[string]string{}
-	for _, v := range []string{"v1", "v2"} {
-		dir := filepath.Join(bin, v)
+	programs := []lab.Program{{Package: lab.Manager}, {Package: lab.Worker}}
+	dirs = map[string]string{v1: filepath.Join(bin, v1), v2: filepath.Join(bin, v2)}
+	for _, dir := range dirs {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, err
 		}
-		err := lab.Build(context.Background(), dir, []string{"-ldflags", "-s -w -X main.Build=" + v},
-			lab.Program{Package: lab.Manager}, lab.Program{Package: lab.Worker})
-		if err != nil {
-			return nil, err
-		}
-		dirs[v] = dir
 	}
-	return dirs, nil
+	err = lab.Build(context.Background(), dirs[v1], []string{"-ldflags", "-s -w -X main.Build=" + v1}, programs...)
+	if err != nil {
+		return nil, err
+	}
+	return dirs, lab.Restamp(dirs[v1], dirs[v2], v1, v2, programs...)
 })
 
 // install puts programs where a stack starts them from, one by one and each by
@@ -58,7 +59,7 @@ func upgradable(t *testing.T) (s *stack.Stack, installed string) {
 	installed, err := os.MkdirTemp(bin, "installed") // beside the builds: links do not cross file systems
 	must(t, err)
 	must(t, os.Chmod(installed, 0o755))
-	install(t, installed, "v1")
+	install(t, installed, v1)
 	s, err = stack.Start(deadline(t, time.Minute), stack.Options{Bin: installed, Endpoint: sim.Endpoint()})
 	must(t, err)
 	t.Cleanup(func() {
@@ -170,7 +171,7 @@ func TestARollingUpgradeLosesNothing(t *testing.T) {
 	alice.hook(t, hook, "message")
 	manager := s.ManagerPID()
 	for _, l := range all {
-		if in, err := s.Client.Instance(t.Context(), l.id); err != nil || in.Build != "v1" || in.Outdated {
+		if in, err := s.Client.Instance(t.Context(), l.id); err != nil || in.Build != v1 || in.Outdated {
 			t.Fatalf("before: %+v %v", in, err)
 		}
 	}
@@ -204,9 +205,9 @@ func TestARollingUpgradeLosesNothing(t *testing.T) {
 		}
 	})
 	<-upgraded
-	install(t, installed, "v2")
+	install(t, installed, v2)
 	s.Signal(syscall.SIGHUP)
-	h := upgradeIs(t, s, "v2", "none", len(all))
+	h := upgradeIs(t, s, v2, "none", len(all))
 	if h.Workers.Outdated != 0 || h.Upgrade != "none" {
 		t.Errorf("after the upgrade: %+v", h)
 	}
@@ -221,7 +222,7 @@ func TestARollingUpgradeLosesNothing(t *testing.T) {
 	for _, l := range all {
 		in, err := s.Client.Ready(deadline(t, 30*time.Second), l.id)
 		must(t, err)
-		if in.Build != "v2" || in.Outdated || in.Generation != 2 || in.RestartCount != 0 {
+		if in.Build != v2 || in.Outdated || in.Generation != 2 || in.RestartCount != 0 {
 			t.Errorf("after: %+v", in)
 		}
 	}
@@ -265,14 +266,14 @@ func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
 		must(t, err)
 		return bytes.Contains(logs["manager.log"], []byte("the installed program does not run; this one goes on"))
 	})
-	if h, err := health(t.Context(), s); err != nil || h.Build != "v1" {
+	if h, err := health(t.Context(), s); err != nil || h.Build != v1 {
 		t.Errorf("with a broken manager installed: %+v %v", h, err)
 	}
 
-	install(t, installed, "v2")
+	install(t, installed, v2)
 	put("whatsapp-worker", "#!/bin/sh\necho a library is missing >&2\nexit 4\n")
 	s.Signal(syscall.SIGHUP)
-	h := upgradeIs(t, s, "v2", "refused", 0)
+	h := upgradeIs(t, s, v2, "refused", 0)
 	canary := all[h.Workers.InstanceID]
 	if canary == nil || !strings.Contains(h.Workers.Why, "exit code 4") || h.Workers.Outdated != 3 ||
 		h.Status != "degraded" || h.Upgrade != "refused" {
@@ -280,7 +281,7 @@ func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
 	}
 	in, err := s.Client.Ready(deadline(t, 30*time.Second), canary.id)
 	must(t, err)
-	if in.Build != "v1" || !in.Outdated || !strings.Contains(in.LastError, "exit code 4") || in.PID == before[canary.id] {
+	if in.Build != v1 || !in.Outdated || !strings.Contains(in.LastError, "exit code 4") || in.PID == before[canary.id] {
 		t.Errorf("the canary: %+v", in)
 	}
 	if !strings.Contains(history(t, canary), "back to the build before") {
@@ -311,13 +312,13 @@ func TestABrokenBuildStopsAtTheCanary(t *testing.T) {
 		eventually(t, 20*time.Second, "the text arrived",
 			func() bool { return count(l.events(t), "message", "still there") == 1 })
 	}
-	upgradeIs(t, s, "v2", "refused", 0)
+	upgradeIs(t, s, v2, "refused", 0)
 	if again := oneEach(t, s, alice, bob, carol); !maps.Equal(after, again) {
 		t.Errorf("workers were %v, are %v: a refused build is not tried again by itself", after, again)
 	}
 
 	// The worker that was missing is installed: a restart of the manager is all it takes.
-	install(t, installed, "v2")
+	install(t, installed, v2)
 	s.Signal(syscall.SIGHUP)
-	upgradeIs(t, s, "v2", "none", 3)
+	upgradeIs(t, s, v2, "none", 3)
 }
