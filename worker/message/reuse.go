@@ -17,24 +17,34 @@ func Bare(raw *waE2E.Message) *waE2E.Message {
 			r.Clear(field)
 			return true
 		}
-		if part, ok := v.Interface().(protoreflect.Message); ok {
-			clearContext(part)
-			// A template may hold an interactive message with a context of its own.
-			part.Range(func(_ protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-				if inner, ok := v.Interface().(protoreflect.Message); ok {
-					clearContext(inner)
-				}
-				return true
-			})
-		}
+		clearContexts(field, v)
 		return true
 	})
 	return m
 }
 
-func clearContext(part protoreflect.Message) {
-	if field := contextField(part.Descriptor()); field != nil {
-		part.Clear(field)
+// clearContexts takes the context out of a part and of all parts within it: templates hold
+// interactive messages, and these hold cards, with contexts of their own.
+func clearContexts(field protoreflect.FieldDescriptor, v protoreflect.Value) {
+	if field.Message() == nil || field.IsMap() {
+		return
+	}
+	within := []protoreflect.Message{}
+	if field.IsList() {
+		for i := range v.List().Len() {
+			within = append(within, v.List().Get(i).Message())
+		}
+	} else {
+		within = append(within, v.Message())
+	}
+	for _, part := range within {
+		if context := contextField(part.Descriptor()); context != nil {
+			part.Clear(context)
+		}
+		part.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			clearContexts(field, v)
+			return true
+		})
 	}
 }
 
