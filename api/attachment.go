@@ -24,11 +24,12 @@ import (
 
 const opDownload = "api.download"
 
-// downloadTime is for a whole file on a slow line.
+// downloadTime is for the worker to have a file, and for a small one on a slow line.
 const downloadTime = 10 * time.Minute
 
 // attachments are the files of messages.
 type attachments struct {
+	largest int64
 	router  *route.Router
 	auth    instanceFinder
 	workers sends.Workers
@@ -59,7 +60,7 @@ func (a *attachments) routes() {
 
 func (a *attachments) attachment(c echo.Context) error {
 	req := c.Request()
-	ctx, cancel := context.WithTimeout(req.Context(), downloadTime)
+	ctx, cancel := context.WithTimeout(req.Context(), downloadTime+2*sends.FileTime(a.largest))
 	defer cancel()
 	in, err := a.auth.Instance(ctx, c.Param("id"))
 	if err != nil {

@@ -146,14 +146,19 @@ func (b *bodies) callBody(c echo.Context, in store.Instance, m catalog.Method) (
 	if err = b.awaited(req.Context(), in, m, req.Header.Get(sends.HeaderKey)); err != nil {
 		return err
 	}
+	t := trace.Of(req.Context())
 	switch {
 	case isForm(req):
-		trace.Of(req.Context()).Body, err = b.takeForm(c, in, m)
-		return err
+		t.Body, err = b.takeForm(c, in, m)
 	case m.TakesMedia() && (body.Announced() < 0 || body.Announced() > b.cfg.BodyLimit):
-		return b.takeFiles(c, in)
+		err = b.takeFiles(c, in)
+	default:
+		err = b.takeBody(c, b.cfg.BodyLimit)
 	}
-	return b.takeBody(c, b.cfg.BodyLimit)
+	if m.TakesMedia() {
+		t.Longer += sends.Longer(t.Body)
+	}
+	return err
 }
 
 // take takes the body of a management route. Those who may not use it do
@@ -172,7 +177,12 @@ func (b *bodies) take(c echo.Context, who route.Access) error {
 	case c.Path() == "/api/instances/:id/sends":
 		// Kept in the queue with its file, for a worker that may not be there yet.
 		body.Within(uploadTime, b.cfg.BodyTimeout)
-		return b.takeBodyTimes(c, b.cfg.queueLimit(), queueCopies)
+		err := b.takeBodyTimes(c, b.cfg.queueLimit(), queueCopies)
+		var f *fault.Error
+		if errors.As(err, &f) && f.Kind == fault.TooLarge {
+			f.Msg += "; a larger file is queued by URL"
+		}
+		return err
 	}
 	return b.takeBody(c, b.cfg.BodyLimit)
 }
@@ -217,7 +227,7 @@ func (b *bodies) takeFiles(c echo.Context, in store.Instance) error {
 	limit := max(b.cfg.MediaBodyLimit, b.cfg.BodyLimit)
 	body := intake.Of(c.Request().Context())
 	if body.Announced() > limit {
-		return intake.TooLarge(limit)
+		return otherwise(intake.TooLarge(limit))
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), uploadTime)
 	defer cancel()
@@ -227,12 +237,9 @@ func (b *bodies) takeFiles(c echo.Context, in store.Instance) error {
 		if err != nil {
 			return nameOnly(r) // a repetition, whose answer is known
 		}
-		name, err := upload(ctx, worker, r)
-		var f *fault.Error
-		if errors.As(err, &f) && f.Kind == fault.TooLarge && f.Field == "file" {
-			err = &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: path, Msg: path + ": " + f.Msg}
-		}
-		return name, err
+		name, size, err := upload(ctx, worker, r, 0)
+		trace.Of(ctx).Longer += sends.FileTime(size)
+		return name, ofPart(err, path)
 	}
 	rest, err := jsonfile.Take(&bounded{body: body, limit: limit}, jsonfile.Options{
 		Limit: b.cfg.BodyLimit, MaxDepth: maxDepth, MaxFiles: maxFiles, Put: put, Hold: b.counting(ctx),
@@ -253,12 +260,27 @@ type bounded struct {
 func (r *bounded) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	if r.read += int64(n); r.read > r.limit {
-		return 0, intake.TooLarge(r.limit)
+		return 0, otherwise(intake.TooLarge(r.limit))
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = intake.Broken(err)
 	}
 	return n, err
+}
+
+// otherwise adds how a larger file can be sent.
+func otherwise(err *fault.Error) *fault.Error {
+	err.Msg += "; a larger file can be sent as a form (multipart/form-data), or by URL"
+	return err
+}
+
+// ofPart names the part of the body whose file is too large.
+func ofPart(err error, part string) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Kind == fault.TooLarge && f.Field == "file" {
+		return &fault.Error{Kind: fault.TooLarge, Op: opUpload, Field: part, Msg: part + ": " + f.Msg}
+	}
+	return err
 }
 
 func withoutFile(limit int64) error {

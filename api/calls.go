@@ -31,7 +31,7 @@ type calls struct {
 // relay carries one call with checked parameters to the worker of the instance
 // and back, unopened.
 func (c *calls) relay(ctx context.Context, in store.Instance, m catalog.Method, params method.Params, idempotency string) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+trace.Of(ctx).Longer)
 	defer cancel()
 	if m.Manager {
 		return c.manage(ctx, in, m, params)

@@ -55,6 +55,8 @@ type Limits struct {
 	// MediaBodyLimit is for calls that may carry a file, of somebody who may make
 	// them; default 32 MiB.
 	MediaBodyLimit int64
+	// MaxFile is for a file in a form; default 2 GiB. Workers hold to it, too.
+	MaxFile int64
 	// MemoryBudget is how many bytes all requests under way may hold; default 512
 	// MiB. One instance or user may hold a quarter, and at least one of the largest bodies.
 	MemoryBudget  int64
@@ -83,6 +85,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MediaBodyLimit == 0 {
 		c.MediaBodyLimit = 32 << 20
+	}
+	if c.MaxFile == 0 {
+		c.MaxFile = 2 << 30
 	}
 	if c.MemoryBudget == 0 {
 		c.MemoryBudget = 512 << 20

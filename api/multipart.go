@@ -18,6 +18,8 @@ import (
 	"whatsapp-manager/api/intake"
 	"whatsapp-manager/api/jsoncheck"
 	"whatsapp-manager/api/method"
+	"whatsapp-manager/api/sends"
+	"whatsapp-manager/api/trace"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
@@ -26,8 +28,10 @@ import (
 
 const (
 	opUpload = "api.upload"
-	// uploadTime is for a whole form with its files, from a slow line too.
+	// uploadTime is for a whole body with its files, from a slow line too, and in a
+	// form for each uploadStep of a file.
 	uploadTime = 10 * time.Minute
+	uploadStep = 64 << 20
 	maxFiles   = 8
 	uploadPart = 256 << 10
 	// fileMember marks, in the parameters of a form, where a file belongs.
@@ -54,9 +58,16 @@ func (b *bodies) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 	if err != nil {
 		return nil, fault.Bad(opUpload, "body", "the form cannot be read: %s", err)
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), uploadTime)
+	ctx, cancel := context.WithCancel(req.Context())
 	defer cancel()
-	intake.Of(ctx).Within(uploadTime, b.cfg.BodyTimeout)
+	late := time.AfterFunc(uploadTime, cancel)
+	defer late.Stop()
+	body := intake.Of(ctx)
+	body.Within(uploadTime, b.cfg.BodyTimeout)
+	step := func() {
+		late.Reset(uploadTime)
+		body.Within(uploadTime, b.cfg.BodyTimeout)
+	}
 	worker, err := b.workers.Worker(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -84,8 +95,9 @@ func (b *bodies) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 		case len(files) == maxFiles:
 			return nil, fault.Bad(opUpload, name, "%s: a form has at most %d files", name, maxFiles)
 		default:
-			if files[name], err = takeFile(ctx, worker, part); err != nil {
-				return nil, err
+			announced := min(max(body.Announced(), 0), b.cfg.MaxFile)
+			if files[name], err = takeFile(ctx, worker, part, announced, step); err != nil {
+				return nil, ofPart(err, name)
 			}
 		}
 	}
@@ -109,12 +121,16 @@ func (b *bodies) formParams(ctx context.Context, part *multipart.Part) ([]byte, 
 	return data, nil
 }
 
-// takeFile hands the file on to the worker and returns the MessageMedia for it.
-func takeFile(ctx context.Context, worker workerv1.WorkerClient, part *multipart.Part) (map[string]any, error) {
-	name, err := upload(ctx, worker, formFile{part})
+// takeFile hands the file on to the worker and returns the MessageMedia for it. Step
+// is called at each uploadStep of it.
+func takeFile(
+	ctx context.Context, worker workerv1.WorkerClient, part *multipart.Part, announced int64, step func(),
+) (map[string]any, error) {
+	name, size, err := upload(ctx, worker, &formFile{part: part, step: step}, announced)
 	if err != nil {
 		return nil, err
 	}
+	trace.Of(ctx).Longer += sends.FileTime(size)
 	media := map[string]any{"$type": "MessageMedia", "upload": name}
 	if kind, _, err := mime.ParseMediaType(part.Header.Get(echo.HeaderContentType)); err == nil && kind != echo.MIMEOctetStream {
 		media["mimetype"] = part.Header.Get(echo.HeaderContentType)
@@ -127,42 +143,54 @@ func takeFile(ctx context.Context, worker workerv1.WorkerClient, part *multipart
 	return media, nil
 }
 
-// upload hands a file on to the worker as it comes and returns its name there.
-// Errors of r are returned as they are.
-func upload(ctx context.Context, worker workerv1.WorkerClient, r io.Reader) (name string, err error) {
+// upload hands a file on to the worker as it comes and returns its name there. It is
+// refused at once where there is no room for what is announced; 0: nothing is. Errors
+// of r are returned as they are.
+func upload(
+	ctx context.Context, worker workerv1.WorkerClient, r io.Reader, announced int64,
+) (name string, size int64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends a stream that is left in the middle
 	stream, err := worker.Upload(ctx)
 	if err != nil {
-		return "", fault.FromGRPC(opUpload, err)
+		return "", 0, fault.FromGRPC(opUpload, err)
 	}
 	buf := make([]byte, uploadPart)
 	for {
 		n, readErr := io.ReadFull(r, buf)
 		if n > 0 {
-			if err = stream.Send(&workerv1.UploadRequest{Data: buf[:n]}); err != nil {
+			if err = stream.Send(&workerv1.UploadRequest{Data: buf[:n], Announced: uint64(announced)}); err != nil {
 				break // the worker's reason comes with its answer
 			}
+			announced = 0
 		}
 		if errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF) {
 			break
 		}
 		if readErr != nil {
-			return "", readErr
+			return "", 0, readErr
 		}
 	}
 	done, err := stream.CloseAndRecv()
 	if err = fault.FromGRPC(opUpload, err); err != nil {
-		return "", err
+		return "", 0, err
 	}
-	return done.GetUpload(), nil
+	return done.GetUpload(), int64(done.GetSize()), nil
 }
 
 // formFile is a file in a form, with faults for errors.
-type formFile struct{ part *multipart.Part }
+type formFile struct {
+	part *multipart.Part
+	step func()
+	read int64 // since the last step
+}
 
-func (f formFile) Read(p []byte) (int, error) {
+func (f *formFile) Read(p []byte) (int, error) {
 	n, err := f.part.Read(p)
+	if f.read += int64(n); f.read >= uploadStep {
+		f.read = 0
+		f.step()
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = brokenForm(err)
 	}

@@ -137,7 +137,7 @@ func TestFormThatIsWrong(t *testing.T) {
 		{"a file that is not there", send, `["1@c.us",{"$file":"b"}]`, nil, 400, "params"},
 		{"two files of a name", send, `["1@c.us",{"$file":"a"}]`, []formFile{a, a}, 400, "a"},
 		{"too many files", send, `["1@c.us",{"$file":"a"}]`, nine, 400, "i"},
-		{"too large", send, `["1@c.us",{"$file":"a"}]`, []formFile{{"a", "a.png", "", strings.Repeat("x", 2<<20)}}, 413, "file"},
+		{"too large", send, `["1@c.us",{"$file":"a"}]`, []formFile{{"a", "a.png", "", strings.Repeat("x", 2<<20)}}, 413, "a"},
 		{"NUL in params", send, "[\"1@c.us\",\"\\u0000\"]", nil, 400, "params"},
 		{"a method without files", "/api/proxy/" + key + "/getChatById", `["1@c.us"]`, nil, 400, "body"},
 		{"too few parameters", send, `[{"$file":"a"}]`, []formFile{a}, 400, ""},

@@ -74,7 +74,7 @@ func (p *proxy) relayed(c echo.Context) error {
 	if err := p.bodies.callBody(c, in, m); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.calls.timeout+ownTime)
+	ctx, cancel := context.WithTimeout(ctx, p.calls.timeout+ownTime+t.Longer)
 	defer cancel()
 	params, err := method.Read(m, t.Body)
 	if err != nil {

@@ -122,7 +122,7 @@ func (s *Server) addRoutes(deps Deps, pace *callPace) error {
 	all.lifecycleRoutes()
 	linking.Routes(r, s.auth, links)
 	texts.routes()
-	(&attachments{router: r, auth: s.auth, workers: deps.Supervisor}).routes()
+	(&attachments{largest: cfg.MaxFile, router: r, auth: s.auth, workers: deps.Supervisor}).routes()
 	texts.sendRoutes()
 	(&workerInfo{router: r, auth: s.auth, supervisor: deps.Supervisor, records: deps.Store, logDir: cfg.LogDir}).routes()
 	(&health{

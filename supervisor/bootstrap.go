@@ -32,6 +32,7 @@ func (c Config) bootstrap(id ID, generation uint64, databaseURL string) *workerv
 		InboundPerSecond: uint32(c.InboundPerSecond), WhatsmeowMethods: c.WhatsmeowMethods, SealKeys: c.sealKeys(id),
 		DataLimitBytes: workerproc.DataLimit(c.MemoryLimit), ManagerUid: manager,
 		EgressSocket: c.egressSocket(), ResolverDir: c.resolverDir(),
+		MaxFileBytes: uint64(c.MaxFile),
 	}
 }
 

@@ -36,6 +36,7 @@ type Config struct {
 type WorkerConfig struct {
 	WorkerPath  string // binary to launch, without arguments
 	MemoryLimit uint64 // bytes per worker: 512 MiB
+	MaxFile     int64  // bytes of a file that is sent or received: 2 GiB
 
 	// WorkerUser is who runs the workers, where we are root. Nil: our own user. New
 	// does without one that cannot enter RunDir, unless it was Chosen.
@@ -118,6 +119,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MemoryLimit == 0 {
 		c.MemoryLimit = 512 << 20
+	}
+	if c.MaxFile == 0 {
+		c.MaxFile = 2 << 30
 	}
 	if c.MaxStarting <= 0 {
 		c.MaxStarting = 8

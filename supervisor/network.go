@@ -61,7 +61,8 @@ func newEgress(s *Supervisor) (*egress.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read MediaNetworks: %w", err)
 	}
-	return egress.New(egress.Limits{}, allowed, s.asker, s.log), nil
+	limits := egress.Limits{Down: s.cfg.MaxFile + s.cfg.MaxFile/32} // what TLS adds
+	return egress.New(limits, allowed, s.asker, s.log), nil
 }
 
 const systemResolver = "/etc/resolv.conf"

@@ -33,10 +33,9 @@ import (
 	"whatsapp-manager/worker/spool"
 )
 
-const (
-	spoolDir   = "spool"
-	spoolLimit = 512 << 20 // bytes of all files in the spool
-)
+// spoolLimit is how many bytes all files in the spool may have: a file that is sent is
+// there as it came and encrypted, and another may come out.
+func spoolLimit(maxFile int64) int64 { return max(512<<20, 3*maxFile) }
 
 // Main runs a worker until it ends and returns the process's exit code. It may be called
 // once per process, and before anything else, since the process may be one that decodes
@@ -142,7 +141,8 @@ func open(ctx context.Context, boot *workerv1.Bootstrap, opts Options, ending *h
 	if err != nil {
 		return nil, err
 	}
-	if w.spool, err = spool.Open(filepath.Join(boot.GetRunDir(), spoolDir), spoolLimit); err != nil {
+	maxFile := cmp.Or(int64(boot.GetMaxFileBytes()), media.MaxFile)
+	if w.spool, err = spool.Open(filepath.Join(boot.GetRunDir(), workerv1.SpoolDir), spoolLimit(maxFile)); err != nil {
 		return nil, err
 	}
 	if w.core, err = newCore(ctx, boot, opts, log, ending.Ask); err != nil {
@@ -158,13 +158,13 @@ func open(ctx context.Context, boot *workerv1.Bootstrap, opts Options, ending *h
 		Link: func() *workerv1.Link { link, _ := w.core.status.Present(); return link },
 		Files: media.New(media.Config{
 			Networks: networks, Dial: mediaDialer(boot), Spool: w.spool, Decoder: decode.New(log), Log: log,
-			Memory: bounds.NewBudget(host.FileMemory(boot.GetMemoryLimitBytes())),
+			MaxFile: maxFile, Memory: bounds.NewBudget(host.FileMemory(boot.GetMemoryLimitBytes())),
 		}),
 	}, relay.Methods(wwebjs.Rows()), reflected.New(catalog.NewOpened(boot.GetWhatsmeowMethods())))
 	w.core.handler.readBlocklist = methods.RefreshBlocklist
 	w.shutdown = sync.OnceFunc(w.core.shutdown)
 	w.server = rpc.NewServer(ctx, log, &rpc.Service{
-		Loop: w.core, Methods: methods, Spool: w.spool, Status: w.core.status, Counters: w.core.counters,
+		Loop: w.core, Methods: methods, Spool: w.spool, MaxFile: maxFile, Status: w.core.status, Counters: w.core.counters,
 		Identity: w.identity, Confinement: w.confined.String(), StartedAt: time.Now(),
 		Greeted: stdio.ToLog, Used: w.core.handler.idle.Touch,
 		End: func(reason string) {

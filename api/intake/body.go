@@ -151,6 +151,6 @@ func Broken(err error) error {
 }
 
 // TooLarge is the fault of a body with more than limit bytes.
-func TooLarge(limit int64) error {
+func TooLarge(limit int64) *fault.Error {
 	return &fault.Error{Kind: fault.TooLarge, Op: op, Field: "body", Msg: fmt.Sprintf("the body is larger than %d bytes", limit)}
 }

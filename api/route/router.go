@@ -114,7 +114,7 @@ func Add[I, O any](r *Router, who Access, op huma.Operation, handle func(context
 			r.door.WriteError(err, c)
 			return
 		}
-		ctx, cancel := context.WithTimeout(c.Request().Context(), r.timeout)
+		ctx, cancel := context.WithTimeout(c.Request().Context(), r.timeout+trace.Of(c.Request().Context()).Longer)
 		defer cancel()
 		next(huma.WithContext(hc, ctx))
 	})

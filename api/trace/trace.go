@@ -9,6 +9,7 @@ package trace
 import (
 	"context"
 	"regexp"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -29,6 +30,7 @@ type Trace struct {
 	Replayed bool            // the answer is that of an earlier request with the same key
 	Body     []byte          // read and checked; nil when there was none
 	Paced    bool            // the call has waited for its place in the instance's pace
+	Longer   time.Duration   // what the call may take beyond others, since it carries a file
 	Account  *budget.Account // what the request holds of the memory; nil as long as it holds nothing
 }
 

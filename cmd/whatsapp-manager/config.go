@@ -68,6 +68,7 @@ type workerSettings struct {
 	WorkerBinary   string        `env:"WORKER_BINARY"`
 	WorkerUser     string        `env:"WORKER_USER"`
 	WorkerMemory   byteSize      `env:"WORKER_MEMORY_LIMIT" envDefault:"512MiB"`
+	MaxFile        byteSize      `env:"MAX_FILE_SIZE" envDefault:"2GiB"`
 	HealthInterval time.Duration `env:"HEALTH_INTERVAL" envDefault:"30s"`
 }
 

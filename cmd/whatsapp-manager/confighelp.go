@@ -38,6 +38,7 @@ var help = map[string]string{
 	"WORKER_USER": "the user, by name or number, that runs the workers when root starts the manager; default: " +
 		"whatsapp-worker if that user exists, otherwise a number that no user has; root: do not change the user",
 	"WORKER_MEMORY_LIMIT": "a worker that uses more memory than this is ended and restarted",
+	"MAX_FILE_SIZE":       "the largest file that is sent from a form or a URL, or received as a stream, from 1MiB to 2GiB",
 	"HEALTH_INTERVAL":     "the time between two health checks of the workers",
 
 	"WHATSAPP_ENDPOINT": "a simulator on a loopback address, used instead of WhatsApp; empty: the real WhatsApp",

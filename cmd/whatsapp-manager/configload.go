@@ -109,6 +109,9 @@ func (c *config) checkWorkers() (err error) {
 	if c.Workers.WorkerMemory < leastWorkerMemory {
 		return wrongSetting("WORKER_MEMORY_LIMIT", "%q is not a size of at least 64MiB", c.Workers.WorkerMemory)
 	}
+	if c.Workers.MaxFile < 1<<20 || c.Workers.MaxFile > mostFile {
+		return wrongSetting("MAX_FILE_SIZE", "%q is not a size from 1MiB to 2GiB", c.Workers.MaxFile)
+	}
 	if c.Workers.HealthInterval < time.Second {
 		return wrongSetting("HEALTH_INTERVAL", "%s is less than a second", c.Workers.HealthInterval)
 	}

@@ -18,6 +18,7 @@ const (
 	leastWorkerMemory = 64 << 20
 	usualMediaBody    = 32 << 20
 	mostMediaBody     = 64 << 20
+	mostFile          = 2 << 30 // WhatsApp takes no larger one
 	// bodiesInWorker: a worker holds a file several times while it is decoded and
 	// encrypted.
 	bodiesInWorker = 8

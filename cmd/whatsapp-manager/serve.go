@@ -150,7 +150,7 @@ func (d *daemon) build(ctx context.Context, c config) (err error) {
 		JWTSecret: c.Access.JWTSecret, OpenRegister: c.Access.Registration,
 		MaxInstances: int(c.Access.MaxInstances), UserInstances: int(c.Access.UserInstances),
 		Limits: api.Limits{
-			MediaBodyLimit: int64(mediaBody),
+			MediaBodyLimit: int64(mediaBody), MaxFile: int64(c.Workers.MaxFile),
 			MemoryBudget:   requestMemory(limitMemory(uint64(c.API.ManagerMemory.size)), mediaBody),
 			MaxConnections: int(c.API.MaxConnections), MaxConnectionsPerAddress: int(c.API.MaxPerAddress),
 		},
@@ -192,7 +192,7 @@ func newSupervisor(c config, keys *keyfile.File, st *store.Store, log zerolog.Lo
 		ProgramDir: filepath.Join(c.Data.DataDir, "programs"),
 		WorkerConfig: supervisor.WorkerConfig{
 			WorkerPath: c.Workers.WorkerBinary, WorkerUser: c.workerUser, MemoryLimit: uint64(c.Workers.WorkerMemory),
-			MediaNetworks: c.Networks.MediaNetworks.texts(), Keys: ring, LogLevel: zerolog.Level(c.Log.Level).String(),
+			MaxFile: int64(c.Workers.MaxFile), MediaNetworks: c.Networks.MediaNetworks.texts(), Keys: ring, LogLevel: zerolog.Level(c.Log.Level).String(),
 			WhatsAppEndpoint: string(c.WhatsApp.WhatsAppEndpoint), DeviceName: c.WhatsApp.DeviceName,
 			WhatsmeowMethods: c.WhatsApp.WhatsmeowMethods, InboundPerSecond: int(c.WhatsApp.InboundPerSecond),
 		},

@@ -26,18 +26,18 @@ type Limits struct {
 	PerWorker int           // connections of one instance at a time: twice egress.Places, since those that end take a moment
 	All       int           // connections of all: 256
 	Rate      rate.Limit    // new connections of one instance a second, with a burst of four seconds: 50
-	Down, Up  int64         // bytes of one connection, to the worker and from it: 96 MiB, 4 MiB
+	Down, Up  int64         // bytes of one connection, to the worker and from it: 2.1 GiB, 4 MiB
 	Ask       time.Duration // until the request is there: 5 s
 	Dial      time.Duration // until the far end is connected: 10 s
 	Idle      time.Duration // without a byte in either direction: 30 s
-	Life      time.Duration // of a connection: 2 min
+	Life      time.Duration // of a connection, and of each 16 MiB that it carries to the worker: 2 min
 }
 
 func (l Limits) withDefaults() Limits {
 	set(&l.PerWorker, 2*egress.Places)
 	set(&l.All, 256)
 	set(&l.Rate, 50)
-	set(&l.Down, 96<<20) // the largest file that is fetched, and what TLS adds
+	set(&l.Down, 2150<<20) // the largest file that is fetched, and what TLS adds
 	set(&l.Up, 4<<20)
 	set(&l.Ask, 5*time.Second)
 	set(&l.Dial, 10*time.Second)
@@ -197,8 +197,10 @@ func (s *Server) enter(instance string) (leave func(), ok bool) {
 
 // serve is one connection of a worker.
 func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
-	ctx, cancel := context.WithTimeout(ctx, s.limits.Life)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	life := time.AfterFunc(s.limits.Life, cancel)
+	defer life.Stop()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	_ = conn.SetDeadline(time.Now().Add(s.limits.Ask))
 	address, err := egress.ReadRequest(conn)
@@ -223,12 +225,16 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 	if _, err := conn.Write([]byte{byte(egress.Connected)}); err != nil {
 		return
 	}
-	s.pass(ctx, conn, far.(*net.TCPConn))
+	s.pass(ctx, conn, far.(*net.TCPConn), life)
 }
+
+// livelyPart is how many bytes to the worker give a connection another Life: a large
+// file takes long, and a place that is hardly used is for others.
+const livelyPart = 16 << 20
 
 // pass carries bytes until the worker has closed, a side failed, or a bound is
 // reached. When the far end stops sending, the worker sees the end of the stream.
-func (s *Server) pass(ctx context.Context, near *net.UnixConn, far *net.TCPConn) {
+func (s *Server) pass(ctx context.Context, near *net.UnixConn, far *net.TCPConn, life *time.Timer) {
 	end := func() { near.Close(); far.Close() }
 	idle := time.AfterFunc(s.limits.Idle, end)
 	defer idle.Stop()
@@ -237,13 +243,21 @@ func (s *Server) pass(ctx context.Context, near *net.UnixConn, far *net.TCPConn)
 	if ctx.Err() != nil { // its end may have come before the deadlines were taken away
 		return
 	}
-	alive := func() { idle.Reset(s.limits.Idle) }
+	alive := func(int64) { idle.Reset(s.limits.Idle) }
+	var carried int64
+	lively := func(n int64) {
+		alive(n)
+		if carried += n; carried >= livelyPart {
+			carried -= livelyPart
+			life.Reset(s.limits.Life)
+		}
+	}
 	var up sync.WaitGroup
 	up.Go(func() {
 		carry(far, near, s.limits.Up, alive)
 		end()
 	})
-	if carry(near, far, s.limits.Down, alive) {
+	if carry(near, far, s.limits.Down, lively) {
 		_ = near.CloseWrite()
 	} else {
 		end()
@@ -252,12 +266,12 @@ func (s *Server) pass(ctx context.Context, near *net.UnixConn, far *net.TCPConn)
 }
 
 // carry copies to the end of from, and reports false when it did not get there.
-func carry(to io.Writer, from io.Reader, limit int64, alive func()) bool {
+func carry(to io.Writer, from io.Reader, limit int64, alive func(n int64)) bool {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			alive()
+			alive(int64(n))
 			if limit -= int64(n); limit < 0 {
 				return false
 			}

@@ -86,7 +86,7 @@ func (d Dir) LastWords(generation uint64) *workerv1.LastWords {
 	return &w
 }
 
-// Sweep removes sockets, attach file and last words. The lock file stays: a
+// Sweep removes sockets, attach file, last words and the files of calls. The lock file stays: a
 // starting worker may already have it open, and a new file would be a new lock.
 func (d Dir) Sweep() error {
 	names, err := os.ReadDir(string(d))
@@ -103,6 +103,8 @@ func (d Dir) Sweep() error {
 			if err := os.Remove(filepath.Join(string(d), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = errors.Join(errs, err)
 			}
+		case name == workerv1.SpoolDir:
+			errs = errors.Join(errs, os.RemoveAll(filepath.Join(string(d), name)))
 		}
 	}
 	return errs

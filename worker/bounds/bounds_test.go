@@ -197,3 +197,52 @@ func FuzzCost(f *testing.F) {
 		}
 	})
 }
+
+// TestATransferThatStandsStillEnds, on its way out, before the answer and in it.
+func TestATransferThatStandsStillEnds(t *testing.T) {
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/answer":
+			_, _ = io.WriteString(w, "x")
+			w.(http.Flusher).Flush()
+		case "/slow":
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for range 20 {
+				_, _ = io.WriteString(w, "x")
+				w.(http.Flusher).Flush()
+				<-tick.C
+			}
+			return
+		}
+		<-over
+	}))
+	defer server.Close()
+	defer close(over)
+	client := &http.Client{Transport: Transport{Next: http.DefaultTransport, Idle: 150 * time.Millisecond}}
+	defer client.CloseIdleConnections()
+	for name, want := range map[string]error{"/": ErrStalled, "/answer": ErrStalled, "/slow": nil} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := client.Get(server.URL + name)
+			if err == nil {
+				defer resp.Body.Close()
+				_, err = io.ReadAll(resp.Body)
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("ended with %v", err)
+			}
+		})
+	}
+	t.Run("on its way out", func(t *testing.T) {
+		r, w := io.Pipe()
+		defer w.Close()
+		resp, err := client.Post(server.URL, "application/octet-stream", r)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if !errors.Is(err, ErrStalled) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}

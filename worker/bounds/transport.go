@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"whatsapp-manager/proto/fault"
 )
@@ -67,7 +68,13 @@ func (l *Limit) take(ctx context.Context, size int64) error {
 // becomes larger than its limit gets an error, whatever size the sender claimed. It is
 // always the reader that fails and never the request, because whatsmeow takes a failed
 // request for a failure of the network, and tries again for 15 seconds.
-type Transport struct{ Next http.RoundTripper }
+//
+// A request ends with ErrStalled when no byte of its bodies moves for the time Idle. The
+// time for a whole file depends on the file and on the line, so nothing else bounds it.
+type Transport struct {
+	Next http.RoundTripper
+	Idle time.Duration // zero: no bound
+}
 
 // RoundTrip implements http.RoundTripper.
 func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -86,25 +93,21 @@ func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			Body: &countedBody{ReadCloser: http.NoBody, ctx: req.Context(), limit: limit}, ContentLength: -1,
 		}, nil
 	}
+	req, watch := t.watched(req)
 	resp, err := t.Next.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		watch.end()
+		return nil, watch.reason(err)
 	}
+	watch.moved()
 	if resp.ContentLength > limit.Most {
 		limit.mu.Lock()
 		_ = limit.tooLarge()
 		limit.mu.Unlock()
 		resp.ContentLength = -1 // a reader that knows the length may allocate it
 	}
-	resp.Body = &countedBody{ReadCloser: resp.Body, ctx: req.Context(), limit: limit}
+	resp.Body = &countedBody{ReadCloser: watchedBody{resp.Body, watch, watch.end}, ctx: req.Context(), limit: limit}
 	return resp, nil
-}
-
-// CloseIdleConnections passes on what http.Client asks for.
-func (t Transport) CloseIdleConnections() {
-	if next, ok := t.Next.(interface{ CloseIdleConnections() }); ok {
-		next.CloseIdleConnections()
-	}
 }
 
 type countedBody struct {

@@ -87,6 +87,10 @@ func (e Endpoint) Ports() []uint16 {
 	return []uint16{uint16(n)}
 }
 
+// mediaIdle is how long a transfer of a file may stand still. WhatsApp answers an upload
+// only when it has looked at the whole.
+const mediaIdle = 2 * time.Minute
+
 // direct points all three HTTP clients of cli at the endpoint. heard notes reads on the
 // websocket's connection.
 func (e Endpoint) direct(cli *whatsmeow.Client, heard *Heard) {
@@ -97,7 +101,7 @@ func (e Endpoint) direct(cli *whatsmeow.Client, heard *Heard) {
 	if e.addr != "" {
 		media = e.transport(nil)
 	}
-	cli.SetMediaHTTPClient(&http.Client{Transport: bounds.Transport{Next: media}})
+	cli.SetMediaHTTPClient(&http.Client{Transport: bounds.Transport{Next: media, Idle: mediaIdle}})
 }
 
 func (e Endpoint) transport(heard *Heard) *http.Transport {

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"go.mau.fi/whatsmeow"
@@ -75,17 +74,10 @@ func (c *Call) MarkSent() { c.sent.Store(true) }
 func (c *Call) MaybeSent() bool { return c.sent.Load() }
 
 // upload puts a file on WhatsApp's servers, as the chat that it goes to needs it.
-func (c *Call) upload(ctx context.Context, data []byte, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error) {
-	send := c.Client.Upload
-	if c.ToChannel {
-		send = c.Client.UploadNewsletter
-	}
-	up, err := send(ctx, data, kind)
+func (c *Call) upload(ctx context.Context, file media.Body, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error) {
+	up, err := c.Files.Put(ctx, c.Client, file, kind, c.ToChannel)
 	c.handle = up.Handle
-	if err != nil {
-		return up, fmt.Errorf("upload media: %w", err)
-	}
-	return up, nil
+	return up, err
 }
 
 // FindMessage returns the message that a method is about.

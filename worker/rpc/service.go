@@ -42,6 +42,7 @@ type Methods interface {
 // Spool keeps uploaded files.
 type Spool interface {
 	Put(r io.Reader, max int64) (name string, size int64, err error)
+	Room(n int64) error
 }
 
 // Counters are what Stats reports. The zero value is ready for use.
@@ -87,6 +88,7 @@ type Service struct {
 	Loop     Loop
 	Methods  Methods
 	Spool    Spool
+	MaxFile  int64 // bytes of an upload
 	Status   *StatusBroadcaster
 	Counters *Counters
 	Identity workerv1.Identity

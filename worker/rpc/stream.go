@@ -3,10 +3,10 @@ package rpc
 import (
 	"errors"
 	"io"
+	"math"
 
 	"whatsapp-manager/proto/fault"
 	workerv1 "whatsapp-manager/proto/worker/v1"
-	"whatsapp-manager/worker/relay/media"
 )
 
 const streamPart = 256 << 10 // bytes
@@ -34,7 +34,14 @@ func (p *parts) Read(buf []byte) (int, error) {
 // Upload keeps a file for a later call.
 func (s *Service) Upload(stream workerv1.Worker_UploadServer) error {
 	s.Used()
-	name, size, err := s.Spool.Put(&parts{Worker_UploadServer: stream}, media.MaxFile)
+	first, err := stream.Recv()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err = s.Spool.Room(int64(min(first.GetAnnounced(), math.MaxInt64))); err != nil {
+		return err
+	}
+	name, size, err := s.Spool.Put(&parts{Worker_UploadServer: stream, rest: first.GetData()}, s.MaxFile)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"whatsapp-manager/proto/fault"
 )
@@ -104,18 +105,19 @@ func (w *File) whole() (int64, error) {
 	return w.taken, nil
 }
 
-// Passing is a file without a name. It is deleted when it is closed.
+// Passing is a file without a name. It is deleted when it is closed, and when the
+// process ends, however that is.
 type Passing struct {
 	*os.File
-	Size  int64
-	spool *Spool
+	size  int64
+	close func() error
 }
 
-// Close gives the file's room back. It may be called once.
-func (p *Passing) Close() error {
-	p.spool.release(p.Size)
-	return p.File.Close()
-}
+// Size is the number of its bytes.
+func (p *Passing) Size() int64 { return p.size }
+
+// Close gives the file's room back.
+func (p *Passing) Close() error { return p.close() }
 
 // Pass makes a file that only its caller sees, filled by write with at most that many
 // bytes, and returns it at its start. The caller closes it. The error is that of write,
@@ -136,5 +138,8 @@ func (s *Spool) Pass(most int64, write func(*File) error) (*Passing, error) {
 		s.release(w.taken)
 		return nil, err
 	}
-	return &Passing{File: f, Size: w.taken, spool: s}, nil
+	return &Passing{File: f, size: w.taken, close: sync.OnceValue(func() error {
+		s.release(w.taken)
+		return f.Close()
+	})}, nil
 }

@@ -34,7 +34,7 @@ func (s *Spool) left(t *testing.T) int {
 	return len(found)
 }
 
-func read(t *testing.T, f *os.File, err error) string {
+func read(t *testing.T, f io.ReadCloser, err error) string {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +79,69 @@ func TestPut(t *testing.T) {
 	s.Sweep(time.Now().Add(Keep))
 	if _, err = s.Get(name); !fault.Is(err, fault.NotFound) || s.used != 0 || s.left(t) != 0 {
 		t.Errorf("swept: %v, %d bytes", err, s.used)
+	}
+}
+
+// TestUsedFilesAreDeleted: the same bytes may have been put more than once, and stay for
+// whoever has not used them yet.
+func TestUsedFilesAreDeleted(t *testing.T) {
+	s := open(t, 100)
+	put := func() string {
+		t.Helper()
+		name, _, err := s.Put(strings.NewReader("abc"), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	name := put()
+	put()
+	first, err := s.Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(first.Close(), first.Close()); err != nil || s.left(t) != 1 {
+		t.Errorf("after the first use: %v, %d files", err, s.left(t))
+	}
+	second, err := s.Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third, err := s.Get(name) // a call may name a file twice
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
+	s.Sweep(time.Now().Add(2 * keepUploads))
+	if s.left(t) != 1 {
+		t.Error("swept while it is used")
+	}
+	third.Close()
+	if _, err := s.Get(name); !fault.Is(err, fault.NotFound) || s.used != 0 || s.left(t) != 0 {
+		t.Errorf("after all uses: %v, %d bytes in %d files", err, s.used, s.left(t))
+	}
+	// One that nobody uses stays while others come, but not for ever.
+	put()
+	s.coming = time.Now().Add(Keep)
+	if s.Sweep(time.Now().Add(Keep)); s.left(t) != 1 {
+		t.Error("swept while others come")
+	}
+	s.coming = time.Now().Add(keepUploads)
+	if s.Sweep(time.Now().Add(keepUploads)); s.left(t) != 0 || s.used != 0 {
+		t.Error("an upload that nobody uses stays")
+	}
+}
+
+func TestRoomIsAskedFor(t *testing.T) {
+	s := open(t, 1<<60)
+	if err := s.Room(1 << 59); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("more than the disk has: %v", err)
+	}
+	if err := s.Room(1 << 61); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("more than the limit: %v", err)
+	}
+	if err := s.Room(1); err != nil || s.used != 0 {
+		t.Errorf("a byte: %v, %d used", err, s.used)
 	}
 }
 
@@ -198,8 +261,8 @@ func TestAFileThatGrows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := io.ReadAll(p); string(got) != "plain! text" || err != nil || p.Size != 11 || s.used != 11 || s.left(t) != 0 {
-		t.Errorf("%q, %v; %d bytes of %d used, %d files", got, err, p.Size, s.used, s.left(t))
+	if got, err := io.ReadAll(p); string(got) != "plain! text" || err != nil || p.Size() != 11 || s.used != 11 || s.left(t) != 0 {
+		t.Errorf("%q, %v; %d bytes of %d used, %d files", got, err, p.Size(), s.used, s.left(t))
 	}
 	if err := p.Close(); err != nil || s.used != 0 {
 		t.Errorf("closed: %v, %d bytes used", err, s.used)

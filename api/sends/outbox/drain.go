@@ -227,11 +227,26 @@ func (q *Queue) try(ctx context.Context, in store.Instance, send store.Send) sen
 	if _, ok := catalog.Lookup(send.Method); !ok {
 		return sends.Report{Outcome: sends.NotSent, Err: fault.New(fault.Unimplemented, "outbox.try", "this build does not know %s", send.Method)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	longer, leave := q.longer(send.Params)
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, tryTime+longer)
 	defer cancel()
 	return q.sender.Try(ctx, in, sends.Call{
 		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0, Queued: true,
 	})
+}
+
+// longer says how much longer than tryTime a try may take, for a file that is fetched
+// by URL. Half of the drainers stay for sends that end soon.
+func (q *Queue) longer(params []byte) (longer time.Duration, leave func()) {
+	if longer = sends.Longer(params); longer > 0 {
+		select {
+		case q.long <- struct{}{}:
+			return longer, func() { <-q.long }
+		default:
+		}
+	}
+	return 0, func() {}
 }
 
 // waitAfter says how long to wait after a failed try, or that it was the last one.

@@ -85,6 +85,7 @@ type Queue struct {
 	queue string
 	river *river.Client[store.Tx]
 	turn  time.Duration // of a drain
+	long  chan struct{} // a token for each try that may take long
 
 	sender Sender
 
@@ -113,7 +114,7 @@ type attendant struct {
 // Wake is told of instances whose feed grew. The queue's Run works on the other jobs,
 // too. New starts nothing.
 func New(st Store, sender Sender, wake func(supervisor.ID), node string, log zerolog.Logger, others ...Jobs) (*Queue, error) {
-	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), turn: turnTime, attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}, holds: map[supervisor.ID]time.Time{}}
+	q := &Queue{store: st, sender: sender, wake: wake, log: log, queue: queueName(node), turn: turnTime, long: make(chan struct{}, drainers/2), attendants: map[supervisor.ID]*attendant{}, pauses: map[supervisor.ID]begun{}, holds: map[supervisor.ID]time.Time{}}
 	conf := &river.Config{
 		Queues:     map[string]river.QueueConfig{q.queue: {MaxWorkers: drainers}},
 		Workers:    river.NewWorkers(),

@@ -27,6 +27,8 @@ const (
 	// AttachFile has two lines once the worker can be attached to: Identity as
 	// JSON, then go-plugin's handshake line.
 	AttachFile = "attach"
+	// SpoolDir holds files of calls while the worker lives.
+	SpoolDir = "spool"
 	// LastWordsFile holds LastWords as JSON, written by rename before a
 	// deliberate exit; its absence means killed or crashed.
 	LastWordsFile = "exit.json"

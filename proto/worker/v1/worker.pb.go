@@ -194,6 +194,7 @@ type Bootstrap struct {
 	EgressSocket     string                 `protobuf:"bytes,18,opt,name=egress_socket,json=egressSocket,proto3" json:"egress_socket,omitempty"`                // where the manager connects to addresses that users name; empty: the worker does so itself
 	ResolverDir      string                 `protobuf:"bytes,19,opt,name=resolver_dir,json=resolverDir,proto3" json:"resolver_dir,omitempty"`                   // where the manager keeps a copy of resolv.conf, for when the system's is replaced
 	DataLimitBytes   uint64                 `protobuf:"varint,20,opt,name=data_limit_bytes,json=dataLimitBytes,proto3" json:"data_limit_bytes,omitempty"`       // the kernel's limit of writable memory, which the worker sets; 0: none
+	MaxFileBytes     uint64                 `protobuf:"varint,21,opt,name=max_file_bytes,json=maxFileBytes,proto3" json:"max_file_bytes,omitempty"`             // of a file that is sent or received; 0: 2 GiB
 	SealKeys         []*SealKey             `protobuf:"bytes,30,rep,name=seal_keys,json=sealKeys,proto3" json:"seal_keys,omitempty"`                            // of this instance: the first seals what is kept of the device, all of them open; none: nothing is sealed
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -344,6 +345,13 @@ func (x *Bootstrap) GetResolverDir() string {
 func (x *Bootstrap) GetDataLimitBytes() uint64 {
 	if x != nil {
 		return x.DataLimitBytes
+	}
+	return 0
+}
+
+func (x *Bootstrap) GetMaxFileBytes() uint64 {
+	if x != nil {
+		return x.MaxFileBytes
 	}
 	return 0
 }
@@ -1295,7 +1303,8 @@ func (x *CallResponse) GetResult() []byte {
 
 type UploadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"` // at most 1 MiB at a time
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`            // at most 1 MiB at a time
+	Announced     uint64                 `protobuf:"varint,2,opt,name=announced,proto3" json:"announced,omitempty"` // in the first message: how many bytes may come, so that it is refused early; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1335,6 +1344,13 @@ func (x *UploadRequest) GetData() []byte {
 		return x.Data
 	}
 	return nil
+}
+
+func (x *UploadRequest) GetAnnounced() uint64 {
+	if x != nil {
+		return x.Announced
+	}
+	return 0
 }
 
 type UploadResponse struct {
@@ -2359,7 +2375,7 @@ var File_worker_v1_worker_proto protoreflect.FileDescriptor
 
 const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x05\n" +
+	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x05\n" +
 	"\tBootstrap\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -2382,7 +2398,8 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"managerUid\x88\x01\x01\x12#\n" +
 	"\regress_socket\x18\x12 \x01(\tR\fegressSocket\x12!\n" +
 	"\fresolver_dir\x18\x13 \x01(\tR\vresolverDir\x12(\n" +
-	"\x10data_limit_bytes\x18\x14 \x01(\x04R\x0edataLimitBytes\x12/\n" +
+	"\x10data_limit_bytes\x18\x14 \x01(\x04R\x0edataLimitBytes\x12$\n" +
+	"\x0emax_file_bytes\x18\x15 \x01(\x04R\fmaxFileBytes\x12/\n" +
 	"\tseal_keys\x18\x1e \x03(\v2\x12.worker.v1.SealKeyR\bsealKeysB\x0e\n" +
 	"\f_manager_uid\"+\n" +
 	"\aSealKey\x12\x0e\n" +
@@ -2462,9 +2479,10 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x12\n" +
 	"\x04most\x18\x04 \x01(\rR\x04most\"&\n" +
 	"\fCallResponse\x12\x16\n" +
-	"\x06result\x18\x01 \x01(\fR\x06result\"#\n" +
+	"\x06result\x18\x01 \x01(\fR\x06result\"A\n" +
 	"\rUploadRequest\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"<\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1c\n" +
+	"\tannounced\x18\x02 \x01(\x04R\tannounced\"<\n" +
 	"\x0eUploadResponse\x12\x16\n" +
 	"\x06upload\x18\x01 \x01(\tR\x06upload\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\"H\n" +

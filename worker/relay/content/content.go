@@ -77,6 +77,8 @@ func contentName(raw json.RawMessage) string {
 		{"buttons", "Buttons"},
 		{"sections", "List"},
 		{"url", "MessageMedia"},
+		{"data", "MessageMedia"},
+		{"upload", "MessageMedia"},
 	} {
 		if _, ok := fields[known.field]; ok {
 			return known.name

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"strings"
 
 	"whatsapp-manager/proto/fault"
@@ -13,30 +14,45 @@ import (
 )
 
 // asVoice makes Ogg with Opus, which is what a voice message has to be.
-func (w *Work) asVoice(ctx context.Context, raw []byte, field string) ([]byte, error) {
-	if bytes.HasPrefix(raw, []byte("OggS")) && bytes.Contains(raw[:min(len(raw), 512)], []byte("OpusHead")) {
-		return raw, nil
+func (w *Work) asVoice(ctx context.Context, file Body, field string) (Body, error) {
+	start, err := head(file)
+	if err != nil {
+		return nil, err
 	}
-	data, err := w.Decoder.Voice(ctx, raw)
-	return data, convertFault(err, field, "an audio file that is not Ogg with Opus can be sent as a voice message")
+	if bytes.HasPrefix(start, []byte("OggS")) && bytes.Contains(start, []byte("OpusHead")) {
+		return file, nil
+	}
+	raw, err := w.whole(ctx, file, field)
+	if err != nil {
+		return nil, err
+	}
+	made, err := w.Decoder.Voice(ctx, raw)
+	if err != nil {
+		return nil, convertFault(err, field, "an audio file that is not Ogg with Opus can be sent as a voice message")
+	}
+	return held(made), nil
 }
 
 // asSticker makes a WebP image of 512 pixels; WebP stays as it is.
 func (w *Work) asSticker(
-	ctx context.Context, mimetype string, raw []byte, field string,
-) (data []byte, animated bool, err error) {
+	ctx context.Context, mimetype string, file Body, field string,
+) (sticker Body, animated bool, err error) {
+	raw, err := w.whole(ctx, file, field)
+	if err != nil {
+		return nil, false, err
+	}
 	if len(raw) > 21 && string(raw[:4]) == "RIFF" && string(raw[8:12]) == "WEBP" {
-		return raw, string(raw[12:16]) == "VP8X" && raw[20]&2 != 0, nil
+		return file, string(raw[12:16]) == "VP8X" && raw[20]&2 != 0, nil
 	}
 	if strings.HasPrefix(mimetype, "video/") {
-		data, err = w.Decoder.Clip(ctx, raw)
-		return data, true, convertFault(err, field, "a video can be sent as a sticker")
+		made, err := w.Decoder.Clip(ctx, raw)
+		return held(made), true, convertFault(err, field, "a video can be sent as a sticker")
 	}
-	data, err = w.Decoder.Sticker(ctx, raw)
+	made, err := w.Decoder.Sticker(ctx, raw)
 	if errors.Is(err, decode.ErrFormat) || errors.Is(err, decode.ErrDamaged) {
 		return nil, false, param.Bad(field, "expected an image (JPEG, PNG, GIF, WebP) or a video to make a sticker of")
 	}
-	return data, false, decodeFault(err, field)
+	return held(made), false, decodeFault(err, field)
 }
 
 // Square makes a square JPEG of an image, cropped around the middle: a profile picture.
@@ -44,7 +60,11 @@ func (w *Work) Square(ctx context.Context, m *MessageMedia) ([]byte, error) {
 	if err := w.load(ctx, m); err != nil {
 		return nil, err
 	}
-	jpeg, err := w.Decoder.Square(ctx, m.raw)
+	raw, err := w.whole(ctx, m.file, m.at)
+	if err != nil {
+		return nil, err
+	}
+	jpeg, err := w.Decoder.Square(ctx, raw)
 	return jpeg, decodeFault(err, m.at+".data")
 }
 
@@ -81,9 +101,18 @@ func decodeFault(err error, field string) error {
 
 // opusSeconds reads the length of Ogg with Opus: the granule position of the
 // last page, in samples of 48 kHz (RFC 7845 §4).
-func opusSeconds(raw []byte) (uint32, bool) {
+func opusSeconds(file Body) (uint32, bool) {
+	const longestPage = 27 + 255 + 255*255
+	start, err := head(file)
+	if err != nil || !bytes.Contains(start, []byte("OpusHead")) {
+		return 0, false
+	}
+	raw := make([]byte, min(longestPage+64, file.Size()))
+	if _, err = file.ReadAt(raw, file.Size()-int64(len(raw))); err != nil && !errors.Is(err, io.EOF) {
+		return 0, false
+	}
 	i := bytes.LastIndex(raw, []byte("OggS"))
-	if i < 0 || i+14 > len(raw) || !bytes.Contains(raw[:min(len(raw), 512)], []byte("OpusHead")) {
+	if i < 0 || i+14 > len(raw) {
 		return 0, false
 	}
 	samples := binary.LittleEndian.Uint64(raw[i+6 : i+14])

@@ -2,8 +2,10 @@
 // upload or a URL, converts them, builds the messages that show them, and
 // downloads the files of messages.
 //
-// A file lies in memory as a whole while its call runs. So each call takes what
-// it needs from a common budget of memory before it reads.
+// Files lie in the spool while their call runs, and pass through memory in small
+// parts. Only what came inside JSON, what goes out in it and what is decoded lies in
+// memory as a whole, and for that each call takes what it needs from a common budget
+// before it reads.
 //
 // It must not know the table of methods, how a message is sent, or the database.
 package media

@@ -22,14 +22,6 @@ import (
 	"whatsapp-manager/worker/spool"
 )
 
-const (
-	// maxDownload bounds a file that travels inside JSON.
-	maxDownload = 64 << 20
-	// maxStreamed bounds a file that is downloaded as a stream. It is decrypted in
-	// the spool before its first byte leaves, since only then it is known to be whole.
-	maxStreamed = 256 << 20
-)
-
 // Source is a message whose file may be downloaded.
 type Source struct {
 	Info types.MessageInfo
@@ -52,20 +44,23 @@ func (w *Work) Download(ctx context.Context, cli *whatsmeow.Client, src Source) 
 	if !ok {
 		return nil, nil
 	}
-	if claimed(file) > maxDownload {
-		return nil, fileTooLarge(maxDownload)
+	if claimed(file) > maxInMemory {
+		return nil, tooLargeForJSON()
 	}
 	// Into a file first: its size is known only when it has come.
-	f, err := w.Spool.Pass(maxDownload, func(f *spool.File) error { return download(ctx, cli, src, file, maxDownload, f) })
+	f, err := w.Spool.Pass(maxInMemory, func(f *spool.File) error { return download(ctx, cli, src, file, maxInMemory, f) })
 	var none *fault.Error
-	if errors.As(err, &none) && none.Code == codeNoFile {
+	switch {
+	case errors.As(err, &none) && none.Code == codeNoFile:
 		return nil, nil
+	case fault.Is(err, fault.TooLarge):
+		return nil, tooLargeForJSON()
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if err = w.memory.Take(ctx, f.Size*perByteEncoded); err != nil {
+	if err = w.memory.Take(ctx, f.Size()*perByteEncoded); err != nil {
 		return nil, err
 	}
 	var a answer
@@ -73,21 +68,22 @@ func (w *Work) Download(ctx context.Context, cli *whatsmeow.Client, src Source) 
 	if a.Mimetype, name = described(file); name != "" {
 		a.Filename = &name
 	}
-	return encode(a, f, int(f.Size))
+	return encode(a, f, int(f.Size()))
 }
 
-// Open returns the file of a message as a stream. The error is NotFound when the
+// Open returns the file of a message as a stream. It is decrypted in the spool before
+// its first byte leaves, since only then it is known to be whole. The error is NotFound when the
 // message has no file, or none any more.
 func (f *Files) Open(ctx context.Context, cli *whatsmeow.Client, src Source) (Attachment, error) {
 	file, ok := src.file()
 	if !ok {
 		return Attachment{}, src.noFile()
 	}
-	if claimed(file) > maxStreamed {
-		return Attachment{}, fileTooLarge(maxStreamed)
+	if claimed(file) > uint64(f.MaxFile) {
+		return Attachment{}, fileTooLarge(f.MaxFile)
 	}
-	kept, err := f.Spool.Fetch(ctx, src.Key, maxStreamed, func(ctx context.Context, to *spool.File) error {
-		return download(ctx, cli, src, file, maxStreamed, to)
+	kept, err := f.Spool.Fetch(ctx, src.Key, f.MaxFile+encryptedMore, func(ctx context.Context, to *spool.File) error {
+		return download(ctx, cli, src, file, f.MaxFile, to)
 	})
 	if err != nil {
 		return Attachment{}, err
@@ -131,6 +127,12 @@ func claimed(file whatsmeow.DownloadableMessage) uint64 {
 
 func fileTooLarge(most int64) error {
 	return &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf("the file is larger than %d bytes", most)}
+}
+
+func tooLargeForJSON() error {
+	return &fault.Error{Kind: fault.TooLarge, Op: op, Msg: fmt.Sprintf(
+		"the file is larger than the %d bytes that are answered as base64; "+
+			"GET /api/instances/{id}/messages/{messageId}/media streams it", maxInMemory)}
 }
 
 // download writes the file of a message, from WhatsApp or, when that no longer

@@ -1,11 +1,11 @@
 package media
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -18,10 +18,11 @@ import (
 	"whatsapp-manager/proto/netguard"
 	"whatsapp-manager/worker/bounds"
 	"whatsapp-manager/worker/relay/param"
+	"whatsapp-manager/worker/spool"
 )
 
 const (
-	fetchTime    = 30 * time.Second
+	fetchIdle    = 30 * time.Second // without a byte
 	maxRedirects = 5
 	fetcherAgent = "whatsapp-manager"
 )
@@ -29,17 +30,17 @@ const (
 // fetcher is a client that asks public addresses and allowed networks only, at
 // every redirect anew. A confined worker has no way to most ports: the manager
 // connects for it, and judges.
+// A transfer that stands still ends.
 func (f *Files) fetcher() *http.Client {
 	dial := f.Dial
 	if dial == nil {
 		dial = netguard.Dialer(10*time.Second, f.Networks).DialContext
 	}
 	return &http.Client{
-		Timeout: fetchTime,
-		Transport: &http.Transport{
+		Transport: bounds.Transport{Idle: fetchIdle, Next: &http.Transport{
 			DialContext: dial, Proxy: nil, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
 			ResponseHeaderTimeout: 15 * time.Second, MaxResponseHeaderBytes: 64 << 10,
-		},
+		}},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) >= maxRedirects {
 				return fmt.Errorf("more than %d redirects", maxRedirects)
@@ -56,31 +57,22 @@ func plainURL(u *url.URL) error {
 	return nil
 }
 
-// load gets the file of a media that names a URL or an upload.
-func (w *Work) load(ctx context.Context, m *MessageMedia) error {
-	switch {
-	case m.raw != nil:
-		return w.memory.Take(ctx, int64(len(m.raw))*perByteInMemory)
-	case m.Upload != "":
-		return w.uploaded(ctx, m)
-	case m.URL == "":
-		return nil
-	}
-	return w.fetch(ctx, m, m.at+".url")
-}
-
 // FromURL fetches a file and returns it as a MessageMedia. Field names the URL in
 // errors; a filename, which may be nil, goes before the one that the server says.
 func (w *Work) FromURL(ctx context.Context, url string, filename *string, field string) (json.RawMessage, error) {
 	m := &MessageMedia{URL: url, Filename: filename}
-	if err := w.fetch(ctx, m, field); err != nil {
+	if err := w.fetch(ctx, m, field, maxInMemory); err != nil {
 		return nil, err
 	}
-	return encode(answer{Mimetype: m.Mimetype, Filename: m.Filename}, bytes.NewReader(m.raw), len(m.raw))
+	if err := w.memory.Take(ctx, m.file.Size()*perByteEncoded); err != nil {
+		return nil, err
+	}
+	return encode(answer{Mimetype: m.Mimetype, Filename: m.Filename}, reader(m.file), int(m.file.Size()))
 }
 
-// fetch reads the file at m's URL. Field names the URL in errors.
-func (w *Work) fetch(ctx context.Context, m *MessageMedia, field string) error {
+// fetch reads the file at m's URL into the spool. Field names the URL in errors.
+func (w *Work) fetch(ctx context.Context, m *MessageMedia, field string, most int64) error {
+	ctx = bounds.With(ctx, &bounds.Limit{Most: most})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
 	if err != nil || plainURL(req.URL) != nil {
 		return param.Bad(field, "expected an http or https URL without credentials")
@@ -93,6 +85,8 @@ func (w *Work) fetch(ctx context.Context, m *MessageMedia, field string) error {
 		return param.Bad(field, "%s", netguard.Reason(err))
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the file could not be fetched in time")
+	case errors.Is(err, bounds.ErrStalled):
+		return notFetched(field, "the file could not be fetched from the URL: no answer in time", err)
 	case errors.Is(err, egress.ErrAway):
 		return &fault.Error{
 			Kind: fault.Unavailable, Op: op, RetryAfter: 2 * time.Second, Err: err,
@@ -110,24 +104,39 @@ func (w *Work) fetch(ctx context.Context, m *MessageMedia, field string) error {
 	if resp.StatusCode != http.StatusOK {
 		return notFetched(field, fmt.Sprintf("the URL answered %d", resp.StatusCode), nil)
 	}
-	if resp.ContentLength > MaxFile {
-		return tooLarge(field)
+	if resp.ContentLength > 0 {
+		if err = w.Spool.Room(resp.ContentLength); err != nil {
+			return err
+		}
 	}
-	data, err := bounds.ReadAll(ctx, resp.Body, &bounds.Limit{Most: MaxFile, Share: w.memory, Times: perByteInMemory})
+	file, err := w.Spool.Pass(most, func(f *spool.File) error {
+		_, err := io.Copy(f, resp.Body)
+		return err
+	})
 	var refused *fault.Error
 	switch {
 	case errors.As(err, &refused) && refused.Kind == fault.TooLarge:
-		return tooLarge(field)
+		return tooLarge(field, most)
+	case errors.Is(err, bounds.ErrStalled):
+		return notFetched(field, "the file stopped coming", err)
 	case errors.As(err, &refused):
 		return err
+	case ctx.Err() != nil:
+		return fault.Wrap(fault.Deadline, op, ctx.Err(), "the file could not be fetched in time")
 	case err != nil:
 		return notFetched(field, "the file ended before it was whole", err)
-	case len(data) == 0:
+	}
+	w.open = append(w.open, file)
+	if file.Size() == 0 {
 		return notFetched(field, "the file is empty", nil)
 	}
-	m.raw = data
+	m.file = file
 	if m.Mimetype == "" {
-		m.Mimetype = mimetypeOf(resp.Header.Get("Content-Type"), req.URL.Path, data)
+		start, err := head(file)
+		if err != nil {
+			return err
+		}
+		m.Mimetype = mimetypeOf(resp.Header.Get("Content-Type"), req.URL.Path, start)
 	}
 	if m.Filename == nil {
 		if name := filenameOf(resp.Header.Get("Content-Disposition"), req.URL.Path); name != "" {
@@ -141,9 +150,9 @@ func notFetched(field, msg string, err error) error {
 	return &fault.Error{Kind: fault.Invalid, Op: op, Field: field, Code: "not_fetched", Msg: msg, Err: err}
 }
 
-func tooLarge(field string) error {
+func tooLarge(field string, most int64) error {
 	return &fault.Error{
-		Kind: fault.TooLarge, Op: op, Field: field, Msg: fmt.Sprintf("the file is larger than %d bytes", MaxFile),
+		Kind: fault.TooLarge, Op: op, Field: field, Msg: fmt.Sprintf("the file is larger than %d bytes", most),
 	}
 }
 

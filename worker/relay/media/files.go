@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 
@@ -30,9 +31,13 @@ const (
 	encryptedMore = 64
 )
 
-// MaxFile bounds a file that is sent, from wherever it comes; WhatsApp's own
-// limit for most media is lower. It is held in memory.
-const MaxFile = 64 << 20
+const (
+	// MaxFile bounds a file where Config says nothing: WhatsApp's limit for documents.
+	MaxFile = 2 << 30
+	// maxInMemory bounds a file that has to be in memory as a whole: one that is
+	// decoded, and one that goes out as base64.
+	maxInMemory = 64 << 20
+)
 
 // Config says what Files works with.
 type Config struct {
@@ -41,8 +46,10 @@ type Config struct {
 	// Dial connects to addresses that calls name, and judges them. Nil: it connects
 	// directly, to public addresses and Networks.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Spool holds uploaded files, and those that are being downloaded.
+	// Spool holds uploaded files, and those that are being sent or downloaded.
 	Spool *spool.Spool
+	// MaxFile bounds a file that is sent or received as a stream, in bytes; 0: MaxFile.
+	MaxFile int64
 	// Decoder reads images and converts media; nil: one with a pool of its own.
 	Decoder *decode.Pool
 	// Memory is what files of calls may take together; nil: some 320 MiB.
@@ -64,17 +71,21 @@ func New(config Config) *Files {
 	if config.Memory == nil {
 		config.Memory = bounds.NewBudget(defaultMemory)
 	}
+	if config.MaxFile == 0 {
+		config.MaxFile = MaxFile
+	}
 	return &Files{Config: config, pages: make(chan struct{}, maxPages)}
 }
 
 // Upload puts a file on WhatsApp's servers.
-type Upload func(ctx context.Context, data []byte, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error)
+type Upload func(ctx context.Context, file Body, kind whatsmeow.MediaType) (whatsmeow.UploadResponse, error)
 
 // Work is Files in the hands of one call.
 type Work struct {
 	*Files
 	Upload Upload
 	memory *bounds.Share
+	open   []io.Closer
 }
 
 // Work begins the work of one call. The caller ends it with Release.
@@ -82,11 +93,17 @@ func (f *Files) Work(upload Upload) *Work {
 	return &Work{Files: f, Upload: upload, memory: f.Memory.Share()}
 }
 
-// Release gives back the memory of the call.
-func (w *Work) Release() { w.memory.Release() }
+// Release gives back the memory of the call, and deletes its files.
+func (w *Work) Release() {
+	for _, file := range w.open {
+		_ = file.Close()
+	}
+	w.open = nil
+	w.memory.Release()
+}
 
-// Bounded returns a context whose downloads into memory are held to MaxFile and
+// Bounded returns a context whose downloads into memory are held to 64 MiB and
 // count against the budget.
 func (w *Work) Bounded(ctx context.Context) context.Context {
-	return bounds.With(ctx, &bounds.Limit{Most: MaxFile, Share: w.memory, Times: perByteInMemory})
+	return bounds.With(ctx, &bounds.Limit{Most: maxInMemory, Share: w.memory, Times: perByteInMemory})
 }

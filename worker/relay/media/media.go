@@ -32,8 +32,8 @@ type MessageMedia struct {
 	URL      string          `json:"url"`      // instead of data: where it is fetched from; ours
 	Upload   string          `json:"upload"`   // instead of data: the name of an uploaded file; ours
 
-	raw []byte
-	at  string // where it stands in the parameters
+	file Body   // nil until it is read
+	at   string // where it stands in the parameters
 }
 
 // Read reads the value at path. A file that a URL or an upload names is read
@@ -48,33 +48,53 @@ func (m *MessageMedia) Read(raw json.RawMessage, path string) error {
 	m.at = path
 	if (m.URL != "" || m.Upload != "") && m.Data == "" {
 		if m.Mimetype != "" {
-			if _, _, err := mime.ParseMediaType(m.Mimetype); err != nil {
+			if !isMediaType(m.Mimetype) {
 				return param.Bad(path+".mimetype", "expected a media type like image/jpeg")
 			}
 		}
 		return nil // read when it is needed
 	}
-	data := m.Data
-	header, rest, ok := strings.Cut(data, ",")
-	if ok && strings.HasPrefix(header, "data:") && strings.HasSuffix(header, ";base64") {
-		data = rest // a data URL, as browsers make them
-		if m.Mimetype == "" {
-			m.Mimetype = strings.TrimSuffix(strings.TrimPrefix(header, "data:"), ";base64")
-		}
+	data, err := m.fromDataURL(path)
+	if err != nil {
+		return err
 	}
-	if _, _, err := mime.ParseMediaType(m.Mimetype); err != nil {
-		return param.Bad(path+".mimetype", "expected a media type like image/jpeg")
+	if !isMediaType(m.Mimetype) {
+		return param.Bad(path+".mimetype", "expected a media type like image/jpeg, here or in front of the data, "+
+			"as in data:image/jpeg;base64,…")
 	}
-	var err error
-	if m.raw, err = base64.StdEncoding.DecodeString(strings.TrimSpace(data)); err != nil {
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(data))
+	if err != nil {
 		return param.Bad(path+".data", "expected base64")
 	}
-	if len(m.raw) == 0 {
+	if len(decoded) == 0 {
 		return param.Bad(path+".data", "is empty")
 	}
 	if m.Filename != nil && len(*m.Filename) > 255 {
 		return param.Bad(path+".filename", "is longer than 255 bytes")
 	}
-	m.Data = "" // once in memory is enough
+	m.file, m.Data = held(decoded), "" // once in memory is enough
 	return nil
+}
+
+// fromDataURL returns the base64 of the data. Where that is a data URL (RFC 2397), as
+// browsers make them, its media type counts unless there is a mimetype.
+func (m *MessageMedia) fromDataURL(path string) (data string, err error) {
+	rest, isURL := strings.CutPrefix(strings.TrimSpace(m.Data), "data:")
+	if !isURL {
+		return m.Data, nil
+	}
+	header, data, whole := strings.Cut(rest, ",")
+	kind, encoded := strings.CutSuffix(header, ";base64")
+	if !whole || !encoded {
+		return "", param.Bad(path+".data", "expected base64, or a data URL of the form data:image/png;base64,…")
+	}
+	if m.Mimetype == "" {
+		m.Mimetype = kind
+	}
+	return data, nil
+}
+
+func isMediaType(s string) bool {
+	kind, _, err := mime.ParseMediaType(s)
+	return err == nil && strings.Contains(kind, "/")
 }

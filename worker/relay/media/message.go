@@ -70,11 +70,15 @@ func (m *MessageMedia) image(
 ) (*waE2E.Message, error) {
 	// An image that cannot be decoded is sent without a preview. While too many are
 	// being decoded, the caller is asked to come again.
-	preview, err := w.Decoder.Thumbnail(ctx, m.raw)
+	raw, err := w.whole(ctx, m.file, m.at)
+	if err != nil {
+		return nil, err
+	}
+	preview, err := w.Decoder.Thumbnail(ctx, raw)
 	if fault.Is(err, fault.RateLimited) || ctx.Err() != nil {
 		return nil, err
 	}
-	up, err := w.Upload(ctx, m.raw, whatsmeow.MediaImage)
+	up, err := w.Upload(ctx, m.file, whatsmeow.MediaImage)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func (m *MessageMedia) image(
 func (m *MessageMedia) video(
 	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
-	up, err := w.Upload(ctx, m.raw, whatsmeow.MediaVideo)
+	up, err := w.Upload(ctx, m.file, whatsmeow.MediaVideo)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +120,10 @@ const voiceType = "audio/ogg; codecs=opus"
 func (m *MessageMedia) audio(
 	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
-	data, kind := m.raw, m.Mimetype
+	data, kind := m.file, m.Mimetype
 	if options.AsVoice {
 		var err error
-		if data, err = w.asVoice(ctx, m.raw, m.at+".data"); err != nil {
+		if data, err = w.asVoice(ctx, m.file, m.at+".data"); err != nil {
 			return nil, err
 		}
 		kind = voiceType
@@ -143,7 +147,7 @@ func (m *MessageMedia) audio(
 func (m *MessageMedia) document(
 	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
-	up, err := w.Upload(ctx, m.raw, whatsmeow.MediaDocument)
+	up, err := w.Upload(ctx, m.file, whatsmeow.MediaDocument)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +169,7 @@ func (m *MessageMedia) document(
 }
 
 func (m *MessageMedia) sticker(ctx context.Context, w *Work, info *waE2E.ContextInfo) (*waE2E.Message, error) {
-	data, animated, err := w.asSticker(ctx, m.Mimetype, m.raw, m.at+".data")
+	data, animated, err := w.asSticker(ctx, m.Mimetype, m.file, m.at+".data")
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -21,6 +22,7 @@ const (
 	maxPage            = 512 << 10
 	maxPagePicture     = 4 << 20
 	maxPages           = 4 // at a time
+	pageTime           = 30 * time.Second
 	maxPageTitle       = 300
 	maxPageDescription = 1000
 )
@@ -47,6 +49,8 @@ func (f *Files) Page(ctx context.Context, at *url.URL) (Page, error) {
 	case <-ctx.Done():
 		return Page{}, ctx.Err()
 	}
+	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
 	client := f.fetcher()
 	said, err := readPage(ctx, client, at)
 	if err != nil || said.title == "" {

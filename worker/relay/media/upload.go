@@ -2,16 +2,28 @@ package media
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net/http"
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/relay/param"
 )
 
-// uploaded reads the file that an upload put into the spool.
-func (w *Work) uploaded(ctx context.Context, m *MessageMedia) error {
+// load gets the file of a media that names a URL or an upload. It stays open
+// until the call ends.
+func (w *Work) load(ctx context.Context, m *MessageMedia) error {
+	switch {
+	case m.file != nil:
+		return w.memory.Take(ctx, m.file.Size()*perByteInMemory)
+	case m.Upload != "":
+		return w.uploaded(m)
+	case m.URL == "":
+		return nil
+	}
+	return w.fetch(ctx, m, m.at+".url", w.MaxFile)
+}
+
+// uploaded takes the file that an upload put into the spool.
+func (w *Work) uploaded(m *MessageMedia) error {
 	f, err := w.Spool.Get(m.Upload)
 	if fault.Is(err, fault.NotFound) {
 		return param.Bad(m.at+".upload", "there is no such upload any more")
@@ -19,26 +31,20 @@ func (w *Work) uploaded(ctx context.Context, m *MessageMedia) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("look at upload: %w", err)
-	}
+	w.open = append(w.open, f)
 	switch {
-	case info.Size() > MaxFile:
-		return tooLarge(m.at)
-	case info.Size() == 0:
+	case f.Size() > w.MaxFile:
+		return tooLarge(m.at, w.MaxFile)
+	case f.Size() == 0:
 		return param.Bad(m.at, "the file is empty")
 	}
-	if err = w.memory.Take(ctx, info.Size()*perByteInMemory); err != nil {
-		return err
-	}
-	m.raw = make([]byte, info.Size())
-	if _, err = io.ReadFull(f, m.raw); err != nil {
-		return fmt.Errorf("read upload: %w", err)
-	}
+	m.file = f
 	if m.Mimetype == "" {
-		m.Mimetype = http.DetectContentType(m.raw)
+		start, err := head(f)
+		if err != nil {
+			return err
+		}
+		m.Mimetype = http.DetectContentType(start)
 	}
 	return nil
 }

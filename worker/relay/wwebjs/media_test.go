@@ -97,13 +97,37 @@ func TestMediaReachesThePhone(t *testing.T) {
 	ask[shape.Message](r, "sendMessage", "15550000002@c.us", "the caption", map[string]any{"media": map[string]any{"mimetype": "image/png", "data": b64(photo)}})
 	r.Arrived(bob, "caption", func(m *waE2E.Message) bool { return m.GetImageMessage().GetCaption() == "the caption" })
 
-	for field, media := range map[string]any{
-		"params[1].mimetype": map[string]any{"$type": "MessageMedia", "data": "aGk="},
-		"params[1].data":     map[string]any{"mimetype": "image/png", "data": "no base64!"},
+	// What browsers make of a file has its type in front.
+	for name, media := range map[string]map[string]any{
+		"a data URL":                     {"data": "data:image/png;base64," + b64(photo)},
+		"a data URL with a tag":          {"$type": "MessageMedia", "data": "data:image/png;base64," + b64(photo)},
+		"the mimetype before the URL's":  {"mimetype": "image/png", "data": "data:text/plain;base64," + b64(photo)},
+		"spaces around the URL and more": {"data": " data:image/png;base64," + b64(photo) + "\n"},
 	} {
-		t.Run(field, func(t *testing.T) {
-			if _, err := r.Try("", "sendMessage", "15550000002@c.us", media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != field {
-				t.Errorf("%s: %v names %s", field, err, relaytest.FieldOf(err))
+		t.Run(name, func(t *testing.T) {
+			ask[shape.Message](r, "sendMessage", "15550000002@c.us", media, map[string]any{"caption": name})
+			r.Arrived(bob, name, func(m *waE2E.Message) bool {
+				return m.GetImageMessage().GetCaption() == name && m.GetImageMessage().GetMimetype() == "image/png"
+			})
+		})
+	}
+	for _, wrong := range []struct {
+		name, field string
+		media       map[string]any
+	}{
+		{"no type", "params[1].mimetype", map[string]any{"$type": "MessageMedia", "data": "aGk="}},
+		{"no type and no tag", "params[1].mimetype", map[string]any{"data": "aGk="}},
+		{"a data URL without a type", "params[1].mimetype", map[string]any{"data": "data:;base64,aGk="}},
+		{"a type that is none", "params[1].mimetype", map[string]any{"mimetype": "picture", "data": "aGk="}},
+		{"no base64", "params[1].data", map[string]any{"mimetype": "image/png", "data": "no base64!"}},
+		{"a data URL that is no base64", "params[1].data", map[string]any{"data": "data:text/plain,hi"}},
+		{"a data URL without a comma", "params[1].data", map[string]any{"data": "data:image/png;base64"}},
+		{"a data URL without a byte", "params[1].data", map[string]any{"data": "data:image/png;base64,"}},
+		{"data that is no text", "params[1].data", map[string]any{"mimetype": "image/png", "data": 5}},
+	} {
+		t.Run(wrong.name, func(t *testing.T) {
+			if _, err := r.Try("", "sendMessage", "15550000002@c.us", wrong.media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != wrong.field {
+				t.Errorf("%v names %s, want %s", err, relaytest.FieldOf(err), wrong.field)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-// Package media is the simulator's media host: encrypted blobs kept in memory, uploaded,
+// Package media is the simulator's media host: encrypted blobs that are uploaded,
 // downloaded and deleted over HTTP the way WhatsApp's media servers do it, and put there
 // directly by simulated phones.
 //

@@ -25,13 +25,13 @@ type Blob struct {
 	Length     uint64 // of the plaintext in bytes
 }
 
-// Host keeps bodies by path. Its zero value is ready to use and holds nothing; all methods
+// Host keeps bodies by path, large ones in files. Its zero value is ready to use and holds nothing; all methods
 // may be called at the same time.
 type Host struct {
 	mu       sync.RWMutex
 	hostname string
-	bodies   map[string][]byte
-	expired  map[string][]byte
+	bodies   map[string]body
+	expired  map[string]body
 	refusal  int
 }
 
@@ -50,7 +50,7 @@ func (h *Host) Put(kind Kind, plaintext []byte) (Blob, error) {
 	}
 	sum, encSum := sha256.Sum256(plaintext), sha256.Sum256(body)
 	path := "/mms/" + kind.path() + "/" + token(encSum[:])
-	h.store(path, body)
+	h.store(path, inMemory(body))
 	return Blob{
 		URL:        h.url(path),
 		DirectPath: direct(path),
@@ -66,7 +66,7 @@ func (h *Host) Put(kind Kind, plaintext []byte) (Blob, error) {
 func (h *Host) PutPlain(kind Kind, plaintext []byte) Blob {
 	sum := sha256.Sum256(plaintext)
 	path := "/newsletter/newsletter-" + kind.path() + "/" + token(sum[:])
-	h.store(path, slices.Clone(plaintext))
+	h.store(path, inMemory(slices.Clone(plaintext)))
 	return Blob{URL: h.url(path), DirectPath: direct(path), SHA256: sum[:], Length: uint64(len(plaintext))}
 }
 
@@ -77,7 +77,7 @@ func (h *Host) Get(directPath string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("get %s: %w", path, ErrMissing)
 	}
-	return body, nil
+	return body.all()
 }
 
 // Expire takes a body off the host as if its time were over, but lets Revive bring it back.
@@ -86,14 +86,14 @@ func (h *Host) Expire(directPath string) bool {
 	path := pathOf(directPath)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	body, ok := h.bodies[path]
+	b, ok := h.bodies[path]
 	if !ok {
 		return false
 	}
 	if h.expired == nil {
-		h.expired = make(map[string][]byte)
+		h.expired = make(map[string]body)
 	}
-	h.expired[path] = body
+	h.expired[path] = b
 	delete(h.bodies, path)
 	return true
 }
@@ -136,20 +136,20 @@ func (h *Host) Len() int {
 	return len(h.bodies)
 }
 
-func (h *Host) store(path string, body []byte) {
+func (h *Host) store(path string, b body) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.bodies == nil {
-		h.bodies = make(map[string][]byte)
+		h.bodies = make(map[string]body)
 	}
-	h.bodies[path] = body
+	h.bodies[path] = b
 }
 
-func (h *Host) load(path string) ([]byte, bool) {
+func (h *Host) load(path string) (body, bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	body, ok := h.bodies[path]
-	return body, ok
+	b, ok := h.bodies[path]
+	return b, ok
 }
 
 func (h *Host) url(path string) string {
