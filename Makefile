@@ -36,11 +36,11 @@ demo: build ## run the manager against the simulator, with accounts that pair an
 	$(BIN)/whatsapp-manager demo
 
 # The longest come first, so that no core waits for them at the end. Tests wait
-# for processes, so three packages keep two cores busy. `make verify` vets.
+# for processes, so four packages keep two cores busy. `make verify` vets.
 .PHONY: test
 test: postgres ## everything that must hold, with real processes (under fifteen minutes on two cores)
 	@prepared=$$(mktemp -d) && chmod 711 "$$prepared" && trap 'rm -rf "$$prepared"' EXIT; \
-	WAM_TEST_PREPARED="$$prepared" $(GO) test -p 3 -vet=off -timeout 900s ./cmd/whatsapp-manager/e2e ./worker ./cmd/chaos ./...
+	WAM_TEST_PREPARED="$$prepared" $(GO) test -p 4 -vet=off -timeout 900s ./cmd/whatsapp-manager/e2e ./worker ./cmd/chaos ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_SHORT=yes
 
 # A short run counts its inputs: at the end of a short time `go test` now and
