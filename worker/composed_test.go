@@ -33,21 +33,26 @@ func TestComposedMessages(t *testing.T) {
 	type row struct {
 		FromMe, History, Opened bool
 		Chat                    string
+		Subtype                 string // WAWebHandleMsgTypes' PlaceholderType, as its processor writes it
 	}
 	for name, sent := range map[string]struct {
 		from, to, message, envelope string
 		want                        row
 	}{
-		"LID":         {bob, alice, `{"conversation":"LID"}`, ``, row{Opened: true}},
-		"number":      {bob, alice, `{"conversation":"number"}`, `{"addressing":"pn"}`, row{Opened: true}},
-		"device":      {device.String(), alice, `{"conversation":"device"}`, ``, row{Opened: true}},
-		"group":       {bob, group.String(), `{"conversation":"group"}`, `{"addressing":"pn"}`, row{Opened: true, Chat: group.String()}},
-		"channel":     {bob, channel.String(), `{"conversation":"channel"}`, ``, row{Opened: true, Chat: channel.String()}},
-		"own":         {alice, bob, `{"conversation":"own"}`, `{"fromMe":true}`, row{Opened: true, FromMe: true}},
-		"history":     {bob, alice, `{"conversation":"history"}`, `{"asIfHistory":true}`, row{Opened: true, History: true}},
-		"of phone":    {alice, bob, `{"conversation":"of phone"}`, `{"fromMe":true,"asIfHistory":true}`, row{Opened: true, History: true, FromMe: true}},
-		"view once":   {bob, alice, ``, `{"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`, row{}},
-		"unavailable": {bob, alice, ``, `{"addressing":"pn","children":[{"tag":"unavailable"}]}`, row{}},
+		"LID":       {bob, alice, `{"conversation":"LID"}`, ``, row{Opened: true}},
+		"number":    {bob, alice, `{"conversation":"number"}`, `{"addressing":"pn"}`, row{Opened: true}},
+		"device":    {device.String(), alice, `{"conversation":"device"}`, ``, row{Opened: true}},
+		"group":     {bob, group.String(), `{"conversation":"group"}`, `{"addressing":"pn"}`, row{Opened: true, Chat: group.String()}},
+		"channel":   {bob, channel.String(), `{"conversation":"channel"}`, ``, row{Opened: true, Chat: channel.String()}},
+		"own":       {alice, bob, `{"conversation":"own"}`, `{"fromMe":true}`, row{Opened: true, FromMe: true}},
+		"history":   {bob, alice, `{"conversation":"history"}`, `{"asIfHistory":true}`, row{Opened: true, History: true}},
+		"of phone":  {alice, bob, `{"conversation":"of phone"}`, `{"fromMe":true,"asIfHistory":true}`, row{Opened: true, History: true, FromMe: true}},
+		"view once": {bob, alice, ``, `{"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`, row{Subtype: "view_once_unavailable_fanout"}},
+		"own view once": {alice, bob, ``, `{"fromMe":true,"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`,
+			row{Subtype: "view_once_unavailable_fanout", FromMe: true}},
+		"view once in a group": {bob, group.String(), ``, `{"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`,
+			row{Subtype: "view_once_unavailable_fanout", Chat: group.String()}},
+		"unavailable": {bob, alice, ``, `{"addressing":"pn","children":[{"tag":"unavailable"}]}`, row{Subtype: "fanout"}},
 	} {
 		w.sub(name, func(t *testing.T) {
 			answer := composetest.Message(t, w.sim, sent.from, sent.to, sent.message, sent.envelope)
@@ -66,10 +71,18 @@ func TestComposedMessages(t *testing.T) {
 				History: value[bool](w.instance, `select history from messages where id = $1`, answer.ID),
 				Opened:  value[bool](w.instance, `select raw is not null from messages where id = $1`, answer.ID),
 				Chat:    value[string](w.instance, `select chat from messages where id = $1`, answer.ID),
+				Subtype: value[string](w.instance, `select subtype from messages where id = $1`, answer.ID),
 			}
 			if got != sent.want {
 				t.Errorf("got %+v, want %+v", got, sent.want)
 			}
+			if got.Opened {
+				return
+			}
+			w.eventually("the event of a message without content", func() bool {
+				return value[int](w.instance, `select count(*)::int from events where type = 'message_ciphertext'
+					and payload::text like '%' || $1 || '%' and payload::text like '%"subtype":%"' || $2 || '"%'`, answer.ID, got.Subtype) == 1
+			})
 		})
 	}
 	forms := map[string]types.JID{"pn": w.bob.PN(), "lid": w.bob.LID()}

@@ -86,6 +86,7 @@ type Message struct {
 	PushName string
 	Raw      *waE2E.Message // as sent, wrappers included; nil when it could not be decrypted
 	Type     string         // where Raw does not say it: ciphertext, call_log, gp2, ...
+	Subtype  string         // only with Type: why there is no content
 	Body     string         // only with Type
 	ServerID int            // channels
 	// Sent says that this device sent the message and the server has acknowledged it.

@@ -86,7 +86,25 @@ func (t *translator) undecryptable(e *events.UndecryptableMessage) Op {
 	}
 	m := t.newMessage(e.Info, nil)
 	m.Type = shape.TypeCiphertext
+	m.Subtype = placeholder(e)
 	return m
+}
+
+// placeholder is WhatsApp Web's subtype of a message that WhatsApp does not hand over to
+// linked devices; empty for one that could not be decrypted.
+func placeholder(e *events.UndecryptableMessage) string {
+	switch {
+	case !e.IsUnavailable:
+		return ""
+	case e.UnavailableType == events.UnavailableTypeViewOnce:
+		return "view_once_unavailable_fanout"
+	case e.Info.Chat.IsBot() || e.Info.Sender.IsBot():
+		return "bot_unavailable_fanout"
+	case e.Info.IsGroup && e.UnavailableType == "":
+		// whatsmeow says the same of a group message whose key has not come yet.
+		return ""
+	}
+	return "fanout"
 }
 
 func (t *translator) protocol(e *events.Message, p *waE2E.ProtocolMessage) Op {

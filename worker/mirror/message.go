@@ -85,7 +85,7 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 func (w *writer) newSource(op *inbound.Message) shape.Source {
 	return shape.Source{
 		Me: w.me(), Chat: op.Chat, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender, Timestamp: op.At.Unix(),
-		PushName: op.PushName, Raw: op.Raw, Type: op.Type, Body: op.Body, Ack: op.Ack, Starred: op.Starred,
+		PushName: op.PushName, Raw: op.Raw, Type: op.Type, Subtype: op.Subtype, Body: op.Body, Ack: op.Ack, Starred: op.Starred,
 		Broadcast: op.Broadcast, New: true, ServerID: op.ServerID,
 	}
 }
@@ -112,7 +112,7 @@ func (w *writer) putMessage(ctx context.Context, op *inbound.Message, done shape
 	}
 	w.put.InsertMessage(ctx, db.InsertMessageParams{
 		InstanceID: w.instance, Chat: op.Chat, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender,
-		Timestamp: op.At.Unix(), Type: done.Type, Body: done.Body, Ack: int16(done.Ack), PushName: op.PushName,
+		Timestamp: op.At.Unix(), Type: done.Type, Subtype: op.Subtype, Body: done.Body, Ack: int16(done.Ack), PushName: op.PushName,
 		Raw: raw, Broadcast: op.Broadcast, ServerID: int32(op.ServerID), Recipients: int32(recipients),
 	})
 	return nil

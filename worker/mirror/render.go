@@ -26,7 +26,7 @@ func (m *Mirror) source(row db.Message) shape.Source {
 		EditID: row.EditID, EditedAt: row.EditedAt,
 	}
 	if s.Raw == nil {
-		s.Type = row.Type
+		s.Type, s.Subtype = row.Type, row.Subtype
 	}
 	return s
 }

@@ -20,6 +20,7 @@ type Source struct {
 	PushName  string
 	Raw       *waE2E.Message // wrappers included; nil when there is nothing to read
 	Type      string         // overrides the type of Raw
+	Subtype   string         // with Type, for messages without Raw
 	Body      string         // with Type, and for messages without Raw
 	Ack       int
 	Starred   bool
@@ -58,7 +59,7 @@ func Render(s Source) Message {
 	}
 
 	if s.Type != "" && (s.Raw == nil || s.Type == TypeRevoked) {
-		m.Type, m.Body = s.Type, Clean(s.Body)
+		m.Type, m.Body, m.Data.Subtype = s.Type, Clean(s.Body), s.Subtype
 		if s.Type == TypeRevoked {
 			m.Body = ""
 			m.ProtocolMessageKey = &id

@@ -25,7 +25,7 @@ func (q *Queries) ClearChatUpTo(ctx context.Context, arg ClearChatUpToParams) er
 }
 
 const decryptedMessage = `-- name: DecryptedMessage :exec
-update messages set type = $1, body = $2, raw = $3, push_name = $4, server_id = $5
+update messages set type = $1, subtype = '', body = $2, raw = $3, push_name = $4, server_id = $5
 where instance_id = $6 and id = $7 and chat = $8
 `
 
@@ -122,12 +122,12 @@ func (q *Queries) IncomingAfter(ctx context.Context, arg IncomingAfterParams) (i
 }
 
 const insertMessage = `-- name: InsertMessage :exec
-insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
+insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, subtype, body, ack, push_name, raw,
     has_reaction, broadcast, server_id, recipients, revoked_at, revoke_id)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
     exists (select 1 from reactions r where r.instance_id = $1 and r.chat = $2
             and r.message_id = $3 and r.reaction <> ''),
-    $12, $13, $14, $15, $16)
+    $13, $14, $15, $16, $17)
 `
 
 type InsertMessageParams struct {
@@ -138,6 +138,7 @@ type InsertMessageParams struct {
 	Sender     string
 	Timestamp  int64
 	Type       string
+	Subtype    string
 	Body       string
 	Ack        int16
 	PushName   string
@@ -159,6 +160,7 @@ func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) er
 		arg.Sender,
 		arg.Timestamp,
 		arg.Type,
+		arg.Subtype,
 		arg.Body,
 		arg.Ack,
 		arg.PushName,
@@ -177,7 +179,7 @@ insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, b
     starred, has_reaction, broadcast, history, server_id, recipients, revoked_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true, $15, $16, $17)
 on conflict (instance_id, id, chat) do update set
-    type = excluded.type, body = excluded.body, raw = excluded.raw, history = true
+    type = excluded.type, subtype = '', body = excluded.body, raw = excluded.raw, history = true
 where messages.type = 'ciphertext' and excluded.type <> 'ciphertext'
 `
 
@@ -226,7 +228,7 @@ func (q *Queries) LearnMessage(ctx context.Context, arg LearnMessageParams) erro
 }
 
 const messagesByID = `-- name: MessagesByID :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and id = $2 limit 10
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages where instance_id = $1 and id = $2 limit 10
 `
 
 type MessagesByIDParams struct {
@@ -271,6 +273,7 @@ func (q *Queries) MessagesByID(ctx context.Context, arg MessagesByIDParams) ([]M
 			&i.Message.EditedAt,
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
+			&i.Message.Subtype,
 		); err != nil {
 			return nil, err
 		}
@@ -283,7 +286,7 @@ func (q *Queries) MessagesByID(ctx context.Context, arg MessagesByIDParams) ([]M
 }
 
 const messagesIn = `-- name: MessagesIn :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages
 where instance_id = $1 and chat = $2 and id = any($3::text[])
 order by timestamp, position
 `
@@ -331,6 +334,7 @@ func (q *Queries) MessagesIn(ctx context.Context, arg MessagesInParams) ([]Messa
 			&i.Message.EditedAt,
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
+			&i.Message.Subtype,
 		); err != nil {
 			return nil, err
 		}
@@ -343,7 +347,7 @@ func (q *Queries) MessagesIn(ctx context.Context, arg MessagesInParams) ([]Messa
 }
 
 const newest = `-- name: Newest :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages
 where instance_id = $1 and chat = $2
   and (timestamp, position) < ($3::bigint, $4::bigint)
   and type <> all($5::text[])
@@ -404,6 +408,7 @@ func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, er
 			&i.Message.EditedAt,
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
+			&i.Message.Subtype,
 		); err != nil {
 			return nil, err
 		}
@@ -416,7 +421,7 @@ func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, er
 }
 
 const newestFrom = `-- name: NewestFrom :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages
 where instance_id = $1 and chat = $2 and from_me = $3
   and (timestamp, position) < ($4::bigint, $5::bigint)
   and type <> all($6::text[])
@@ -479,6 +484,7 @@ func (q *Queries) NewestFrom(ctx context.Context, arg NewestFromParams) ([]Newes
 			&i.Message.EditedAt,
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
+			&i.Message.Subtype,
 		); err != nil {
 			return nil, err
 		}
@@ -530,7 +536,7 @@ func (q *Queries) NewestIncoming(ctx context.Context, arg NewestIncomingParams) 
 }
 
 const oldestMessage = `-- name: OldestMessage :one
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and chat = $2 order by timestamp, position limit 1
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages where instance_id = $1 and chat = $2 order by timestamp, position limit 1
 `
 
 type OldestMessageParams struct {
@@ -568,12 +574,13 @@ func (q *Queries) OldestMessage(ctx context.Context, arg OldestMessageParams) (O
 		&i.Message.EditedAt,
 		&i.Message.RevokedAt,
 		&i.Message.RevokeID,
+		&i.Message.Subtype,
 	)
 	return i, err
 }
 
 const oneMessage = `-- name: OneMessage :one
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id from messages where instance_id = $1 and id = $2 and chat = $3
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages where instance_id = $1 and id = $2 and chat = $3
 `
 
 type OneMessageParams struct {
@@ -612,6 +619,7 @@ func (q *Queries) OneMessage(ctx context.Context, arg OneMessageParams) (OneMess
 		&i.Message.EditedAt,
 		&i.Message.RevokedAt,
 		&i.Message.RevokeID,
+		&i.Message.Subtype,
 	)
 	return i, err
 }
@@ -638,7 +646,7 @@ func (q *Queries) RaiseAck(ctx context.Context, arg RaiseAckParams) error {
 }
 
 const revokeMessage = `-- name: RevokeMessage :exec
-update messages set type = 'revoked', body = '', raw = null, revoked_at = $1, revoke_id = $2
+update messages set type = 'revoked', subtype = '', body = '', raw = null, revoked_at = $1, revoke_id = $2
 where instance_id = $3 and id = $4 and chat = $5
 `
 
@@ -662,7 +670,7 @@ func (q *Queries) RevokeMessage(ctx context.Context, arg RevokeMessageParams) er
 }
 
 const searchMessages = `-- name: SearchMessages :many
-select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id from messages m
+select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id, m.subtype from messages m
 where m.instance_id = $1 and ($2::text = '' or m.chat = $2::text) and m.body ilike $3::text
 order by m.timestamp desc, m.position desc
 limit $5::int offset $4::int
@@ -719,6 +727,7 @@ func (q *Queries) SearchMessages(ctx context.Context, arg SearchMessagesParams) 
 			&i.Message.EditedAt,
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
+			&i.Message.Subtype,
 		); err != nil {
 			return nil, err
 		}

@@ -40,4 +40,5 @@ type Message struct {
 	EditedAt    int64
 	RevokedAt   int64
 	RevokeID    string
+	Subtype     string
 }

@@ -1,8 +1,8 @@
 -- name: InsertMessage :exec
 -- Fails on a message that is already there: the whole transaction is a redelivery then.
-insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
+insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, subtype, body, ack, push_name, raw,
     has_reaction, broadcast, server_id, recipients, revoked_at, revoke_id)
-values (@instance_id, @chat, @id, @from_me, @sender, @timestamp, @type, @body, @ack, @push_name, @raw,
+values (@instance_id, @chat, @id, @from_me, @sender, @timestamp, @type, @subtype, @body, @ack, @push_name, @raw,
     exists (select 1 from reactions r where r.instance_id = @instance_id and r.chat = @chat
             and r.message_id = @id and r.reaction <> ''),
     @broadcast, @server_id, @recipients, @revoked_at, @revoke_id);
@@ -13,12 +13,12 @@ insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, b
     starred, has_reaction, broadcast, history, server_id, recipients, revoked_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true, $15, $16, $17)
 on conflict (instance_id, id, chat) do update set
-    type = excluded.type, body = excluded.body, raw = excluded.raw, history = true
+    type = excluded.type, subtype = '', body = excluded.body, raw = excluded.raw, history = true
 where messages.type = 'ciphertext' and excluded.type <> 'ciphertext';
 
 -- name: DecryptedMessage :exec
 -- A message that could not be decrypted at first has become readable.
-update messages set type = @type, body = @body, raw = @raw, push_name = @push_name, server_id = @server_id
+update messages set type = @type, subtype = '', body = @body, raw = @raw, push_name = @push_name, server_id = @server_id
 where instance_id = @instance_id and id = @id and chat = @chat;
 
 -- name: EditMessage :exec
@@ -26,7 +26,7 @@ update messages set body = @body, raw = @raw, edit_id = @edit_id, edited_at = @e
 where instance_id = @instance_id and id = @id and chat = @chat;
 
 -- name: RevokeMessage :exec
-update messages set type = 'revoked', body = '', raw = null, revoked_at = @revoked_at, revoke_id = @revoke_id
+update messages set type = 'revoked', subtype = '', body = '', raw = null, revoked_at = @revoked_at, revoke_id = @revoke_id
 where instance_id = @instance_id and id = @id and chat = @chat;
 
 -- name: RaiseAck :exec
