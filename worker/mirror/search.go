@@ -89,7 +89,7 @@ func (m *Mirror) search(ctx context.Context, query, chat string, offset, limit i
 func (m *Mirror) findWords(ctx context.Context, words, chat string, offset, limit int) ([]db.Message, error) {
 	rows, err := m.pool.Query(ctx, `select instance_id, chat, id, from_me, sender, timestamp, position, type, body,
 		ack, push_name, raw, starred, has_reaction, broadcast, history, server_id, recipients,
-		edit_id, edited_at, revoked_at, revoke_id from find_messages($1, $2, $3, $4, $5)`,
+		edit_id, edited_at, revoked_at, revoke_id, subtype from find_messages($1, $2, $3, $4, $5)`,
 		m.instance, chat, words, limit, offset)
 	if err != nil {
 		return nil, err
