@@ -1,4 +1,4 @@
-// Package decode reads images and converts media in a process of its own.
+// Package decode reads images and sounds, and converts media, in a process of its own.
 //
 // Files of strangers are not decoded in the process that holds an account's keys. For
 // every file, the worker's own program is started once more, with an argument and a cookie

@@ -87,5 +87,8 @@ func safely(op operation, raw []byte) (said answer, made []byte) {
 			said, made = answer{Failed: wordDamaged}, nil
 		}
 	}()
+	if op == opWaveform {
+		return waveform(raw)
+	}
 	return picture(onImages[op], raw)
 }

@@ -40,6 +40,10 @@ const (
 	maxPicture   = 2 << 20
 	maxConverted = 32 << 20
 
+	// maxVoice bounds a voice message of which a waveform is made, and maxWave that.
+	maxVoice = 16 << 20
+	maxWave  = 64
+
 	// maxVideoPixels is one frame of 4K (4096x2160). ffmpeg refuses larger ones.
 	maxVideoPixels = "8847360"
 	// maxVideoAlloc bounds each piece of memory that ffmpeg asks for.

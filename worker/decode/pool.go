@@ -90,10 +90,29 @@ func (p *Pool) Clip(ctx context.Context, raw []byte) ([]byte, error) {
 	return p.byConverter(ctx, opClip, raw)
 }
 
+// Waveform returns the 64 values from 0 to 100 that are drawn for a voice message, which
+// is Ogg with Opus; nil for silence.
+func (p *Pool) Waveform(ctx context.Context, raw []byte) ([]byte, error) {
+	if len(raw) > maxVoice {
+		return nil, ErrTooBig
+	}
+	_, made, err := p.ask(ctx, opWaveform, raw, maxWave)
+	return made, err
+}
+
 func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) (answer, []byte, error) {
 	if len(raw) > maxImage {
 		return answer{}, nil, ErrTooBig
 	}
+	said, made, err := p.ask(ctx, op, raw, most)
+	if err == nil && (len(made) == 0 || said.Width < 1 || said.Height < 1) {
+		return answer{}, nil, errors.New("answer of a decoder: nothing was made")
+	}
+	return said, made, err
+}
+
+// ask has a job of our own do its work on a file.
+func (p *Pool) ask(ctx context.Context, op operation, raw []byte, most int) (answer, []byte, error) {
 	leave, err := p.enter(ctx, p.jobs)
 	if err != nil {
 		return answer{}, nil, err
@@ -122,11 +141,7 @@ func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) 
 	case wordDamaged:
 		return said, nil, ErrDamaged
 	}
-	made := out[len(out)-rest.Len():]
-	if len(made) == 0 || said.Width < 1 || said.Height < 1 {
-		return answer{}, nil, errors.New("answer of a decoder: nothing was made")
-	}
-	return said, made, nil
+	return said, out[len(out)-rest.Len():], nil
 }
 
 func (p *Pool) byConverter(ctx context.Context, op operation, raw []byte) ([]byte, error) {

@@ -17,6 +17,7 @@ const (
 	opThumbnail operation = "thumbnail" // a small JPEG, and the size of the image
 	opSquare    operation = "square"    // a JPEG of 640 pixels, cropped around the middle
 	opSticker   operation = "sticker"   // WebP of 512 pixels
+	opWaveform  operation = "waveform"  // 64 values, of Ogg with Opus
 	opVoice     operation = "voice"     // Ogg with Opus, by ffmpeg
 	opClip      operation = "clip"      // an animated sticker, by ffmpeg
 )
@@ -38,11 +39,12 @@ type request struct {
 }
 
 func (r request) check() error {
-	_, image := onImages[r.Op]
+	_, own := onImages[r.Op]
+	own = own || r.Op == opWaveform
 	switch {
-	case image && r.Program != "":
+	case own && r.Program != "":
 		return fmt.Errorf("a program with operation %q", r.Op)
-	case image:
+	case own:
 	case !r.Op.converts():
 		return errors.New("unknown operation")
 	case !filepath.IsAbs(r.Program):
@@ -66,7 +68,7 @@ const (
 	wordDamaged = "damaged"
 )
 
-// answer is the document in front of a job's result from an image.
+// answer is the document in front of the result of a job of our own.
 type answer struct {
 	Failed string `json:"failed,omitempty"` // one of the words above
 	Width  int    `json:"width,omitempty"`  // of the image that was read, in pixels

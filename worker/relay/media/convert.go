@@ -99,12 +99,40 @@ func decodeFault(err error, field string) error {
 	return fault.Wrap(fault.Internal, op, err, "the file could not be read")
 }
 
-// opusSeconds reads the length of Ogg with Opus: the granule position of the
-// last page, in samples of 48 kHz (RFC 7845 §4).
+// waveform returns what is drawn for a voice message; nil where it cannot be decoded,
+// since the message is none the worse. While too many files are being decoded, the
+// caller is asked to come again.
+func (w *Work) waveform(ctx context.Context, voice Body) ([]byte, error) {
+	raw, err := w.whole(ctx, voice, "")
+	if fault.Is(err, fault.TooLarge) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	made, err := w.Decoder.Waveform(ctx, raw)
+	if fault.Is(err, fault.RateLimited) || ctx.Err() != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+const (
+	opusRate  = 48000
+	opusMagic = "OpusHead"
+)
+
+// opusSeconds reads the length of Ogg with Opus, in whole seconds: the granule position
+// of the last page less the samples that are skipped at the start, at 48 kHz (RFC 7845
+// §4). What is shorter than a second is told as one.
 func opusSeconds(file Body) (uint32, bool) {
 	const longestPage = 27 + 255 + 255*255
 	start, err := head(file)
-	if err != nil || !bytes.Contains(start, []byte("OpusHead")) {
+	if err != nil {
+		return 0, false
+	}
+	_, id, found := bytes.Cut(start, []byte(opusMagic))
+	if !found || len(id) < 4 {
 		return 0, false
 	}
 	raw := make([]byte, min(longestPage+64, file.Size()))
@@ -115,9 +143,10 @@ func opusSeconds(file Body) (uint32, bool) {
 	if i < 0 || i+14 > len(raw) {
 		return 0, false
 	}
+	skip := uint64(binary.LittleEndian.Uint16(id[2:]))
 	samples := binary.LittleEndian.Uint64(raw[i+6 : i+14])
-	if samples > 48000*24*3600 {
+	if samples < skip || samples > opusRate*24*3600 {
 		return 0, false
 	}
-	return uint32((samples + 47999) / 48000), true
+	return uint32(max(1, (samples-skip)/opusRate)), true
 }

@@ -141,6 +141,11 @@ func (m *MessageMedia) audio(
 	if seconds, ok := opusSeconds(data); ok {
 		audio.Seconds = &seconds
 	}
+	if options.AsVoice {
+		if audio.Waveform, err = w.waveform(ctx, data); err != nil {
+			return nil, err
+		}
+	}
 	return &waE2E.Message{AudioMessage: audio}, nil
 }
 

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +41,10 @@ type mediaAnswer struct {
 
 // TestMediaReachesThePhone: what the contact's phone decrypts is what was given.
 func TestMediaReachesThePhone(t *testing.T) {
+	voice, err := os.ReadFile("../../decode/testdata/voice.ogg")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := newRig(t)
 	bob := r.Contact("15550000002", "Bob")
 	photo, clip, report := relaytest.Picture(t, 300, 100), bytes.Repeat([]byte("moving "), 5000), []byte("%PDF-1.4 a report")
@@ -62,7 +68,11 @@ func TestMediaReachesThePhone(t *testing.T) {
 		{"audio", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, nil, clip, func(m *waE2E.Message) bool { return m.GetAudioMessage() != nil && !m.GetAudioMessage().GetPTT() }, "audio"},
 		{"voice", map[string]any{"mimetype": "audio/ogg", "data": b64(opus)}, map[string]any{"sendAudioAsVoice": true}, opus, func(m *waE2E.Message) bool {
 			a := m.GetAudioMessage()
-			return a.GetPTT() && a.GetMimetype() == "audio/ogg; codecs=opus" && a.GetSeconds() == 3
+			return a.GetPTT() && a.GetMimetype() == "audio/ogg; codecs=opus" && a.GetSeconds() == 2
+		}, "ptt"},
+		{"voice of three seconds", map[string]any{"mimetype": "audio/ogg", "data": b64(voice)}, map[string]any{"sendAudioAsVoice": true}, voice, func(m *waE2E.Message) bool {
+			a := m.GetAudioMessage()
+			return a.GetSeconds() == 3 && len(a.GetWaveform()) == 64 && slices.Max(a.GetWaveform()) == 100 && a.GetWaveform()[0] < 10
 		}, "ptt"},
 		{"document", map[string]any{"mimetype": "application/pdf", "data": b64(report), "filename": "report.pdf", "filesize": 17}, nil, report, func(m *waE2E.Message) bool { return m.GetDocumentMessage().GetFileName() == "report.pdf" }, "document"},
 		{"document with a caption", map[string]any{"mimetype": "application/pdf", "data": b64(report), "filename": "report.pdf"}, map[string]any{"caption": "read it"}, report, func(m *waE2E.Message) bool {
