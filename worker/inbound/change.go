@@ -94,6 +94,7 @@ type Message struct {
 	// Recipients is how many others a group message went to; 0 when not known.
 	Recipients int
 	Broadcast  bool
+	Timer      *Timer // of its chat, as the message tells it; nil: it says nothing
 	// The following fields are set for messages of the past only.
 	Ack       int
 	Starred   bool
@@ -229,6 +230,7 @@ type ChatState struct {
 	Pinned     *bool
 	MutedUntil *int64 // seconds; 0 not muted, -1 for ever
 	ReadOnly   *bool
+	Timer      *Timer
 	Group      *shape.GroupMetadata // nil: unchanged
 }
 

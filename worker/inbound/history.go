@@ -188,6 +188,9 @@ func (h *historian) chatState(id string, c *waHistorySync.Conversation) ChatStat
 		yes := true
 		s.ReadOnly = &yes
 	}
+	if shape.IsUser(id) && (c.EphemeralExpiration != nil || c.EphemeralSettingTimestamp != nil) {
+		s.Timer = newTimer(c.GetEphemeralExpiration(), c.GetEphemeralSettingTimestamp(), time.Unix(s.Timestamp, 0))
+	}
 	if shape.IsGroup(id) && len(c.GetParticipant()) > 0 {
 		s.Group = h.pastGroup(id, c)
 	}

@@ -43,7 +43,9 @@ func (t *translator) message(e *events.Message) Op {
 	case e.NewsletterMeta != nil && !e.NewsletterMeta.EditTS.IsZero() && e.NewsletterMeta.EditTS.UnixMilli() > 0:
 		return t.edit(e, e.Info.ID, raw, e.NewsletterMeta.EditTS.UnixMilli())
 	}
-	return t.newMessage(e.Info, raw)
+	created := t.newMessage(e.Info, raw)
+	created.Timer = timerIn(created, u.Context)
+	return created
 }
 
 func (t *translator) newMessage(info types.MessageInfo, raw *waE2E.Message) *Message {
@@ -126,6 +128,15 @@ func (t *translator) protocol(e *events.Message, p *waE2E.ProtocolMessage) Op {
 			return nil
 		}
 		return t.edit(e, p.GetKey().GetID(), p.GetEditedMessage(), p.GetTimestampMS())
+	case waE2E.ProtocolMessage_EPHEMERAL_SETTING, waE2E.ProtocolMessage_EPHEMERAL_SYNC_RESPONSE:
+		chat, broadcast := t.chat(e.Info.MessageSource)
+		if broadcast || !shape.IsUser(chat) {
+			return nil
+		}
+		return &TimerSet{
+			Chat: chat, ID: shape.CleanMessageID(e.Info.ID),
+			Timer: *newTimer(p.GetEphemeralExpiration(), p.GetEphemeralSettingTimestamp(), e.Info.Timestamp),
+		}
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func Sent(ctx context.Context, acct Account, ids IDs, out Outgoing) (Change, boo
 	op := t.message((&events.Message{Info: info, RawMessage: out.Message}).UnwrapRaw())
 	if m, ok := op.(*Message); ok {
 		m.Sent, m.Recipients = true, out.Recipients
+		m.Timer = nil // it repeats what is known, or what the caller wanted for this one message
 	}
 	return t.change(op)
 }

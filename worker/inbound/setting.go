@@ -3,6 +3,7 @@ package inbound
 import (
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -80,4 +81,47 @@ func username(said *string) *string {
 	}
 	clean := shape.Clean(*said)
 	return &clean
+}
+
+// Timer says after how long the messages of a chat with one person disappear. Groups have
+// theirs in their metadata.
+type Timer struct {
+	Seconds uint32 // 0: they stay
+	SetAt   int64  // when that was set, unix seconds
+}
+
+// TimerSet says that either side set the timer of a chat. No event of upstream's tells it.
+type TimerSet struct {
+	Chat, ID string
+	Timer    Timer
+}
+
+// Concerns returns the message that carried it.
+func (o *TimerSet) Concerns() (chat, id string) { return o.Chat, o.ID }
+
+func (*TimerSet) op() {}
+
+// maxTimer bounds what strangers may say; WhatsApp's own clients set 90 days at most.
+const maxTimer = 366 * 24 * 60 * 60
+
+// newTimer is a timer as a message of the time told tells it. A timer that was set after
+// that cannot be: it would never be replaced. Without the time at which it was set, it is
+// what its teller believes then.
+func newTimer(seconds uint32, setAt int64, told time.Time) *Timer {
+	if setAt > 1<<36 { // milliseconds
+		setAt /= 1000
+	}
+	if setAt <= 0 || setAt > told.Unix() {
+		setAt = told.Unix()
+	}
+	return &Timer{Seconds: min(seconds, maxTimer), SetAt: setAt}
+}
+
+// timerIn returns what a message says about the timer of its chat; nil for nothing, and
+// for a chat that is not with one person.
+func timerIn(m *Message, about *waE2E.ContextInfo) *Timer {
+	if !shape.IsUser(m.Chat) || m.Broadcast || about.GetExpiration() == 0 && about.GetEphemeralSettingTimestamp() == 0 {
+		return nil
+	}
+	return newTimer(about.GetExpiration(), about.GetEphemeralSettingTimestamp(), m.At)
 }

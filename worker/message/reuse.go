@@ -103,6 +103,44 @@ func ChangeContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Cont
 	return false
 }
 
+// Disappears tells whether a message is content, which disappears in chats with a timer:
+// anything but a change of another message and what devices tell each other.
+func Disappears(m *waE2E.Message) bool {
+	c := Read(m)
+	return c.Role == Shown || edited(c.Message) != nil
+}
+
+// edited is the new content in an edit; nil for anything else.
+func edited(m *waE2E.Message) *waE2E.Message {
+	if p := m.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT {
+		return p.GetEditedMessage()
+	}
+	return nil
+}
+
+// SetTimer makes the content of m disappear after some seconds, unless it says already
+// after how long it does; setAt is when the chat got that timer, 0: not known. Content that
+// is no message of its own, such as a reaction, stays as it is; an edit has the timer in
+// its new content.
+func SetTimer(m *waE2E.Message, seconds uint32, setAt int64) {
+	if content := edited(Unwrap(m).Message); content != nil {
+		m = content
+	}
+	ChangeContext(m, func(info *waE2E.ContextInfo) *waE2E.ContextInfo {
+		if info != nil && info.Expiration != nil {
+			return info
+		}
+		if info == nil {
+			info = &waE2E.ContextInfo{}
+		}
+		info.Expiration = &seconds
+		if setAt > 0 {
+			info.EphemeralSettingTimestamp = &setAt
+		}
+		return info
+	})
+}
+
 // SetCaption gives the file in m another caption; false when it can have none.
 func SetCaption(m *waE2E.Message, caption string) bool {
 	m = Unwrap(m).Message

@@ -23,7 +23,8 @@ func (m *Mirror) Apply(ctx context.Context, change inbound.Change) error {
 // RecordSent writes what this device has sent and the server has acknowledged (see
 // inbound.Sent), with its events. It returns the message in its present state, including
 // receipts that came earlier. For a reaction, an edit, a vote or a revocation it returns
-// the message that was changed, and ErrNotFound when the mirror does not have that. A
+// the message that was changed, and ErrNotFound when the mirror does not have that; for a
+// timer, none. A
 // second call for the same message changes nothing and returns it.
 func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.Message, error) {
 	done, err := m.apply(ctx, change)
@@ -32,6 +33,9 @@ func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.M
 	}
 	if done != nil {
 		return *done, nil
+	}
+	if _, ok := change.Op.(*inbound.TimerSet); ok { // no message is changed
+		return shape.Message{}, nil
 	}
 	chat, id := concerns(change.Op)
 	if id == "" {
@@ -108,6 +112,8 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 			err = w.eventResponse(ctx, op)
 		case *inbound.Receipt:
 			err = w.receipt(ctx, op)
+		case *inbound.TimerSet:
+			err = w.timerSet(ctx, op)
 		case *inbound.ChatSetting:
 			err = w.setting(ctx, op)
 		case *inbound.ClearChat:

@@ -68,6 +68,7 @@ type chat struct {
 	username                        string // of the person; no part of the title
 	others                          int    // participants of a group without us; 0: not known
 	announce                        bool   // only admins of the group may write
+	disappearsAfter                 uint32 // of a group, in seconds; 0: never
 }
 
 // chat returns a chat, or a new one if there is none. The caller holds writing.
@@ -110,8 +111,12 @@ func (m *Mirror) readChat(ctx context.Context, id string) (chat, *shape.GroupMet
 
 func (m *Mirror) chatOf(row db.ChatsRow, g *shape.GroupMetadata) chat {
 	row.Chat.Metadata = nil
+	timer := uint32(0)
+	if g != nil {
+		timer = g.EphemeralDuration
+	}
 	return chat{
-		Chat: row.Chat, exists: true, username: row.ContactUsername,
+		Chat: row.Chat, exists: true, username: row.ContactUsername, disappearsAfter: timer,
 		savedName: row.ContactName, pushName: row.ContactPushName, verifiedAs: row.ContactBusinessName,
 		others: m.others(g), announce: g != nil && g.Announce,
 	}
@@ -157,6 +162,8 @@ func (c chat) shape() shape.Chat {
 		Pinned:         c.Pinned,
 		IsMuted:        c.MutedUntil != 0,
 		MuteExpiration: c.MutedUntil,
+
+		EphemeralDuration: uint32(c.EphemeralDuration), EphemeralSettingTimestamp: c.EphemeralSetAt,
 	}
 }
 

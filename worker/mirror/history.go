@@ -68,6 +68,11 @@ func (w *writer) learnChat(ctx context.Context, s inbound.ChatState) error {
 		InstanceID: w.instance, ID: s.ID, Name: s.Name, UnreadCount: unread, Timestamp: s.Timestamp, Archived: s.Archived,
 		Pinned: s.Pinned, MutedUntil: s.MutedUntil, ReadOnly: s.ReadOnly, Metadata: metadata,
 	})
+	if s.Timer != nil {
+		w.put.SetChatTimer(ctx, db.SetChatTimerParams{
+			InstanceID: w.instance, ID: s.ID, EphemeralDuration: int32(s.Timer.Seconds), EphemeralSetAt: s.Timer.SetAt,
+		})
+	}
 	w.then(func() { w.cache.chats.Remove(s.ID) })
 	return nil
 }

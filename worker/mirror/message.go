@@ -163,6 +163,9 @@ func (w *writer) touch(ctx context.Context, ch chat, op *inbound.Message, done s
 	w.put.TouchChat(ctx, db.TouchChatParams{
 		InstanceID: w.instance, ID: op.Chat, UnreadCount: ch.UnreadCount, Timestamp: ch.Timestamp,
 	})
+	if op.Timer != nil && int32(op.Timer.Seconds) != ch.EphemeralDuration {
+		ch = w.timed(ctx, ch, *op.Timer)
+	}
 	w.remember(ch)
 	if !counts {
 		return nil

@@ -56,6 +56,46 @@ func (w *writer) setting(ctx context.Context, op *inbound.ChatSetting) error {
 	return nil
 }
 
+// Timer returns after how long messages to a chat disappear, of a group too, and when that
+// was set; zero for a chat that is not known. The id is the canonical one. It costs no
+// query beside what the record of a sent message reads anyway.
+func (m *Mirror) Timer(ctx context.Context, id string) (inbound.Timer, error) {
+	if err := m.writing.lock(ctx); err != nil {
+		return inbound.Timer{}, err
+	}
+	defer m.writing.unlock()
+	ch, err := m.chat(ctx, id)
+	if shape.IsGroup(id) {
+		return inbound.Timer{Seconds: ch.disappearsAfter}, err
+	}
+	return inbound.Timer{Seconds: uint32(ch.EphemeralDuration), SetAt: ch.EphemeralSetAt}, err
+}
+
+// timerSet writes the timer that somebody set.
+func (w *writer) timerSet(ctx context.Context, op *inbound.TimerSet) error {
+	before, err := w.chatNow(ctx, op.Chat)
+	if err != nil {
+		return err
+	}
+	if ch := w.timed(ctx, before, op.Timer); ch.EphemeralSetAt != before.EphemeralSetAt || ch.EphemeralDuration != before.EphemeralDuration {
+		w.remember(ch)
+	}
+	return nil
+}
+
+// timed returns the chat with a timer that a message told, and writes it unless the one
+// that is known was set later.
+func (w *writer) timed(ctx context.Context, ch chat, told inbound.Timer) chat {
+	if told.SetAt < ch.EphemeralSetAt {
+		return ch
+	}
+	ch.EphemeralDuration, ch.EphemeralSetAt = int32(told.Seconds), told.SetAt
+	w.put.SetChatTimer(ctx, db.SetChatTimerParams{
+		InstanceID: w.instance, ID: ch.ID, EphemeralDuration: ch.EphemeralDuration, EphemeralSetAt: ch.EphemeralSetAt,
+	})
+	return ch
+}
+
 // clear removes messages up to a time, and the chat when it has no newer ones.
 func (w *writer) clear(ctx context.Context, op *inbound.ClearChat) error {
 	ch, err := w.chat(ctx, op.Chat)

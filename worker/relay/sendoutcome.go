@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -11,6 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/message"
+	"whatsapp-manager/worker/shape"
 )
 
 // A failed call says what it had sent, where that is certain. Nothing is sent as
@@ -51,6 +54,9 @@ func (c *Call) Write(
 	if err := c.approach(ctx, to, msg); err != nil {
 		return whatsmeow.SendResponse{}, Unsent(err)
 	}
+	if err := c.disappear(ctx, to, msg); err != nil {
+		return whatsmeow.SendResponse{}, Unsent(err)
+	}
 	// whatsmeow keeps what it was given, and changes it when a device asks for it again.
 	response, err := c.Client.SendMessage(ctx, to, proto.CloneOf(msg), extra)
 	if err != nil && (unwritten(response.DebugTimings, err) || turnedAway(response.DebugTimings, err)) {
@@ -66,4 +72,29 @@ func (c *Call) Write(
 func unwritten(took whatsmeow.MessageDebugTimings, err error) bool {
 	noConnection := errors.Is(err, whatsmeow.ErrNotConnected) || errors.Is(err, socket.ErrSocketClosed)
 	return took.Send == 0 || took.Retry == 0 && noConnection
+}
+
+// disappear gives a message the timer of the chat that it goes to, as all clients do.
+// This is the one place: everything that is sent passes Write.
+func (c *Call) disappear(ctx context.Context, to types.JID, msg *waE2E.Message) error {
+	if to.IsBot() || !message.Disappears(msg) {
+		return nil
+	}
+	switch to.Server {
+	case types.DefaultUserServer, types.HiddenUserServer, types.GroupServer:
+	default:
+		return nil
+	}
+	chat, err := numberOf(ctx, c.Client, to)
+	if err != nil {
+		return err
+	}
+	timer, err := c.Mirror.Timer(ctx, shape.ID(chat))
+	if err != nil {
+		return fmt.Errorf("read the chat's timer: %w", err)
+	}
+	if timer.Seconds > 0 {
+		message.SetTimer(msg, timer.Seconds, timer.SetAt)
+	}
+	return nil
 }

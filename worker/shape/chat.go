@@ -15,6 +15,10 @@ type Chat struct {
 	IsMuted        bool           `json:"isMuted"`
 	MuteExpiration int64          `json:"muteExpiration"` // seconds, 0 not muted, -1 for ever
 	LastMessage    *Message       `json:"lastMessage,omitempty"`
+	// The timer of a chat with one person, as WhatsApp Web's Chat has it. Groups have
+	// theirs in GroupMetadata.
+	EphemeralDuration         uint32 `json:"ephemeralDuration,omitempty"`         // seconds
+	EphemeralSettingTimestamp int64  `json:"ephemeralSettingTimestamp,omitempty"` // seconds
 }
 
 // GroupMetadata is the description of a group. A group without a description text has

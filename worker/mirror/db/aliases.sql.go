@@ -122,14 +122,19 @@ func (q *Queries) DropVotes(ctx context.Context, arg DropVotesParams) error {
 }
 
 const mergeChat = `-- name: MergeChat :exec
-insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only)
-select c.instance_id, $1::text, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only
+insert into chats (instance_id, id, name, unread_count, timestamp, archived, pinned, muted_until, read_only,
+    ephemeral_duration, ephemeral_set_at)
+select c.instance_id, $1::text, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only,
+    c.ephemeral_duration, c.ephemeral_set_at
 from chats c where c.instance_id = $2 and c.id = $3::text
 on conflict (instance_id, id) do update set
     unread_count = greatest(chats.unread_count, 0) + greatest(excluded.unread_count, 0),
     timestamp = greatest(chats.timestamp, excluded.timestamp),
     archived = chats.archived or excluded.archived,
-    pinned = chats.pinned or excluded.pinned
+    pinned = chats.pinned or excluded.pinned,
+    ephemeral_duration = case when excluded.ephemeral_set_at > chats.ephemeral_set_at
+        then excluded.ephemeral_duration else chats.ephemeral_duration end,
+    ephemeral_set_at = greatest(chats.ephemeral_set_at, excluded.ephemeral_set_at)
 `
 
 type MergeChatParams struct {

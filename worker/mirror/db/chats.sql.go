@@ -10,7 +10,7 @@ import (
 )
 
 const chats = `-- name: Chats :many
-select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata,
+select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata, c.ephemeral_duration, c.ephemeral_set_at,
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
     coalesce(p.business_name, '')::text as contact_business_name, coalesce(p.username, '')::text as contact_username
 from chats c
@@ -48,6 +48,8 @@ func (q *Queries) Chats(ctx context.Context, instanceID string) ([]ChatsRow, err
 			&i.Chat.MutedUntil,
 			&i.Chat.ReadOnly,
 			&i.Chat.Metadata,
+			&i.Chat.EphemeralDuration,
+			&i.Chat.EphemeralSetAt,
 			&i.ContactName,
 			&i.ContactPushName,
 			&i.ContactBusinessName,
@@ -209,7 +211,7 @@ func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]Messag
 }
 
 const oneChat = `-- name: OneChat :one
-select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata,
+select c.instance_id, c.id, c.name, c.unread_count, c.timestamp, c.archived, c.pinned, c.muted_until, c.read_only, c.metadata, c.ephemeral_duration, c.ephemeral_set_at,
     coalesce(p.name, '')::text as contact_name, coalesce(p.push_name, '')::text as contact_push_name,
     coalesce(p.business_name, '')::text as contact_business_name, coalesce(p.username, '')::text as contact_username
 from chats c
@@ -244,6 +246,8 @@ func (q *Queries) OneChat(ctx context.Context, arg OneChatParams) (OneChatRow, e
 		&i.Chat.MutedUntil,
 		&i.Chat.ReadOnly,
 		&i.Chat.Metadata,
+		&i.Chat.EphemeralDuration,
+		&i.Chat.EphemeralSetAt,
 		&i.ContactName,
 		&i.ContactPushName,
 		&i.ContactBusinessName,
@@ -308,6 +312,31 @@ func (q *Queries) SetChat(ctx context.Context, arg SetChatParams) error {
 		arg.Archived,
 		arg.Pinned,
 		arg.MutedUntil,
+	)
+	return err
+}
+
+const setChatTimer = `-- name: SetChatTimer :exec
+insert into chats (instance_id, id, ephemeral_duration, ephemeral_set_at) values ($1, $2, $3, $4)
+on conflict (instance_id, id) do update set
+    ephemeral_duration = excluded.ephemeral_duration, ephemeral_set_at = excluded.ephemeral_set_at
+where excluded.ephemeral_set_at >= chats.ephemeral_set_at
+`
+
+type SetChatTimerParams struct {
+	InstanceID        string
+	ID                string
+	EphemeralDuration int32
+	EphemeralSetAt    int64
+}
+
+// What was set last counts.
+func (q *Queries) SetChatTimer(ctx context.Context, arg SetChatTimerParams) error {
+	_, err := q.db.Exec(ctx, setChatTimer,
+		arg.InstanceID,
+		arg.ID,
+		arg.EphemeralDuration,
+		arg.EphemeralSetAt,
 	)
 	return err
 }

@@ -5,16 +5,18 @@
 package db
 
 type Chat struct {
-	InstanceID  string
-	ID          string
-	Name        string
-	UnreadCount int32
-	Timestamp   int64
-	Archived    bool
-	Pinned      bool
-	MutedUntil  int64
-	ReadOnly    bool
-	Metadata    []byte
+	InstanceID        string
+	ID                string
+	Name              string
+	UnreadCount       int32
+	Timestamp         int64
+	Archived          bool
+	Pinned            bool
+	MutedUntil        int64
+	ReadOnly          bool
+	Metadata          []byte
+	EphemeralDuration int32
+	EphemeralSetAt    int64
 }
 
 type Message struct {

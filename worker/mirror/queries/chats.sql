@@ -45,6 +45,13 @@ on conflict (instance_id, id) do update set
     pinned = coalesce(sqlc.narg(pinned)::bool, chats.pinned),
     muted_until = coalesce(sqlc.narg(muted_until)::bigint, chats.muted_until);
 
+-- name: SetChatTimer :exec
+-- What was set last counts.
+insert into chats (instance_id, id, ephemeral_duration, ephemeral_set_at) values ($1, $2, $3, $4)
+on conflict (instance_id, id) do update set
+    ephemeral_duration = excluded.ephemeral_duration, ephemeral_set_at = excluded.ephemeral_set_at
+where excluded.ephemeral_set_at >= chats.ephemeral_set_at;
+
 -- name: PutGroup :exec
 -- An empty name and a null metadata keep what is known.
 insert into chats (instance_id, id, name, read_only, metadata) values ($1, $2, $3, $4, $5)

@@ -43,8 +43,8 @@ func vcardName(vcard string) string {
 	return ""
 }
 
-// Context gathers the quote, the mentions and the chat's timer; nil when there is
-// none of them.
+// Context gathers the quote and the mentions; nil when there are none. The chat's timer
+// is added to whatever is sent.
 func Context(ctx context.Context, c *relay.Call, to types.JID, options Options) (*waE2E.ContextInfo, error) {
 	info := &waE2E.ContextInfo{}
 	group, _ := c.Group(ctx, to)
@@ -60,9 +60,6 @@ func Context(ctx context.Context, c *relay.Call, to types.JID, options Options) 
 		info.GroupMentions = append(info.GroupMentions, &waE2E.GroupMention{
 			GroupJID: proto.String(mention.ID.String()), GroupSubject: proto.String(mention.Subject),
 		})
-	}
-	if group != nil && group.EphemeralDuration > 0 {
-		info.Expiration = proto.Uint32(group.EphemeralDuration)
 	}
 	if proto.Size(info) == 0 {
 		return nil, nil

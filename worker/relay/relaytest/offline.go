@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waAdv"
@@ -47,10 +49,16 @@ func NewOffline(t testing.TB, paired bool, families ...[]relay.Method) *Offline 
 		jid := types.JID{User: "15550000001", Server: types.DefaultUserServer, Device: 3}
 		device.ID, device.LID = &jid, types.JID{User: "100000000000001", Server: types.HiddenUserServer, Device: 3}
 	}
+	// A database that is not there.
+	pool, err := pgxpool.New(t.Context(), "host="+filepath.Join(t.TempDir(), "none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
 	o := &Offline{Client: whatsmeow.NewClient(device, waLog.Noop)}
 	deps := relay.Deps{
 		CurrentClient: func() *whatsmeow.Client { return o.Client },
-		Mirror:        mirror.New(nil, "testtesttest", 1, zerolog.Nop()),
+		Mirror:        mirror.New(pool, "testtesttest", 1, zerolog.Nop()),
 		Link: func() *workerv1.Link {
 			if paired {
 				return &workerv1.Link{State: workerv1.LinkState_LINK_STATE_OFFLINE, WaState: "OPENING"}
