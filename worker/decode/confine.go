@@ -36,7 +36,20 @@ func limit(req request) error {
 			return fmt.Errorf("set limit %d: %w", which, err)
 		}
 	}
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, niceness); err != nil {
+	return beNice()
+}
+
+// beNice lets everything else go first. A service may run nicer than a job has to be, as
+// with Nice= of systemd: then the job stays so, since a step back takes a privilege.
+func beNice() error {
+	now, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err == nil && 20-now >= niceness { // the kernel counts from 40 down to 1
+		return nil
+	}
+	if err == nil {
+		err = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness)
+	}
+	if err != nil {
 		return fmt.Errorf("be nice: %w", err)
 	}
 	return nil

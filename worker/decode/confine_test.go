@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -180,4 +181,31 @@ func onlyChild(t *testing.T) (pid int) {
 		return false
 	})
 	return pid
+}
+
+// A service that runs nicer than its jobs have to be must not fail at making them so.
+func TestAJobIsAtLeastAsNiceAsTheService(t *testing.T) {
+	for before, want := range map[int]int{0: niceness, 5: niceness, niceness: niceness, 15: 15, 19: 19} {
+		t.Run(strconv.Itoa(before), func(t *testing.T) {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				runtime.LockOSThread() // niceness belongs to the thread, which ends with the goroutine
+				if err := unix.Setpriority(unix.PRIO_PROCESS, 0, before); err != nil {
+					if before < 10 { // the tests themselves run nicer than that
+						return
+					}
+					t.Error(err)
+					return
+				}
+				if err := beNice(); err != nil {
+					t.Error(err)
+				}
+				if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || 20-now != want {
+					t.Errorf("niceness %d, want %d; %v", 20-now, want, err)
+				}
+			}()
+			<-done
+		})
+	}
 }
