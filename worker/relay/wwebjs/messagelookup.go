@@ -82,8 +82,9 @@ var messageLookupRows = slices.Concat(
 		{
 			Name: "Message.getQuotedMessage", Result: "Message|null", Need: relay.NeedData,
 			Params: messageOnly, Example: messageExample,
-			Doc: "Returns the message that this one quotes; null when it quotes none or that one is not known.",
-			Do:  relay.OfMessage(quotedMessage),
+			Doc: "Returns the message that this one quotes; null when it quotes none. " +
+				"Of one from before the account was linked, it is the copy inside the quote: without ack and timestamp.",
+			Do: relay.OfMessage(quotedMessage),
 		},
 		{
 			Name: "Message.getInfo", Result: "MessageInfo|null", Need: relay.NeedData,
@@ -169,9 +170,41 @@ func quotedMessage(ctx context.Context, c *relay.Call, r mirror.Record) (any, er
 	}
 	quoted, err := c.Mirror.Message(ctx, "false_"+chat+"_"+data.QuotedStanzaID) // its author does not matter here
 	if errors.Is(err, mirror.ErrNotFound) {
-		return nil, nil
+		return quotedCopy(ctx, c, r, chat)
 	}
 	return quoted.Shape, err
+}
+
+// quotedCopy makes a Message of the copy that a quote carries, for a message from before
+// the account was linked. When it was written is not known.
+func quotedCopy(ctx context.Context, c *relay.Call, r mirror.Record, chat string) (any, error) {
+	info := message.Read(r.Raw).Context
+	author, err := types.ParseJID(info.GetParticipant())
+	if err != nil || author.User == "" || info.GetQuotedMessage() == nil {
+		return nil, nil
+	}
+	who, err := c.Person(ctx, author.ToNonAD())
+	if err != nil {
+		return nil, err
+	}
+	account := c.Account()
+	me := shape.ID(account.JID.ToNonAD())
+	s := shape.Source{
+		Me: me, Chat: chat, ID: r.Shape.Data.QuotedStanzaID, Sender: who.Serialized, Raw: info.GetQuotedMessage(),
+		FromMe: who.Serialized == me || !account.LID.IsEmpty() && who.Serialized == shape.ID(account.LID.ToNonAD()),
+	}
+	if s.FromMe {
+		s.Sender = me
+	}
+	quoted := shape.Render(s)
+	if !s.FromMe {
+		names, err := c.Mirror.Usernames(ctx, []string{s.Sender})
+		if err != nil {
+			return nil, err
+		}
+		quoted.Username = names[s.Sender]
+	}
+	return quoted, nil
 }
 
 func messageInfo(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
