@@ -97,7 +97,7 @@ simulator of WhatsApp holds.
 
 | Method | Where the effect was seen |
 |---|---|
-%s`, good, len(results), rows.String()), good
+%s%s`, good, len(results), rows.String(), kinds()), good
 }
 
 // startStandIn runs wasim and returns its endpoint and how to end it.

@@ -9,6 +9,7 @@ import (
 
 	"whatsapp-manager/cmd/internal/lab"
 	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/worker/message"
 )
 
 // TestReportIsCurrent runs the whole suite against real processes and holds the
@@ -44,6 +45,23 @@ func TestReportIsCurrent(t *testing.T) {
 	}
 	if string(committed) != text {
 		t.Error("api/COMPATIBILITY.md is not what the suite finds; run make compat")
+	}
+}
+
+// TestMessageKindsAreCurrent holds the section about kinds against the worker's table, in
+// which each field of a message has a row, and each row that is left out a reason.
+func TestMessageKindsAreCurrent(t *testing.T) {
+	committed, err := os.ReadFile("../../api/COMPATIBILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(string(committed), kinds()) {
+		t.Error("the section about kinds in api/COMPATIBILITY.md is not what the worker does; run make compat")
+	}
+	for _, row := range message.Rows {
+		if explained := row.Note != ""; !explained && (row.Role == message.Carrier || row.Role == message.Change) {
+			t.Errorf("%s is %s, and no note says why, or by what event it is told", row.Field, row.Role)
+		}
 	}
 }
 
