@@ -9,7 +9,7 @@ import (
 
 // Album is what holds messages together: an album says how many pictures and videos follow,
 // and each of them names the album. AssociationType is a name of the protocol: MEDIA_ALBUM,
-// HD_IMAGE_DUAL_UPLOAD, MOTION_PHOTO, …
+// HD_IMAGE_DUAL_UPLOAD, MOTION_PHOTO and others.
 type Album struct {
 	ExpectedImageCount *uint32    `json:"expectedImageCount,omitempty"`
 	ExpectedVideoCount *uint32    `json:"expectedVideoCount,omitempty"`

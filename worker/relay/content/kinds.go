@@ -173,6 +173,9 @@ var (
 // readTagged reads content that is not text.
 func readTagged(raw json.RawMessage, path string) (any, error) {
 	if value.Kind(raw) == "array" {
+		if isAlbum(raw) {
+			return readAlbum(raw, path)
+		}
 		return readContacts(raw, path)
 	}
 	switch what := contentName(raw); what {

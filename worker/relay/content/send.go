@@ -13,7 +13,12 @@ import (
 // unless sendSeen is false, looks up the quoted message, and puts mentions where
 // phones look for them. It returns the message as recorded.
 func Send(ctx context.Context, c *relay.Call, to types.JID, what Content, options Options) (any, error) {
-	if sent, ok, err := c.AlreadySent(ctx); err != nil {
+	files, several := what.(album)
+	if several {
+		if err := files.check(to, options); err != nil {
+			return nil, relay.Unsent(err)
+		}
+	} else if sent, ok, err := c.AlreadySent(ctx); err != nil {
 		return nil, relay.Unsent(err)
 	} else if ok {
 		return sent.Shape, nil
@@ -28,6 +33,9 @@ func Send(ctx context.Context, c *relay.Call, to types.JID, what Content, option
 			// The message matters more than the blue ticks.
 			c.Log.Warn().Err(err).Msg("chat could not be marked as read before sending")
 		}
+	}
+	if several {
+		return files.send(ctx, c, to, options, info)
 	}
 	if options.media != nil { // the content is its caption then
 		if caption, ok := what.(Text); ok {

@@ -25,7 +25,8 @@ var clientRows = []relay.Row{
 		Params: []param.Param{
 			{Name: "chatId", Kind: param.ChatID},
 			{Name: "content", Kind: content.Kind, Doc: "text, a MessageMedia ({mimetype, data: base64, filename} or " +
-				"{url}), a tagged Location, Poll or Contact, or an array of Contacts; a text that starts with BEGIN:VCARD " +
+				"{url}), a tagged Location, Poll or Contact, an array of Contacts, or an array of MessageMedia, which is sent as an " +
+				"album; a text that starts with BEGIN:VCARD " +
 				"is sent as a contact"},
 			{Name: "options", Kind: content.KindOptions, Optional: true, Doc: "" +
 				"quotedMessageId, mentions, groupMentions, sendSeen (true), " +
