@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
@@ -37,7 +38,7 @@ type Event struct {
 }
 
 func (e *Event) check(path string) (err error) {
-	if e.Name = strings.TrimSpace(e.Name); e.Name == "" || len(e.Name) > 400 {
+	if e.Name = strings.TrimSpace(e.Name); e.Name == "" || utf8.RuneCountInString(e.Name) > param.MaxTitle {
 		return param.Bad(path+".name", "expected the name of the event, of 1 to 100 characters")
 	}
 	if e.start, err = eventTime(e.Start, e.At, path+".startTimeTs"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
@@ -112,8 +113,8 @@ func (p *Poll) check(path string) error {
 			}
 			name = *named.Name
 		}
-		if name = strings.TrimSpace(name); name == "" || len(name) > 400 || seen[name] {
-			return param.Bad(at, "expected a name that is short and different from the others")
+		if name = strings.TrimSpace(name); name == "" || utf8.RuneCountInString(name) > param.MaxTitle || seen[name] {
+			return param.Bad(at, "expected a name of 1 to %d characters that is different from the others", param.MaxTitle)
 		}
 		seen[name] = true
 		p.names = append(p.names, name)

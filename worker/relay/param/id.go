@@ -37,13 +37,30 @@ func idOf(what string, servers ...string) Kind {
 	return Kind{"jid", func(raw json.RawMessage, path string) (any, error) {
 		jid, err := value.JID(raw, path)
 		if err != nil {
-			return nil, err
+			var linked bool
+			if jid, linked = personOfLink(raw); !linked {
+				return nil, err
+			}
 		}
 		if !slices.Contains(servers, jid.Server) {
 			return nil, Bad(path, "expected the id of %s", what)
 		}
 		return jid.ToNonAD(), nil
 	}}
+}
+
+// personOfLink reads wa.me/NUMBER, which stands for the person.
+func personOfLink(raw json.RawMessage) (types.JID, bool) {
+	text, err := value.Text(raw, "")
+	if err != nil {
+		return types.EmptyJID, false
+	}
+	to, number, ok := ParseLink(text)
+	if !ok || to != ToPerson {
+		return types.EmptyJID, false
+	}
+	number, err = phone.Digits(number)
+	return types.NewJID(number, types.DefaultUserServer), err == nil
 }
 
 func readPhone(raw json.RawMessage, path string) (any, error) {
@@ -57,6 +74,9 @@ func readPhone(raw json.RawMessage, path string) (any, error) {
 			return nil, err
 		}
 		return UserID.Read(quoted, path)
+	}
+	if jid, ok := personOfLink(raw); ok {
+		return jid, nil
 	}
 	digits, err := phone.Digits(text)
 	if err != nil {

@@ -26,10 +26,13 @@ func TestKinds(t *testing.T) {
 		{"a number as people write it", Phone, `"+49 (151) 234-567.89"`, person},
 		{"a number given as a person", Phone, `"4915123456789@c.us"`, person},
 		{"a number without country code", Phone, `"0151 23456789"`, nil},
+		{"a link to a person", ChatID, `"https://wa.me/4915123456789?text=hello"`, person},
+		{"a link to a number", Phone, `"wa.me/4915123456789"`, person},
+		{"a link to a person is no group", GroupID, `"https://wa.me/4915123456789"`, nil},
 		{"a short number", Phone, `"12345"`, nil},
 		{"a link", InviteCode, `"https://chat.whatsapp.com/Kd0B7bKcGdzT8bPq1XcXyz"`, "Kd0B7bKcGdzT8bPq1XcXyz"},
 		{"no code", InviteCode, `"a b"`, nil},
-		{"a name too long", AtMost(3, "3 bytes"), `"four"`, nil},
+		{"a name too long", AtMost(3), `"four"`, nil},
 		{"no boolean", Bool, `"true"`, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -2,10 +2,7 @@ package param
 
 import (
 	"encoding/json"
-	"regexp"
-	"strings"
-
-	"go.mau.fi/whatsmeow"
+	"unicode/utf8"
 
 	"whatsapp-manager/worker/relay/value"
 )
@@ -25,15 +22,26 @@ var (
 	// Text is any text.
 	Text = Kind{"string", func(raw json.RawMessage, path string) (any, error) { return value.String(raw, path) }}
 	// Name is a short text.
-	Name = AtMost(256, "256 bytes")
-	// Description is a text of some paragraphs.
-	Description = AtMost(8192, "8192 bytes")
+	Name = AtMost(256)
+	// Description is the description of a group or a channel.
+	Description = AtMost(MaxDescription)
+	// About is what an account says about itself.
+	About = AtMost(139)
 	// Title is the name of a group or a channel.
 	Title = Kind{"string", readTitle}
 	// URL is an address; whether it may be fetched is judged elsewhere.
 	URL = Kind{"string", readURL}
-	// InviteCode is the code of an invite link, or the whole link; its value is the code.
-	InviteCode = Kind{"string", readInviteCode}
+	// InviteCode is the code of a group's invite link, or the link in any form; its value is
+	// the code.
+	InviteCode = codeOf(ToGroup)
+	// ChannelCode is the same of a channel.
+	ChannelCode = codeOf(ToChannel)
+)
+
+// The most characters that WhatsApp's own clients take.
+const (
+	MaxTitle       = 100 // of a group, a channel, an event, and an option of a poll
+	MaxDescription = 2048
 )
 
 func readBool(raw json.RawMessage, path string) (any, error) {
@@ -44,12 +52,12 @@ func readBool(raw json.RawMessage, path string) (any, error) {
 	return on, nil
 }
 
-// AtMost is a text of at most so many bytes; most says that in words.
-func AtMost(bytes int, most string) Kind {
+// AtMost is a text of at most so many characters.
+func AtMost(characters int) Kind {
 	return Kind{"string", func(raw json.RawMessage, path string) (any, error) {
 		text, err := value.String(raw, path)
-		if err == nil && len(text) > bytes {
-			err = Bad(path, "is longer than %s", most)
+		if err == nil && utf8.RuneCountInString(text) > characters {
+			err = Bad(path, "is longer than %d characters", characters)
 		}
 		return text, err
 	}}
@@ -57,8 +65,8 @@ func AtMost(bytes int, most string) Kind {
 
 func readTitle(raw json.RawMessage, path string) (any, error) {
 	text, err := value.String(raw, path)
-	if err == nil && (text == "" || len(text) > 400) {
-		err = Bad(path, "expected a name of 1 to 100 characters")
+	if err == nil && (text == "" || utf8.RuneCountInString(text) > MaxTitle) {
+		err = Bad(path, "expected a name of 1 to %d characters", MaxTitle)
 	}
 	return text, err
 }
@@ -69,29 +77,4 @@ func readURL(raw json.RawMessage, path string) (any, error) {
 		err = Bad(path, "expected a URL")
 	}
 	return text, err
-}
-
-var plainCode = regexp.MustCompile(`^[A-Za-z0-9_-]{4,64}$`)
-
-func readInviteCode(raw json.RawMessage, path string) (any, error) {
-	text, err := value.String(raw, path)
-	if err != nil {
-		return nil, err
-	}
-	code := CodeOfLink(text)
-	if !plainCode.MatchString(code) {
-		return nil, Bad(path, "expected the code of an invite link, or the link")
-	}
-	return code, nil
-}
-
-// CodeOfLink returns the last part of an invite link, and a code as it is.
-func CodeOfLink(link string) string {
-	for _, prefix := range []string{
-		"https://chat.whatsapp.com/invite/", whatsmeow.InviteLinkPrefix,
-		whatsmeow.NewsletterLinkPrefix, "https://www.whatsapp.com/channel/",
-	} {
-		link = strings.TrimPrefix(link, prefix)
-	}
-	return link
 }

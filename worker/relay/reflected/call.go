@@ -62,6 +62,9 @@ func (m callable) Run(ctx context.Context, c *relay.Call, params []json.RawMessa
 	if err != nil {
 		return nil, err
 	}
+	if takesLink[m.name] {
+		args[0].SetString(param.CodeOfLink(args[0].String()))
+	}
 	if err := policy.Check(m.name, args); err != nil {
 		return nil, m.named(err)
 	}
@@ -87,6 +90,13 @@ func (m callable) Run(ctx context.Context, c *relay.Call, params []json.RawMessa
 	}
 	c.Begin()
 	return m.bounded(ctx, c, fn, args)
+}
+
+// takesLink are the methods that take a link, or its code. whatsmeow knows one form of
+// each, and people share more.
+var takesLink = map[string]bool{
+	"GetGroupInfoFromLink": true, "JoinGroupWithLink": true, "GetNewsletterInfoWithInvite": true,
+	"ResolveContactQRLink": true, "ResolveBusinessMessageLink": true,
 }
 
 // allows returns Forbidden for a method that is off here.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
@@ -51,7 +52,7 @@ var channelRows = []relay.Row{
 	},
 	{
 		Name: "getChannelByInviteCode", Result: "Channel|undefined", Need: relay.NeedOnline,
-		Params:  []param.Param{{Name: "inviteCode", Kind: param.InviteCode, Doc: "or the whole link"}},
+		Params:  []param.Param{{Name: "inviteCode", Kind: param.ChannelCode, Doc: "or the whole link"}},
 		Example: codeExample,
 		Doc:     "Returns the channel behind a link; null when there is none.",
 		Do:      channelByCode,
@@ -127,8 +128,8 @@ type channelOptions struct {
 }
 
 func (o *channelOptions) check(path string) error {
-	if len(o.Description) > 8192 {
-		return param.Bad(path+".description", "is longer than 8192 bytes")
+	if utf8.RuneCountInString(o.Description) > param.MaxDescription {
+		return param.Bad(path+".description", "is longer than %d characters", param.MaxDescription)
 	}
 	if param.IsNull(o.Picture) {
 		return nil

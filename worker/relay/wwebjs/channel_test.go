@@ -146,7 +146,7 @@ func TestOthersChannels(t *testing.T) {
 	jid := bob.CreateChannel("Bread of the day", "What is in the oven")
 	id := jid.String()
 	code := r.channel(id).Code
-	found := ask[shape.Channel](r, "getChannelByInviteCode", "https://whatsapp.com/channel/"+code)
+	found := ask[shape.Channel](r, "getChannelByInviteCode", "www.whatsapp.com/channel/"+code+"/12?x=1")
 	if found.ID.Serialized != id || found.Name != "Bread of the day" || !found.IsChannel || !found.IsReadOnly || found.Metadata.MembershipType != "guest" || found.Metadata.InviteLink == "" {
 		t.Errorf("found %+v", found)
 	}

@@ -66,7 +66,7 @@ func TestGroupInvites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := ask[shape.GroupMetadata](r, "getInviteInfo", "https://chat.whatsapp.com/"+r.held(theirs).Code)
+	info := ask[shape.GroupMetadata](r, "getInviteInfo", "https://chat.whatsapp.com/"+r.held(theirs).Code+"/?mode=ac_t")
 	if info.ID.Serialized != theirs.String() || info.Subject != "Theirs" || len(info.Participants) != 1 {
 		t.Errorf("info %+v", info)
 	}

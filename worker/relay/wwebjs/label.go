@@ -25,7 +25,7 @@ import (
 var (
 	kindLabelID  = param.Kind{Label: "number|string", Read: readLabelID}
 	kindLabelIDs = param.ListOf(kindLabelID)
-	kindNote     = param.AtMost(16<<10, "16 KiB")
+	kindNote     = param.AtMost(16 << 10)
 )
 
 func readLabelID(raw json.RawMessage, path string) (any, error) {

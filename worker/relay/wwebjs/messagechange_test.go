@@ -304,3 +304,19 @@ func TestWhatIsKnownOfAMessage(t *testing.T) {
 		})
 	}
 }
+
+// TestReloadOfADeletedMessage is null, as in whatsapp-web.js 1.34.7: WhatsApp Web puts another
+// message in its place.
+func TestReloadOfADeletedMessage(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	own := ask[shape.Message](r, "sendMessage", "15550000002@c.us", "a slip").ID.Serialized
+	ask[any](r, "Message.delete", own, true)
+	came := r.Say(bob, "another slip")
+	r.Message(bob.Number(), r.Me.Number(), `{"protocolMessage":{"type":"REVOKE","key":{"remoteJID":"`+r.Me.LID().String()+`","fromMe":true,"ID":"`+came+`"}}}`, "")
+	for _, id := range []string{own, "false_15550000002@c.us_" + came} {
+		if got := r.Raw("Message.reload", id); got != "null" {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -33,10 +34,10 @@ var messageLookupRows = slices.Concat(
 		{
 			Name: "Message.reload", Result: "Message|null", Need: relay.NeedData,
 			Params: messageOnly, Example: messageExample,
-			Doc: "Returns this message as it is now, or null when it is not known any more.",
+			Doc: "Returns this message as it is now, or null when it is not known any more, or was deleted for everyone.",
 			Do: func(ctx context.Context, c *relay.Call) (any, error) {
 				record, err := c.Mirror.Message(ctx, relay.Arg[shape.MessageID](c, 0).Serialized)
-				if errors.Is(err, mirror.ErrNotFound) {
+				if errors.Is(err, mirror.ErrNotFound) || err == nil && record.Shape.Type == shape.TypeRevoked {
 					return nil, nil
 				}
 				return record.Shape, err
@@ -229,8 +230,8 @@ func readQuery(raw json.RawMessage, path string) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case text == "" || len(text) > 1000:
-		return nil, param.Bad(path, "expected text of 1 to 1000 bytes")
+	case text == "" || utf8.RuneCountInString(text) > 1000:
+		return nil, param.Bad(path, "expected text of 1 to 1000 characters")
 	}
 	return text, nil
 }

@@ -21,7 +21,7 @@ import (
 var profileRows = []relay.Row{
 	{
 		Name: "setStatus", Result: "void", Need: relay.NeedOnline,
-		Params: []param.Param{{Name: "status", Kind: param.Name}}, Example: `["Back at nine"]`,
+		Params: []param.Param{{Name: "status", Kind: param.About}}, Example: `["Back at nine"]`,
 		Doc: "Sets the about text.",
 		Do: func(ctx context.Context, c *relay.Call) (any, error) {
 			text := relay.Arg[string](c, 0)

@@ -24,8 +24,8 @@ var usernameRows = []relay.Row{
 	{
 		Name: "getUsernameId", Result: "ContactId|null", Need: relay.NeedOnline, Own: true,
 		Params: []param.Param{
-			{Name: "username", Kind: param.AtMost(64, "64 bytes"), Doc: "with or without @ in front"},
-			{Name: "key", Kind: param.AtMost(16, "16 bytes"), Optional: true, Doc: "the 4 digits without which some are not found"},
+			{Name: "username", Kind: param.AtMost(64), Doc: "with or without @ in front"},
+			{Name: "key", Kind: param.AtMost(16), Optional: true, Doc: "the 4 digits without which some are not found"},
 		},
 		Example: `["ada.lovelace"]`,
 		Doc:     "Returns the id of whoever has a username, or null when nobody has it.",
