@@ -33,11 +33,11 @@ const (
 // exit code of the process.
 func Main() int {
 	runtime.LockOSThread() // niceness belongs to a thread, and ffmpeg inherits it from this one
-	closeInherited()
 	req, err := readHeader[request](os.Stdin)
 	if err != nil {
 		return exitUnfit
 	}
+	closeInherited(req.Op == opMeasure)
 	if err := limit(req); err != nil {
 		return exitUnfit
 	}
@@ -67,11 +67,16 @@ func Main() int {
 }
 
 // closeInherited closes descriptors that the worker inherited itself and could not know
-// about. The poller of Go's runtime, which exists already, stays open.
-func closeInherited() {
+// about. The poller of Go's runtime, which exists already, stays open, and so does a
+// file that the job was handed.
+func closeInherited(handed bool) {
 	const few = 256
 	name := make([]byte, 32)
-	for fd := 3; fd < few; fd++ {
+	first := handedFile
+	if handed {
+		first++
+	}
+	for fd := first; fd < few; fd++ {
 		n, err := unix.Readlink("/proc/self/fd/"+strconv.Itoa(fd), name)
 		if err == nil && !bytes.HasPrefix(name[:n], []byte("anon_inode:")) {
 			_ = unix.Close(fd)
@@ -87,8 +92,11 @@ func safely(op operation, raw []byte) (said answer, made []byte) {
 			said, made = answer{Failed: wordDamaged}, nil
 		}
 	}()
-	if op == opWaveform {
+	switch op {
+	case opWaveform:
 		return waveform(raw)
+	case opMeasure:
+		return measured(), nil
 	}
 	return picture(onImages[op], raw)
 }

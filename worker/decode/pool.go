@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,13 @@ func (p *Pool) Waveform(ctx context.Context, raw []byte) ([]byte, error) {
 	return made, err
 }
 
+// Measure reads the length of a video or a sound, and the size of a video. The file may
+// have any size; the job gets it as it is, for reading.
+func (p *Pool) Measure(ctx context.Context, file *os.File) (Measures, error) {
+	said, _, err := p.ask(ctx, opMeasure, nil, 0, file)
+	return Measures{time.Duration(said.Millis) * time.Millisecond, said.Width, said.Height}, err
+}
+
 func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) (answer, []byte, error) {
 	if len(raw) > maxImage {
 		return answer{}, nil, ErrTooBig
@@ -112,14 +120,16 @@ func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) 
 }
 
 // ask has a job of our own do its work on a file.
-func (p *Pool) ask(ctx context.Context, op operation, raw []byte, most int) (answer, []byte, error) {
+func (p *Pool) ask(
+	ctx context.Context, op operation, raw []byte, most int, handed ...*os.File,
+) (answer, []byte, error) {
 	leave, err := p.enter(ctx, p.jobs)
 	if err != nil {
 		return answer{}, nil, err
 	}
 	defer leave()
 	req := request{Op: op, Size: int64(len(raw)), Memory: p.image.memory, CPU: p.image.cpu}
-	out, err := p.run(ctx, req, p.image.time, raw, most+4+maxHeader)
+	out, err := p.run(ctx, req, p.image.time, raw, most+4+maxHeader, handed...)
 	if err != nil {
 		return answer{}, nil, err
 	}

@@ -18,6 +18,7 @@ const (
 	opSquare    operation = "square"    // a JPEG of 640 pixels, cropped around the middle
 	opSticker   operation = "sticker"   // WebP of 512 pixels
 	opWaveform  operation = "waveform"  // 64 values, of Ogg with Opus
+	opMeasure   operation = "measure"   // length and size, of a file that is handed over
 	opVoice     operation = "voice"     // Ogg with Opus, by ffmpeg
 	opClip      operation = "clip"      // an animated sticker, by ffmpeg
 )
@@ -40,7 +41,7 @@ type request struct {
 
 func (r request) check() error {
 	_, own := onImages[r.Op]
-	own = own || r.Op == opWaveform
+	own = own || r.Op == opWaveform || r.Op == opMeasure
 	switch {
 	case own && r.Program != "":
 		return fmt.Errorf("a program with operation %q", r.Op)
@@ -73,7 +74,8 @@ type answer struct {
 	Failed string `json:"failed,omitempty"` // one of the words above
 	Width  int    `json:"width,omitempty"`  // of the image that was read, in pixels
 	Height int    `json:"height,omitempty"`
-	Open   bool   `json:"open,omitempty"` // the kernel could not confine the job, or only in part
+	Millis int64  `json:"millis,omitempty"` // length of what was measured
+	Open   bool   `json:"open,omitempty"`   // the kernel could not confine the job, or only in part
 }
 
 func (a answer) check() error {
@@ -81,6 +83,9 @@ func (a answer) check() error {
 	case "", wordFormat, wordTooBig, wordDamaged:
 	default:
 		return errors.New("unknown failure")
+	}
+	if a.Millis < 0 || a.Millis > maxLength.Milliseconds() {
+		return fmt.Errorf("%d milliseconds", a.Millis)
 	}
 	if a.Width < 0 || a.Width > maxSide || a.Height < 0 || a.Height > maxSide {
 		return fmt.Errorf("an image of %dx%d", a.Width, a.Height)

@@ -37,7 +37,9 @@ func (c *collected) Write(p []byte) (int, error) {
 
 // run starts one job, feeds it, and waits for its end. The job outlives neither this
 // process nor its time limit.
-func (p *Pool) run(ctx context.Context, req request, limit time.Duration, raw []byte, most int) ([]byte, error) {
+func (p *Pool) run(
+	ctx context.Context, req request, limit time.Duration, raw []byte, most int, handed ...*os.File,
+) ([]byte, error) {
 	head, err := header(req)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (p *Pool) run(ctx context.Context, req request, limit time.Duration, raw []
 		cookieKey + "=" + cookieValue, "GOMAXPROCS=1", "GOTRACEBACK=none",
 		"GODEBUG=containermaxprocs=0", "GORACE=" + os.Getenv("GORACE"),
 	}
-	cmd.Dir = "/"
+	cmd.Dir, cmd.ExtraFiles = "/", handed
 	// The job has a process group of its own, so that one signal ends all of it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

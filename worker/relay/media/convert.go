@@ -6,11 +6,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/decode"
 	"whatsapp-manager/worker/relay/param"
+	"whatsapp-manager/worker/relay/value"
+	"whatsapp-manager/worker/spool"
 )
 
 // asVoice makes Ogg with Opus, which is what a voice message has to be.
@@ -115,6 +121,38 @@ func (w *Work) waveform(ctx context.Context, voice Body) ([]byte, error) {
 		return nil, err
 	}
 	return made, nil
+}
+
+// measure returns the length and the size of a video or a sound, nil where its format
+// does not tell them: such a message goes out without. While too many files are being
+// read, the caller is asked to come again.
+func (w *Work) measure(ctx context.Context, file Body) (seconds, width, height *uint32, err error) {
+	var f *os.File
+	switch file := file.(type) {
+	case *spool.Upload:
+		f = file.File
+	case *spool.Passing:
+		f = file.File
+	default:
+		passing, err := w.Spool.Pass(file.Size(), func(to *spool.File) error {
+			_, err := io.Copy(to, reader(file))
+			return err
+		})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		defer passing.Close()
+		f = passing.File
+	}
+	found, err := w.Decoder.Measure(ctx, f)
+	if fault.Is(err, fault.RateLimited) || ctx.Err() != nil {
+		return nil, nil, nil, err
+	}
+	if err == nil {
+		seconds = proto.Uint32(uint32(max(1, found.Length/time.Second)))
+		width, height = value.OrNil(uint32(found.Width)), value.OrNil(uint32(found.Height))
+	}
+	return seconds, width, height, nil
 }
 
 const (

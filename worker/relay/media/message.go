@@ -105,7 +105,12 @@ func (m *MessageMedia) video(
 	if err != nil {
 		return nil, err
 	}
+	seconds, width, height, err := w.measure(ctx, m.file)
+	if err != nil {
+		return nil, err
+	}
 	return &waE2E.Message{VideoMessage: &waE2E.VideoMessage{
+		Seconds: seconds, Width: width, Height: height,
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey,
 		FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
 		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info,
@@ -140,6 +145,8 @@ func (m *MessageMedia) audio(
 	}
 	if seconds, ok := opusSeconds(data); ok {
 		audio.Seconds = &seconds
+	} else if audio.Seconds, _, _, err = w.measure(ctx, data); err != nil {
+		return nil, err
 	}
 	if options.AsVoice {
 		if audio.Waveform, err = w.waveform(ctx, data); err != nil {

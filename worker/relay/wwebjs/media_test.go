@@ -26,6 +26,12 @@ import (
 	"whatsapp-manager/worker/spool"
 )
 
+// film is the head of an MP4 (ISO 14496-12) of 3.9 s and 320x240 pixels.
+const film = "AAAAFGZ0eXBpc29tAAACAGlzb20AAADYbW9vdgAAAGxtdmhkAAAAAAAAAAAAAAAAAAAD6AAADzwAAAAAAAAAAAAAAAAAAAAAAAAA" +
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAGR0cmFrAAAAXHRr" +
+	"aGQAAAAHAAAAAAAAAAAAAAABAAAAAAAADzwAAAAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAABAAAAAAAAAAAAAAAAAABA" +
+	"AAAAAUAAAADwAAA="
+
 // opus is the first page of a voice message and a last one that says 2.5 s.
 var opus = append(append([]byte("OggS\x00\x02"), append(make([]byte, 20), []byte("\x01\x13OpusHead\x01\x01\x38\x01\x80\xbb\x00\x00\x00\x00\x00")...)...),
 	append([]byte("OggS\x00\x04\xc0\xd4\x01\x00\x00\x00\x00\x00"), make([]byte, 20)...)...)
@@ -42,6 +48,10 @@ type mediaAnswer struct {
 // TestMediaReachesThePhone: what the contact's phone decrypts is what was given.
 func TestMediaReachesThePhone(t *testing.T) {
 	voice, err := os.ReadFile("../../decode/testdata/voice.ogg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filmed, err := base64.StdEncoding.DecodeString(film)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +73,10 @@ func TestMediaReachesThePhone(t *testing.T) {
 		{"data URL", map[string]any{"$type": "MessageMedia", "data": "data:image/png;base64," + b64(photo)}, nil, photo, func(m *waE2E.Message) bool { return m.GetImageMessage().GetMimetype() == "image/png" }, "image"},
 		{"video", map[string]any{"mimetype": "video/mp4", "data": b64(clip)}, nil, clip, func(m *waE2E.Message) bool {
 			return m.GetVideoMessage() != nil && !m.GetVideoMessage().GetGifPlayback()
+		}, "video"},
+		{"video of 3.9 seconds", map[string]any{"mimetype": "video/mp4", "data": film}, nil, filmed, func(m *waE2E.Message) bool {
+			v := m.GetVideoMessage()
+			return v.GetSeconds() == 3 && v.GetWidth() == 320 && v.GetHeight() == 240
 		}, "video"},
 		{"GIF", map[string]any{"mimetype": "video/mp4", "data": b64(clip)}, map[string]any{"sendVideoAsGif": true}, clip, func(m *waE2E.Message) bool { return m.GetVideoMessage().GetGifPlayback() }, "video"},
 		{"audio", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, nil, clip, func(m *waE2E.Message) bool { return m.GetAudioMessage() != nil && !m.GetAudioMessage().GetPTT() }, "audio"},
