@@ -113,6 +113,7 @@ func newCore(
 	c.mirror.OnHead(c.status.Raise)
 	library := sqlstore.NewWithDB(c.db.Library, "postgres", client.NewLog(log))
 	pairs := lidstore.New(c.db.Pool, boot.GetInstance(), c.db.RetryUntilAvailable)
+	c.mirror.Consult(pairs)
 	c.devices = &devices{
 		db: c.db, mirror: c.mirror, pairs: pairs,
 		container: sealedstore.New(library, c.db.Pool, ring, pairs.Adopt),
@@ -126,6 +127,7 @@ func newCore(
 func (c *core) run(ctx context.Context) {
 	c.tasks.Go(c.announcer.run)
 	c.tasks.Go(c.handler.idle.Run)
+	c.tasks.Go(c.handler.tellIdentities)
 	c.load()
 	look := time.NewTicker(c.tuning.Silence / silenceLooks)
 	defer look.Stop()

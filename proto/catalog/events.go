@@ -48,6 +48,7 @@ func Events() []Event {
 		{Name: "change_battery", Arguments: "{battery, plugged}", Reason: "phones no longer tell linked devices about their battery"},
 
 		{Name: "contact_username", Arguments: "contact: Contact, oldUsername: string", When: "Somebody's username became known, changed or was given up.", Own: true},
+		{Name: "contact_identity", Arguments: "{id, lid, name}", When: "The phone number became known of somebody whom an event had named by a hidden id; once.", Own: true},
 		{Name: "event_response", Arguments: "response: EventResponse", When: "Somebody answered an event: going, not_going or maybe.", Own: true},
 		{Name: "send_update", Arguments: "{key, method, state, messageId, code, error}", When: "A queued message was sent, failed or was cancelled, or its end is unknown.", Own: true},
 		{Name: "sends_paused", Arguments: "{until, reason}", When: "WhatsApp asked for a pause, or quiet hours began; queued messages wait.", Own: true},

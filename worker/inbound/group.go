@@ -51,10 +51,20 @@ func (t *translator) metadata(g *types.GroupInfo) shape.GroupMetadata {
 			alt = p.PhoneNumber
 		}
 		m.Participants = append(m.Participants, shape.GroupParticipant{
-			ID: shape.NewWid(t.user(p.JID, alt)), IsAdmin: p.IsAdmin || p.IsSuperAdmin, IsSuperAdmin: p.IsSuperAdmin,
+			ID: shape.NewWid(t.user(p.JID, alt)), LID: hiddenOf(p.JID, alt), IsAdmin: p.IsAdmin || p.IsSuperAdmin, IsSuperAdmin: p.IsSuperAdmin,
 		})
 	}
 	return m
+}
+
+// hiddenOf returns the hidden id among two addresses of a person, empty when there is none.
+func hiddenOf(jids ...types.JID) string {
+	for _, jid := range jids {
+		if plain(jid).Server == types.HiddenUserServer {
+			return shape.ID(jid)
+		}
+	}
+	return ""
 }
 
 func (t *translator) wid(jid, alt types.JID) *shape.Wid {

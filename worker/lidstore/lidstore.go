@@ -34,6 +34,8 @@ type Store struct {
 	// that the owner of the token waits for.
 	writing chan struct{}
 
+	news chan struct{} // holds a token after a write
+
 	mu    sync.Mutex
 	epoch uint64 // raised by every change that makes a read in progress outdated
 	byLID *simplelru.LRU[string, known]
@@ -53,7 +55,7 @@ type known struct {
 // goes through retry, which may call its function again after an outage and decides how
 // long to wait.
 func New(pool *pgxpool.Pool, instance string, retry func(context.Context, func() error) error) *Store {
-	s := &Store{pool: pool, instance: instance, retry: retry, writing: make(chan struct{}, 1)}
+	s := &Store{pool: pool, instance: instance, retry: retry, writing: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 	s.clear()
 	return s
 }
@@ -115,6 +117,39 @@ func (s *Store) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[typ
 	}
 	return lids, nil
 }
+
+// Others returns the other address of each of these people of whom it is known, hints
+// included, without devices. It is one look-up for each direction.
+func (s *Store) Others(ctx context.Context, people []types.JID) (map[types.JID]types.JID, error) {
+	others := make(map[types.JID]types.JID, len(people))
+	for _, way := range []struct {
+		from     side
+		of, into string
+	}{{byLID, types.HiddenUserServer, types.DefaultUserServer}, {byPN, types.DefaultUserServer, types.HiddenUserServer}} {
+		var wanted []string
+		for _, jid := range people {
+			if jid.Server == way.of {
+				wanted = append(wanted, jid.User)
+			}
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		found, err := s.findMany(ctx, way.from, wanted)
+		if err != nil {
+			return nil, err
+		}
+		for user, other := range found {
+			if other.user != "" {
+				others[types.NewJID(user, way.of)] = types.NewJID(other.user, way.into)
+			}
+		}
+	}
+	return others, nil
+}
+
+// News holds a token after pairs were written.
+func (s *Store) News() <-chan struct{} { return s.news }
 
 // PutLIDMapping records that the two are the same person. That replaces all that was known
 // about either.

@@ -27,7 +27,7 @@ select lid, pn from old`
 type pair struct{ lid, pn string }
 
 func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
-	pairs := s.news(mappings)
+	pairs := s.unknown(mappings)
 	if len(pairs) == 0 {
 		return nil
 	}
@@ -59,6 +59,7 @@ func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 	if err != nil {
 		return fmt.Errorf("note pairs: %w", err)
 	}
+	defer s.tell()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch++
@@ -73,15 +74,22 @@ func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 	return nil
 }
 
+func (s *Store) tell() {
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
 func (s *Store) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()
 }
 
-// news leaves out entries that are no pairs, pairs that are known, and all but the last of
+// unknown leaves out entries that are no pairs, pairs that are known, and all but the last of
 // several pairs about the same person.
-func (s *Store) news(mappings []store.LIDMapping) []pair {
+func (s *Store) unknown(mappings []store.LIDMapping) []pair {
 	seenLID, seenPN := map[string]bool{}, map[string]bool{}
 	var pairs []pair
 	for _, mapping := range slices.Backward(mappings) {

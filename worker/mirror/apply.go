@@ -134,9 +134,12 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 			err = w.note(ctx, op)
 		case *inbound.Call:
 			n := naming{}
-			if n.at(op.Call.From, &op.Call.Username); !op.Call.FromMe {
-				err = w.name(ctx, n)
+			call := &op.Call
+			n.identified(func(p shape.Pairs) { call.FromLID = p.Name(&call.From) }, call.From)
+			if !call.FromMe {
+				n.at(call.From, &call.Username)
 			}
+			err = w.name(ctx, n)
 			if err == nil {
 				err = w.emit("call:"+op.Call.ID, "call", op.Call.From, time.Time{}, op.Call)
 			}

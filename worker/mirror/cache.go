@@ -26,16 +26,17 @@ const (
 // fails.
 type cache struct {
 	chats     *simplelru.LRU[string, chat]
-	names     *simplelru.LRU[string, string] // push names as last written, by id
-	usernames *simplelru.LRU[string, string] // by id; empty: none is known
+	names     *simplelru.LRU[string, string]   // push names as last written, by id
+	hidden    *simplelru.LRU[string, struct{}] // who is noted as hidden
+	usernames *simplelru.LRU[string, string]   // by id; empty: none is known
 	aliases   *simplelru.LRU[inbound.Alias, struct{}]
 }
 
 func newCache() cache {
 	return cache{
 		chats: newLRU[string, chat](maxChats), names: newLRU[string, string](maxNames),
-		usernames: newLRU[string, string](maxNames),
-		aliases:   newLRU[inbound.Alias, struct{}](maxAliases),
+		usernames: newLRU[string, string](maxNames), hidden: newLRU[string, struct{}](maxNames),
+		aliases: newLRU[inbound.Alias, struct{}](maxAliases),
 	}
 }
 
@@ -51,6 +52,7 @@ func (c *cache) forget() {
 	c.chats.Purge()
 	c.names.Purge()
 	c.usernames.Purge()
+	c.hidden.Purge()
 	c.aliases.Purge()
 }
 
@@ -170,10 +172,8 @@ func (c chat) shape() shape.Chat {
 // title is the group's subject, or the best name there is for a person.
 func (c chat) title() string {
 	if shape.IsUser(c.ID) {
-		for _, name := range []string{c.savedName, c.verifiedAs, c.pushName, c.Name} {
-			if name != "" {
-				return name
-			}
+		if name := c.personName(); name != "" {
+			return name
 		}
 		return shape.FormatNumber(c.ID)
 	}
@@ -181,4 +181,14 @@ func (c chat) title() string {
 		return c.Name
 	}
 	return shape.NewWid(c.ID).User
+}
+
+// personName is the best name there is for a person; empty when there is none.
+func (c chat) personName() string {
+	for _, name := range []string{c.savedName, c.verifiedAs, c.pushName, c.Name} {
+		if name != "" {
+			return name
+		}
+	}
+	return ""
 }

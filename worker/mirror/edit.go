@@ -24,7 +24,7 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 			Raw: shape.Edit(nil, op.Raw), Ack: int(inbound.LevelServer), EditID: op.ID, EditedAt: op.AtMs,
 		})
 		n := naming{}
-		n.message(&edited)
+		n.message(&edited, w.me())
 		if err := w.name(ctx, n); err != nil {
 			return err
 		}

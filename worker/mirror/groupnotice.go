@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (w *writer) notify(ctx context.Context, chat string, place int, n inbound.G
 		Body:      n.Body,
 		Type:      n.Type,
 		Timestamp: n.At.Unix(),
-		ChatID:    chat, Author: n.By, RecipientIDs: whom,
+		ChatID:    chat, Author: n.By, RecipientIDs: slices.Clone(whom),
 	}
 	people, names := naming{}, make([]string, len(whom))
 	for i, person := range whom {
@@ -40,6 +41,8 @@ func (w *writer) notify(ctx context.Context, chat string, place int, n inbound.G
 	if n.By != w.me() {
 		people.at(n.By, &notice.Username)
 	}
+	told := slices.Clone(whom)
+	people.identified(func(p shape.Pairs) { notice.Identify(p, w.me()) }, append(told, n.By)...)
 	if err := w.name(ctx, people); err != nil {
 		return err
 	}
@@ -48,7 +51,7 @@ func (w *writer) notify(ctx context.Context, chat string, place int, n inbound.G
 			if notice.RecipientUsernames == nil {
 				notice.RecipientUsernames = map[string]string{}
 			}
-			notice.RecipientUsernames[whom[i]] = name
+			notice.RecipientUsernames[notice.RecipientIDs[i]] = name
 		}
 	}
 	return w.emit("group:"+id, n.Event, chat, time.Time{}, notice)

@@ -51,9 +51,9 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 		source.Ack = max(source.Ack, level)
 	}
 	done, names := shape.Render(source), naming{}
-	names.message(&done)
+	names.message(&done, w.me())
 	names.fill(ch.ID, ch.username)
-	delete(names, ch.ID)
+	delete(names.places, ch.ID)
 	if err := w.name(ctx, names); err != nil {
 		return nil, err
 	}

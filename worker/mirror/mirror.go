@@ -32,6 +32,8 @@ type Mirror struct {
 
 	head    atomic.Uint64 // written under writing
 	account atomic.Pointer[inbound.Account]
+	pairs   Pairs       // nil: nobody's other id is known
+	hides   atomic.Bool // somebody was told by a hidden id
 
 	writing ctxMutex // held from the reads of a change until its commit
 	loaded  bool     // guarded by writing; head is the database's
@@ -60,6 +62,9 @@ func (m *Mirror) Load(ctx context.Context) error {
 	}
 	defer m.writing.unlock()
 	if err := m.claim(ctx); err != nil {
+		return err
+	}
+	if err := m.loadHidden(ctx); err != nil {
 		return err
 	}
 	row, err := m.q.OneAccount(ctx, m.instance)

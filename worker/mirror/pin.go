@@ -33,7 +33,7 @@ func (m *Mirror) Pinned(ctx context.Context, chat string) ([]shape.Message, erro
 		list[i] = m.render(row.Message)
 	}
 	n := naming{}
-	n.messages(list)
+	n.messages(list, m.me())
 	return list, m.name(ctx, n)
 }
 

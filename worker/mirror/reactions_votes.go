@@ -47,11 +47,13 @@ func (w *writer) reaction(ctx context.Context, op *inbound.Reaction) error {
 		Sender: op.Sender, Reaction: op.Text, ID: op.ID, FromMe: op.FromMe, Timestamp: op.AtMs, Read: !op.Unread,
 	})
 	reaction.Orphan = orphan
-	if n := (naming{}); !op.FromMe {
+	n := naming{}
+	n.identified(func(p shape.Pairs) { reaction.Identify(p, w.me()) }, op.Sender, target.Participant)
+	if !op.FromMe {
 		n.at(op.Sender, &reaction.Username)
-		if err := w.name(ctx, n); err != nil {
-			return err
-		}
+	}
+	if err := w.name(ctx, n); err != nil {
+		return err
 	}
 	return w.emit("reaction:"+op.ID+":"+op.Sender, "message_reaction", chat, time.Time{}, reaction)
 }
@@ -103,12 +105,13 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()),
 	}
 	n := naming{}
+	n.identified(func(p shape.Pairs) { vote.Identify(p, w.me()) }, op.Voter, op.TargetSender)
 	if op.Voter != w.me() {
 		n.at(op.Voter, &vote.Username)
 	}
 	if found {
 		poll := w.render(row)
-		n.message(&poll)
+		n.message(&poll, w.me())
 		vote.ParentMessage, vote.ParentMsgKey = &poll, poll.ID
 		vote.SelectedOptions = chosen(poll, op.Hashes)
 	}
@@ -130,9 +133,15 @@ func (w *writer) eventResponse(ctx context.Context, op *inbound.EventResponse) e
 		Response: op.Response, ExtraGuestCount: op.ExtraGuests, Timestamp: op.AtMs,
 		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, op.Chat, op.Target, op.TargetSender, w.me()),
 	}
+	n := naming{}
+	n.identified(func(p shape.Pairs) { r.Identify(p, w.me()) }, op.Sender, op.TargetSender)
 	if found {
 		parent := w.render(row)
+		n.message(&parent, w.me())
 		r.ParentMessage, r.ParentMsgKey = &parent, parent.ID
+	}
+	if err := w.name(ctx, n); err != nil {
+		return err
 	}
 	return w.emit("event_response:"+op.ID+":"+op.Sender, "event_response", op.Chat, time.Time{}, r)
 }

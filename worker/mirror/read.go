@@ -112,7 +112,7 @@ func (m *Mirror) readChats(ctx context.Context) ([]shape.Chat, error) {
 	}
 	n := naming{}
 	for i := range chats {
-		n.chat(&chats[i])
+		n.chat(&chats[i], m.me())
 	}
 	return chats, m.name(ctx, n)
 }
@@ -155,7 +155,7 @@ func (m *Mirror) chatAt(ctx context.Context, id string) (shape.Chat, error) {
 		ch.LastMessage = &rendered
 	}
 	n := naming{}
-	n.chat(&ch)
+	n.chat(&ch, m.me())
 	return ch, m.name(ctx, n)
 }
 
@@ -175,7 +175,7 @@ func (m *Mirror) Messages(ctx context.Context, chat string, f Filter) ([]shape.M
 		messages = append(messages, m.render(row))
 	}
 	n := naming{}
-	n.messages(messages)
+	n.messages(messages, m.me())
 	return messages, m.name(ctx, n)
 }
 

@@ -61,14 +61,18 @@ func (m *Mirror) Contact(ctx context.Context, id string) (shape.Contact, error) 
 func (m *Mirror) contact(row db.OneContactRow) shape.Contact {
 	wid := shape.NewWid(row.ID)
 	c := shape.Contact{
-		ID: wid, Name: row.Name, ShortName: row.ShortName, Pushname: row.PushName, VerifiedName: row.BusinessName,
+		ID: wid, LID: row.Lid, Name: row.Name, ShortName: row.ShortName, Pushname: row.PushName, VerifiedName: row.BusinessName,
 		Username: row.Username, IsBusiness: row.BusinessName != "", IsMe: row.ID == m.me(), IsUser: shape.IsUser(row.ID),
 		IsGroup: shape.IsGroup(row.ID), IsWAContact: true, IsBlocked: row.Blocked, Type: "in",
 	}
 	if c.IsUser && !shape.IsLID(row.ID) {
 		c.Number = &wid.User
 	}
+	if shape.IsLID(row.ID) {
+		c.LID = row.ID
+	}
 	if c.IsMe {
+		c.LID = shape.ID(m.Account().LID)
 		if acct := m.Account(); acct.PushName != "" {
 			c.Pushname = acct.PushName
 		}

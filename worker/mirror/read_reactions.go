@@ -22,6 +22,11 @@ func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList
 	if err != nil {
 		return nil, fmt.Errorf("read reactions: %w", err)
 	}
+	known, err := m.identities(ctx, ids(rows, func(r db.ReactionsRow) string { return r.Sender }))
+	if err != nil {
+		return nil, err
+	}
+	rows = newestOfEach(rows, func(r db.ReactionsRow) (string, int64) { return known.Number(r.Sender), r.Timestamp })
 	target := shape.NewMessageID(row.FromMe, row.Chat, row.ID, row.Sender, m.me())
 	var lists []shape.ReactionList
 	at := map[string]int{}
@@ -43,7 +48,9 @@ func (m *Mirror) Reactions(ctx context.Context, id string) ([]shape.ReactionList
 	n := naming{}
 	for i := range lists {
 		for k := range lists[i].Senders {
-			if s := &lists[i].Senders[k]; s.Ack == nil { // not the account's own
+			s := &lists[i].Senders[k]
+			n.identified(func(p shape.Pairs) { s.Identify(p, m.me()) }, s.SenderID, s.MsgID.Participant)
+			if s.Ack == nil { // not the account's own
 				n.at(s.SenderID, &s.Username)
 			}
 		}
@@ -98,7 +105,9 @@ func (m *Mirror) Info(ctx context.Context, id string) (shape.MessageInfo, error)
 	n := naming{}
 	for _, list := range [][]shape.ReceiptEntry{info.Delivery, info.Read, info.Played} {
 		for i := range list {
-			n.at(list[i].ID.Serialized, &list[i].Username)
+			entry := &list[i]
+			n.identified(entry.Identify, entry.ID.Serialized)
+			n.at(entry.ID.Serialized, &entry.Username)
 		}
 	}
 	return info, m.name(ctx, n)

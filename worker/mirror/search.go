@@ -57,7 +57,7 @@ func (m *Mirror) Search(ctx context.Context, query, chat string, offset, limit i
 		return nil, err
 	}
 	n := naming{}
-	n.messages(found)
+	n.messages(found, m.me())
 	return found, m.name(ctx, n)
 }
 
@@ -109,14 +109,21 @@ func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, er
 	if err != nil {
 		return nil, fmt.Errorf("read votes: %w", err)
 	}
+	known, err := m.identities(ctx, ids(rows, func(r db.VotesRow) string { return r.Voter }))
+	if err != nil {
+		return nil, err
+	}
+	rows = newestOfEach(rows, func(r db.VotesRow) (string, int64) { return known.Number(r.Voter), r.Timestamp })
 	poll, n := m.render(row), naming{}
-	n.message(&poll)
+	n.message(&poll, m.me())
 	votes := make([]shape.PollVote, len(rows))
 	for i, r := range rows {
 		votes[i] = shape.PollVote{
 			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp, Unreadable: r.Unreadable,
 			ParentMessage: &poll, ParentMsgKey: poll.ID,
 		}
+		vote := &votes[i]
+		n.identified(func(p shape.Pairs) { vote.Identify(p, m.me()) }, r.Voter)
 		if r.Voter != m.me() {
 			n.at(r.Voter, &votes[i].Username)
 		}

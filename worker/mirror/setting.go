@@ -127,6 +127,13 @@ func (w *writer) group(ctx context.Context, op *inbound.GroupChange) error {
 	if op.Full != nil {
 		metadata = op.Full
 	}
+	if metadata != nil {
+		known, err := w.identities(ctx, metadata.People())
+		if err != nil {
+			return err
+		}
+		metadata.Identify(known)
+	}
 	if op.Apply != nil {
 		to := metadata
 		if to == nil {

@@ -14,18 +14,35 @@ import (
 // manyNamed is the number of people above which all usernames are read.
 const manyNamed = 2000
 
-// naming are the places in shapes at which a person's username belongs, by the person's
-// id. One look-up fills them all, however many people there are.
-type naming map[string][]*string
-
-func (n naming) at(id string, place *string) {
-	if shape.IsUser(id) {
-		n[id] = append(n[id], place)
-	}
+// naming are the people whom shapes name: the places at which their usernames belong, by
+// their ids, and what writes their ids. One look-up fills them all, however many people there
+// are.
+type naming struct {
+	places   map[string][]*string
+	people   []string
+	identify []func(shape.Pairs)
 }
 
-// message wants the username of the person who wrote a message, or to whom the account did.
-func (n naming) message(s *shape.Message) {
+func (n *naming) at(id string, place *string) {
+	if !shape.IsUser(id) {
+		return
+	}
+	if n.places == nil {
+		n.places = map[string][]*string{}
+	}
+	n.places[id] = append(n.places[id], place)
+}
+
+// identified has write called with what is known of the ids of these people.
+func (n *naming) identified(write func(shape.Pairs), people ...string) {
+	n.people = append(n.people, people...)
+	n.identify = append(n.identify, write)
+}
+
+// message wants the username of the person who wrote a message, or to whom the account did,
+// and the ids of everybody in it.
+func (n *naming) message(s *shape.Message, me string) {
+	n.identified(func(p shape.Pairs) { s.Identify(p, me) }, s.People()...)
 	switch {
 	case s.FromMe:
 		n.at(s.To, &s.ToUsername)
@@ -36,18 +53,20 @@ func (n naming) message(s *shape.Message) {
 	}
 }
 
-func (n naming) messages(all []shape.Message) {
+func (n *naming) messages(all []shape.Message, me string) {
 	for i := range all {
-		n.message(&all[i])
+		n.message(&all[i], me)
 	}
 }
 
-// chat wants the usernames of a group's members, and of the last message.
-func (n naming) chat(c *shape.Chat) {
+// chat wants the usernames and ids of a group's members, and of the last message.
+func (n *naming) chat(c *shape.Chat, me string) {
 	if c.LastMessage != nil {
-		n.message(c.LastMessage)
+		n.message(c.LastMessage, me)
 	}
+	n.identified(func(p shape.Pairs) { c.LID = p.LID(c.ID.Serialized) }, c.ID.Serialized)
 	if c.GroupMetadata != nil {
+		n.identified(c.GroupMetadata.Identify, c.GroupMetadata.People()...)
 		for i := range c.GroupMetadata.Participants {
 			p := &c.GroupMetadata.Participants[i]
 			n.at(p.ID.Serialized, &p.Username)
@@ -55,8 +74,8 @@ func (n naming) chat(c *shape.Chat) {
 	}
 }
 
-func (n naming) fill(id, username string) {
-	for _, place := range n[id] {
+func (n *naming) fill(id, username string) {
+	for _, place := range n.places[id] {
 		*place = username
 	}
 }
@@ -86,8 +105,11 @@ func (m *Mirror) Usernames(ctx context.Context, ids []string) (map[string]string
 
 // name fills the places with what is in the database.
 func (m *Mirror) name(ctx context.Context, n naming) error {
-	names, err := m.Usernames(ctx, slices.Collect(maps.Keys(n)))
-	for id := range n {
+	if _, err := m.identify(ctx, n); err != nil {
+		return err
+	}
+	names, err := m.Usernames(ctx, slices.Collect(maps.Keys(n.places)))
+	for id := range n.places {
 		n.fill(id, names[id])
 	}
 	return err
@@ -95,6 +117,11 @@ func (m *Mirror) name(ctx context.Context, n naming) error {
 
 // name fills the places with what is known after this change.
 func (w *writer) name(ctx context.Context, n naming) error {
+	hidden, err := w.identify(ctx, n)
+	if err != nil {
+		return err
+	}
+	w.toldHidden(ctx, hidden)
 	told := map[string]string{}
 	for _, c := range w.change.Contacts {
 		if c.Username != nil {
@@ -102,7 +129,7 @@ func (w *writer) name(ctx context.Context, n naming) error {
 		}
 	}
 	var missing []string
-	for id := range n {
+	for id := range n.places {
 		username, known := told[id]
 		if !known {
 			username, known = w.cache.usernames.Get(id)
@@ -125,14 +152,14 @@ func (w *writer) name(ctx context.Context, n naming) error {
 // rendered is render, with usernames.
 func (m *Mirror) rendered(ctx context.Context, row db.Message) (shape.Message, error) {
 	s, n := m.render(row), naming{}
-	n.message(&s)
+	n.message(&s, m.me())
 	return s, m.name(ctx, n)
 }
 
 // rendered is render, with usernames as they are after this change.
 func (w *writer) rendered(ctx context.Context, row db.Message) (shape.Message, error) {
 	s, n := w.render(row), naming{}
-	n.message(&s)
+	n.message(&s, w.me())
 	return s, w.name(ctx, n)
 }
 

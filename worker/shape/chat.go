@@ -4,6 +4,7 @@ package shape
 type Chat struct {
 	GroupMetadata  *GroupMetadata `json:"groupMetadata,omitempty"` // groups
 	ID             Wid            `json:"id"`
+	LID            string         `json:"lid,omitempty"` // of the person, ours
 	Name           string         `json:"name"`
 	Username       string         `json:"username,omitempty"` // of the person
 	IsGroup        bool           `json:"isGroup"`
@@ -30,6 +31,9 @@ type GroupMetadata struct {
 	Subject                    string             `json:"subject"`
 	SubjectTime                int64              `json:"subjectTime,omitempty"`
 	SubjectOwner               *Wid               `json:"subjectOwner,omitempty"`
+	OwnerLID                   string             `json:"ownerLid,omitempty"` // this and the next are ours
+	SubjectOwnerLID            string             `json:"subjectOwnerLid,omitempty"`
+	DescOwnerLID               string             `json:"descOwnerLid,omitempty"`
 	Desc                       string             `json:"desc,omitempty"`
 	DescID                     string             `json:"descId,omitempty"`
 	DescTime                   int64              `json:"descTime,omitempty"`
@@ -55,6 +59,7 @@ type GroupMetadata struct {
 // GroupParticipant is a member of a group. IsAdmin is true for super admins too.
 type GroupParticipant struct {
 	ID           Wid    `json:"id"`
+	LID          string `json:"lid,omitempty"` // ours
 	IsAdmin      bool   `json:"isAdmin"`
 	IsSuperAdmin bool   `json:"isSuperAdmin"`
 	Username     string `json:"username,omitempty"` // ours
@@ -69,6 +74,8 @@ type GroupNotification struct {
 	ChatID             string            `json:"chatId"`
 	Author             string            `json:"author,omitempty"`
 	RecipientIDs       []string          `json:"recipientIds"`
+	AuthorLID          string            `json:"authorLid,omitempty"`          // ours
+	RecipientLIDs      []string          `json:"recipientLids,omitempty"`      // in the same order; ours
 	Username           string            `json:"username,omitempty"`           // of the author, ours
 	RecipientUsernames map[string]string `json:"recipientUsernames,omitempty"` // by id, where one is known; ours
 }

@@ -4,6 +4,7 @@ package shape
 // is unknown. Username is ours.
 type Contact struct {
 	ID           Wid     `json:"id"`
+	LID          string  `json:"lid,omitempty"` // ours
 	Number       *string `json:"number"`
 	IsBusiness   bool    `json:"isBusiness"`
 	IsEnterprise bool    `json:"isEnterprise"`

@@ -127,6 +127,7 @@ type Data struct {
 	Ad
 	Album
 	Later
+	Hidden
 }
 
 // Quoted is the copy of a quoted message that a reply carries.

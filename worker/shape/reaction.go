@@ -11,8 +11,9 @@ type Reaction struct {
 	Read         bool      `json:"read"`
 	MsgID        MessageID `json:"msgId"`
 	SenderID     string    `json:"senderId"`
-	Username     string    `json:"username,omitempty"` // of the sender, ours
-	Ack          *int      `json:"ack,omitempty"`      // own reactions
+	SenderLID    string    `json:"senderLid,omitempty"` // ours
+	Username     string    `json:"username,omitempty"`  // of the sender, ours
+	Ack          *int      `json:"ack,omitempty"`       // own reactions
 }
 
 // ReactionList is all reactions to a message with the same emoji.
@@ -27,6 +28,7 @@ type ReactionList struct {
 // PollVote is what one voter has selected; no options means the vote was taken back.
 type PollVote struct {
 	Voter           string       `json:"voter"`
+	VoterLID        string       `json:"voterLid,omitempty"` // ours
 	Username        string       `json:"username,omitempty"` // of the voter, ours
 	SelectedOptions []PollOption `json:"selectedOptions"`
 	InterractedAtTs int64        `json:"interractedAtTs"` //nolint:staticcheck // whatsapp-web.js spells it so; milliseconds
@@ -40,6 +42,7 @@ type PollVote struct {
 type EventResponse struct {
 	ID              MessageID `json:"id"`
 	SenderID        string    `json:"senderId"`
+	SenderLID       string    `json:"senderLid,omitempty"`
 	Response        string    `json:"response"`
 	ExtraGuestCount int       `json:"extraGuestCount"`
 	Timestamp       int64     `json:"timestamp"`
@@ -51,6 +54,7 @@ type EventResponse struct {
 type Call struct {
 	ID                    string         `json:"id"`
 	From                  string         `json:"from"`
+	FromLID               string         `json:"fromLid,omitempty"`  // ours
 	Username              string         `json:"username,omitempty"` // of who calls, ours
 	Timestamp             int64          `json:"timestamp"`
 	IsVideo               bool           `json:"isVideo"`
@@ -76,5 +80,6 @@ type MessageInfo struct {
 type ReceiptEntry struct {
 	ID       Wid    `json:"id"`
 	T        int64  `json:"t"`
+	LID      string `json:"lid,omitempty"`      // ours
 	Username string `json:"username,omitempty"` // ours
 }

@@ -42,6 +42,7 @@ var tables = []table{
 	ours("accounts", ""),
 	ours("contacts", ""),
 	ours("lid_pairs", ""),
+	ours("hidden_people", ""),
 	ours("chats", ""),
 	ours("messages", "position"),
 	ours("receipts", ""),

@@ -106,6 +106,7 @@ func (w *world) instance(id supervisor.ID, jid string, seed int) {
 	w.exec("insert into accounts values ($1, '15550000001@c.us', '99001@lid', 'me', 'android')", i)
 	w.exec("insert into contacts (instance_id, id, lid, name) values ($1, $2, $3, $4)", i, fmt.Sprintf("1777%d@c.us", seed), fmt.Sprintf("8877%d@lid", seed), difficult)
 	w.exec("insert into lid_pairs values ($1, $2, $3, false), ($1, $4, $5, true)", i, fmt.Sprintf("9900%d", seed), fmt.Sprintf("1555000000%d", seed), fmt.Sprintf("8877%d", seed), fmt.Sprintf("1777%d", seed))
+	w.exec("insert into hidden_people values ($1, '770011@lid')", i)
 	w.exec("insert into chats (instance_id, id, name, metadata) values ($1, 'g@g.us', $2, '{\"b\":1, \"a\":2}')", i, difficult)
 	for n := range 5 { // all of one second: their order is that of arrival
 		w.exec("insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, raw) values ($1, 'g@g.us', $2, false, 's@c.us', 1000, 'chat', $3, 1, $4)",

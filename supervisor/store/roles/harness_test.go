@@ -113,6 +113,7 @@ var ownRows = map[string]string{
 	"reactions":       "(instance_id, chat, message_id, sender, reaction, id, from_me, timestamp) values ($id, 'c', 'm', 's', 'x', 'r', false, 1)",
 	"receipts":        "(instance_id, chat, message_id, participant) values ($id, 'c', 'm', 'p')",
 	"votes":           "values ($id, 'c', 'm', 'v', '{}', 1)",
+	"hidden_people":   "(instance_id, lid) values ($id, '1@lid')",
 	"lid_pairs":       "(instance_id, lid, pn) values ($id, '1', '2')",
 }
 

@@ -38,6 +38,7 @@ var ours = map[string]decision{
 	"devices":         mine("select"), // changed by claim_device, prove_device and release_device
 	"events":          mine("select, insert"),
 	"feeds":           mine("select, insert, update"),
+	"hidden_people":   mine("select, insert, delete"),
 	"label_chats":     mine("select, insert, delete"),
 	"labels":          mine(all),
 	"lid_pairs":       mine(all),

@@ -23,6 +23,14 @@ func Send(ctx context.Context, c *relay.Call, to types.JID, what Content, option
 	} else if ok {
 		return sent.Shape, nil
 	}
+	write, err := options.Mention(ctx, c, to)
+	if err != nil {
+		return nil, relay.Unsent(err)
+	}
+	options.Caption = write(options.Caption)
+	if text, ok := what.(Text); ok {
+		what = Text(write(string(text)))
+	}
 	info, err := Context(ctx, c, to, options)
 	if err != nil {
 		return nil, relay.Unsent(err)

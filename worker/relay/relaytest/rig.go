@@ -194,6 +194,7 @@ func (r *Rig) client() *whatsmeow.Client {
 	pairs := lidstore.New(r.Pool, Instance, func(_ context.Context, fn func() error) error { return fn() })
 	device := sealedstore.New(container, r.Pool, nil, pairs.Adopt).NewDevice()
 	device.LIDs = pairs
+	r.Mirror.Consult(pairs)
 	cli := whatsmeow.NewClient(device, waLog.Noop)
 	cli.PrePairCallback = func(jid types.JID, _, _ string) bool { // as the worker does
 		_, err := r.Pool.Exec(r.Ctx, "select claim_device($1, 1, $2)", Instance, jid.String())

@@ -122,6 +122,11 @@ func edit(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
 		return nil, nil
 	}
 	text, options := relay.Arg[string](c, 1), relay.Arg[content.Options](c, 2)
+	write, err := options.Mention(ctx, c, r.Chat)
+	if err != nil {
+		return nil, err
+	}
+	text = write(text)
 	info, err := content.Context(ctx, c, r.Chat, options)
 	if err != nil {
 		return nil, err

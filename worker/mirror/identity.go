@@ -1,0 +1,193 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/mirror/db"
+	"whatsapp-manager/worker/shape"
+)
+
+// Pairs knows which hidden id belongs to which phone number.
+type Pairs interface {
+	// Others returns the other address of each of these people of whom it is known, in one
+	// look-up for all of them.
+	Others(ctx context.Context, people []types.JID) (map[types.JID]types.JID, error)
+}
+
+// Consult sets who knows the pairs of ids. Without it only our own is known. It is called
+// before Load.
+func (m *Mirror) Consult(pairs Pairs) { m.pairs = pairs }
+
+// identities looks up the other ids of people.
+func (m *Mirror) identities(ctx context.Context, ids []string) (shape.Pairs, error) {
+	known := shape.Pairs{}
+	acct := m.Account()
+	me, hidden := acct.ID(), shape.ID(acct.LID)
+	if me != "" && hidden != "" {
+		known[me], known[hidden] = hidden, me
+	}
+	seen := map[string]bool{me: true, hidden: true}
+	var asked []types.JID
+	for _, id := range ids {
+		if seen[id] || !shape.IsUser(id) {
+			continue
+		}
+		seen[id] = true
+		if jid, err := shape.ParseID(id); err == nil {
+			asked = append(asked, jid)
+		}
+	}
+	if m.pairs == nil || len(asked) == 0 {
+		return known, nil
+	}
+	others, err := m.pairs.Others(ctx, asked)
+	if err != nil {
+		return nil, fmt.Errorf("look up ids of people: %w", err)
+	}
+	for one, other := range others {
+		known[shape.ID(one)] = shape.ID(other)
+	}
+	return known, nil
+}
+
+// identify names everybody by number where it is known, and returns the hidden ids for which
+// none is.
+func (m *Mirror) identify(ctx context.Context, n naming) (hidden []string, err error) {
+	if len(n.people) == 0 {
+		return nil, nil
+	}
+	known, err := m.identities(ctx, n.people)
+	if err != nil {
+		return nil, err
+	}
+	for _, write := range n.identify {
+		write(known)
+	}
+	for _, id := range n.people {
+		if shape.IsLID(id) && known[id] == "" {
+			hidden = append(hidden, id)
+		}
+	}
+	slices.Sort(hidden)
+	return slices.Compact(hidden), nil
+}
+
+// ids returns one id of each row.
+func ids[Row any](rows []Row, of func(Row) string) []string {
+	all := make([]string, len(rows))
+	for i, r := range rows {
+		all[i] = of(r)
+	}
+	return all
+}
+
+// newestOfEach keeps the newest row of each person: there may be one under a hidden id and
+// one under the number, where that became known in between.
+func newestOfEach[Row any](rows []Row, of func(Row) (person string, at int64)) []Row {
+	newest := make(map[string]int, len(rows))
+	for i, r := range rows {
+		person, at := of(r)
+		if before, ok := newest[person]; ok {
+			if _, then := of(rows[before]); then > at {
+				continue
+			}
+		}
+		newest[person] = i
+	}
+	kept := make([]Row, 0, len(newest))
+	for i, r := range rows {
+		if person, _ := of(r); newest[person] == i {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// toldHidden keeps who was named in an event by a hidden id only, so that readers hear of
+// the number when it becomes known.
+func (w *writer) toldHidden(ctx context.Context, people []string) {
+	people = slices.DeleteFunc(slices.Clone(people), w.cache.hidden.Contains)
+	if len(people) == 0 {
+		return
+	}
+	w.put.NoteHidden(ctx, db.NoteHiddenParams{InstanceID: w.instance, Lids: people})
+	w.then(func() {
+		w.hides.Store(true)
+		for _, id := range people {
+			w.cache.hidden.Add(id, struct{}{})
+		}
+	})
+}
+
+// identitiesAtOnce bounds the people in one transaction.
+const identitiesAtOnce = 100
+
+// TellIdentities joins what is kept under hidden ids with the phone numbers that have become
+// known, and raises contact_identity once for each person whom an event has named by a
+// hidden id. It costs nothing while there is nobody.
+func (m *Mirror) TellIdentities(ctx context.Context) error {
+	for m.hides.Load() {
+		n, err := m.tellSome(ctx)
+		if err != nil {
+			return fmt.Errorf("tell identities: %w", err)
+		}
+		if n < identitiesAtOnce {
+			break
+		}
+	}
+	return nil
+}
+
+func (m *Mirror) tellSome(ctx context.Context) (int, error) {
+	defer m.list.write()()
+	if err := m.writing.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer m.writing.unlock()
+	rows, err := m.q.FoundPeople(ctx, db.FoundPeopleParams{InstanceID: m.instance, AtMost: identitiesAtOnce})
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	aliases := make([]inbound.Alias, len(rows))
+	for i, r := range rows {
+		aliases[i] = inbound.Alias{LID: r.Lid, ID: shape.ID(types.NewJID(r.Pn, types.DefaultUserServer))}
+	}
+	if err = m.merge(ctx, aliases); err != nil {
+		return 0, err
+	}
+	err = m.write(ctx, func(ctx context.Context, _ bool) (*plan, error) {
+		w := &writer{Mirror: m, plan: newPlan(), now: m.now()}
+		w.aliases(ctx, aliases)
+		for _, a := range aliases {
+			ch, err := w.chat(ctx, a.ID)
+			if err != nil {
+				return nil, err
+			}
+			w.put.DropHidden(ctx, db.DropHiddenParams{InstanceID: m.instance, Lid: a.LID})
+			w.then(func() { w.cache.hidden.Remove(a.LID) })
+			if err = w.emit("contact_identity:"+a.LID+":"+a.ID, "contact_identity", a.ID, time.Time{}, shape.ContactIdentity{
+				ID: a.ID, LID: a.LID, Name: ch.personName(),
+			}); err != nil {
+				return nil, err
+			}
+		}
+		return w.plan, nil
+	})
+	return len(rows), err
+}
+
+// loadHidden finds out whether anybody is known by a hidden id only.
+func (m *Mirror) loadHidden(ctx context.Context) error {
+	hides, err := m.q.HidesPeople(ctx, m.instance)
+	if err != nil {
+		return fmt.Errorf("read hidden people: %w", err)
+	}
+	m.hides.Store(hides)
+	return nil
+}
