@@ -48,10 +48,14 @@ func TestComposedMessages(t *testing.T) {
 		"history":   {bob, alice, `{"conversation":"history"}`, `{"asIfHistory":true}`, row{Opened: true, History: true}},
 		"of phone":  {alice, bob, `{"conversation":"of phone"}`, `{"fromMe":true,"asIfHistory":true}`, row{Opened: true, History: true, FromMe: true}},
 		"view once": {bob, alice, ``, `{"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`, row{Subtype: "view_once_unavailable_fanout"}},
-		"own view once": {alice, bob, ``, `{"fromMe":true,"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`,
-			row{Subtype: "view_once_unavailable_fanout", FromMe: true}},
-		"view once in a group": {bob, group.String(), ``, `{"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`,
-			row{Subtype: "view_once_unavailable_fanout", Chat: group.String()}},
+		"own view once": {
+			alice, bob, ``, `{"fromMe":true,"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`,
+			row{Subtype: "view_once_unavailable_fanout", FromMe: true},
+		},
+		"view once in a group": {
+			bob, group.String(), ``, `{"children":[{"tag":"unavailable","attributes":{"type":"view_once"}}]}`,
+			row{Subtype: "view_once_unavailable_fanout", Chat: group.String()},
+		},
 		"unavailable": {bob, alice, ``, `{"addressing":"pn","children":[{"tag":"unavailable"}]}`, row{Subtype: "fanout"}},
 	} {
 		w.sub(name, func(t *testing.T) {

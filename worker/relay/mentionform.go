@@ -24,7 +24,7 @@ func (c *Call) MentionForms(ctx context.Context, group *shape.GroupMetadata, peo
 	acct := c.Account()
 	forms := make([]Form, len(people))
 	for i, jid := range people {
-		number, lid := types.EmptyJID, lids[jid].ToNonAD()
+		number, lid := jid, lids[jid].ToNonAD()
 		switch {
 		case jid.User == acct.JID.User && jid.Server == acct.JID.Server, jid.User == acct.LID.User && jid.Server == acct.LID.Server:
 			number, lid = acct.JID.ToNonAD(), acct.LID.ToNonAD()
@@ -36,8 +36,6 @@ func (c *Call) MentionForms(ctx context.Context, group *shape.GroupMetadata, peo
 			if number.Server != types.DefaultUserServer {
 				number = types.EmptyJID
 			}
-		default:
-			number = jid
 		}
 		form := Form{jid, number}
 		switch {
