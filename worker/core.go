@@ -110,6 +110,7 @@ func newCore(
 		return nil, err
 	}
 	c.mirror = mirror.New(c.db.Pool, boot.GetInstance(), boot.GetGeneration(), log)
+	c.mirror.SetRawEvents(boot.GetRawEvents())
 	c.mirror.OnHead(c.status.Raise)
 	library := sqlstore.NewWithDB(c.db.Library, "postgres", client.NewLog(log))
 	pairs := lidstore.New(c.db.Pool, boot.GetInstance(), c.db.RetryUntilAvailable)

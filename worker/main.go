@@ -166,7 +166,7 @@ func open(ctx context.Context, boot *workerv1.Bootstrap, opts Options, ending *h
 	w.server = rpc.NewServer(ctx, log, &rpc.Service{
 		Loop: w.core, Methods: methods, Spool: w.spool, MaxFile: maxFile, Status: w.core.status, Counters: w.core.counters,
 		Identity: w.identity, Confinement: w.confined.String(), StartedAt: time.Now(),
-		Greeted: stdio.ToLog, Used: w.core.handler.idle.Touch,
+		Greeted: stdio.ToLog, RawEvents: w.core.mirror.SetRawEvents, Used: w.core.handler.idle.Touch,
 		End: func(reason string) {
 			ending.Ask(reason, nil)
 			w.shutdown()

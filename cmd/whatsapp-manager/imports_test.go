@@ -222,7 +222,7 @@ var rooms = []room{
 	{path: "worker/addon", ours: nil, tests: []string{"worker/wasim/compose"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{path: "worker/inbound", ours: []string{"proto/standing", "worker/addon", "worker/message", "worker/shape"}, tests: []string{"worker/wasim/compose"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{
-		path: "worker/mirror/...", ours: []string{"proto/event", "proto/standing", "worker/inbound", "worker/shape", "worker/together"},
+		path: "worker/mirror/...", ours: []string{"proto/event", "proto/standing", "worker/inbound", "worker/message", "worker/shape", "worker/together"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow", "go.mau.fi/whatsmeow/store/...", "database/sql"}), tests: []string{"supervisor/store/storetest", "worker/keystore"},
 	},
 	// The way of a call knows no single method: those are above it.

@@ -1,5 +1,6 @@
 // Package event owns the payload of an event as it lies in the feed:
-// {"data": <first argument>, "args": [<all arguments>]}. Workers and the manager
+// {"data": <first argument>, "args": [<all arguments>]}, and where the first argument is a
+// Message and somebody wants it, "raw": <its content as WhatsApp has it>. Workers and the manager
 // write it, and the readers of the feed take it apart. The arguments are those of
 // the whatsapp-web.js event, in its order; the package does not look into them.
 package event
@@ -10,18 +11,29 @@ import (
 	"fmt"
 )
 
-// Payload is what an event says. Both fields are valid JSON: Data is null when
+// Payload is what an event says. Data and Args are valid JSON: Data is null when
 // the event has no argument, and Args is then an empty array.
 type Payload struct {
 	Data json.RawMessage `json:"data"`
 	Args json.RawMessage `json:"args"`
+	Raw
+}
+
+// Raw is the content of an event's Message. Its zero value adds nothing to a payload.
+type Raw struct {
+	Message json.RawMessage `json:"raw,omitempty"`        // waE2E.Message as protobuf's JSON; nil when there is none
+	Omitted bool            `json:"rawOmitted,omitempty"` // there is some, and it is too long or has no JSON
 }
 
 // Encode writes the payload of an event with these arguments, each of them
 // already valid JSON. It copies them.
-func Encode(args ...json.RawMessage) json.RawMessage {
+func Encode(args ...json.RawMessage) json.RawMessage { return EncodeWith(Raw{}, args...) }
+
+// EncodeWith is Encode for an event whose first argument is a Message with this content,
+// which is valid JSON.
+func EncodeWith(raw Raw, args ...json.RawMessage) json.RawMessage {
 	first := json.RawMessage("null")
-	size := len(`{"data":,"args":[]}`)
+	size := len(`{"data":,"args":[],"raw":,"rawOmitted":true}`) + len(raw.Message)
 	if len(args) > 0 {
 		first = args[0]
 	}
@@ -39,7 +51,15 @@ func Encode(args ...json.RawMessage) json.RawMessage {
 		}
 		b.Write(arg)
 	}
-	b.WriteString(`]}`)
+	b.WriteByte(']')
+	if len(raw.Message) > 0 {
+		b.WriteString(`,"raw":`)
+		b.Write(raw.Message)
+	}
+	if raw.Omitted {
+		b.WriteString(`,"rawOmitted":true`)
+	}
+	b.WriteByte('}')
 	return b.Bytes()
 }
 

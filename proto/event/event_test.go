@@ -31,6 +31,30 @@ func TestAPayloadSaysItsFirstArgumentTwice(t *testing.T) {
 	}
 }
 
+func TestAPayloadCarriesTheRawContentOfItsMessage(t *testing.T) {
+	message := json.RawMessage(`{"id":"a"}`)
+	for _, row := range []struct {
+		name string
+		raw  Raw
+		want string
+	}{
+		{"nobody wants it", Raw{}, `{"data":{"id":"a"},"args":[{"id":"a"},7]}`},
+		{"there is some", Raw{Message: json.RawMessage(`{"conversation":"x"}`)}, `{"data":{"id":"a"},"args":[{"id":"a"},7],"raw":{"conversation":"x"}}`},
+		{"it is too long", Raw{Omitted: true}, `{"data":{"id":"a"},"args":[{"id":"a"},7],"rawOmitted":true}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := EncodeWith(row.raw, message, json.RawMessage(`7`))
+			if string(got) != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+			p, err := Decode(got)
+			if err != nil || string(p.Message) != string(row.raw.Message) || p.Omitted != row.raw.Omitted {
+				t.Errorf("read back %s, %v, %v", p.Message, p.Omitted, err)
+			}
+		})
+	}
+}
+
 func TestAPayloadWithoutFieldsReadsAsOneWithoutArguments(t *testing.T) {
 	p, err := Decode([]byte(`{}`))
 	if err != nil || string(p.Data) != "null" || string(p.Args) != "[]" {

@@ -20,11 +20,12 @@ const (
 // JSON returns the content of a message as WhatsApp wrote it, without its wrappers and
 // what it carried for devices: protobuf's JSON of waE2E.Message, with long fields of bytes
 // left out. So what has no place in the shapes is not lost. It is nil for a message without
-// content, and for one whose JSON is longer than 256 KiB.
-func JSON(raw *waE2E.Message) json.RawMessage {
+// content. Of one whose JSON is longer than 256 KiB, and of text that JSON cannot hold, it is
+// nil as well, and omitted is true.
+func JSON(raw *waE2E.Message) (content json.RawMessage, omitted bool) {
 	u := Unwrap(raw)
 	if !HasContent(u.Message) {
-		return nil
+		return nil, false
 	}
 	m := proto.CloneOf(u.Message)
 	r := m.ProtoReflect()
@@ -37,9 +38,9 @@ func JSON(raw *waE2E.Message) json.RawMessage {
 	dropLongBytes(r)
 	encoded, err := protojson.Marshal(m)
 	if err != nil || len(encoded) > maxJSON {
-		return nil
+		return nil, true
 	}
-	return encoded
+	return encoded, false
 }
 
 func dropLongBytes(m protoreflect.Message) {

@@ -26,7 +26,10 @@ func TestJSONKeepsWhatABusinessWrote(t *testing.T) {
 		}},
 	}
 	before := proto.CloneOf(raw)
-	got := JSON(raw)
+	got, omitted := JSON(raw)
+	if omitted {
+		t.Error("left out")
+	}
 	if !proto.Equal(raw, before) {
 		t.Error("the message was changed")
 	}
@@ -49,16 +52,19 @@ func TestJSONKeepsWhatABusinessWrote(t *testing.T) {
 }
 
 func TestJSONIsBounded(t *testing.T) {
-	if got := JSON(&waE2E.Message{Conversation: proto.String(strings.Repeat("x", maxJSON))}); got != nil {
-		t.Errorf("%d bytes", len(got))
-	}
-	for name, m := range map[string]*waE2E.Message{
-		"nothing": nil, "empty": {}, "keys": {SenderKeyDistributionMessage: &waE2E.SenderKeyDistributionMessage{}},
-		"no UTF-8": {Conversation: proto.String("\xff")},
+	for name, row := range map[string]struct {
+		m       *waE2E.Message
+		omitted bool
+	}{
+		"too long": {&waE2E.Message{Conversation: proto.String(strings.Repeat("x", maxJSON))}, true},
+		"no UTF-8": {&waE2E.Message{Conversation: proto.String("\xff")}, true},
+		"nothing":  {nil, false},
+		"empty":    {&waE2E.Message{}, false},
+		"keys":     {&waE2E.Message{SenderKeyDistributionMessage: &waE2E.SenderKeyDistributionMessage{}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := JSON(m); got != nil {
-				t.Errorf("got %s", got)
+			if got, omitted := JSON(row.m); got != nil || omitted != row.omitted {
+				t.Errorf("%d bytes, left out %v", len(got), omitted)
 			}
 		})
 	}

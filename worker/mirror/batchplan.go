@@ -45,6 +45,11 @@ func (p *plan) empty() bool { return p.recorded.Len() == 0 && len(p.events) == 0
 
 // emit adds an event. Arguments that are JSON already are json.RawMessage.
 func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
+	return p.emitWith(payload.Raw{}, key, kind, lane, at, args...)
+}
+
+// emitWith is emit for an event whose first argument is a Message with this content.
+func (p *plan) emitWith(raw payload.Raw, key, kind, lane string, at time.Time, args ...any) error {
 	encoded := make([]json.RawMessage, len(args))
 	for i, arg := range args {
 		if raw, ok := arg.(json.RawMessage); ok {
@@ -56,7 +61,7 @@ func (p *plan) emit(key, kind, lane string, at time.Time, args ...any) error {
 			return fmt.Errorf("encode %s: %w", kind, err)
 		}
 	}
-	p.events = append(p.events, event{boundKey(key), kind, lane, payload.Encode(encoded...), at})
+	p.events = append(p.events, event{boundKey(key), kind, lane, payload.EncodeWith(raw, encoded...), at})
 	return nil
 }
 

@@ -19,16 +19,17 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 	}
 	key := "edit:" + op.ID + ":" + op.Sender + ":" + strconv.FormatInt(op.AtMs, 10)
 	if !found || row.Type == shape.TypeCiphertext {
+		content := shape.Edit(nil, op.Raw)
 		edited := shape.Render(shape.Source{
 			Me: w.me(), Chat: op.Chat, ID: op.Target, FromMe: op.FromMe, Sender: op.Sender, Timestamp: op.At.Unix(),
-			Raw: shape.Edit(nil, op.Raw), Ack: int(inbound.LevelServer), EditID: op.ID, EditedAt: op.AtMs,
+			Raw: content, Ack: int(inbound.LevelServer), EditID: op.ID, EditedAt: op.AtMs,
 		})
 		n := naming{}
 		n.message(&edited, w.me())
 		if err := w.name(ctx, n); err != nil {
 			return err
 		}
-		return w.emit(key, "message_edit", op.Chat, time.Time{}, edited, edited.Body, "")
+		return w.emitWith(w.content(content), key, "message_edit", op.Chat, time.Time{}, edited, edited.Body, "")
 	}
 	if row.Type == shape.TypeRevoked || row.EditedAt >= op.AtMs {
 		return nil
@@ -50,7 +51,7 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 	w.put.EditMessage(ctx, db.EditMessageParams{
 		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, Body: edited.Body, Raw: row.Raw, EditID: op.ID, EditedAt: op.AtMs,
 	})
-	return w.emit(key, "message_edit", row.Chat, time.Time{}, edited, edited.Body, previous)
+	return w.emitWith(w.content(content), key, "message_edit", row.Chat, time.Time{}, edited, edited.Body, previous)
 }
 
 // samePerson compares authors. A hidden id whose number is not known cannot be compared
@@ -122,5 +123,5 @@ func (w *writer) deleteForMe(ctx context.Context, op *inbound.DeleteForMe) error
 	if err != nil {
 		return err
 	}
-	return w.emit("delete:"+row.ID+":"+row.Chat, "message_revoke_me", row.Chat, time.Time{}, deleted)
+	return w.emitWith(w.stored(row), "delete:"+row.ID+":"+row.Chat, "message_revoke_me", row.Chat, time.Time{}, deleted)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	payload "whatsapp-manager/proto/event"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
@@ -72,8 +73,9 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 		if encoded, err = shape.Marshal(done); err != nil {
 			return nil, err
 		}
-		if err = w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, encoded); err == nil {
-			err = w.emit("message:"+key, "message", op.Chat, time.Time{}, encoded)
+		content := w.content(op.Raw)
+		if err = w.emitWith(content, "message_create:"+key, "message_create", op.Chat, time.Time{}, encoded); err == nil {
+			err = w.emitWith(content, "message:"+key, "message", op.Chat, time.Time{}, encoded)
 		}
 	}
 	if err != nil {
@@ -121,16 +123,17 @@ func (w *writer) putMessage(ctx context.Context, op *inbound.Message, done shape
 // emitOwn adds the events of an own message. A message that this device sent begins as
 // pending and then reaches the server. Receipts may have come before it is recorded.
 func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) error {
+	content := w.content(op.Raw)
 	if !op.Sent {
-		return w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, done)
+		return w.emitWith(content, "message_create:"+key, "message_create", op.Chat, time.Time{}, done)
 	}
 	created := done
 	created.Ack, created.Data.Ack = int(inbound.LevelPending), int(inbound.LevelPending)
-	if err := w.emit("message_create:"+key, "message_create", op.Chat, time.Time{}, created); err != nil {
+	if err := w.emitWith(content, "message_create:"+key, "message_create", op.Chat, time.Time{}, created); err != nil {
 		return err
 	}
 	if done.HasMedia { // media are uploaded before they are sent
-		if err := w.emit("media:"+key, "media_uploaded", op.Chat, time.Time{}, created); err != nil {
+		if err := w.emitWith(content, "media:"+key, "media_uploaded", op.Chat, time.Time{}, created); err != nil {
 			return err
 		}
 	}
@@ -138,16 +141,16 @@ func (w *writer) emitOwn(key string, op *inbound.Message, done shape.Message) er
 		if level != int(inbound.LevelServer) && level != done.Ack {
 			continue
 		}
-		if err := w.emitAck(op.Chat, op.ID, level, done); err != nil {
+		if err := w.emitAck(op.Chat, op.ID, level, done, content); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *writer) emitAck(chat, id string, level int, msg shape.Message) error {
+func (w *writer) emitAck(chat, id string, level int, msg shape.Message, content payload.Raw) error {
 	msg.Ack, msg.Data.Ack = level, level
-	return w.emit("ack:"+id+":"+chat+":"+strconv.Itoa(level), "message_ack", chat, time.Time{}, msg, level)
+	return w.emitWith(content, "ack:"+id+":"+chat+":"+strconv.Itoa(level), "message_ack", chat, time.Time{}, msg, level)
 }
 
 // touch moves the chat up and counts unread messages.

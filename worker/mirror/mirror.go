@@ -34,6 +34,7 @@ type Mirror struct {
 	account atomic.Pointer[inbound.Account]
 	pairs   Pairs       // nil: nobody's other id is known
 	hides   atomic.Bool // somebody was told by a hidden id
+	raw     atomic.Bool // events carry the raw content of their Message
 
 	writing ctxMutex // held from the reads of a change until its commit
 	loaded  bool     // guarded by writing; head is the database's

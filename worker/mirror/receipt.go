@@ -114,7 +114,7 @@ func (w *writer) receiptFor(
 	if err != nil {
 		return err
 	}
-	return w.emitAck(chat, id, level, acked)
+	return w.emitAck(chat, id, level, acked, w.stored(row))
 }
 
 // first returns the earlier time. A receipt without a time still counts.

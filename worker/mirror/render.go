@@ -9,6 +9,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 
+	payload "whatsapp-manager/proto/event"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
 )
@@ -53,6 +55,26 @@ func encodeRaw(raw *waE2E.Message) ([]byte, error) {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
 	return encoded, nil
+}
+
+// SetRawEvents says whether later events carry what WhatsApp wrote of their Message. That
+// makes each of them larger, so it is off until somebody wants it.
+func (m *Mirror) SetRawEvents(on bool) { m.raw.Store(on) }
+
+// content is what an event about this message carries beside its arguments.
+func (m *Mirror) content(raw *waE2E.Message) (content payload.Raw) {
+	if m.raw.Load() {
+		content.Message, content.Omitted = message.JSON(raw)
+	}
+	return content
+}
+
+// stored is content for a message as it was stored.
+func (m *Mirror) stored(row db.Message) (content payload.Raw) {
+	if m.raw.Load() {
+		content = m.content(decodeRaw(row.Raw))
+	}
+	return content
 }
 
 // find looks a message up by chat and id. It also finds a person's chat that was first

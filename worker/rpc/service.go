@@ -97,6 +97,8 @@ type Service struct {
 	StartedAt   time.Time
 	// Greeted is called at every Hello.
 	Greeted func()
+	// RawEvents is called when the manager says whether events carry raw content.
+	RawEvents func(on bool)
 	// Used is called at every call that does some work.
 	Used func()
 	// End ends the process gracefully and returns when the last words are written.
@@ -135,7 +137,10 @@ func (s *Service) Call(ctx context.Context, req *workerv1.CallRequest) (*workerv
 }
 
 // Ping answers when the main loop runs.
-func (s *Service) Ping(ctx context.Context, _ *workerv1.PingRequest) (*workerv1.PingResponse, error) {
+func (s *Service) Ping(ctx context.Context, req *workerv1.PingRequest) (*workerv1.PingResponse, error) {
+	if req.RawEvents != nil {
+		s.RawEvents(req.GetRawEvents())
+	}
 	if err := s.Loop.Ping(ctx); err != nil {
 		return nil, err
 	}

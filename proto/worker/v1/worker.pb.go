@@ -196,6 +196,7 @@ type Bootstrap struct {
 	DataLimitBytes   uint64                 `protobuf:"varint,20,opt,name=data_limit_bytes,json=dataLimitBytes,proto3" json:"data_limit_bytes,omitempty"`       // the kernel's limit of writable memory, which the worker sets; 0: none
 	MaxFileBytes     uint64                 `protobuf:"varint,21,opt,name=max_file_bytes,json=maxFileBytes,proto3" json:"max_file_bytes,omitempty"`             // of a file that is sent or received; 0: 2 GiB
 	SealKeys         []*SealKey             `protobuf:"bytes,30,rep,name=seal_keys,json=sealKeys,proto3" json:"seal_keys,omitempty"`                            // of this instance: the first seals what is kept of the device, all of them open; none: nothing is sealed
+	RawEvents        bool                   `protobuf:"varint,31,opt,name=raw_events,json=rawEvents,proto3" json:"raw_events,omitempty"`                        // events carry the raw content of their Message
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -361,6 +362,13 @@ func (x *Bootstrap) GetSealKeys() []*SealKey {
 		return x.SealKeys
 	}
 	return nil
+}
+
+func (x *Bootstrap) GetRawEvents() bool {
+	if x != nil {
+		return x.RawEvents
+	}
+	return false
 }
 
 // SealKey is a key of an instance's, derived from one of the installation's.
@@ -1527,6 +1535,7 @@ func (x *DownloadResponse) GetData() []byte {
 
 type PingRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	RawEvents     *bool                  `protobuf:"varint,1,opt,name=raw_events,json=rawEvents,proto3,oneof" json:"raw_events,omitempty"` // whether events are to carry the raw content of their Message from now on; absent: as before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1559,6 +1568,13 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
 	return file_worker_v1_worker_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PingRequest) GetRawEvents() bool {
+	if x != nil && x.RawEvents != nil {
+		return *x.RawEvents
+	}
+	return false
 }
 
 type PingResponse struct {
@@ -2375,7 +2391,7 @@ var File_worker_v1_worker_proto protoreflect.FileDescriptor
 
 const file_worker_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x05\n" +
+	"\x16worker/v1/worker.proto\x12\tworker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x05\n" +
 	"\tBootstrap\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1e\n" +
@@ -2400,7 +2416,9 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\fresolver_dir\x18\x13 \x01(\tR\vresolverDir\x12(\n" +
 	"\x10data_limit_bytes\x18\x14 \x01(\x04R\x0edataLimitBytes\x12$\n" +
 	"\x0emax_file_bytes\x18\x15 \x01(\x04R\fmaxFileBytes\x12/\n" +
-	"\tseal_keys\x18\x1e \x03(\v2\x12.worker.v1.SealKeyR\bsealKeysB\x0e\n" +
+	"\tseal_keys\x18\x1e \x03(\v2\x12.worker.v1.SealKeyR\bsealKeys\x12\x1d\n" +
+	"\n" +
+	"raw_events\x18\x1f \x01(\bR\trawEventsB\x0e\n" +
 	"\f_manager_uid\"+\n" +
 	"\aSealKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -2494,8 +2512,11 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\bmimetype\x18\x01 \x01(\tR\bmimetype\x12\x1a\n" +
 	"\bfilename\x18\x02 \x01(\tR\bfilename\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data\"\r\n" +
-	"\vPingRequest\"\xfa\x01\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"@\n" +
+	"\vPingRequest\x12\"\n" +
+	"\n" +
+	"raw_events\x18\x01 \x01(\bH\x00R\trawEvents\x88\x01\x01B\r\n" +
+	"\v_raw_events\"\xfa\x01\n" +
 	"\fPingResponse\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12>\n" +
 	"\rlast_frame_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFrameAt\x12(\n" +
@@ -2708,6 +2729,7 @@ func file_worker_v1_worker_proto_init() {
 		return
 	}
 	file_worker_v1_worker_proto_msgTypes[0].OneofWrappers = []any{}
+	file_worker_v1_worker_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

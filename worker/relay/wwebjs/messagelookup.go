@@ -47,9 +47,10 @@ var messageLookupRows = slices.Concat(
 			Name: "Message.rawData", Result: "object", Need: relay.NeedData,
 			Params: messageOnly, Example: messageExample,
 			Doc: "Returns the raw data of this message, and in message its content as WhatsApp has it, with everything " +
-				"that has no place elsewhere.",
+				"that has no place elsewhere. One that is longer than 256 KiB is left out, and rawOmitted is true.",
 			Do: relay.OfMessage(func(_ context.Context, _ *relay.Call, r mirror.Record) (any, error) {
-				return rawData{r.Shape.Data, message.JSON(r.Raw)}, nil
+				content, omitted := message.JSON(r.Raw)
+				return rawData{r.Shape.Data, content, omitted}, nil
 			}),
 		},
 		{
@@ -286,5 +287,6 @@ func searchMessages(ctx context.Context, c *relay.Call) (any, error) {
 // rawData is _data with the message that it was made of.
 type rawData struct {
 	shape.Data
-	Message json.RawMessage `json:"message,omitempty"` // waE2E.Message, unwrapped
+	Message    json.RawMessage `json:"message,omitempty"`    // waE2E.Message, unwrapped
+	RawOmitted bool            `json:"rawOmitted,omitempty"` // see message.JSON
 }
