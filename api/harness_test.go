@@ -134,6 +134,8 @@ func (d *fakeSupervisor) Restart(_ context.Context, id supervisor.ID) error {
 	return nil
 }
 
+func (d *fakeSupervisor) FollowRawEvents(context.Context, supervisor.ID) error { return nil }
+
 func (d *fakeSupervisor) Remove(_ context.Context, id supervisor.ID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

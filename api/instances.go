@@ -64,7 +64,7 @@ type instanceRecords interface {
 	CreateInstance(ctx context.Context, in store.Instance, key store.APIKey) error
 	// Instances lists those of an owner, or all when ownerID is empty, newest first.
 	Instances(ctx context.Context, ownerID string, offset, limit int) ([]store.Instance, int, error)
-	UpdateInstance(ctx context.Context, id supervisor.ID, name, description *string, sendsPerMinute *int) error
+	UpdateInstance(ctx context.Context, id supervisor.ID, name, description *string, sendsPerMinute *int, rawEvents *bool) error
 	MarkDeleted(ctx context.Context, id supervisor.ID, now time.Time) error
 }
 
@@ -73,6 +73,7 @@ type instanceSupervisor interface {
 	Add(ctx context.Context, id supervisor.ID) error
 	Want(ctx context.Context, id supervisor.ID, d supervisor.Desired) error
 	Restart(ctx context.Context, id supervisor.ID) error
+	FollowRawEvents(ctx context.Context, id supervisor.ID) error
 }
 
 func (h *instances) routes() {
@@ -181,6 +182,7 @@ func (h *instances) updateInstance(ctx context.Context, in *struct {
 		Name           *string `json:"name,omitempty" maxLength:"100"`
 		Description    *string `json:"description,omitempty" maxLength:"1000"`
 		SendsPerMinute *int    `json:"sendsPerMinute,omitempty" minimum:"0" maximum:"100000"`
+		RawEvents      *bool   `json:"rawEvents,omitempty" doc:"true: events carry the raw content of their Message, for streams and pages that ask for it. Webhooks with raw need no switch"`
 	}
 },
 ) (*instanceOutput, error) {
@@ -195,8 +197,11 @@ func (h *instances) updateInstance(ctx context.Context, in *struct {
 		}
 		in.Body.Name = &name
 	}
-	if err := h.store.UpdateInstance(ctx, row.ID, in.Body.Name, in.Body.Description, in.Body.SendsPerMinute); err != nil {
+	if err := h.store.UpdateInstance(ctx, row.ID, in.Body.Name, in.Body.Description, in.Body.SendsPerMinute, in.Body.RawEvents); err != nil {
 		return nil, err
+	}
+	if in.Body.RawEvents != nil {
+		h.followRawEvents(ctx, row.ID)
 	}
 	h.auth.InstanceChanged(row.ID)
 	h.auth.Audit(ctx, "instance.update", string(row.ID), nil)
@@ -204,6 +209,14 @@ func (h *instances) updateInstance(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return h.show(row, http.StatusOK), nil
+}
+
+// followRawEvents has a change of what events carry take effect now. The supervisor finds
+// by itself what it was not told.
+func (h *instances) followRawEvents(ctx context.Context, id supervisor.ID) {
+	if err := h.supervisor.FollowRawEvents(ctx, id); err != nil {
+		trace.Of(ctx).Logger(h.log).Info().Err(err).Msg("what events carry changes a little later")
+	}
 }
 
 // deleteInstance marks the row first: from then on the instance is gone for

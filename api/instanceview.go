@@ -51,6 +51,7 @@ type InstanceView struct {
 	FeedHead    uint64     `json:"feedHead" doc:"Sequence number of the newest event"`
 
 	SendsPerMinute int       `json:"sendsPerMinute" doc:"0: no limit"`
+	RawEvents      bool      `json:"rawEvents" doc:"Events carry the raw content of their Message for streams and pages, also where no webhook wants it"`
 	CreatedAt      time.Time `json:"createdAt"`
 	UpdatedAt      time.Time `json:"updatedAt"`
 
@@ -84,7 +85,7 @@ func viewInstance(in store.Instance, st supervisor.Status, node string) Instance
 		Memory: Memory{RSSBytes: st.RSSBytes, LimitBytes: st.LimitBytes}, CPUPercent: st.CPUPercent,
 		HistoryProgress: int(link.GetHistoryProgress()),
 		LastFrameAt:     workerv1.TimeOf(link.GetLastFrameAt()), LastError: st.LastError, RetryAt: unlessZero(st.RetryAt), FeedHead: st.FeedHead,
-		SendsPerMinute: in.SendsPerMinute, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, MovedAt: in.MovedAt,
+		SendsPerMinute: in.SendsPerMinute, RawEvents: in.RawEvents, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, MovedAt: in.MovedAt,
 	}
 	if v.PhoneNumber == "" {
 		v.PhoneNumber = phoneNumber(in.DeviceJID)

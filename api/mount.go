@@ -10,6 +10,7 @@ import (
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/catalog"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store"
 )
 
@@ -38,6 +39,12 @@ func (m *Mount) MakeInstance(ctx context.Context, name string, save SaveInstance
 func (m *Mount) MayMakeInstance(ctx context.Context) error {
 	_, err := m.instances.room(ctx, 0, 0)
 	return err
+}
+
+// RawEventsChanged says that webhooks of an instance may have begun or ceased to want the
+// raw content of messages. It returns when the worker knows, or cannot be told now.
+func (m *Mount) RawEventsChanged(ctx context.Context, id supervisor.ID) {
+	m.instances.followRawEvents(ctx, id)
 }
 
 // AnyOrigin lets pages of any origin ask the path and read its answers. That is right

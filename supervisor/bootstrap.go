@@ -13,14 +13,14 @@ import (
 // spec says how a worker of the instance is started from a program, which may
 // be a kept copy; people see the installed one's name. databaseURL is for the
 // worker of this generation alone.
-func (c Config) spec(program string, id ID, generation uint64, databaseURL string) workerproc.Spec {
+func (c Config) spec(program string, id ID, generation uint64, databaseURL string, raw bool) workerproc.Spec {
 	return workerproc.Spec{
 		Dir: c.dir(id), Log: c.logPath(id), Program: program, Name: c.WorkerPath, User: c.WorkerUser,
-		Bootstrap: c.bootstrap(id, generation, databaseURL),
+		Bootstrap: c.bootstrap(id, generation, databaseURL, raw),
 	}
 }
 
-func (c Config) bootstrap(id ID, generation uint64, databaseURL string) *workerv1.Bootstrap {
+func (c Config) bootstrap(id ID, generation uint64, databaseURL string, raw bool) *workerv1.Bootstrap {
 	var manager *uint32
 	if c.WorkerUser != nil {
 		manager = proto.Uint32(uint32(os.Geteuid()))
@@ -32,7 +32,7 @@ func (c Config) bootstrap(id ID, generation uint64, databaseURL string) *workerv
 		InboundPerSecond: uint32(c.InboundPerSecond), WhatsmeowMethods: c.WhatsmeowMethods, SealKeys: c.sealKeys(id),
 		DataLimitBytes: workerproc.DataLimit(c.MemoryLimit), ManagerUid: manager,
 		EgressSocket: c.egressSocket(), ResolverDir: c.resolverDir(),
-		MaxFileBytes: uint64(c.MaxFile),
+		MaxFileBytes: uint64(c.MaxFile), RawEvents: raw,
 	}
 }
 

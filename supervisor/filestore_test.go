@@ -116,6 +116,14 @@ func (f *fileStore) SetDesired(_ context.Context, id supervisor.ID, d supervisor
 	return err
 }
 
+func (f *fileStore) RawEvents(_ context.Context, id supervisor.ID) (bool, error) {
+	if err := f.available(); err != nil {
+		return false, err
+	}
+	r, err := f.load(id)
+	return r.RawEvents, err
+}
+
 func (f *fileStore) RecordWorker(_ context.Context, w supervisor.Worker) error {
 	_, err := f.change(w.Instance, func(r *supervisor.Record) {
 		if w.Generation >= r.Generation {

@@ -10,7 +10,6 @@ import (
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/proto/process"
-	workerv1 "whatsapp-manager/proto/worker/v1"
 	"whatsapp-manager/supervisor/workerproc"
 )
 
@@ -117,7 +116,7 @@ func (s *Supervisor) ping(ctx context.Context, all map[ID]*vitals) {
 			defer func() { <-places }()
 			pctx, cancel := context.WithTimeout(ctx, s.cfg.PingTimeout)
 			defer cancel()
-			r, err := a.Worker.Ping(pctx, &workerv1.PingRequest{})
+			r, err := a.Worker.Ping(pctx, v.i.raw.ping())
 			kind := fault.KindOf(err) // any other fault is an answer, too
 			if v.responsive = kind != fault.Deadline && kind != fault.Unavailable; !v.responsive {
 				v.misses++

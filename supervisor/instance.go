@@ -35,6 +35,8 @@ type instance struct {
 	remove atomic.Bool // deleted: stop, sweep, finish
 	barred atomic.Bool // the recorded worker cannot use the database
 
+	raw rawEvents
+
 	// Owned by the loop.
 	finished bool
 	breaker  *breaker
@@ -82,6 +84,7 @@ func newInstance(s *Supervisor, r Record, orphan bool) *instance {
 	}
 	i.remove.Store(orphan || !r.DeletedAt.IsZero())
 	i.barred.Store(r.Barred)
+	i.raw.on.Store(r.RawEvents)
 	i.status = Status{ID: r.ID, Desired: r.Desired, State: Stopped, Generation: r.Generation, LimitBytes: s.cfg.MemoryLimit}
 	if r.Desired == "" {
 		i.status.Desired = Stop

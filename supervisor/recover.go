@@ -132,7 +132,8 @@ func (s *Supervisor) findOrphans(ctx context.Context) {
 }
 
 // findNew makes instances known that the store has and nobody told us of: they
-// were imported beside us. Each decides for itself what to do, as in recovery.
+// were imported beside us. Each decides for itself what to do, as in recovery. Of those
+// that are known it learns whether their events are to carry raw content.
 func (s *Supervisor) findNew(ctx context.Context) {
 	select {
 	case <-s.loaded:
@@ -140,7 +141,7 @@ func (s *Supervisor) findNew(ctx context.Context) {
 		return // recovery reads them all
 	}
 	s.mu.Lock()
-	before := s.removals
+	before, looks := s.removals, s.rawLooks
 	s.mu.Unlock()
 	actx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -154,6 +155,9 @@ func (s *Supervisor) findNew(ctx context.Context) {
 		return // one of these may be gone since it was read; the next look comes
 	}
 	for _, r := range rows {
+		if i := s.instances[r.ID]; i != nil && s.rawLooks == looks {
+			i.raw.on.Store(r.RawEvents)
+		}
 		if r.DeletedAt.IsZero() && s.instances[r.ID] == nil && s.launchLocked(r, false) != nil {
 			s.log.Info().Str("instance", string(r.ID)).Msg("instance found that came without us")
 		}

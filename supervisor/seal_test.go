@@ -30,7 +30,7 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 			Keys: func() *seal.Ring { return ring },
 		},
 	}
-	doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "postgres://"+strings.Repeat("u", 300)))
+	doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "postgres://"+strings.Repeat("u", 300), true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestAWorkerIsGivenItsInstancesKeysOnly(t *testing.T) {
 		}
 	}
 	cfg.Keys = nil
-	if doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "d")); err != nil || strings.Contains(string(doc), "sealKeys") {
+	if doc, err := workerproc.Document(cfg.bootstrap("aaaaaaaaaaaa", 1, "d", false)); err != nil || strings.Contains(string(doc), "sealKeys") {
 		t.Errorf("without keys: %s, %v", doc, err)
 	}
 }

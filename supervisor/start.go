@@ -76,7 +76,7 @@ func (i *instance) launch(ctx context.Context) (out result, again bool) {
 	i.note(func(st *Status) { st.Generation = generation })
 	i.barred.Store(false)
 	program := i.s.rollout.Program(string(i.id))
-	child, from, err := workerproc.Spawn(i.s.cfg.spec(i.s.rollout.File(program), i.id, generation, databaseURL))
+	child, from, err := workerproc.Spawn(i.s.cfg.spec(i.s.rollout.File(program), i.id, generation, databaseURL, i.raw.on.Load()))
 	if err != nil {
 		return result{event: exited, why: err.Error(), cause: "start"}, false
 	}

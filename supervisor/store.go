@@ -17,6 +17,7 @@ type Record struct {
 	Desired    Desired
 	Generation uint64
 	DeletedAt  time.Time // zero: exists
+	RawEvents  bool      // events are to carry the raw content of their Message
 	Worker     *Worker   // last recorded worker, nil if there never was one
 
 	// Barred says that the worker of this generation cannot use the database: it
@@ -82,6 +83,9 @@ type Store interface {
 	// must not be started here any more.
 	RaiseGeneration(ctx context.Context, id ID, node string) (generation uint64, databaseURL string, err error)
 	SetDesired(ctx context.Context, id ID, d Desired) error
+	// RawEvents returns whether the instance's events are to carry the raw content
+	// of their Message.
+	RawEvents(ctx context.Context, id ID) (bool, error)
 	Records
 }
 

@@ -45,6 +45,7 @@ type Supervisor struct {
 	halting   bool             // guarded by mu; StopAll was called
 	loops     sync.WaitGroup   // of instances; added to under mu while run is set
 	removals  uint64           // guarded by mu; instances forgotten so far
+	rawLooks  uint64           // guarded by mu; looks of FollowRawEvents so far
 }
 
 // New checks the configuration, makes its directories and registers metrics.

@@ -178,6 +178,7 @@ type fakeSupervisor struct{}
 func (fakeSupervisor) Add(context.Context, supervisor.ID) error                      { return nil }
 func (fakeSupervisor) Want(context.Context, supervisor.ID, supervisor.Desired) error { return nil }
 func (fakeSupervisor) Restart(context.Context, supervisor.ID) error                  { return nil }
+func (fakeSupervisor) FollowRawEvents(context.Context, supervisor.ID) error          { return nil }
 func (fakeSupervisor) Remove(context.Context, supervisor.ID) error                   { return nil }
 func (fakeSupervisor) Status(id supervisor.ID) (supervisor.Status, bool) {
 	return supervisor.Status{ID: id}, true

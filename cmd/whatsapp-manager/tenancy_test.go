@@ -49,7 +49,7 @@ var namesNoInstance = []string{
 
 // ofAnInstance are all other routes, each with the body or the query of a request that its owner could make.
 var ofAnInstance = map[string]string{
-	"GET /api/instances/:id": "", "PATCH /api/instances/:id": `{"name":"taken"}`, "DELETE /api/instances/:id": "",
+	"GET /api/instances/:id": "", "PATCH /api/instances/:id": `{"name":"taken","rawEvents":true}`, "DELETE /api/instances/:id": "",
 	"POST /api/instances/:id/start": "", "POST /api/instances/:id/stop": "", "POST /api/instances/:id/restart": "",
 	"POST /api/instances/:id/logout": "",
 	"GET /api/instances/:id/qr":      "?wait=0", "POST /api/instances/:id/pairing-code": `{"phoneNumber":"4915112345678"}`,
@@ -68,7 +68,7 @@ var ofAnInstance = map[string]string{
 	"GET /api/instances/:id/link/pages": "", "POST /api/instances/:id/link/pages": `{}`,
 	"DELETE /api/instances/:id/link/pages/:pageId": "",
 	"GET /api/instances/:id/webhooks":              "", "POST /api/instances/:id/webhooks": `{"url":"http://127.0.0.1:9/"}`,
-	"GET /api/webhooks/:webhook": "", "PATCH /api/webhooks/:webhook": `{"enabled":false}`,
+	"GET /api/webhooks/:webhook": "", "PATCH /api/webhooks/:webhook": `{"enabled":false,"raw":true}`,
 	"DELETE /api/webhooks/:webhook":    "",
 	"POST /api/webhooks/:webhook/test": "", "POST /api/webhooks/:webhook/redrive": `{}`,
 	"GET /api/webhooks/:webhook/deliveries": "", "GET /api/webhooks/:webhook/dead-letters": "",

@@ -20,6 +20,7 @@ type Endpoint struct {
 	URL             string
 	Events          []string // empty: all
 	Headers         map[string]string
+	Raw             bool   // events are delivered with the raw content of their Message
 	Secret          []byte // signs deliveries; nil when it cannot be opened, see UseKeys
 	Enabled         bool
 	Cursor          uint64
@@ -43,7 +44,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, e Endpoint) error {
 	return failure(op, s.q.CreateEndpoint(ctx, db.CreateEndpointParams{
 		ID: e.ID, InstanceID: string(e.Instance), Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: secret,
 		Enabled: e.Enabled, Cursor: e.Cursor, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
-		CreatedByKey: e.CreatedByKey, CreatedByUser: e.CreatedByUser,
+		CreatedByKey: e.CreatedByKey, CreatedByUser: e.CreatedByUser, Raw: e.Raw,
 	}))
 }
 
@@ -72,7 +73,7 @@ func (s *Store) AllEndpoints(ctx context.Context) ([]Endpoint, error) {
 }
 
 // UpdateEndpoint writes what its owner may change: URL, Events, Headers,
-// Secret, Enabled, UpdatedAt. Conflict when it has no secret, see Endpoint.
+// Secret, Enabled, Raw, UpdatedAt. Conflict when it has no secret, see Endpoint.
 func (s *Store) UpdateEndpoint(ctx context.Context, e Endpoint) error {
 	const op = "store.UpdateEndpoint"
 	secret, headers, err := s.sealEndpoint(e)
@@ -80,7 +81,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, e Endpoint) error {
 		return failure(op, err)
 	}
 	n, err := s.q.UpdateEndpoint(ctx, db.UpdateEndpointParams{
-		ID: e.ID, Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: secret, Enabled: e.Enabled, UpdatedAt: e.UpdatedAt,
+		ID: e.ID, Url: e.URL, Events: orEmpty(e.Events), Headers: headers, Secret: secret, Enabled: e.Enabled, UpdatedAt: e.UpdatedAt, Raw: e.Raw,
 	})
 	return found(op, n, err)
 }
@@ -128,7 +129,7 @@ func endpointOf(box *seal.Webhooks, r db.WebhookEndpoint, held bool) (Endpoint, 
 		ID: r.ID, Instance: supervisor.ID(r.InstanceID), URL: r.Url, Events: r.Events, Secret: r.Secret, Enabled: r.Enabled,
 		Cursor: r.Cursor, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 		Delivered: r.Delivered, LastError: r.LastError, LastDeliveredAt: r.LastDeliveredAt,
-		CreatedByKey: r.CreatedByKey, CreatedByUser: r.CreatedByUser, Held: held,
+		CreatedByKey: r.CreatedByKey, CreatedByUser: r.CreatedByUser, Held: held, Raw: r.Raw,
 	}
 	if err := json.Unmarshal(r.Headers, &e.Headers); err != nil {
 		return Endpoint{}, fmt.Errorf("decode headers of endpoint %s: %w", r.ID, err)

@@ -23,6 +23,7 @@ type Instance struct {
 	DeviceJID         string          // our device in whatsmeow's store, empty while unpaired
 	SendsPerMinute    int             // 0: no limit
 	HealthPolicy      json.RawMessage // the owner's, for the number's health; see SetHealthPolicy
+	RawEvents         bool            // events carry raw content for good, whoever asks; see RawEvents of Store
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 	DeletedAt         *time.Time
@@ -31,7 +32,7 @@ type Instance struct {
 }
 
 // CreateInstance inserts an instance with its first key and an empty feed, or
-// nothing. HealthPolicy, Generation, DeviceJID, DeletedAt and Worker are not taken from in.
+// nothing. HealthPolicy, RawEvents, Generation, DeviceJID, DeletedAt and Worker are not taken from in.
 // NotFound with Field "owner_id" when there is no such owner.
 func (s *Store) CreateInstance(ctx context.Context, in Instance, key APIKey) error {
 	return s.CreateInstanceWith(ctx, in, key, nil)
@@ -111,11 +112,18 @@ func (s *Store) DeletedInstances(ctx context.Context) ([]Instance, error) {
 
 // UpdateInstance changes what is not nil. It is the one write that takes its
 // time from the database.
-func (s *Store) UpdateInstance(ctx context.Context, id supervisor.ID, name, description *string, sendsPerMinute *int) error {
+func (s *Store) UpdateInstance(ctx context.Context, id supervisor.ID, name, description *string, sendsPerMinute *int, rawEvents *bool) error {
 	n, err := s.q.UpdateInstance(ctx, db.UpdateInstanceParams{
-		ID: string(id), Name: name, Description: description, SendsPerMinute: sendsPerMinute,
+		ID: string(id), Name: name, Description: description, SendsPerMinute: sendsPerMinute, RawEvents: rawEvents,
 	})
 	return found("store.UpdateInstance", n, err)
+}
+
+// RawEvents returns whether the instance's events are to carry the raw content of their
+// Message: its owner says so, or one of its webhooks wants it, disabled or not.
+func (s *Store) RawEvents(ctx context.Context, id supervisor.ID) (bool, error) {
+	on, err := s.q.RawEvents(ctx, string(id))
+	return on, failure("store.RawEvents", err)
 }
 
 // MarkDeleted begins the deletion of an instance: it is wanted stopped, its
@@ -203,6 +211,6 @@ func instanceOf(r db.Instance) Instance {
 		ID: supervisor.ID(r.ID), OwnerID: r.OwnerID, Name: r.Name, Description: r.Description,
 		Desired: supervisor.Desired(r.Desired), Generation: r.Generation, NodeID: r.NodeID, DeviceJID: r.DeviceJid,
 		SendsPerMinute: r.SendsPerMinute, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt, MovedAt: r.MovedAt,
-		HealthPolicy: r.HealthPolicy,
+		HealthPolicy: r.HealthPolicy, RawEvents: r.RawEvents,
 	}
 }

@@ -33,15 +33,15 @@ func TestInstances(t *testing.T) {
 	}
 
 	name, limit := "new", 0
-	must(t, st.UpdateInstance(ctx, a, &name, nil, &limit))
+	must(t, st.UpdateInstance(ctx, a, &name, nil, &limit, nil))
 	in, err := st.Instance(ctx, a)
 	must(t, err)
 	if in.Name != "new" || in.Description != "" || in.SendsPerMinute != 0 || in.Desired != supervisor.Stop || in.Worker != nil || !in.UpdatedAt.After(noon) {
 		t.Errorf("got %+v", in)
 	}
 	limit = -1
-	equal(t, "field", wantKind(t, st.UpdateInstance(ctx, a, nil, nil, &limit), fault.Invalid).Field, "sends_per_minute")
-	wantKind(t, st.UpdateInstance(ctx, "zzzzzzzzzzzz", &name, nil, nil), fault.NotFound)
+	equal(t, "field", wantKind(t, st.UpdateInstance(ctx, a, nil, nil, &limit, nil), fault.Invalid).Field, "sends_per_minute")
+	wantKind(t, st.UpdateInstance(ctx, "zzzzzzzzzzzz", &name, nil, nil, nil), fault.NotFound)
 
 	f := wantKind(t, st.CreateInstance(ctx, store.Instance{ID: a, OwnerID: owner, CreatedAt: noon}, store.APIKey{ID: "x", Hash: []byte("x")}), fault.Conflict)
 	equal(t, "field", f.Field, "id")

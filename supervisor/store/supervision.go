@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,6 +44,10 @@ func (v *Supervision) Instances(ctx context.Context) ([]supervisor.Record, error
 			return nil, failure(op, err)
 		}
 	}
+	raw, err := v.s.q.RawInstances(ctx)
+	if err != nil {
+		return nil, failure(op, err)
+	}
 	byID := make(map[string]*supervisor.Worker, len(workers))
 	for _, w := range workers {
 		byID[w.InstanceID] = workerOf(w)
@@ -51,7 +56,8 @@ func (v *Supervision) Instances(ctx context.Context) ([]supervisor.Record, error
 	for i, r := range rows {
 		list[i] = supervisor.Record{
 			ID: supervisor.ID(r.ID), Desired: supervisor.Desired(r.Desired), Generation: r.Generation, Worker: byID[r.ID],
-			Barred: admitted != nil && !admitted[v.s.roles.Login(r.ID, r.Generation)],
+			RawEvents: slices.Contains(raw, r.ID),
+			Barred:    admitted != nil && !admitted[v.s.roles.Login(r.ID, r.Generation)],
 		}
 		if r.DeletedAt != nil {
 			list[i].DeletedAt = *r.DeletedAt
@@ -82,6 +88,12 @@ func (v *Supervision) RaiseGeneration(ctx context.Context, id supervisor.ID, nod
 		return generation, v.s.url, nil
 	}
 	return generation, databaseURL, failure(op, v.s.roles.End(ctx, v.s.pool, string(id), generation-1))
+}
+
+// RawEvents returns whether the instance's events are to carry the raw content of their
+// Message.
+func (v *Supervision) RawEvents(ctx context.Context, id supervisor.ID) (bool, error) {
+	return v.s.RawEvents(ctx, id)
 }
 
 // endWorkers shuts all workers of an instance out of the database.

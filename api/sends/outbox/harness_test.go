@@ -55,6 +55,7 @@ func (r *rig) Worker(context.Context, supervisor.ID) (workerv1.WorkerClient, err
 func (r *rig) Add(context.Context, supervisor.ID) error                      { return nil }
 func (r *rig) Want(context.Context, supervisor.ID, supervisor.Desired) error { return nil }
 func (r *rig) Restart(context.Context, supervisor.ID) error                  { return nil }
+func (r *rig) FollowRawEvents(context.Context, supervisor.ID) error          { return nil }
 func (r *rig) Remove(context.Context, supervisor.ID) error                   { return nil }
 func (r *rig) Status(id supervisor.ID) (supervisor.Status, bool) {
 	return supervisor.Status{ID: id}, true

@@ -39,7 +39,7 @@ func (q *Queries) AdvanceEndpoint(ctx context.Context, arg AdvanceEndpointParams
 }
 
 const allEndpoints = `-- name: AllEndpoints :many
-select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, (u.disabled_at is not null)::boolean as held
+select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, e.raw, (u.disabled_at is not null)::boolean as held
 from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id
 where i.deleted_at is null and i.moved_at is null order by e.created_at, e.id
 `
@@ -74,6 +74,7 @@ func (q *Queries) AllEndpoints(ctx context.Context) ([]AllEndpointsRow, error) {
 			&i.WebhookEndpoint.LastDeliveredAt,
 			&i.WebhookEndpoint.CreatedByKey,
 			&i.WebhookEndpoint.CreatedByUser,
+			&i.WebhookEndpoint.Raw,
 			&i.Held,
 		); err != nil {
 			return nil, err
@@ -87,8 +88,8 @@ func (q *Queries) AllEndpoints(ctx context.Context) ([]AllEndpointsRow, error) {
 }
 
 const createEndpoint = `-- name: CreateEndpoint :exec
-insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, created_by_key, created_by_user)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, created_by_key, created_by_user, raw)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
 type CreateEndpointParams struct {
@@ -104,6 +105,7 @@ type CreateEndpointParams struct {
 	UpdatedAt     time.Time
 	CreatedByKey  string
 	CreatedByUser string
+	Raw           bool
 }
 
 func (q *Queries) CreateEndpoint(ctx context.Context, arg CreateEndpointParams) error {
@@ -120,6 +122,7 @@ func (q *Queries) CreateEndpoint(ctx context.Context, arg CreateEndpointParams) 
 		arg.UpdatedAt,
 		arg.CreatedByKey,
 		arg.CreatedByUser,
+		arg.Raw,
 	)
 	return err
 }
@@ -137,7 +140,7 @@ func (q *Queries) DeleteEndpoint(ctx context.Context, id string) (int64, error) 
 }
 
 const endpointByID = `-- name: EndpointByID :one
-select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, (u.disabled_at is not null)::boolean as held
+select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, e.raw, (u.disabled_at is not null)::boolean as held
 from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id where e.id = $1
 `
 
@@ -165,13 +168,14 @@ func (q *Queries) EndpointByID(ctx context.Context, id string) (EndpointByIDRow,
 		&i.WebhookEndpoint.LastDeliveredAt,
 		&i.WebhookEndpoint.CreatedByKey,
 		&i.WebhookEndpoint.CreatedByUser,
+		&i.WebhookEndpoint.Raw,
 		&i.Held,
 	)
 	return i, err
 }
 
 const endpointsOf = `-- name: EndpointsOf :many
-select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, (u.disabled_at is not null)::boolean as held
+select e.id, e.instance_id, e.url, e.events, e.headers, e.secret, e.enabled, e.cursor, e.created_at, e.updated_at, e.delivered, e.last_error, e.last_delivered_at, e.created_by_key, e.created_by_user, e.raw, (u.disabled_at is not null)::boolean as held
 from webhook_endpoints e join instances i on i.id = e.instance_id join users u on u.id = i.owner_id
 where e.instance_id = $1 order by e.created_at, e.id
 `
@@ -206,6 +210,7 @@ func (q *Queries) EndpointsOf(ctx context.Context, instanceID string) ([]Endpoin
 			&i.WebhookEndpoint.LastDeliveredAt,
 			&i.WebhookEndpoint.CreatedByKey,
 			&i.WebhookEndpoint.CreatedByUser,
+			&i.WebhookEndpoint.Raw,
 			&i.Held,
 		); err != nil {
 			return nil, err
@@ -219,7 +224,7 @@ func (q *Queries) EndpointsOf(ctx context.Context, instanceID string) ([]Endpoin
 }
 
 const updateEndpoint = `-- name: UpdateEndpoint :execrows
-update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, enabled = $6, updated_at = $7 where id = $1
+update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, enabled = $6, updated_at = $7, raw = $8 where id = $1
 `
 
 type UpdateEndpointParams struct {
@@ -230,6 +235,7 @@ type UpdateEndpointParams struct {
 	Secret    []byte
 	Enabled   bool
 	UpdatedAt time.Time
+	Raw       bool
 }
 
 func (q *Queries) UpdateEndpoint(ctx context.Context, arg UpdateEndpointParams) (int64, error) {
@@ -241,6 +247,7 @@ func (q *Queries) UpdateEndpoint(ctx context.Context, arg UpdateEndpointParams) 
 		arg.Secret,
 		arg.Enabled,
 		arg.UpdatedAt,
+		arg.Raw,
 	)
 	if err != nil {
 		return 0, err

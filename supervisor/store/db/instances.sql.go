@@ -98,7 +98,7 @@ func (q *Queries) DeleteInstance(ctx context.Context, id string) (int64, error) 
 }
 
 const deletedInstances = `-- name: DeletedInstances :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances where deleted_at is not null order by deleted_at, id
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy, raw_events from instances where deleted_at is not null order by deleted_at, id
 `
 
 func (q *Queries) DeletedInstances(ctx context.Context) ([]Instance, error) {
@@ -125,6 +125,7 @@ func (q *Queries) DeletedInstances(ctx context.Context) ([]Instance, error) {
 			&i.DeletedAt,
 			&i.MovedAt,
 			&i.HealthPolicy,
+			&i.RawEvents,
 		); err != nil {
 			return nil, err
 		}
@@ -176,7 +177,7 @@ func (q *Queries) HistoryPage(ctx context.Context, arg HistoryPageParams) ([]Ins
 }
 
 const instanceByID = `-- name: InstanceByID :one
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances where id = $1 and deleted_at is null
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy, raw_events from instances where id = $1 and deleted_at is null
 `
 
 func (q *Queries) InstanceByID(ctx context.Context, id string) (Instance, error) {
@@ -197,12 +198,13 @@ func (q *Queries) InstanceByID(ctx context.Context, id string) (Instance, error)
 		&i.DeletedAt,
 		&i.MovedAt,
 		&i.HealthPolicy,
+		&i.RawEvents,
 	)
 	return i, err
 }
 
 const instancesPage = `-- name: InstancesPage :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy, raw_events from instances
 where deleted_at is null and ($1::text = '' or owner_id = $1::text)
 order by created_at desc, id
 limit $3::int offset $2::int
@@ -238,6 +240,7 @@ func (q *Queries) InstancesPage(ctx context.Context, arg InstancesPageParams) ([
 			&i.DeletedAt,
 			&i.MovedAt,
 			&i.HealthPolicy,
+			&i.RawEvents,
 		); err != nil {
 			return nil, err
 		}
@@ -295,6 +298,42 @@ func (q *Queries) MoveAway(ctx context.Context, arg MoveAwayParams) (string, err
 	return desired, err
 }
 
+const rawEvents = `-- name: RawEvents :one
+select (i.raw_events or exists (select from webhook_endpoints e where e.instance_id = i.id and e.raw))::boolean
+from instances i where i.id = $1 and i.deleted_at is null
+`
+
+func (q *Queries) RawEvents(ctx context.Context, id string) (bool, error) {
+	row := q.db.QueryRow(ctx, rawEvents, id)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const rawInstances = `-- name: RawInstances :many
+select id from instances where raw_events union select instance_id from webhook_endpoints where raw
+`
+
+func (q *Queries) RawInstances(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, rawInstances)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const takeBack = `-- name: TakeBack :execrows
 update instances set moved_at = null where id = $1 and deleted_at is null and moved_at is not null
 `
@@ -327,6 +366,7 @@ update instances set
     name = coalesce($2::text, name),
     description = coalesce($3::text, description),
     sends_per_minute = coalesce($4::int, sends_per_minute),
+    raw_events = coalesce($5::boolean, raw_events),
     updated_at = now()
 where id = $1 and deleted_at is null
 `
@@ -336,6 +376,7 @@ type UpdateInstanceParams struct {
 	Name           *string
 	Description    *string
 	SendsPerMinute *int
+	RawEvents      *bool
 }
 
 func (q *Queries) UpdateInstance(ctx context.Context, arg UpdateInstanceParams) (int64, error) {
@@ -344,6 +385,7 @@ func (q *Queries) UpdateInstance(ctx context.Context, arg UpdateInstanceParams) 
 		arg.Name,
 		arg.Description,
 		arg.SendsPerMinute,
+		arg.RawEvents,
 	)
 	if err != nil {
 		return 0, err

@@ -41,7 +41,7 @@ func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
 }
 
 const instanceByKeyHash = `-- name: InstanceByKeyHash :one
-select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, i.health_policy, k.id, k.instance_id, k.name, k.hash, k.prefix, k.created_at, k.last_used_at, k.revoked_at, (u.disabled_at is not null)::boolean as owner_disabled
+select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, i.health_policy, i.raw_events, k.id, k.instance_id, k.name, k.hash, k.prefix, k.created_at, k.last_used_at, k.revoked_at, (u.disabled_at is not null)::boolean as owner_disabled
 from api_keys k join instances i on i.id = k.instance_id join users u on u.id = i.owner_id
 where k.hash = $1 and k.revoked_at is null and i.deleted_at is null
 `
@@ -70,6 +70,7 @@ func (q *Queries) InstanceByKeyHash(ctx context.Context, hash []byte) (InstanceB
 		&i.Instance.DeletedAt,
 		&i.Instance.MovedAt,
 		&i.Instance.HealthPolicy,
+		&i.Instance.RawEvents,
 		&i.ApiKey.ID,
 		&i.ApiKey.InstanceID,
 		&i.ApiKey.Name,

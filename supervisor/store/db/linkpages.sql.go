@@ -107,7 +107,7 @@ func (q *Queries) InsertLinkPage(ctx context.Context, arg InsertLinkPageParams) 
 }
 
 const linkPageByHash = `-- name: LinkPageByHash :one
-select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, i.health_policy, p.id, p.instance_id, p.token_hash, p.language, p.redirect_url, p.brand_name, p.brand_logo, p.made_at_seq, p.created_at, p.expires_at, p.ended_at, p.ended_by, p.created_by_key, p.created_by_user, (u.disabled_at is not null)::boolean as owner_disabled,
+select i.id, i.owner_id, i.name, i.description, i.desired, i.generation, i.node_id, i.device_jid, i.sends_per_minute, i.created_at, i.updated_at, i.deleted_at, i.moved_at, i.health_policy, i.raw_events, p.id, p.instance_id, p.token_hash, p.language, p.redirect_url, p.brand_name, p.brand_logo, p.made_at_seq, p.created_at, p.expires_at, p.ended_at, p.ended_by, p.created_by_key, p.created_by_user, (u.disabled_at is not null)::boolean as owner_disabled,
     exists (select from events e where e.instance_id = p.instance_id and e.seq > p.made_at_seq and e.type = 'ready')::boolean as linked
 from link_pages p join instances i on i.id = p.instance_id join users u on u.id = i.owner_id
 where p.token_hash = $1 and i.deleted_at is null
@@ -138,6 +138,7 @@ func (q *Queries) LinkPageByHash(ctx context.Context, tokenHash []byte) (LinkPag
 		&i.Instance.DeletedAt,
 		&i.Instance.MovedAt,
 		&i.Instance.HealthPolicy,
+		&i.Instance.RawEvents,
 		&i.LinkPage.ID,
 		&i.LinkPage.InstanceID,
 		&i.LinkPage.TokenHash,

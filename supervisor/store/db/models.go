@@ -54,6 +54,7 @@ type Instance struct {
 	DeletedAt      *time.Time
 	MovedAt        *time.Time
 	HealthPolicy   json.RawMessage
+	RawEvents      bool
 }
 
 type InstanceHistory struct {
@@ -173,6 +174,7 @@ type WebhookEndpoint struct {
 	LastDeliveredAt *time.Time
 	CreatedByKey    string
 	CreatedByUser   string
+	Raw             bool
 }
 
 type Worker struct {

@@ -11,7 +11,7 @@ import (
 )
 
 const allInstances = `-- name: AllInstances :many
-select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy from instances order by id
+select id, owner_id, name, description, desired, generation, node_id, device_jid, sends_per_minute, created_at, updated_at, deleted_at, moved_at, health_policy, raw_events from instances order by id
 `
 
 func (q *Queries) AllInstances(ctx context.Context) ([]Instance, error) {
@@ -38,6 +38,7 @@ func (q *Queries) AllInstances(ctx context.Context) ([]Instance, error) {
 			&i.DeletedAt,
 			&i.MovedAt,
 			&i.HealthPolicy,
+			&i.RawEvents,
 		); err != nil {
 			return nil, err
 		}

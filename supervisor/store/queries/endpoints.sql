@@ -1,6 +1,6 @@
 -- name: CreateEndpoint :exec
-insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, created_by_key, created_by_user)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+insert into webhook_endpoints (id, instance_id, url, events, headers, secret, enabled, cursor, created_at, updated_at, created_by_key, created_by_user, raw)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
 -- name: EndpointByID :one
 select sqlc.embed(e), (u.disabled_at is not null)::boolean as held
@@ -17,7 +17,7 @@ from webhook_endpoints e join instances i on i.id = e.instance_id join users u o
 where i.deleted_at is null and i.moved_at is null order by e.created_at, e.id;
 
 -- name: UpdateEndpoint :execrows
-update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, enabled = $6, updated_at = $7 where id = $1;
+update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, enabled = $6, updated_at = $7, raw = $8 where id = $1;
 
 -- name: DeleteEndpoint :execrows
 delete from webhook_endpoints where id = $1;

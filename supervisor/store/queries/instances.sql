@@ -29,6 +29,7 @@ update instances set
     name = coalesce(sqlc.narg(name)::text, name),
     description = coalesce(sqlc.narg(description)::text, description),
     sends_per_minute = coalesce(sqlc.narg(sends_per_minute)::int, sends_per_minute),
+    raw_events = coalesce(sqlc.narg(raw_events)::boolean, raw_events),
     updated_at = now()
 where id = $1 and deleted_at is null;
 
@@ -73,3 +74,10 @@ select exists (
     select 1 from webhook_endpoints e join feeds f on f.instance_id = e.instance_id
     where e.instance_id = $1 and e.enabled and e.cursor < f.head
 );
+
+-- name: RawEvents :one
+select (i.raw_events or exists (select from webhook_endpoints e where e.instance_id = i.id and e.raw))::boolean
+from instances i where i.id = $1 and i.deleted_at is null;
+
+-- name: RawInstances :many
+select id from instances where raw_events union select instance_id from webhook_endpoints where raw;
