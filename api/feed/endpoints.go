@@ -54,6 +54,7 @@ type Webhook struct {
 	URL             string            `json:"url"`
 	Events          []string          `json:"events" doc:"Which events are posted; empty: all"`
 	Headers         map[string]string `json:"headers" doc:"Sent with every post"`
+	Raw             bool              `json:"raw" doc:"Each Message is posted with its raw content in _data.message"`
 	Enabled         bool              `json:"enabled"`
 	Held            bool              `json:"held" doc:"true: nothing is posted, because the user who owns the instance is disabled. Events that come meanwhile are posted when the user is enabled again"`
 	CreatedBy       *Maker            `json:"createdBy,omitempty" doc:"Absent: the webhook was made before this was recorded"`
@@ -86,7 +87,7 @@ func show(e store.Endpoint) Webhook {
 		e.Headers = map[string]string{} // an object for clients, always
 	}
 	return Webhook{
-		ID: e.ID, Instance: e.Instance, URL: e.URL, Events: append([]string{}, e.Events...), Headers: e.Headers, Enabled: e.Enabled, Held: e.Held, CreatedBy: makerOf(e),
+		ID: e.ID, Instance: e.Instance, URL: e.URL, Events: append([]string{}, e.Events...), Headers: e.Headers, Raw: e.Raw, Enabled: e.Enabled, Held: e.Held, CreatedBy: makerOf(e),
 		Cursor: e.Cursor, Delivered: e.Delivered, LastError: e.LastError, LastDeliveredAt: e.LastDeliveredAt,
 		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}
@@ -144,6 +145,7 @@ type createInput struct {
 		URL     string            `json:"url" maxLength:"2000" example:"https://example.org/hook"`
 		Events  []string          `json:"events,omitempty" maxItems:"100" doc:"Empty: all" example:"[\"message\"]"`
 		Headers map[string]string `json:"headers,omitempty" doc:"Sent with every post"`
+		Raw     bool              `json:"raw,omitempty" doc:"true: each Message has in _data.message its content as WhatsApp has it, with everything that has no place elsewhere; in events from now on"`
 	}
 }
 
@@ -186,14 +188,14 @@ func (h *webhooks) create(ctx context.Context, in *createInput) (*body[created],
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	e := store.Endpoint{
 		ID: strings.ToLower(rand.Text()), Instance: instance.ID, URL: in.Body.URL, Events: in.Body.Events, Headers: in.Body.Headers,
-		Secret: newSecret(), Enabled: true, Cursor: head, CreatedAt: at, UpdatedAt: at,
+		Secret: newSecret(), Raw: in.Body.Raw, Enabled: true, Cursor: head, CreatedAt: at, UpdatedAt: at,
 		CreatedByKey: keyID, CreatedByUser: userID,
 	}
 	if err := h.store.CreateEndpoint(ctx, e); err != nil {
 		return nil, err
 	}
 	h.mount.Audit(ctx, "webhook.create", e.ID, nil)
-	h.deliver.Changed(ctx, e.ID)
+	h.changed(ctx, e, e.Raw)
 	return &body[created]{created{show(e), secretText(e.Secret)}}, nil
 }
 
@@ -299,6 +301,7 @@ type updateInput struct {
 		URL         *string            `json:"url,omitempty" maxLength:"2000"`
 		Events      *[]string          `json:"events,omitempty" maxItems:"100"`
 		Headers     *map[string]string `json:"headers,omitempty"`
+		Raw         *bool              `json:"raw,omitempty" doc:"As when it is made; events from before may have no raw content"`
 		Enabled     *bool              `json:"enabled,omitempty" doc:"Events that come while it is false are delivered when it is true again"`
 		RenewSecret bool               `json:"renewSecret,omitempty" doc:"The answer then holds the new secret"`
 	}
@@ -331,6 +334,10 @@ func (h *webhooks) update(ctx context.Context, in *updateInput) (*body[created],
 	if change.Enabled != nil {
 		e.Enabled = *change.Enabled
 	}
+	raw := e.Raw
+	if change.Raw != nil {
+		e.Raw = *change.Raw
+	}
 	out := created{}
 	if change.RenewSecret {
 		e.Secret = newSecret()
@@ -344,7 +351,7 @@ func (h *webhooks) update(ctx context.Context, in *updateInput) (*body[created],
 		return nil, err
 	}
 	h.mount.Audit(ctx, "webhook.update", e.ID, nil)
-	h.deliver.Changed(ctx, e.ID)
+	h.changed(ctx, e, e.Raw != raw)
 	out.Webhook = show(e)
 	return &body[created]{out}, nil
 }
@@ -358,7 +365,7 @@ func (h *webhooks) delete(ctx context.Context, in *OfWebhook) (*struct{}, error)
 		return nil, err
 	}
 	h.mount.Audit(ctx, "webhook.delete", e.ID, nil)
-	h.deliver.Changed(ctx, e.ID)
+	h.changed(ctx, e, e.Raw)
 	return nil, nil
 }
 
@@ -376,7 +383,7 @@ func (h *webhooks) endThoseOf(ctx context.Context, instance store.Instance, keyI
 			return err
 		}
 		h.mount.Audit(ctx, "webhook.delete", e.ID, map[string]any{"key": keyID})
-		h.deliver.Changed(ctx, e.ID)
+		h.changed(ctx, e, e.Raw)
 	}
 	return nil
 }

@@ -31,13 +31,18 @@ func EventID(instance supervisor.ID, seq uint64) string {
 	return fmt.Sprintf("evt_%s_%d", instance, seq)
 }
 
-func wrap(ev store.Event) (Envelope, error) {
+func wrap(ev store.Event, raw bool) (Envelope, error) {
 	payload, err := event.Decode(ev.Payload)
 	if err != nil {
 		return Envelope{}, fmt.Errorf("event %d: %w", ev.Seq, err)
 	}
 	if ev.Type == linking.Event {
 		payload = illustrate(payload)
+	}
+	if raw {
+		if payload, err = splice(payload); err != nil {
+			return Envelope{}, fmt.Errorf("event %d: %w", ev.Seq, err)
+		}
 	}
 	return Envelope{
 		ID: EventID(ev.Instance, ev.Seq), Instance: ev.Instance, Seq: ev.Seq, Event: ev.Type,

@@ -28,7 +28,7 @@ func TestALinkEventShowsItsCode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := wrap(store.Event{Instance: "i1", Seq: 3, Type: linking.Event, Payload: event.Encode(said)})
+			e, err := wrap(store.Event{Instance: "i1", Seq: 3, Type: linking.Event, Payload: event.Encode(said)}, false)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -251,7 +251,7 @@ func TestStreamOutlivesAnOutage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	url := listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_ = s.ServeSSE(ctx, w, instance, 0, nil)
+		_ = s.ServeSSE(ctx, w, instance, 0, feed.Wanted{})
 	}))
 	r.happen("chat", 2)
 	resp, err := http.Get(url)

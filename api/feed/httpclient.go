@@ -66,7 +66,7 @@ func newHTTPClient(timeout time.Duration, allowed []netip.Prefix) *httpClient {
 func (p *httpClient) close() { p.client.CloseIdleConnections() }
 
 func (p *httpClient) post(ctx context.Context, to store.Endpoint, ev store.Event) postResult {
-	envelope, err := wrap(ev)
+	envelope, err := wrap(ev, to.Raw)
 	if err != nil {
 		return postResult{err: err.Error()}
 	}

@@ -12,6 +12,7 @@ import (
 	"whatsapp-manager/api"
 	"whatsapp-manager/api/route"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/supervisor"
 )
 
 // StreamRoutes adds the event feed of an instance: a page, or a stream.
@@ -32,6 +33,7 @@ func StreamRoutes(s *Streamer) func(*api.Mount) {
 				{Name: "after", In: "query", Description: "Events with a higher seq", Schema: &huma.Schema{Type: "integer"}},
 				{Name: "limit", In: "query", Description: "Events in a page: 1 to 500, default 100", Schema: &huma.Schema{Type: "integer"}},
 				{Name: "events", In: "query", Description: "Only these, separated by commas, e.g. message,message_ack", Schema: &huma.Schema{Type: "string"}},
+				{Name: "raw", In: "query", Description: "true: each Message has in `_data.message` its content as WhatsApp has it, with everything that has no place elsewhere; a page then has at most 50 events. It is there from when the instance's `rawEvents` is true, or one of its webhooks has `raw`; 409 `raw_events_off` while neither is", Schema: &huma.Schema{Type: "boolean"}},
 				{Name: "Last-Event-ID", In: "header", Description: "The last seq that a stream's reader has seen", Schema: &huma.Schema{Type: "string"}},
 			},
 			Security: []map[string][]string{{"accessToken": {}}, {"apiKey": {}}},
@@ -48,11 +50,9 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var types []string
-	for name := range strings.SplitSeq(c.QueryParam("events"), ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			types = append(types, name)
-		}
+	want, err := s.wanted(c, in.ID)
+	if err != nil {
+		return err
 	}
 	after, given, err := position(c)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 				return fault.Bad("feed.page", "limit", "limit must be a number from 1 to 500")
 			}
 		}
-		page, next, err := s.Page(ctx, in.ID, after, limit, types)
+		page, next, err := s.Page(ctx, in.ID, after, limit, want)
 		if err != nil {
 			return err
 		}
@@ -92,12 +92,30 @@ func (s *Streamer) serve(m *api.Mount, c echo.Context) error {
 	stop := context.AfterFunc(closing{m.Closing(), ctx}, cancel)
 	defer stop()
 	if socket {
-		if err := s.ServeWebSocket(ctx, c.Response(), c.Request(), in.ID, after, types); err != nil {
+		if err := s.ServeWebSocket(ctx, c.Response(), c.Request(), in.ID, after, want); err != nil {
 			s.log.Debug().Err(err).Msg("reader of a websocket did not say goodbye")
 		}
 		return nil
 	}
-	return s.ServeSSE(ctx, c.Response(), in.ID, after, types)
+	return s.ServeSSE(ctx, c.Response(), in.ID, after, want)
+}
+
+// wanted is what the reader asks for.
+func (s *Streamer) wanted(c echo.Context, id supervisor.ID) (want Wanted, err error) {
+	for name := range strings.SplitSeq(c.QueryParam("events"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			want.Events = append(want.Events, name)
+		}
+	}
+	switch c.QueryParam("raw") {
+	case "", "false":
+	case "true":
+		want.Raw = true
+		err = s.mayWantRaw(c.Request().Context(), id)
+	default:
+		err = fault.Bad("feed.wanted", "raw", "raw must be true or false")
+	}
+	return want, err
 }
 
 // position is where to read on: the reader's own memory wins over the URL it

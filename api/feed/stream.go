@@ -22,6 +22,7 @@ const streamPage = 200
 type reader interface {
 	FeedHead(ctx context.Context, instance supervisor.ID) (uint64, error)
 	Events(ctx context.Context, instance supervisor.ID, after uint64, limit int) ([]store.Event, error)
+	RawEvents(ctx context.Context, instance supervisor.ID) (bool, error)
 }
 
 // Streamer serves feeds as server-sent events and over WebSocket.
@@ -42,11 +43,14 @@ func NewStreamer(st reader, w wakers, log zerolog.Logger) *Streamer {
 	return &Streamer{store: st, wakers: w, log: log, heartbeat: 15 * time.Second, writeTimeout: 30 * time.Second}
 }
 
-// Page returns up to limit events behind after, oldest first, of the wanted
-// types (none: all), and the seq to ask behind next. It reads at most one page
+// Page returns up to limit events behind after, oldest first, of those that are
+// wanted, and the seq to ask behind next. With raw content it has at most 50. It reads at most one page
 // of the feed, so a page may be shorter than limit although more follows;
 // next rises as long as there is more.
-func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, limit int, types []string) (page []Envelope, next uint64, err error) {
+func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, limit int, want Wanted) (page []Envelope, next uint64, err error) {
+	if want.Raw {
+		limit = min(limit, rawPage)
+	}
 	events, err := s.store.Events(ctx, id, after, limit)
 	if err != nil {
 		return nil, after, fmt.Errorf("read feed: %w", err)
@@ -55,10 +59,10 @@ func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, lim
 	page = []Envelope{}
 	for _, ev := range events {
 		next = ev.Seq
-		if len(types) > 0 && !slices.Contains(types, ev.Type) {
+		if len(want.Events) > 0 && !slices.Contains(want.Events, ev.Type) {
 			continue
 		}
-		envelope, err := wrap(ev)
+		envelope, err := wrap(ev, want.Raw)
 		if err != nil {
 			return nil, after, err
 		}
@@ -73,7 +77,7 @@ func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, lim
 // Last-Event-ID resumes without gap or repetition. An outage of the database
 // is a silence, with heartbeats: browsers do not come back to a stream that
 // was once refused.
-func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id supervisor.ID, after uint64, types []string) error {
+func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id supervisor.ID, after uint64, want Wanted) error {
 	out := &sseWriter{w: w, ctl: http.NewResponseController(w), timeout: s.writeTimeout}
 	defer out.release()
 	header := w.Header()
@@ -84,7 +88,7 @@ func (s *Streamer) ServeSSE(ctx context.Context, w http.ResponseWriter, id super
 	if err := errors.Join(out.write("retry: 1000\n\n"), out.flush()); err != nil {
 		return nil
 	}
-	s.follow(ctx, out, id, after, types)
+	s.follow(ctx, out, id, after, want)
 	if why := permissionEnded(ctx); why != nil {
 		if last, err := json.Marshal(map[string]string{"code": why.Code, "message": why.Msg}); err == nil {
 			_ = errors.Join(out.write("event: stream_end\ndata: %s\n\n", last), out.flush()) // the reader may be gone as well
@@ -112,13 +116,13 @@ type sink interface {
 
 // follow hands the sink the events behind after and every later one until ctx
 // ends, the reader goes or the instance is deleted.
-func (s *Streamer) follow(ctx context.Context, out sink, id supervisor.ID, after uint64, types []string) {
+func (s *Streamer) follow(ctx context.Context, out sink, id supervisor.ID, after uint64, want Wanted) {
 	sub := s.wakers.Subscribe(id)
 	defer sub.Close()
 	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
-		next, more, err := s.writePage(ctx, out, id, after, types)
+		next, more, err := s.writePage(ctx, out, id, after, want)
 		var again <-chan time.Time
 		switch {
 		case away(err):
@@ -157,8 +161,8 @@ func away(err error) bool {
 	return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Deadline)
 }
 
-func (s *Streamer) writePage(ctx context.Context, out sink, id supervisor.ID, after uint64, types []string) (next uint64, more bool, err error) {
-	page, next, err := s.Page(ctx, id, after, streamPage, types)
+func (s *Streamer) writePage(ctx context.Context, out sink, id supervisor.ID, after uint64, want Wanted) (next uint64, more bool, err error) {
+	page, next, err := s.Page(ctx, id, after, streamPage, want)
 	if err != nil {
 		return after, false, err
 	}

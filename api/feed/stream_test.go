@@ -25,7 +25,7 @@ func streaming(t *testing.T, r *rig, heartbeat, writeTimeout time.Duration) (url
 	done := make(chan struct{}, 4)
 	return listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		defer func() { done <- struct{}{} }()
-		if err := s.ServeSSE(req.Context(), w, instance, 0, nil); err != nil {
+		if err := s.ServeSSE(req.Context(), w, instance, 0, feed.Wanted{}); err != nil {
 			t.Errorf("stream: %v", err)
 		}
 	})), done

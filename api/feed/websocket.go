@@ -16,7 +16,7 @@ import (
 // ServeWebSocket is ServeSSE over a WebSocket: each event is a text message
 // that holds what a webhook is posted. Its seq is what to resume behind.
 // Messages of the reader are refused.
-func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, id supervisor.ID, after uint64, types []string) error {
+func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, id supervisor.ID, after uint64, want Wanted) error {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		// Who may read is decided by a header that no page of another origin can
 		// send unasked, not by a cookie.
@@ -32,7 +32,7 @@ func (s *Streamer) ServeWebSocket(ctx context.Context, w http.ResponseWriter, r 
 	following, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(gone, stop)()
-	s.follow(following, &socket{ctx: gone, conn: conn, timeout: s.writeTimeout}, id, after, types)
+	s.follow(following, &socket{ctx: gone, conn: conn, timeout: s.writeTimeout}, id, after, want)
 	switch why := permissionEnded(ctx); {
 	case why != nil && why.Code == session.CodeInstance:
 		return conn.Close(statusInstanceGone, why.Code+": "+why.Msg)
