@@ -227,7 +227,7 @@ var rooms = []room{
 	},
 	// The way of a call knows no single method: those are above it.
 	{
-		path: "worker/relay", ours: []string{"proto/backoff", "proto/catalog", "proto/fault", "proto/standing", "proto/worker/v1", "worker/inbound", "worker/message", "worker/mirror", "worker/shape", "worker/wording", "worker/relay/media", "worker/relay/param"},
+		path: "worker/relay", ours: []string{"proto/backoff", "proto/catalog", "proto/fault", "proto/phone", "proto/standing", "proto/worker/v1", "worker/inbound", "worker/message", "worker/mirror", "worker/shape", "worker/wording", "worker/relay/media", "worker/relay/param"},
 		never: slices.Concat(decoders, web),
 		tests: []string{"worker/relay/...", "worker/wasim/phone"},
 	},

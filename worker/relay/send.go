@@ -11,9 +11,11 @@ import (
 
 	"whatsapp-manager/proto/backoff"
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/proto/phone"
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/wording"
 )
 
 // Send sends one message under the call's message id, makes sure that somebody can
@@ -68,6 +70,12 @@ func (c *Call) Deliver(
 		extra.ID = c.Client.GenerateMessageID()
 	}
 	response, err := c.Transmit(ctx, to, msg, extra)
+	if wording.UnknownNumber(err) {
+		if other, found := c.otherForm(ctx, to); found {
+			to = other
+			response, err = c.Transmit(ctx, to, msg, extra)
+		}
+	}
 	if err != nil {
 		return response, shape.Message{}, err
 	}
@@ -79,6 +87,26 @@ func (c *Call) Deliver(
 		c.noteApproached(ctx, []types.JID{to})
 	}
 	return response, recorded, err
+}
+
+// otherForm finds the account of a number that WhatsApp does not know in the form in which
+// it was written; false when there is none.
+func (c *Call) otherForm(ctx context.Context, to types.JID) (types.JID, bool) {
+	other := phone.OtherForm(to.User)
+	if to.Server != types.DefaultUserServer || other == "" {
+		return to, false
+	}
+	answers, err := c.Client.IsOnWhatsApp(ctx, []string{"+" + other})
+	if err != nil {
+		c.Log.Warn().Err(err).Msg("the other form of a number could not be looked up")
+		return to, false
+	}
+	for _, answer := range answers {
+		if answer.IsIn {
+			return types.NewJID(other, types.DefaultUserServer), true
+		}
+	}
+	return to, false
 }
 
 // Transmit sends without recording. Its success means that somebody can read the

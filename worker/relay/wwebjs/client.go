@@ -89,10 +89,9 @@ var clientRows = []relay.Row{
 	{
 		Name: "getContactById", Result: "Contact", Need: relay.NeedData,
 		Params: []param.Param{{Name: "contactId", Kind: param.ChatID}}, Example: `["4915123456789@c.us"]`,
-		Doc: "Returns one contact; a valid id that is not known gives a contact without names.",
-		Do: func(ctx context.Context, c *relay.Call) (any, error) {
-			return c.Mirror.Contact(ctx, shape.ID(relay.Arg[types.JID](c, 0)))
-		},
+		Doc: "Returns one contact; a valid id that is not known gives a contact without names, whose isWAContact is false " +
+			"when WhatsApp, as far as it can be asked, does not know the number either.",
+		Do: getContactByID,
 	},
 	{
 		Name: "getMessageById", Result: "Message|null", Need: relay.NeedData,
@@ -146,6 +145,27 @@ func sendMessage(ctx context.Context, c *relay.Call) (any, error) {
 func getInfo(_ context.Context, c *relay.Call) (any, error) {
 	account := c.Account()
 	return shape.NewClientInfo(account.ID(), account.PushName, account.Platform), nil
+}
+
+// getContactByID asks WhatsApp about a number that nothing is known of.
+func getContactByID(ctx context.Context, c *relay.Call) (any, error) {
+	jid := relay.Arg[types.JID](c, 0)
+	contact, err := c.Mirror.Contact(ctx, shape.ID(jid))
+	named := contact.Name != "" || contact.Pushname != "" || contact.VerifiedName != "" || contact.Username != ""
+	if err != nil || named || contact.IsMe || jid.Server != types.DefaultUserServer || c.Require(relay.NeedOnline) != nil {
+		return contact, err
+	}
+	if _, err := c.Mirror.Chat(ctx, shape.ID(jid)); !errors.Is(err, mirror.ErrNotFound) {
+		return contact, err
+	}
+	found, err := onWhatsApp(ctx, c, jid)
+	if err != nil {
+		// The contact is the answer all the same; that it is on WhatsApp is not denied unasked.
+		c.Log.Warn().Err(err).Msg("a contact that is not known could not be looked up")
+		return contact, nil
+	}
+	contact.IsWAContact = found != nil
+	return contact, nil
 }
 
 // onWhatsApp asks whether a number is on WhatsApp and returns its canonical id; nil
