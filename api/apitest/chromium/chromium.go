@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -44,8 +45,12 @@ func Start(t testing.TB, o Options) *Browser {
 	if o.Language == "" {
 		o.Language = "en-US"
 	}
+	profile, err := os.MkdirTemp("", "wam-chromium")
+	if err != nil {
+		t.Fatalf("make a profile: %v", err)
+	}
 	flags := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.ExecPath(program), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.Flag("headless", "new"), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
@@ -78,11 +83,27 @@ func Start(t testing.TB, o Options) *Browser {
 		// The test's own context has ended by now, and the browser with it.
 		end()
 		free()
+		removeProfile(t, profile)
 	})
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
 	return &Browser{t: t, ctx: ctx}
+}
+
+// removeProfile removes a profile. Processes of the browser that outlive it by a moment still write
+// there, so one try may not be enough.
+func removeProfile(t testing.TB, profile string) {
+	t.Helper()
+	err := errors.New("not tried")
+	for until := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(until); {
+		if err = os.RemoveAll(profile); err != nil {
+			time.Sleep(20 * time.Millisecond) // nothing tells when they are gone
+		}
+	}
+	if err != nil {
+		t.Errorf("remove the browser's profile: %v", err)
+	}
 }
 
 // complain leaves out that the browser knows events which the library does not.
