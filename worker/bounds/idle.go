@@ -27,10 +27,19 @@ func (t Transport) watched(req *http.Request) (*http.Request, *watch) {
 	}
 	w := &watch{idle: t.Idle}
 	w.ctx, w.cancel = context.WithCancelCause(req.Context())
-	w.timer = time.AfterFunc(t.Idle, func() { w.cancel(ErrStalled) })
 	req = req.WithContext(w.ctx)
-	if req.Body != nil && req.Body != http.NoBody {
-		req.Body = watchedBody{req.Body, w, nil}
+	sends := req.Body != nil && req.Body != http.NoBody
+	body := req.Body
+	w.timer = time.AfterFunc(t.Idle, func() {
+		w.cancel(ErrStalled)
+		if sends {
+			// The transport waits until its last Read of the body returns, which may be
+			// what stands still.
+			_ = body.Close()
+		}
+	})
+	if sends {
+		req.Body = watchedBody{body, w, nil}
 	}
 	return req, w
 }
