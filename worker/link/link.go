@@ -68,6 +68,7 @@ type Link struct {
 	fails        int  // connections in a row that did not hold
 	suspended    bool // taken down because the database is away
 	ceremony     Ceremony
+	refusals     int // of answers, in this ceremony
 	problem      Problem
 }
 

@@ -73,6 +73,7 @@ func (e PasskeyRequired) apply(l *Link, _ rules) []Action {
 	}
 	l.ceremony, l.problem = PasskeyAsked, Problem{}
 	l.reason, l.detail = "passkey_required", "this account asks for a passkey to link a device"
+	l.refusals = 0 // a new question
 	return []Action{StopCodes{}, SetTimer{TimerCeremony, PasskeyWait(e.For)}}
 }
 
@@ -103,15 +104,21 @@ func (PasskeyAccepted) apply(l *Link, _ rules) []Action {
 }
 
 func (e PasskeyRefused) apply(l *Link, r rules) []Action {
-	switch {
-	case l.ceremony != PasskeySent:
+	if l.ceremony != PasskeySent {
 		return nil
-	case !e.Again:
+	}
+	l.refusals++
+	if !e.Again || l.refusals == maxRefusals {
 		return l.abandon(e.Problem, r.maxRounds)
 	}
 	l.ceremony, l.problem = PasskeyAsked, e.Problem
 	return nil
 }
+
+// maxRefusals is how many answers to one question WhatsApp may refuse. After that the
+// question itself may be stale, as when a connection broke between two steps, and a new
+// one is asked for.
+const maxRefusals = 3
 
 func (e PasskeyBroken) apply(l *Link, r rules) []Action {
 	// WhatsApp may tell so instead of asking: then no ceremony has begun.
@@ -193,7 +200,7 @@ func (l *Link) abandon(p Problem, maxRounds int) []Action {
 
 // endCeremony notes the problem, and forgets the ceremony if there is one.
 func (l *Link) endCeremony(p Problem) []Action {
-	l.problem = p
+	l.problem, l.refusals = p, 0
 	if l.ceremony == NoCeremony {
 		return nil
 	}

@@ -52,6 +52,14 @@ func TestCeremonies(t *testing.T) {
 		{"answered unasked", after(asked[:3], PasskeyAnswered{}), NoCeremony, pairing, "", ""},
 		{"refused, may try again", after(sent, refused), PasskeyAsked, pairing, "passkey_refused", ""},
 		{"and does", after(sent, refused, PasskeyAnswered{}), PasskeySent, pairing, "", ""},
+		{
+			"refused a third time, so the question may be stale",
+			after(sent, refused, PasskeyAnswered{}, refused, PasskeyAnswered{}, refused), NoCeremony, connecting, "passkey_refused", "HangUp Renew Dial",
+		},
+		{
+			"refused twice, asked anew, refused once",
+			after(sent, refused, PasskeyAnswered{}, refused, PasskeyRequired{}, PasskeyAnswered{}, refused), PasskeyAsked, pairing, "passkey_refused", "",
+		},
 		{"refused for good", after(sent, lost), NoCeremony, connecting, "passkey_failed", "HangUp Renew Dial"},
 		{"accepted", after(sent, PasskeyAccepted{}), PasskeyTaken, pairing, "", ""},
 		{"the phone says nothing", after(sent, PasskeyAccepted{}, TimerEnded{TimerCeremony}), NoCeremony, connecting, "phone_silent", "HangUp Renew Dial"},
