@@ -44,9 +44,9 @@ func NewStreamer(st reader, w wakers, log zerolog.Logger) *Streamer {
 }
 
 // Page returns up to limit events behind after, oldest first, of those that are
-// wanted, and the seq to ask behind next. With raw content it has at most 50. It reads at most one page
-// of the feed, so a page may be shorter than limit although more follows;
-// next rises as long as there is more.
+// wanted, and the seq to ask behind next. With raw content it has at most 50. It
+// reads at most one page of the feed, so a page may be shorter than limit although
+// more follows; next rises as long as there is more.
 func (s *Streamer) Page(ctx context.Context, id supervisor.ID, after uint64, limit int, want Wanted) (page []Envelope, next uint64, err error) {
 	if want.Raw {
 		limit = min(limit, rawPage)

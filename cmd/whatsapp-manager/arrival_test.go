@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"whatsapp-manager/api/arrival"
 	"whatsapp-manager/supervisor/moving"
 	"whatsapp-manager/supervisor/moving/formats"
 	"whatsapp-manager/worker/keystore"
@@ -188,7 +187,7 @@ func TestArrivalsThatAreRefused(t *testing.T) {
 		{"another form", "from=paper", good, 400, "from"},
 		{"a database URL", "from=whatsmeow-postgres", []byte("postgres://x"), 400, "from"},
 		{"no body", "from=baileys", nil, 400, "body"},
-		{"too large", "from=baileys", make([]byte, arrival.MaxBody+1), 413, "body"},
+		{"too large", "from=baileys", make([]byte, 256<<20+1), 413, "body"},
 		{"a long name", "from=whatsmeow-sqlite&name=" + strings.Repeat("x", 101), good, 400, "name"},
 		{"no such device", "from=whatsmeow-sqlite&device=1", good, 400, "device"},
 		{"text", "from=whatsmeow-sqlite", []byte("hello"), 400, "file"},

@@ -129,8 +129,3 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// ReadAll reads a stream into memory, under the same rules as a body.
-func ReadAll(ctx context.Context, r io.Reader, limit *Limit) ([]byte, error) {
-	return io.ReadAll(&countedBody{ReadCloser: io.NopCloser(r), ctx: ctx, limit: limit})
-}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"testing"
 
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/wasim/compose"
@@ -124,6 +126,17 @@ func TestSealedPartWithThePairInItsEnvelope(t *testing.T) {
 	vote := sealed(t, "pollVote", "", []string{"Yes"}, us.LID, anna, team)
 	c, _ := translate(t, keyring{}, arrived(types.MessageSource{Chat: team, Sender: lid, SenderAlt: anna, IsGroup: true}, vote))
 	if v, ok := c.Op.(*Vote); !ok || v.Unreadable || v.Voter != "4911@c.us" {
+		t.Errorf("became %+v", c.Op)
+	}
+}
+
+// A vote says itself when it was given, and its key whose the poll is.
+func TestASealedVoteTellsItsTimeAndItsPoll(t *testing.T) {
+	vote := sealed(t, "pollVote", "", []string{"Yes"}, us.JID.ToNonAD(), anna, anna)
+	vote.PollUpdateMessage.SenderTimestampMS = proto.Int64(9)
+	vote.PollUpdateMessage.PollCreationMessageKey = &waCommon.MessageKey{ID: proto.String("T")}
+	c, _ := translate(t, keyring{}, arrived(types.MessageSource{Chat: anna, Sender: anna}, vote))
+	if v, ok := c.Op.(*Vote); !ok || v.Unreadable || v.AtMs != 9 || !v.TargetFromMe {
 		t.Errorf("became %+v", c.Op)
 	}
 }

@@ -141,16 +141,21 @@ func SetTimer(m *waE2E.Message, seconds uint32, setAt int64) {
 	})
 }
 
-// SetCaption gives the file in m another caption; false when it can have none.
+// SetCaption gives the file in m another caption, none when it is empty; false when it can
+// have none.
 func SetCaption(m *waE2E.Message, caption string) bool {
 	m = Unwrap(m).Message
+	text := &caption
+	if caption == "" {
+		text = nil
+	}
 	switch {
 	case m.ImageMessage != nil:
-		m.ImageMessage.Caption = &caption
+		m.ImageMessage.Caption = text
 	case m.VideoMessage != nil:
-		m.VideoMessage.Caption = &caption
+		m.VideoMessage.Caption = text
 	case m.DocumentMessage != nil:
-		m.DocumentMessage.Caption = &caption
+		m.DocumentMessage.Caption = text
 	default:
 		return false
 	}

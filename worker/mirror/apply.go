@@ -24,8 +24,7 @@ func (m *Mirror) Apply(ctx context.Context, change inbound.Change) error {
 // inbound.Sent), with its events. It returns the message in its present state, including
 // receipts that came earlier. For a reaction, an edit, a vote or a revocation it returns
 // the message that was changed, and ErrNotFound when the mirror does not have that; for a
-// timer, none. A
-// second call for the same message changes nothing and returns it.
+// timer, none. A second call for the same message changes nothing and returns it.
 func (m *Mirror) RecordSent(ctx context.Context, change inbound.Change) (shape.Message, error) {
 	done, err := m.apply(ctx, change)
 	if err != nil {

@@ -27,16 +27,11 @@ func Edit(original, edited *waE2E.Message) *waE2E.Message {
 // carry writes the edit into the original. It returns false when they are of different
 // kinds.
 func carry(from, to *waE2E.Message) bool {
+	before, after := message.Read(from), message.Read(to)
+	if before.Field == after.Field && message.SetCaption(from, after.Caption) {
+		return message.SetContext(from, quoteOf(before.Context, after.Context))
+	}
 	switch {
-	case from.ImageMessage != nil && to.ImageMessage != nil:
-		from.ImageMessage.Caption = to.ImageMessage.Caption
-		from.ImageMessage.ContextInfo = quoteOf(from.ImageMessage.ContextInfo, to.ImageMessage.ContextInfo)
-	case from.VideoMessage != nil && to.VideoMessage != nil:
-		from.VideoMessage.Caption = to.VideoMessage.Caption
-		from.VideoMessage.ContextInfo = quoteOf(from.VideoMessage.ContextInfo, to.VideoMessage.ContextInfo)
-	case from.DocumentMessage != nil && to.DocumentMessage != nil:
-		from.DocumentMessage.Caption = to.DocumentMessage.Caption
-		from.DocumentMessage.ContextInfo = quoteOf(from.DocumentMessage.ContextInfo, to.DocumentMessage.ContextInfo)
 	case from.ExtendedTextMessage != nil && (to.ExtendedTextMessage != nil || to.Conversation != nil):
 		text := proto.Clone(to.ExtendedTextMessage).(*waE2E.ExtendedTextMessage)
 		if to.ExtendedTextMessage == nil {

@@ -8,8 +8,8 @@ import (
 	"whatsapp-manager/worker/message"
 )
 
-// WhatsApp Web's kinds of interactive messages. The names of the last two are guesses: its
-// code could not be read there.
+// WhatsApp Web's kinds of interactive messages. The names of shops and of carousels are
+// guesses: its code could not be read there.
 const (
 	nativeFlow = "native_flow"
 	shops      = "shops_storefront"

@@ -8,35 +8,26 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
-)
 
-// preparedEnv names a directory in which test binaries that run one after another keep
-// what they prepare. `make test` makes it and takes it away.
-const preparedEnv = "WAM_TEST_PREPARED"
+	"whatsapp-manager/supervisor/store/storetest/prepared"
+)
 
 // prepare makes dataDir a copy of the data directory that a manager of opts.Bin
 // has made in its first start. That one is kept beside the programs, or where
 // other test binaries find it, too.
 func prepare(ctx context.Context, opts Options, dataDir string) error {
 	kept := filepath.Join(opts.Bin, "prepared-data")
-	if shared := os.Getenv(preparedEnv); shared != "" {
+	if shared := prepared.Shared(); shared != "" {
 		program, err := digest(filepath.Join(opts.Bin, "whatsapp-manager"))
 		if err != nil {
 			return fmt.Errorf("prepare a data directory: %w", err)
 		}
 		kept = filepath.Join(shared, "data-"+program)
 	}
-	if err := makePrepared(ctx, opts, kept); err != nil {
-		return fmt.Errorf("prepare a data directory: %w", err)
-	}
-	// The cluster belongs to another user when root runs the test.
-	if out, err := exec.CommandContext(ctx, "cp", "-a", kept, dataDir).CombinedOutput(); err != nil {
-		return fmt.Errorf("copy the prepared data directory: %w: %s", err, out)
-	}
-	return nil
+	return prepared.Copy(ctx, kept, dataDir, func(ctx context.Context, at string) error {
+		return makeData(ctx, opts, at)
+	})
 }
 
 func digest(path string) (string, error) {
@@ -52,18 +43,7 @@ func digest(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
-func makePrepared(ctx context.Context, opts Options, kept string) error {
-	lock, err := os.OpenFile(kept+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer lock.Close() // which unlocks it
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
+func makeData(ctx context.Context, opts Options, at string) error {
 	s, err := Start(ctx, Options{Bin: opts.Bin, Endpoint: opts.Endpoint, Empty: true})
 	if err != nil {
 		return err
@@ -77,5 +57,5 @@ func makePrepared(ctx context.Context, opts Options, kept string) error {
 			return errors.Join(err, s.Close())
 		}
 	}
-	return errors.Join(os.Rename(s.DataDir(), kept), s.Close())
+	return errors.Join(os.Rename(s.DataDir(), at), s.Close())
 }

@@ -17,10 +17,7 @@ import (
 func TestAQueueWaitsForTheEndOfABan(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
-	bob, carol := person(t, "Bob", wasim.AccountOptions{}), person(t, "Carol", wasim.AccountOptions{})
-	say(t, carol, alice.PN(), "hello")
-	eventually(t, 20*time.Second, "Carol's message", func() bool { return count(alice.events(t), "message", "hello") == 1 })
+	alice, bob, carol := acquainted(t, s)
 	alice.setPolicy(t, `{"mode":"protect","pace":{"when":"never"}}`)
 	alice.text(t, wid(bob), "before")
 

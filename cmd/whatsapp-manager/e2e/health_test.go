@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"whatsapp-manager/cmd/internal/stack"
 	words "whatsapp-manager/proto/standing"
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/phone"
@@ -94,15 +95,22 @@ func arrives(t *testing.T, at *wasim.Account, text string) {
 	wait(t, at.Phone(), text, func(r phone.Received) bool { return r.Text == text })
 }
 
+// acquainted links Alice, to whom Carol has written and Bob never has.
+func acquainted(t *testing.T, s *stack.Stack) (alice *linked, bob, carol *wasim.Account) {
+	t.Helper()
+	alice = link(t, s, person(t, "Alice", wasim.AccountOptions{}))
+	bob, carol = person(t, "Bob", wasim.AccountOptions{}), person(t, "Carol", wasim.AccountOptions{})
+	say(t, carol, alice.PN(), "hello")
+	eventually(t, 20*time.Second, "Carol's message", func() bool { return count(alice.events(t), "message", "hello") == 1 })
+	return alice, bob, carol
+}
+
 // WhatsApp lets the number open no new chats. The queue holds back what goes to new
 // people and nothing else, says so, survives a manager, and goes on when the lock ends.
 func TestALockedNumberWritesToThoseWhoWrote(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
-	bob, carol := person(t, "Bob", wasim.AccountOptions{}), person(t, "Carol", wasim.AccountOptions{})
-	say(t, carol, alice.PN(), "hello")
-	eventually(t, 20*time.Second, "Carol's message", func() bool { return count(alice.events(t), "message", "hello") == 1 })
+	alice, bob, carol := acquainted(t, s)
 	if h := alice.health(t); h.Standing.Status != words.StatusGood || !h.FirstContacts.Enforced || h.FirstContacts.Limited {
 		t.Errorf("a new instance: %+v", h)
 	}
