@@ -98,13 +98,14 @@ func TestComposedMessages(t *testing.T) {
 			w.sub("own poll "+author+" "+voter, func(t *testing.T) { w.voteOnOurs(author, voter) })
 		}
 	}
+	w.sub("poll that changes", func(t *testing.T) { w.pollThatChanges(group) })
 	w.sub("unreadable vote", func(t *testing.T) {
 		poll, secret := w.poll(group, "pn")
 		secret[0]++
 		w.cast(group, poll, secret, w.bob.PN(), w.bob.PN(), "pn")
 		w.eventually("the vote that nobody can read", func() bool {
 			return value[bool](w.instance, `select unreadable from votes where message_id = $1`, poll) &&
-				w.votes(poll, `"unreadable":true`)
+				w.votes(poll, `"selectedOptions":null,`) && w.votes(poll, `"unreadable":true`)
 		})
 		ping, err := p.Ping(w.ctx, &workerv1.PingRequest{})
 		if err != nil || ping.GetUnreadable().GetVotes() != 1 || ping.GetUnreadable().GetEdits() != 0 {

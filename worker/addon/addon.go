@@ -23,6 +23,7 @@ const (
 	EventEdit     Kind = "Event Edit"
 	MessageEdit   Kind = "Message Edit"
 	PollEdit      Kind = "Poll Edit"
+	PollAddOption Kind = "Poll Add Option" // WAUseCaseSecret; whatsmeow opens these as PollEdit
 )
 
 // bound reports whether the part is bound to its target and its sender as additional data.

@@ -39,7 +39,7 @@ func (s safe) GetMessageSecret(_ context.Context, chat, sender types.JID, id typ
 // kinds are the names that the simulator has for what it seals.
 var kinds = map[Kind]string{
 	Vote: "pollVote", Reaction: "reaction", Comment: "comment", EventResponse: "eventResponse",
-	EventEdit: "eventEdit", MessageEdit: "messageEdit", PollEdit: "pollEdit",
+	EventEdit: "eventEdit", MessageEdit: "messageEdit", PollEdit: "pollEdit", PollAddOption: "pollAddOption",
 }
 
 type sealed interface {

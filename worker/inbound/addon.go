@@ -39,6 +39,7 @@ func (t *translator) open(e *events.Message, kind addon.Kind, part sealedPart, k
 	case t.err != nil:
 		return false
 	case err == nil && proto.Unmarshal(plain, into) == nil:
+		t.unreadable = ""
 		return true
 	case err == nil, errors.Is(err, addon.ErrNoSecret), errors.Is(err, addon.ErrNoKey):
 		t.unreadable = unreadableKinds[kind]
@@ -51,7 +52,7 @@ func (t *translator) open(e *events.Message, kind addon.Kind, part sealedPart, k
 // unreadableKinds are the names of kinds for people.
 var unreadableKinds = map[addon.Kind]string{
 	addon.Vote: "vote", addon.Reaction: "reaction", addon.Comment: "comment", addon.EventResponse: "event_response",
-	addon.EventEdit: "edit", addon.MessageEdit: "edit", addon.PollEdit: "edit",
+	addon.EventEdit: "edit", addon.MessageEdit: "edit", addon.PollEdit: "edit", addon.PollAddOption: "edit",
 }
 
 // person returns the addresses of somebody: those that the event has, and the other form
@@ -138,12 +139,16 @@ func (t *translator) encReaction(e *events.Message, m *waE2E.EncReactionMessage)
 var editKinds = map[waE2E.SecretEncryptedMessage_SecretEncType]addon.Kind{
 	waE2E.SecretEncryptedMessage_MESSAGE_EDIT: addon.MessageEdit,
 	waE2E.SecretEncryptedMessage_EVENT_EDIT:   addon.EventEdit,
+	waE2E.SecretEncryptedMessage_POLL_EDIT:    addon.PollEdit,
 }
 
 func (t *translator) secretEdit(e *events.Message, m *waE2E.SecretEncryptedMessage) Op {
 	key := m.GetTargetMessageKey()
 	if key.GetID() == "" {
 		return nil
+	}
+	if m.GetSecretEncType() == waE2E.SecretEncryptedMessage_POLL_ADD_OPTION {
+		return t.sealedOption(e, m)
 	}
 	kind, known := editKinds[m.GetSecretEncType()]
 	if !known {

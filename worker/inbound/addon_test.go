@@ -43,6 +43,18 @@ var addons = map[string]struct {
 		e, ok := op.(*Edit)
 		return ok && e.Raw.GetEventMessage().GetName() == "Party"
 	}},
+	"poll edit": {kind: "pollEdit", payload: `{"protocolMessage":{"type":"MESSAGE_EDIT","editedMessage":{"pollCreationMessageV3":{"name":"When?"}},"timestampMS":"78"}}`, closed: "edit", is: func(op Op) bool {
+		e, ok := op.(*Edit)
+		return ok && message.Poll(e.Raw).GetName() == "When?" && e.AtMs == 78 && e.Target == "T"
+	}},
+	"added option": {kind: "pollAddOption", payload: `{"pollAddOptionMessage":{"addOption":{"optionName":"Never"}}}`, closed: "edit", is: func(op Op) bool {
+		o, ok := op.(*AddedOption)
+		return ok && o.Name == "Never" && o.Target == "T"
+	}},
+	"added option, sealed as an edit": {kind: "pollAddOptionAsEdit", payload: `{"pollAddOptionMessage":{"addOption":{"optionName":"Never"}}}`, closed: "edit", is: func(op Op) bool {
+		o, ok := op.(*AddedOption)
+		return ok && o.Name == "Never" && o.Target == "T"
+	}},
 	"answer to an event": {kind: "eventResponse", payload: `{"response":"GOING","extraGuestCount":2,"timestampMS":"5"}`, closed: "event_response", is: func(op Op) bool {
 		r, ok := op.(*EventResponse)
 		return ok && r.Response == "going" && r.ExtraGuests == 2 && r.AtMs == 5 && r.Target == "T"
@@ -166,8 +178,14 @@ func TestSealedPartsThatStayClosed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an option that is none", func(t *testing.T) {
+		c, _ := translate(t, keyring{}, arrived(source, sealed(t, "pollAddOption", `{"conversation":"x"}`, nil, us.LID, anna, team)))
+		if c.Op != nil || c.Unreadable != "edit" {
+			t.Errorf("became %+v, %q", c.Op, c.Unreadable)
+		}
+	})
 	t.Run("an edit of a kind that nobody knows", func(t *testing.T) {
-		c, _ := translate(t, keyring{}, arrived(source, sealed(t, "pollEdit", `{"conversation":"x"}`, nil, us.LID, anna, team)))
+		c, _ := translate(t, keyring{}, arrived(source, sealed(t, "schedule", `{"conversation":"x"}`, nil, us.LID, anna, team)))
 		if c.Op != nil || c.Unreadable != "edit" {
 			t.Errorf("became %+v, %q", c.Op, c.Unreadable)
 		}

@@ -36,6 +36,8 @@ func (t *translator) message(e *events.Message) Op {
 		return t.secretEdit(e, m.SecretEncryptedMessage)
 	case m.PinInChatMessage != nil:
 		return t.pin(e, m)
+	case m.PollAddOptionMessage != nil:
+		return t.option(e, m.PollAddOptionMessage)
 	case u.Role == message.Change, !message.HasContent(m):
 		return nil
 	case u.Edited && e.Info.MsgBotInfo.EditTargetID != "":

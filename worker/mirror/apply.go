@@ -107,6 +107,8 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 			err = w.revoke(ctx, op)
 		case *inbound.Vote:
 			err = w.vote(ctx, op)
+		case *inbound.AddedOption:
+			err = w.addedOption(ctx, op)
 		case *inbound.EventResponse:
 			err = w.eventResponse(ctx, op)
 		case *inbound.Receipt:

@@ -2,10 +2,14 @@ package mirror
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
+
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
 )
@@ -52,6 +56,41 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, Body: edited.Body, Raw: row.Raw, EditID: op.ID, EditedAt: op.AtMs,
 	})
 	return w.emitWith(w.content(content), key, "message_edit", row.Chat, time.Time{}, edited, edited.Body, previous)
+}
+
+// maxOptions is more than the twelve that WhatsApp takes today (a guess).
+const maxOptions = 100
+
+// addedOption adds an option to a poll that the mirror has. As in WhatsApp Web, only the
+// author may do that of a poll that does not allow it, and no two options have one name.
+func (w *writer) addedOption(ctx context.Context, op *inbound.AddedOption) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil || !found {
+		return err
+	}
+	raw := decodeRaw(row.Raw)
+	poll := message.Poll(message.Unwrap(raw).Message)
+	if poll == nil || len(poll.GetOptions()) >= maxOptions ||
+		slices.ContainsFunc(poll.GetOptions(), func(o *waE2E.PollCreationMessage_Option) bool { return o.GetOptionName() == op.Name }) {
+		return nil
+	}
+	if !poll.GetAllowAddOption() && !samePerson(row.Sender, op.Sender) {
+		w.log.Warn().Str("message", row.ID).Msg("option for a poll that does not allow it left out")
+		return nil
+	}
+	poll.Options = append(poll.Options, &waE2E.PollCreationMessage_Option{OptionName: &op.Name})
+	if row.Raw, err = encodeRaw(raw); err != nil {
+		return err
+	}
+	changed, err := w.rendered(ctx, row)
+	if err != nil {
+		return err
+	}
+	w.put.EditMessage(ctx, db.EditMessageParams{
+		InstanceID: w.instance, Chat: row.Chat, ID: row.ID, Body: row.Body, Raw: row.Raw, EditID: row.EditID, EditedAt: row.EditedAt,
+	})
+	key := "poll_option:" + op.ID + ":" + op.Sender
+	return w.emitWith(w.content(raw), key, "message_edit", row.Chat, time.Time{}, changed, row.Body, row.Body)
 }
 
 // samePerson compares authors. A hidden id whose number is not known cannot be compared

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -101,7 +102,7 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 		Unreadable: op.Unreadable,
 	})
 	vote := shape.PollVote{
-		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: []shape.PollOption{}, Unreadable: op.Unreadable,
+		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: chosen(shape.Message{}, op.Hashes, op.Unreadable), Unreadable: op.Unreadable,
 		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()),
 	}
 	n := naming{}
@@ -113,7 +114,7 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 		poll := w.render(row)
 		n.message(&poll, w.me())
 		vote.ParentMessage, vote.ParentMsgKey = &poll, poll.ID
-		vote.SelectedOptions = chosen(poll, op.Hashes)
+		vote.SelectedOptions = chosen(poll, op.Hashes, op.Unreadable)
 	}
 	if err := w.name(ctx, n); err != nil {
 		return err
@@ -146,17 +147,18 @@ func (w *writer) eventResponse(ctx context.Context, op *inbound.EventResponse) e
 	return w.emit("event_response:"+op.ID+":"+op.Sender, "event_response", op.Chat, time.Time{}, r)
 }
 
-// chosen returns the options of a poll that a vote's hashes stand for.
-func chosen(poll shape.Message, hashes [][]byte) []shape.PollOption {
-	options := []shape.PollOption{}
+// chosen returns the options of a poll that a vote's hashes stand for: none when the vote
+// was taken back, and nil when it cannot be said which they are.
+func chosen(poll shape.Message, hashes [][]byte, unreadable bool) []shape.PollOption {
+	var options []shape.PollOption
 	for _, option := range poll.PollOptions {
 		sum := sha256.Sum256([]byte(option.Name))
-		for _, hash := range hashes {
-			if bytes.Equal(hash, sum[:]) {
-				options = append(options, option)
-				break
-			}
+		if slices.ContainsFunc(hashes, func(hash []byte) bool { return bytes.Equal(hash, sum[:]) }) {
+			options = append(options, option)
 		}
+	}
+	if options == nil && len(hashes) == 0 && !unreadable {
+		return []shape.PollOption{}
 	}
 	return options
 }

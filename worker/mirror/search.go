@@ -119,7 +119,7 @@ func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, er
 	votes := make([]shape.PollVote, len(rows))
 	for i, r := range rows {
 		votes[i] = shape.PollVote{
-			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes), InterractedAtTs: r.Timestamp, Unreadable: r.Unreadable,
+			Voter: r.Voter, SelectedOptions: chosen(poll, r.Hashes, r.Unreadable), InterractedAtTs: r.Timestamp, Unreadable: r.Unreadable,
 			ParentMessage: &poll, ParentMsgKey: poll.ID,
 		}
 		vote := &votes[i]

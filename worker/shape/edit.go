@@ -32,6 +32,10 @@ func carry(from, to *waE2E.Message) bool {
 		return message.SetContext(from, quoteOf(before.Context, after.Context))
 	}
 	switch {
+	case message.Poll(from) != nil && message.Poll(to).GetName() != "":
+		// The options stay, as in WhatsApp Web (WAWebPollEditDecryptedMsgDataConversion): some
+		// may have been added since.
+		message.Poll(from).Name = message.Poll(to).Name
 	case from.ExtendedTextMessage != nil && (to.ExtendedTextMessage != nil || to.Conversation != nil):
 		text := proto.Clone(to.ExtendedTextMessage).(*waE2E.ExtendedTextMessage)
 		if to.ExtendedTextMessage == nil {

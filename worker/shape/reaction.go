@@ -25,7 +25,9 @@ type ReactionList struct {
 	Senders         []Reaction `json:"senders"`
 }
 
-// PollVote is what one voter has selected; no options means the vote was taken back.
+// PollVote is what one voter has selected. An empty list of options means that the vote was
+// taken back, and null that they are not known: the vote cannot be read, or its poll is not
+// known.
 type PollVote struct {
 	Voter           string       `json:"voter"`
 	VoterLID        string       `json:"voterLid,omitempty"` // ours
@@ -34,7 +36,7 @@ type PollVote struct {
 	InterractedAtTs int64        `json:"interractedAtTs"` //nolint:staticcheck // whatsapp-web.js spells it so; milliseconds
 	ParentMessage   *Message     `json:"parentMessage,omitempty"`
 	ParentMsgKey    MessageID    `json:"parentMsgKey"`
-	Unreadable      bool         `json:"unreadable,omitempty"` // no known secret opens it: the options are not known
+	Unreadable      bool         `json:"unreadable,omitempty"` // no known secret opens it: the options are null
 }
 
 // EventResponse is somebody's answer to an event: going, not_going, maybe or unknown.

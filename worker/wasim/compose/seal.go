@@ -18,7 +18,9 @@ import (
 
 // Sealing is a part of a message that is sealed with the secret of an earlier one, the target.
 type Sealing struct {
-	// Kind is pollVote, reaction, comment, eventResponse, messageEdit, eventEdit or pollEdit.
+	// Kind is pollVote, reaction, comment, eventResponse, messageEdit, eventEdit, pollEdit or
+	// pollAddOption. With pollAddOptionAsEdit an option is sealed with the label of an edit, and
+	// schedule is of a kind that is not known to be sent.
 	Kind string `json:"kind"`
 	// OriginalSender wrote the target, and Sender this part: both in the form in which they
 	// take part in the key, whatever the stanza will say.
@@ -95,6 +97,14 @@ var sealKinds = map[string]sealKind{
 	"messageEdit": {"Message Edit", false, anyMessage, secretly(waE2E.SecretEncryptedMessage_MESSAGE_EDIT)},
 	"eventEdit":   {"Event Edit", false, anyMessage, secretly(waE2E.SecretEncryptedMessage_EVENT_EDIT)},
 	"pollEdit":    {"Poll Edit", false, anyMessage, secretly(waE2E.SecretEncryptedMessage_POLL_EDIT)},
+	"pollAddOption": {
+		"Poll Add Option", false, anyMessage, secretly(waE2E.SecretEncryptedMessage_POLL_ADD_OPTION),
+	},
+	// What another library takes for the label, see package addon.
+	"pollAddOptionAsEdit": {
+		"Poll Edit", false, anyMessage, secretly(waE2E.SecretEncryptedMessage_POLL_ADD_OPTION),
+	},
+	"schedule": {"Message Schedule", false, anyMessage, secretly(waE2E.SecretEncryptedMessage_MESSAGE_SCHEDULE)},
 }
 
 const secretLength = 32
@@ -104,7 +114,7 @@ func Seal(s Sealing) (json.RawMessage, error) {
 	kind, known := sealKinds[s.Kind]
 	if !known {
 		return nil, wrong("kind", "%.40q is none of pollVote, reaction, comment, eventResponse, messageEdit, "+
-			"eventEdit, pollEdit", s.Kind)
+			"eventEdit, pollEdit, pollAddOption, pollAddOptionAsEdit, schedule", s.Kind)
 	}
 	author, err := ParseJID("originalSender", s.OriginalSender)
 	if err != nil {
