@@ -16,6 +16,11 @@
 //	pressure    the manager's memory during many large requests, against the size of the requests
 //	flood       another instance's latency during a flood, against calm and against equal load elsewhere
 //
+// `bench cost` counts instead of measuring: SQL statements, transactions, syncs and
+// bytes of the WAL, and CPU time by process for one message in, one send, one
+// delivery to a webhook, and one account without work. Except for the CPU time
+// such figures do not depend on what else the machine does.
+//
 // With -soak it measures one thing instead: many instances under a steady load in
 // all directions. It prints what they use, how long messages take, and how both
 // changed from the first third of the time to the last.

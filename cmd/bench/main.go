@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,6 +36,10 @@ var measurements = []measurement{
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "cost" {
+		end(func(ctx context.Context) error { return costs(ctx, os.Args[2:]) })
+		return
+	}
 	quick := flag.Bool("quick", false, "small numbers, to see that everything works")
 	only := flag.String("only", "", "run only these measurements, separated by commas")
 	var plan soakPlan
@@ -42,13 +47,19 @@ func main() {
 	flag.IntVar(&plan.instances, "instances", 300, "of the steady load")
 	flag.Float64Var(&plan.rate, "rate", 100, "messages a second of the steady load, over all instances")
 	flag.Parse()
+	end(func(ctx context.Context) error {
+		if plan.span > 0 {
+			return soak(ctx, plan)
+		}
+		return run(ctx, *quick, *only)
+	})
+}
+
+// end runs the task to its end, or until a signal, and says what went wrong.
+func end(task func(context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	task := func() error { return run(ctx, *quick, *only) }
-	if plan.span > 0 {
-		task = func() error { return soak(ctx, plan) }
-	}
-	if err := task(); err != nil {
+	if err := task(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("interrupted: %w", err)
 		}
@@ -105,4 +116,38 @@ func soak(ctx context.Context, plan soakPlan) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	return l.soak(ctx, plan, os.Stdout)
+}
+
+// costs is `bench cost`.
+func costs(ctx context.Context, args []string) (err error) {
+	flags := flag.NewFlagSet("bench cost", flag.ExitOnError)
+	var plan costPlan
+	flags.IntVar(&plan.accounts, "accounts", 10, "that share the messages")
+	flags.IntVar(&plan.messages, "messages", 30, "of each account, for each figure")
+	flags.Float64Var(&plan.rate, "rate", 50, "messages a second over all accounts")
+	flags.DurationVar(&plan.idle, "idle", time.Minute, "without work, for the rate that is subtracted")
+	statements := flags.Bool("statements", false, "list the SQL statements, with the calls for one of each")
+	asJSON := flags.Bool("json", false, "print JSON")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if plan.accounts < 1 || plan.messages < 1 || plan.rate <= 0 || flags.NArg() > 0 {
+		return errors.New("cost needs an account, messages and a rate above 0, and nothing behind its flags")
+	}
+	l, err := openLab(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	report, err := l.cost(ctx, plan)
+	if err != nil {
+		return fmt.Errorf("cost: %w", err)
+	}
+	if *asJSON {
+		out := json.NewEncoder(os.Stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(report)
+	}
+	report.print(os.Stdout, *statements)
+	return nil
 }
