@@ -9,8 +9,8 @@ import (
 )
 
 // TrimMessages removes messages that are older than before from all mirrors,
-// with their receipts, reactions, votes and pins, and returns how many. Starred
-// messages stay. It works in pages, so that no lock is held for long.
+// with their receipts, reactions, votes, answers and pins, and returns how many. Starred
+// messages stay, and those that somebody kept in a chat whose messages disappear. It works in pages, so that no lock is held for long.
 func (s *Store) TrimMessages(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	for {

@@ -16,23 +16,25 @@ func TestRetention(t *testing.T) {
 		}
 		return n
 	}
-	// 12,000 messages, one a second, the first of which is starred; each with a receipt.
+	// 12,000 messages, one a second, the first of which is starred and the third kept; each with a receipt.
 	for _, sql := range []string{
 		`insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, ack, starred)
 			select 'aaaaaaaaaaaa', '49@c.us', 'M' || n, true, '1@c.us', extract(epoch from '2026-03-01T12:00:00Z'::timestamptz)::bigint + n, 'chat', 1, n = 0 from generate_series(0, 11999) n`,
 		`insert into receipts (instance_id, chat, message_id, participant, delivered_at) select 'aaaaaaaaaaaa', '49@c.us', 'M' || n, '49@c.us', 1 from generate_series(0, 11999) n`,
 		`insert into pins (instance_id, chat, message_id, pinned, changed_at, until) values ('aaaaaaaaaaaa', '49@c.us', 'M1', true, 1, 0), ('aaaaaaaaaaaa', '49@c.us', 'M11999', true, 1, 0)`,
+		`update messages set kept = (id = 'M2') where id in ('M2', 'M3')`,
+		`insert into event_responses values ('aaaaaaaaaaaa', '49@c.us', 'M1', '1@c.us', 'E', false, 'going', 0, 1), ('aaaaaaaaaaaa', '49@c.us', 'M2', '1@c.us', 'E', false, 'going', 0, 1)`,
 	} {
 		if _, err := st.Pool().Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
 	before := noon.Add(11_000 * time.Second)
-	if n, err := st.TrimMessages(t.Context(), before); err != nil || n != 10_999 {
+	if n, err := st.TrimMessages(t.Context(), before); err != nil || n != 10_998 {
 		t.Errorf("removed %d messages, %v", n, err)
 	}
-	if messages, receipts, pins := count("messages"), count("receipts"), count("pins"); messages != 1001 || receipts != 1001 || pins != 1 {
-		t.Errorf("left are %d messages, %d receipts, %d pins", messages, receipts, pins)
+	if messages, receipts, pins, answers := count("messages"), count("receipts"), count("pins"), count("event_responses"); messages != 1002 || receipts != 1002 || pins != 1 || answers != 1 {
+		t.Errorf("left are %d messages, %d receipts, %d pins, %d answers", messages, receipts, pins, answers)
 	}
 	if n, err := st.TrimMessages(t.Context(), before); err != nil || n != 0 {
 		t.Errorf("removed %d more, %v", n, err)

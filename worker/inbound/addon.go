@@ -3,7 +3,6 @@ package inbound
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -205,19 +204,4 @@ func (t *translator) comment(e *events.Message, m *waE2E.EncCommentMessage) Op {
 		content = &waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: content, TargetMessageKey: key}}
 	}
 	return t.newMessage(e.Info, content)
-}
-
-func (t *translator) eventResponse(e *events.Message, m *waE2E.EncEventResponseMessage) Op {
-	key, content := m.GetEventCreationMessageKey(), &waE2E.EventResponseMessage{}
-	if key.GetID() == "" || !t.open(e, addon.EventResponse, m, key, content) {
-		return nil
-	}
-	chat, _ := t.chat(e.Info.MessageSource)
-	r := &EventResponse{
-		Chat: chat, Target: shape.CleanMessageID(key.GetID()), ID: shape.CleanMessageID(e.Info.ID),
-		FromMe: e.Info.IsFromMe, Sender: t.sender(e.Info.MessageSource), AtMs: sentAt(e, content.GetTimestampMS()),
-		Response: strings.ToLower(content.GetResponse().String()), ExtraGuests: int(content.GetExtraGuestCount()),
-	}
-	r.TargetSender, r.TargetFromMe = t.author(e.Info.MessageSource, key)
-	return r
 }

@@ -100,7 +100,10 @@ type Message struct {
 	Starred   bool
 	Reactions []Reaction
 	Receipts  []ReceiptOf
+	Votes     []Vote
+	Answers   []EventResponse
 	Pin       *Pinned
+	Keep      *Keep
 	RevokedAt int64
 }
 
@@ -158,21 +161,6 @@ type Vote struct {
 	Hashes       [][]byte
 	AtMs         int64
 	Unreadable   bool // somebody voted, and what for cannot be read
-}
-
-// EventResponse is an answer to an earlier event. Response is going, not_going, maybe or
-// unknown.
-type EventResponse struct {
-	Chat         string
-	Target       string
-	TargetFromMe bool
-	TargetSender string
-	ID           string
-	FromMe       bool
-	Sender       string
-	Response     string
-	ExtraGuests  int
-	AtMs         int64
 }
 
 // Level is how far an own message has come. The values are those of `ack`.
@@ -326,9 +314,6 @@ func (o *Revoke) Concerns() (chat, id string) { return o.Chat, o.Target }
 // Concerns returns the poll.
 func (o *Vote) Concerns() (chat, id string) { return o.Chat, o.Target }
 
-// Concerns returns the event.
-func (o *EventResponse) Concerns() (chat, id string) { return o.Chat, o.Target }
-
 // Concerns returns the message that was pinned or unpinned.
 func (o *Pinned) Concerns() (chat, id string) { return o.Chat, o.Target }
 
@@ -365,21 +350,20 @@ func (*OwnName) Concerns() (chat, id string) { return "", "" }
 // Concerns returns nothing: it is about no chat.
 func (*NumberNotice) Concerns() (chat, id string) { return "", "" }
 
-func (*Message) op()       {}
-func (*Reaction) op()      {}
-func (*Edit) op()          {}
-func (*Revoke) op()        {}
-func (*Vote) op()          {}
-func (*EventResponse) op() {}
-func (*Receipt) op()       {}
-func (*History) op()       {}
-func (*ChatSetting) op()   {}
-func (*ClearChat) op()     {}
-func (*DeleteForMe) op()   {}
-func (*Star) op()          {}
-func (*Pinned) op()        {}
-func (*GroupChange) op()   {}
-func (*Groups) op()        {}
-func (*Call) op()          {}
-func (*OwnName) op()       {}
-func (*NumberNotice) op()  {}
+func (*Message) op()      {}
+func (*Reaction) op()     {}
+func (*Edit) op()         {}
+func (*Revoke) op()       {}
+func (*Vote) op()         {}
+func (*Receipt) op()      {}
+func (*History) op()      {}
+func (*ChatSetting) op()  {}
+func (*ClearChat) op()    {}
+func (*DeleteForMe) op()  {}
+func (*Star) op()         {}
+func (*Pinned) op()       {}
+func (*GroupChange) op()  {}
+func (*Groups) op()       {}
+func (*Call) op()         {}
+func (*OwnName) op()      {}
+func (*NumberNotice) op() {}

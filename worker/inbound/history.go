@@ -245,7 +245,7 @@ func (h *historian) webMessage(chat types.JID, wm *waWeb.WebMessageInfo) error {
 		return h.err
 	}
 	h.part.Messages = append(h.part.Messages, *m)
-	return h.count(1 + len(m.Reactions) + len(m.Receipts))
+	return h.count(1 + len(m.Reactions) + len(m.Receipts) + len(m.Votes) + len(m.Answers))
 }
 
 func isPerson(jid types.JID) bool {
@@ -257,14 +257,12 @@ func (h *historian) pastMessage(source types.MessageSource, wm *waWeb.WebMessage
 	id, raw := wm.GetKey().GetID(), wm.GetMessage()
 	kind := ""
 	if raw != nil {
-		inner := message.Unwrap(raw).Message
-		if p := inner.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
+		inner := message.Read(raw)
+		if p := inner.Message.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
 			id, raw = p.GetKey().GetID(), p.GetEditedMessage()
-			inner = message.Unwrap(raw).Message
+			inner = message.Read(raw)
 		}
-		if !message.HasContent(inner) || inner.ProtocolMessage != nil || inner.ReactionMessage != nil ||
-			inner.EncReactionMessage != nil || inner.PollUpdateMessage != nil || inner.PinInChatMessage != nil ||
-			inner.KeepInChatMessage != nil || inner.EncEventResponseMessage != nil || inner.SecretEncryptedMessage != nil || id == "" {
+		if !own(inner) || id == "" {
 			raw = nil
 		}
 	}
@@ -290,45 +288,6 @@ func (h *historian) pastMessage(source types.MessageSource, wm *waWeb.WebMessage
 	}
 	h.marks(m, wm)
 	return m
-}
-
-// marks adds reactions and receipts that came with a message.
-func (h *historian) marks(m *Message, wm *waWeb.WebMessageInfo) {
-	for _, r := range wm.GetReactions() {
-		var by string
-		fromMe := r.GetKey().GetFromMe()
-		switch {
-		case fromMe:
-			by = h.acct.ID()
-		case r.GetKey().GetParticipant() != "":
-			by = h.text(r.GetKey().GetParticipant())
-		default:
-			by = m.Chat
-		}
-		if by == "" || r.GetText() == "" {
-			continue
-		}
-		m.Reactions = append(m.Reactions, Reaction{
-			Chat: m.Chat, Target: m.ID, ID: shape.CleanMessageID(r.GetKey().GetID()), FromMe: fromMe, Sender: by,
-			Text: shape.Clean(r.GetText()), AtMs: r.GetSenderTimestampMS(), Unread: r.GetUnread(),
-		})
-	}
-	if p := wm.GetPinInChat(); p.GetType() == waWeb.PinInChat_PIN_FOR_ALL {
-		m.Pin = &Pinned{Chat: m.Chat, Target: m.ID, On: true, AtMs: p.GetSenderTimestampMS()}
-		if id := p.GetKey().GetID(); id != "" {
-			m.Pin.Target = shape.CleanMessageID(id)
-		}
-		if seconds := p.GetMessageAddOnContextInfo().GetMessageAddOnDurationInSecs(); seconds > 0 {
-			m.Pin.Until = p.GetSenderTimestampMS()/1000 + int64(seconds)
-		}
-	}
-	for _, r := range wm.GetUserReceipt() {
-		if by := h.text(r.GetUserJID()); by != "" && m.FromMe {
-			m.Receipts = append(m.Receipts, ReceiptOf{
-				By: by, DeliveredAt: r.GetReceiptTimestamp(), ReadAt: r.GetReadTimestamp(), PlayedAt: r.GetPlayedTimestamp(),
-			})
-		}
-	}
 }
 
 // stubType is the type of a message without content, empty when it is nothing to show.

@@ -18,36 +18,50 @@ func (t *translator) message(e *events.Message) Op {
 		raw = e.Message
 	}
 	u := message.Read(raw)
-	m := u.Message
 	switch {
-	case m.ProtocolMessage != nil:
-		return t.protocol(e, m.ProtocolMessage)
-	case m.ReactionMessage != nil:
-		return t.reaction(e, m.ReactionMessage)
-	case m.EncReactionMessage != nil:
-		return t.encReaction(e, m.EncReactionMessage)
-	case m.PollUpdateMessage != nil:
-		return t.vote(e, m.PollUpdateMessage)
-	case m.EncCommentMessage != nil:
-		return t.comment(e, m.EncCommentMessage)
-	case m.EncEventResponseMessage != nil:
-		return t.eventResponse(e, m.EncEventResponseMessage)
-	case m.SecretEncryptedMessage != nil:
-		return t.secretEdit(e, m.SecretEncryptedMessage)
-	case m.PinInChatMessage != nil:
-		return t.pin(e, m)
-	case m.PollAddOptionMessage != nil:
-		return t.option(e, m.PollAddOptionMessage)
-	case u.Role == message.Change, !message.HasContent(m):
+	case u.Role == message.Change:
+		return t.changed(e, u)
+	case !own(u):
 		return nil
 	case u.Edited && e.Info.MsgBotInfo.EditTargetID != "":
-		return t.edit(e, e.Info.MsgBotInfo.EditTargetID, m, e.Info.MsgBotInfo.EditSenderTimestampMS.UnixMilli())
+		return t.edit(e, e.Info.MsgBotInfo.EditTargetID, u.Message, e.Info.MsgBotInfo.EditSenderTimestampMS.UnixMilli())
 	case e.NewsletterMeta != nil && !e.NewsletterMeta.EditTS.IsZero() && e.NewsletterMeta.EditTS.UnixMilli() > 0:
 		return t.edit(e, e.Info.ID, raw, e.NewsletterMeta.EditTS.UnixMilli())
 	}
 	created := t.newMessage(e.Info, raw)
 	created.Timer = timerIn(created, u.Context)
 	return created
+}
+
+// own reports whether something is a message of its own, which has its row in a chat,
+// whether it came live or from the past.
+func own(c message.Content) bool { return c.Role != message.Change && message.HasContent(c.Message) }
+
+// changed is what came about an earlier message or about the chat.
+func (t *translator) changed(e *events.Message, c message.Content) Op {
+	switch m := c.Message; c.Field {
+	case "protocolMessage":
+		return t.protocol(e, m.ProtocolMessage)
+	case "reactionMessage":
+		return t.reaction(e, m.ReactionMessage)
+	case "encReactionMessage":
+		return t.encReaction(e, m.EncReactionMessage)
+	case "pollUpdateMessage":
+		return t.vote(e, m.PollUpdateMessage)
+	case "encCommentMessage":
+		return t.comment(e, m.EncCommentMessage)
+	case "encEventResponseMessage":
+		return t.eventResponse(e, m.EncEventResponseMessage)
+	case "secretEncryptedMessage":
+		return t.secretEdit(e, m.SecretEncryptedMessage)
+	case "pinInChatMessage":
+		return t.pin(e, m)
+	case "keepInChatMessage":
+		return t.keep(e, m.KeepInChatMessage)
+	case "pollAddOptionMessage":
+		return t.option(e, m.PollAddOptionMessage)
+	}
+	return nil
 }
 
 func (t *translator) newMessage(info types.MessageInfo, raw *waE2E.Message) *Message {

@@ -22,7 +22,7 @@ var changeRows = []Row{
 	{Field: "encCommentMessage", Role: Change, Type: "comment", Note: "a message of type comment once it is opened; sealed", read: nothing},
 	{Field: "secretEncryptedMessage", Role: Change, Type: TypeProtocol, Note: "a sealed edit; event message_edit", read: readSecret},
 	{Field: "pinInChatMessage", Role: Change, Type: "pin_message", Note: "shown by Chat.getPinnedMessages", read: nothing},
-	{Field: "keepInChatMessage", Role: Change, Type: "keep_in_chat", Note: "keeps a message of a disappearing chat; no event", read: nothing},
+	{Field: "keepInChatMessage", Role: Change, Type: "keep_in_chat", Note: "keeps a message of a disappearing chat, whose _data.kicState says so; no event", read: nothing},
 	{Field: "splitPaymentUpdateMessage", Role: Change, Type: "payment", Note: "one share of a split payment is paid; no event", read: nothing},
 }
 

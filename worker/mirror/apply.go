@@ -125,6 +125,8 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 			err = w.star(ctx, op)
 		case *inbound.Pinned:
 			w.pinned(ctx, op)
+		case *inbound.Keep:
+			err = w.keep(ctx, op)
 		case *inbound.GroupChange:
 			err = w.group(ctx, op)
 		case *inbound.Label:

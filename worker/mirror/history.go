@@ -97,8 +97,21 @@ func (w *writer) learnMessage(ctx context.Context, op *inbound.Message) error {
 			FromMe: r.FromMe, Timestamp: r.AtMs, Read: !r.Unread,
 		})
 	}
+	for i := range op.Votes {
+		w.putVote(ctx, op.Chat, &op.Votes[i])
+	}
+	for i := range op.Answers {
+		w.putEventResponse(ctx, op.Chat, &op.Answers[i])
+	}
 	if op.Pin != nil {
 		w.pinned(ctx, op.Pin)
+	}
+	if op.Keep != nil {
+		kept := 0
+		if op.Keep.On {
+			kept = 1
+		}
+		w.putKeep(ctx, op.Chat, op.Keep, kept)
 	}
 	for _, r := range op.Receipts {
 		w.put.PutReceipt(ctx, db.PutReceiptParams{

@@ -254,6 +254,8 @@ func (m *Mirror) mergeOne(ctx context.Context, p *plan, a inbound.Alias) {
 	p.put.DropReactions(ctx, db.DropReactionsParams{InstanceID: in, Chat: a.LID})
 	p.put.MergeVotes(ctx, db.MergeVotesParams{InstanceID: in, ID: a.ID, Lid: a.LID})
 	p.put.DropVotes(ctx, db.DropVotesParams{InstanceID: in, Chat: a.LID})
+	p.put.MergeEventResponses(ctx, db.MergeEventResponsesParams{InstanceID: in, ID: a.ID, Lid: a.LID})
+	p.put.DropEventResponses(ctx, db.DropEventResponsesParams{InstanceID: in, Chat: a.LID})
 	p.put.MergePins(ctx, db.MergePinsParams{InstanceID: in, ID: a.ID, Lid: a.LID})
 	p.put.DropPins(ctx, db.DropPinsParams{InstanceID: in, Chat: a.LID})
 }

@@ -18,6 +18,36 @@ func (w *writer) pinned(ctx context.Context, op *inbound.Pinned) {
 	})
 }
 
+// keep marks a message as kept, or as kept no longer, under the rules of WhatsApp Web
+// (WAWebKeepInChatMsgAction): the newer change counts, and when the author of the message
+// undid it, nobody else may keep it again.
+func (w *writer) keep(ctx context.Context, op *inbound.Keep) error {
+	row, found, err := w.find(ctx, op.Chat, op.Target)
+	if err != nil || !found || row.Type == shape.TypeRevoked {
+		return err
+	}
+	if row.Kept != nil {
+		older := op.AtMs < row.KeepAt || op.AtMs == row.KeepAt && op.ID <= row.KeepID
+		undone := !*row.Kept && samePerson(row.KeepBy, row.Sender) && !samePerson(op.By, row.Sender)
+		if older || undone {
+			return nil
+		}
+	}
+	count := int(row.KeptCount)
+	if op.On {
+		count++
+	}
+	w.putKeep(ctx, row.Chat, op, count)
+	return nil
+}
+
+func (w *writer) putKeep(ctx context.Context, chat string, op *inbound.Keep, count int) {
+	w.put.KeepMessage(ctx, db.KeepMessageParams{
+		InstanceID: w.instance, Chat: chat, ID: op.Target, Kept: op.On, KeepID: op.ID, KeepBy: op.By, KeepAt: op.AtMs,
+		KeptCount: int32(count),
+	})
+}
+
 // Pinned returns the messages that are pinned in a chat now, the newest pin first.
 func (m *Mirror) Pinned(ctx context.Context, chat string) ([]shape.Message, error) {
 	id, err := m.canonical(ctx, chat)

@@ -93,14 +93,7 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 	if op.Unreadable && !found {
 		return nil // it says nothing but that there was one, and there is no poll to show that at
 	}
-	hashes := op.Hashes
-	if hashes == nil {
-		hashes = [][]byte{}
-	}
-	w.put.PutVote(ctx, db.PutVoteParams{
-		InstanceID: w.instance, Chat: chat, MessageID: op.Target, Voter: op.Voter, Hashes: hashes, Timestamp: op.AtMs,
-		Unreadable: op.Unreadable,
-	})
+	w.putVote(ctx, chat, op)
 	vote := shape.PollVote{
 		Voter: op.Voter, InterractedAtTs: op.AtMs, SelectedOptions: chosen(shape.Message{}, op.Hashes, op.Unreadable), Unreadable: op.Unreadable,
 		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()),
@@ -123,17 +116,47 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 	return w.emit(key, "vote_update", chat, time.Time{}, vote)
 }
 
-// eventResponse tells somebody's answer to an event.
+func (w *writer) putVote(ctx context.Context, chat string, op *inbound.Vote) {
+	hashes := op.Hashes
+	if hashes == nil {
+		hashes = [][]byte{}
+	}
+	w.put.PutVote(ctx, db.PutVoteParams{
+		InstanceID: w.instance, Chat: chat, MessageID: op.Target, Voter: op.Voter, Hashes: hashes, Timestamp: op.AtMs,
+		Unreadable: op.Unreadable,
+	})
+}
+
+func (w *writer) putEventResponse(ctx context.Context, chat string, op *inbound.EventResponse) {
+	w.put.PutEventResponse(ctx, db.PutEventResponseParams{
+		InstanceID: w.instance, Chat: chat, MessageID: op.Target, Sender: op.Sender, ID: op.ID, FromMe: op.FromMe,
+		Response: op.Response, ExtraGuests: int32(op.ExtraGuests), Timestamp: op.AtMs,
+	})
+}
+
+// eventResponse keeps each person's newest answer to an event.
 func (w *writer) eventResponse(ctx context.Context, op *inbound.EventResponse) error {
 	row, found, err := w.find(ctx, op.Chat, op.Target)
 	if err != nil {
 		return err
 	}
-	r := shape.EventResponse{
-		ID: shape.NewMessageID(op.FromMe, op.Chat, op.ID, op.Sender, w.me()), SenderID: op.Sender,
-		Response: op.Response, ExtraGuestCount: op.ExtraGuests, Timestamp: op.AtMs,
-		ParentMsgKey: shape.NewMessageID(op.TargetFromMe, op.Chat, op.Target, op.TargetSender, w.me()),
+	chat := op.Chat
+	if found {
+		chat = row.Chat
 	}
+	have, err := w.q.EventResponses(ctx, db.EventResponsesParams{InstanceID: w.instance, Chat: chat, MessageID: op.Target})
+	if err != nil {
+		return fmt.Errorf("read answers to an event: %w", err)
+	}
+	for _, r := range have {
+		if r.Sender == op.Sender && r.Timestamp >= op.AtMs {
+			return nil
+		}
+	}
+	w.putEventResponse(ctx, chat, op)
+	r := w.answer(chat, shape.NewMessageID(op.TargetFromMe, chat, op.Target, op.TargetSender, w.me()), db.EventResponsesRow{
+		Sender: op.Sender, ID: op.ID, FromMe: op.FromMe, Response: op.Response, ExtraGuests: int32(op.ExtraGuests), Timestamp: op.AtMs,
+	})
 	n := naming{}
 	n.identified(func(p shape.Pairs) { r.Identify(p, w.me()) }, op.Sender, op.TargetSender)
 	if found {
@@ -144,7 +167,14 @@ func (w *writer) eventResponse(ctx context.Context, op *inbound.EventResponse) e
 	if err := w.name(ctx, n); err != nil {
 		return err
 	}
-	return w.emit("event_response:"+op.ID+":"+op.Sender, "event_response", op.Chat, time.Time{}, r)
+	return w.emit("event_response:"+op.ID+":"+op.Sender, "event_response", chat, time.Time{}, r)
+}
+
+func (m *Mirror) answer(chat string, to shape.MessageID, r db.EventResponsesRow) shape.EventResponse {
+	return shape.EventResponse{
+		ID: shape.NewMessageID(r.FromMe, chat, r.ID, r.Sender, m.me()), SenderID: r.Sender,
+		Response: r.Response, ExtraGuestCount: int(r.ExtraGuests), Timestamp: r.Timestamp, ParentMsgKey: to,
+	}
 }
 
 // chosen returns the options of a poll that a vote's hashes stand for: none when the vote

@@ -27,6 +27,9 @@ func (m *Mirror) source(row db.Message) shape.Source {
 		Reacted: row.HasReaction, Broadcast: row.Broadcast, History: row.History, ServerID: int(row.ServerID),
 		EditID: row.EditID, EditedAt: row.EditedAt,
 	}
+	if row.Kept != nil {
+		s.Keep = &shape.Keep{On: *row.Kept, ID: row.KeepID, By: row.KeepBy, AtMs: row.KeepAt, Count: int(row.KeptCount)}
+	}
 	if s.Raw == nil {
 		s.Type, s.Subtype = row.Type, row.Subtype
 	}

@@ -89,7 +89,7 @@ func (m *Mirror) search(ctx context.Context, query, chat string, offset, limit i
 func (m *Mirror) findWords(ctx context.Context, words, chat string, offset, limit int) ([]db.Message, error) {
 	rows, err := m.pool.Query(ctx, `select instance_id, chat, id, from_me, sender, timestamp, position, type, body,
 		ack, push_name, raw, starred, has_reaction, broadcast, history, server_id, recipients,
-		edit_id, edited_at, revoked_at, revoke_id, subtype from find_messages($1, $2, $3, $4, $5)`,
+		edit_id, edited_at, revoked_at, revoke_id, subtype, kept, keep_id, keep_by, keep_at, kept_count from find_messages($1, $2, $3, $4, $5)`,
 		m.instance, chat, words, limit, offset)
 	if err != nil {
 		return nil, err
@@ -129,4 +129,32 @@ func (m *Mirror) PollVotes(ctx context.Context, id string) ([]shape.PollVote, er
 		}
 	}
 	return votes, m.name(ctx, n)
+}
+
+// EventResponses returns the newest answer of everybody who answered an event, the oldest
+// answer first. The error is ErrNotFound when the mirror does not have the event.
+func (m *Mirror) EventResponses(ctx context.Context, id string) ([]shape.EventResponse, error) {
+	row, err := m.locate(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.q.EventResponses(ctx, db.EventResponsesParams{InstanceID: m.instance, Chat: row.Chat, MessageID: row.ID})
+	if err != nil {
+		return nil, fmt.Errorf("read answers to an event: %w", err)
+	}
+	known, err := m.identities(ctx, ids(rows, func(r db.EventResponsesRow) string { return r.Sender }))
+	if err != nil {
+		return nil, err
+	}
+	rows = newestOfEach(rows, func(r db.EventResponsesRow) (string, int64) { return known.Number(r.Sender), r.Timestamp })
+	parent, n := m.render(row), naming{}
+	n.message(&parent, m.me())
+	answers := make([]shape.EventResponse, len(rows))
+	for i, r := range rows {
+		answers[i] = m.answer(row.Chat, parent.ID, r)
+		answer := &answers[i]
+		answer.ParentMessage = &parent
+		n.identified(func(p shape.Pairs) { answer.Identify(p, m.me()) }, r.Sender)
+	}
+	return answers, m.name(ctx, n)
 }

@@ -69,6 +69,9 @@ func (m *Message) People() []string {
 	d := &m.Data
 	people := []string{m.From, m.To, m.Author, d.QuotedParticipant, d.QuotedRemoteJID}
 	people = append(people, m.MentionedIDs...)
+	if d.KicKey != nil {
+		people = append(people, d.KicKey.Participant)
+	}
 	if m.InviteV4 != nil {
 		people = append(people, m.InviteV4.FromID, m.InviteV4.ToID)
 	}
@@ -92,7 +95,7 @@ func (m *Message) Identify(p Pairs, me string) {
 	}
 	m.ID = m.ID.identified(p, me)
 	d.ID = m.ID
-	for _, id := range []*MessageID{m.LatestEditMsgKey, m.ProtocolMessageKey} {
+	for _, id := range []*MessageID{m.LatestEditMsgKey, m.ProtocolMessageKey, d.KicKey} {
 		if id != nil {
 			*id = id.identified(p, me)
 		}

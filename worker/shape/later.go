@@ -28,6 +28,7 @@ type Later struct {
 	PollVotesSnapshot []PollCount `json:"pollVotesSnapshot,omitempty"` // a guess
 
 	Pin
+	Kic
 }
 
 // NewsletterInvite asks somebody to run or to follow a channel.
@@ -74,6 +75,34 @@ type Pin struct {
 	KeptMessageKey       *MessageID `json:"keptMessageKey,omitempty"`
 	KeepType             int        `json:"keepType,omitempty"` // 1 kept for all, 2 no more
 	SenderTimestampMs    int64      `json:"senderTimestampMs,omitempty"`
+}
+
+// Keep says that somebody kept a message that would have disappeared, or undid that.
+type Keep struct {
+	On    bool
+	ID    string // of the message that said so
+	By    string // canonical id
+	AtMs  int64
+	Count int // how often it was kept
+}
+
+// Kic is WhatsApp Web's part of a message that somebody kept in the chat.
+type Kic struct {
+	KicKey         *MessageID `json:"kicKey,omitempty"`
+	KicState       string     `json:"kicState,omitempty"` // KEPT, UNKEPT
+	KicTimestampMs int64      `json:"kicTimestampMs,omitempty"`
+	KeptCount      int        `json:"keptCount,omitempty"`
+}
+
+func (d *Data) keep(s Source) {
+	if s.Keep == nil {
+		return
+	}
+	key := NewMessageID(s.Keep.By == s.Me, s.Chat, s.Keep.ID, s.Keep.By, s.Me)
+	d.Kic = Kic{KicKey: &key, KicState: "UNKEPT", KicTimestampMs: s.Keep.AtMs, KeptCount: s.Keep.Count}
+	if s.Keep.On {
+		d.KicState = "KEPT"
+	}
 }
 
 // later writes what only younger kinds have.

@@ -31,6 +31,7 @@ type Source struct {
 	ServerID  int
 	EditID    string // of the message that carried the newest edit
 	EditedAt  int64  // milliseconds; 0: never
+	Keep      *Keep  // nil: nobody ever kept it
 }
 
 // Render builds the Message. It takes any input, and never panics.
@@ -78,6 +79,7 @@ func Render(s Source) Message {
 		edit := NewMessageID(s.FromMe, s.Chat, s.EditID, s.Sender, s.Me)
 		m.LatestEditSenderTimestampMs, m.LatestEditMsgKey = s.EditedAt, &edit
 	}
+	m.Data.keep(s)
 	m.Links = findLinks(m.Body)
 	m.Data.Type, m.Data.Body, m.Data.Links = m.Type, m.Body, m.Links
 	m.Data.MentionedJIDList, m.Data.GroupMentions = m.MentionedIDs, m.GroupMentions

@@ -48,6 +48,7 @@ var tables = []table{
 	ours("receipts", ""),
 	ours("reactions", ""),
 	ours("votes", ""),
+	ours("event_responses", ""),
 	ours("pins", ""),
 	ours("labels", ""),
 	ours("label_chats", ""),

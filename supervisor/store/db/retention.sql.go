@@ -35,13 +35,15 @@ func (q *Queries) FeedsWithEvents(ctx context.Context) ([]string, error) {
 
 const trimMessages = `-- name: TrimMessages :execrows
 with old as (
-    select m.instance_id, m.chat, m.id from messages m where m.timestamp < $1::bigint and not m.starred limit $2::int
+    select m.instance_id, m.chat, m.id from messages m where m.timestamp < $1::bigint and not m.starred and m.kept is not true limit $2::int
 ), r as (
     delete from receipts x using old o where x.instance_id = o.instance_id and x.chat = o.chat and x.message_id = o.id
 ), a as (
     delete from reactions x using old o where x.instance_id = o.instance_id and x.chat = o.chat and x.message_id = o.id
 ), v as (
     delete from votes x using old o where x.instance_id = o.instance_id and x.chat = o.chat and x.message_id = o.id
+), e as (
+    delete from event_responses x using old o where x.instance_id = o.instance_id and x.chat = o.chat and x.message_id = o.id
 ), p as (
     delete from pins x using old o where x.instance_id = o.instance_id and x.chat = o.chat and x.message_id = o.id
 )
@@ -53,7 +55,7 @@ type TrimMessagesParams struct {
 	Lim    int
 }
 
-// Old messages with all that hangs on them, a page at a time; starred ones stay.
+// Old messages with all that hangs on them, a page at a time; starred and kept ones stay.
 func (q *Queries) TrimMessages(ctx context.Context, arg TrimMessagesParams) (int64, error) {
 	result, err := q.db.Exec(ctx, trimMessages, arg.Before, arg.Lim)
 	if err != nil {

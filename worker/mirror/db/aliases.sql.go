@@ -65,6 +65,20 @@ func (q *Queries) DropContact(ctx context.Context, arg DropContactParams) error 
 	return err
 }
 
+const dropEventResponses = `-- name: DropEventResponses :exec
+delete from event_responses where instance_id = $1 and chat = $2
+`
+
+type DropEventResponsesParams struct {
+	InstanceID string
+	Chat       string
+}
+
+func (q *Queries) DropEventResponses(ctx context.Context, arg DropEventResponsesParams) error {
+	_, err := q.db.Exec(ctx, dropEventResponses, arg.InstanceID, arg.Chat)
+	return err
+}
+
 const dropMessages = `-- name: DropMessages :exec
 delete from messages where instance_id = $1 and chat = $2
 `
@@ -174,6 +188,27 @@ type MergeContactParams struct {
 // find nothing to do after the first time.
 func (q *Queries) MergeContact(ctx context.Context, arg MergeContactParams) error {
 	_, err := q.db.Exec(ctx, mergeContact, arg.ID, arg.Lid, arg.InstanceID)
+	return err
+}
+
+const mergeEventResponses = `-- name: MergeEventResponses :exec
+update event_responses e set
+    chat = $1::text,
+    sender = case when e.sender = $2::text then $1::text else e.sender end
+where e.instance_id = $3 and e.chat = $2::text
+  and not exists (select 1 from event_responses o
+                  where o.instance_id = e.instance_id and o.chat = $1::text and o.message_id = e.message_id
+                    and o.sender in ($1::text, $2::text))
+`
+
+type MergeEventResponsesParams struct {
+	ID         string
+	Lid        string
+	InstanceID string
+}
+
+func (q *Queries) MergeEventResponses(ctx context.Context, arg MergeEventResponsesParams) error {
+	_, err := q.db.Exec(ctx, mergeEventResponses, arg.ID, arg.Lid, arg.InstanceID)
 	return err
 }
 

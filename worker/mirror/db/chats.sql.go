@@ -157,9 +157,9 @@ func (q *Queries) LearnChat(ctx context.Context, arg LearnChatParams) error {
 }
 
 const newestOfEach = `-- name: NewestOfEach :many
-select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id, m.subtype from chats c
+select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id, m.subtype, m.kept, m.keep_id, m.keep_by, m.keep_at, m.kept_count from chats c
 cross join lateral (
-    select l.instance_id, l.chat, l.id, l.from_me, l.sender, l.timestamp, l.position, l.type, l.body, l.ack, l.push_name, l.raw, l.starred, l.has_reaction, l.broadcast, l.history, l.server_id, l.recipients, l.edit_id, l.edited_at, l.revoked_at, l.revoke_id, l.subtype from messages l
+    select l.instance_id, l.chat, l.id, l.from_me, l.sender, l.timestamp, l.position, l.type, l.body, l.ack, l.push_name, l.raw, l.starred, l.has_reaction, l.broadcast, l.history, l.server_id, l.recipients, l.edit_id, l.edited_at, l.revoked_at, l.revoke_id, l.subtype, l.kept, l.keep_id, l.keep_by, l.keep_at, l.kept_count from messages l
     where l.instance_id = c.instance_id and l.chat = c.id
     order by l.timestamp desc, l.position desc limit 1) m
 where c.instance_id = $1
@@ -199,6 +199,11 @@ func (q *Queries) NewestOfEach(ctx context.Context, instanceID string) ([]Messag
 			&i.RevokedAt,
 			&i.RevokeID,
 			&i.Subtype,
+			&i.Kept,
+			&i.KeepID,
+			&i.KeepBy,
+			&i.KeepAt,
+			&i.KeptCount,
 		); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,90 @@ import (
 	"context"
 )
 
+const eventResponses = `-- name: EventResponses :many
+select sender, id, from_me, response, extra_guests, timestamp from event_responses
+where instance_id = $1 and chat = $2 and message_id = $3
+order by timestamp, sender
+`
+
+type EventResponsesParams struct {
+	InstanceID string
+	Chat       string
+	MessageID  string
+}
+
+type EventResponsesRow struct {
+	Sender      string
+	ID          string
+	FromMe      bool
+	Response    string
+	ExtraGuests int32
+	Timestamp   int64
+}
+
+func (q *Queries) EventResponses(ctx context.Context, arg EventResponsesParams) ([]EventResponsesRow, error) {
+	rows, err := q.db.Query(ctx, eventResponses, arg.InstanceID, arg.Chat, arg.MessageID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventResponsesRow
+	for rows.Next() {
+		var i EventResponsesRow
+		if err := rows.Scan(
+			&i.Sender,
+			&i.ID,
+			&i.FromMe,
+			&i.Response,
+			&i.ExtraGuests,
+			&i.Timestamp,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const putEventResponse = `-- name: PutEventResponse :exec
+insert into event_responses (instance_id, chat, message_id, sender, id, from_me, response, extra_guests, timestamp)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (instance_id, chat, message_id, sender) do update set
+    id = excluded.id, from_me = excluded.from_me, response = excluded.response,
+    extra_guests = excluded.extra_guests, timestamp = excluded.timestamp
+where event_responses.timestamp < excluded.timestamp
+`
+
+type PutEventResponseParams struct {
+	InstanceID  string
+	Chat        string
+	MessageID   string
+	Sender      string
+	ID          string
+	FromMe      bool
+	Response    string
+	ExtraGuests int32
+	Timestamp   int64
+}
+
+func (q *Queries) PutEventResponse(ctx context.Context, arg PutEventResponseParams) error {
+	_, err := q.db.Exec(ctx, putEventResponse,
+		arg.InstanceID,
+		arg.Chat,
+		arg.MessageID,
+		arg.Sender,
+		arg.ID,
+		arg.FromMe,
+		arg.Response,
+		arg.ExtraGuests,
+		arg.Timestamp,
+	)
+	return err
+}
+
 const putReaction = `-- name: PutReaction :exec
 insert into reactions (instance_id, chat, message_id, sender, reaction, id, from_me, timestamp, read)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)

@@ -174,6 +174,37 @@ func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) er
 	return err
 }
 
+const keepMessage = `-- name: KeepMessage :exec
+update messages set kept = $1::boolean, keep_id = $2, keep_by = $3, keep_at = $4, kept_count = $5
+where instance_id = $6 and id = $7 and chat = $8 and keep_at <= $4
+`
+
+type KeepMessageParams struct {
+	Kept       bool
+	KeepID     string
+	KeepBy     string
+	KeepAt     int64
+	KeptCount  int32
+	InstanceID string
+	ID         string
+	Chat       string
+}
+
+// The newer change wins, whatever the order of arrival.
+func (q *Queries) KeepMessage(ctx context.Context, arg KeepMessageParams) error {
+	_, err := q.db.Exec(ctx, keepMessage,
+		arg.Kept,
+		arg.KeepID,
+		arg.KeepBy,
+		arg.KeepAt,
+		arg.KeptCount,
+		arg.InstanceID,
+		arg.ID,
+		arg.Chat,
+	)
+	return err
+}
+
 const learnMessage = `-- name: LearnMessage :exec
 insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
     starred, has_reaction, broadcast, history, server_id, recipients, revoked_at)
@@ -228,7 +259,7 @@ func (q *Queries) LearnMessage(ctx context.Context, arg LearnMessageParams) erro
 }
 
 const messagesByID = `-- name: MessagesByID :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages where instance_id = $1 and id = $2 limit 10
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from messages where instance_id = $1 and id = $2 limit 10
 `
 
 type MessagesByIDParams struct {
@@ -274,6 +305,11 @@ func (q *Queries) MessagesByID(ctx context.Context, arg MessagesByIDParams) ([]M
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
 			&i.Message.Subtype,
+			&i.Message.Kept,
+			&i.Message.KeepID,
+			&i.Message.KeepBy,
+			&i.Message.KeepAt,
+			&i.Message.KeptCount,
 		); err != nil {
 			return nil, err
 		}
@@ -286,7 +322,7 @@ func (q *Queries) MessagesByID(ctx context.Context, arg MessagesByIDParams) ([]M
 }
 
 const messagesIn = `-- name: MessagesIn :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from messages
 where instance_id = $1 and chat = $2 and id = any($3::text[])
 order by timestamp, position
 `
@@ -335,6 +371,11 @@ func (q *Queries) MessagesIn(ctx context.Context, arg MessagesInParams) ([]Messa
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
 			&i.Message.Subtype,
+			&i.Message.Kept,
+			&i.Message.KeepID,
+			&i.Message.KeepBy,
+			&i.Message.KeepAt,
+			&i.Message.KeptCount,
 		); err != nil {
 			return nil, err
 		}
@@ -347,7 +388,7 @@ func (q *Queries) MessagesIn(ctx context.Context, arg MessagesInParams) ([]Messa
 }
 
 const newest = `-- name: Newest :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from messages
 where instance_id = $1 and chat = $2
   and (timestamp, position) < ($3::bigint, $4::bigint)
   and type <> all($5::text[])
@@ -409,6 +450,11 @@ func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, er
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
 			&i.Message.Subtype,
+			&i.Message.Kept,
+			&i.Message.KeepID,
+			&i.Message.KeepBy,
+			&i.Message.KeepAt,
+			&i.Message.KeptCount,
 		); err != nil {
 			return nil, err
 		}
@@ -421,7 +467,7 @@ func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, er
 }
 
 const newestFrom = `-- name: NewestFrom :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from messages
 where instance_id = $1 and chat = $2 and from_me = $3
   and (timestamp, position) < ($4::bigint, $5::bigint)
   and type <> all($6::text[])
@@ -485,6 +531,11 @@ func (q *Queries) NewestFrom(ctx context.Context, arg NewestFromParams) ([]Newes
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
 			&i.Message.Subtype,
+			&i.Message.Kept,
+			&i.Message.KeepID,
+			&i.Message.KeepBy,
+			&i.Message.KeepAt,
+			&i.Message.KeptCount,
 		); err != nil {
 			return nil, err
 		}
@@ -536,7 +587,7 @@ func (q *Queries) NewestIncoming(ctx context.Context, arg NewestIncomingParams) 
 }
 
 const oldestMessage = `-- name: OldestMessage :one
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages where instance_id = $1 and chat = $2 order by timestamp, position limit 1
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from messages where instance_id = $1 and chat = $2 order by timestamp, position limit 1
 `
 
 type OldestMessageParams struct {
@@ -575,12 +626,17 @@ func (q *Queries) OldestMessage(ctx context.Context, arg OldestMessageParams) (O
 		&i.Message.RevokedAt,
 		&i.Message.RevokeID,
 		&i.Message.Subtype,
+		&i.Message.Kept,
+		&i.Message.KeepID,
+		&i.Message.KeepBy,
+		&i.Message.KeepAt,
+		&i.Message.KeptCount,
 	)
 	return i, err
 }
 
 const oneMessage = `-- name: OneMessage :one
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from messages where instance_id = $1 and id = $2 and chat = $3
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from messages where instance_id = $1 and id = $2 and chat = $3
 `
 
 type OneMessageParams struct {
@@ -620,6 +676,11 @@ func (q *Queries) OneMessage(ctx context.Context, arg OneMessageParams) (OneMess
 		&i.Message.RevokedAt,
 		&i.Message.RevokeID,
 		&i.Message.Subtype,
+		&i.Message.Kept,
+		&i.Message.KeepID,
+		&i.Message.KeepBy,
+		&i.Message.KeepAt,
+		&i.Message.KeptCount,
 	)
 	return i, err
 }
@@ -670,7 +731,7 @@ func (q *Queries) RevokeMessage(ctx context.Context, arg RevokeMessageParams) er
 }
 
 const searchMessages = `-- name: SearchMessages :many
-select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id, m.subtype from messages m
+select m.instance_id, m.chat, m.id, m.from_me, m.sender, m.timestamp, m.position, m.type, m.body, m.ack, m.push_name, m.raw, m.starred, m.has_reaction, m.broadcast, m.history, m.server_id, m.recipients, m.edit_id, m.edited_at, m.revoked_at, m.revoke_id, m.subtype, m.kept, m.keep_id, m.keep_by, m.keep_at, m.kept_count from messages m
 where m.instance_id = $1 and ($2::text = '' or m.chat = $2::text) and m.body ilike $3::text
 order by m.timestamp desc, m.position desc
 limit $5::int offset $4::int
@@ -728,6 +789,11 @@ func (q *Queries) SearchMessages(ctx context.Context, arg SearchMessagesParams) 
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
 			&i.Message.Subtype,
+			&i.Message.Kept,
+			&i.Message.KeepID,
+			&i.Message.KeepBy,
+			&i.Message.KeepAt,
+			&i.Message.KeptCount,
 		); err != nil {
 			return nil, err
 		}

@@ -43,4 +43,9 @@ type Message struct {
 	RevokedAt   int64
 	RevokeID    string
 	Subtype     string
+	Kept        *bool
+	KeepID      string
+	KeepBy      string
+	KeepAt      int64
+	KeptCount   int32
 }

@@ -41,7 +41,7 @@ func (q *Queries) MergePins(ctx context.Context, arg MergePinsParams) error {
 }
 
 const pinnedMessages = `-- name: PinnedMessages :many
-select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype from pins
+select messages.instance_id, messages.chat, messages.id, messages.from_me, messages.sender, messages.timestamp, messages.position, messages.type, messages.body, messages.ack, messages.push_name, messages.raw, messages.starred, messages.has_reaction, messages.broadcast, messages.history, messages.server_id, messages.recipients, messages.edit_id, messages.edited_at, messages.revoked_at, messages.revoke_id, messages.subtype, messages.kept, messages.keep_id, messages.keep_by, messages.keep_at, messages.kept_count from pins
 join messages on messages.instance_id = pins.instance_id and messages.chat = pins.chat and messages.id = pins.message_id
 where pins.instance_id = $1 and pins.chat = $2 and pins.pinned and (pins.until = 0 or pins.until > $3::bigint)
   and messages.revoked_at = 0
@@ -92,6 +92,11 @@ func (q *Queries) PinnedMessages(ctx context.Context, arg PinnedMessagesParams) 
 			&i.Message.RevokedAt,
 			&i.Message.RevokeID,
 			&i.Message.Subtype,
+			&i.Message.Kept,
+			&i.Message.KeepID,
+			&i.Message.KeepBy,
+			&i.Message.KeepAt,
+			&i.Message.KeptCount,
 		); err != nil {
 			return nil, err
 		}

@@ -84,6 +84,18 @@ where v.instance_id = @instance_id and v.chat = @lid::text
                   where o.instance_id = v.instance_id and o.chat = @id::text and o.message_id = v.message_id
                     and o.voter in (@id::text, @lid::text));
 
+-- name: MergeEventResponses :exec
+update event_responses e set
+    chat = @id::text,
+    sender = case when e.sender = @lid::text then @id::text else e.sender end
+where e.instance_id = @instance_id and e.chat = @lid::text
+  and not exists (select 1 from event_responses o
+                  where o.instance_id = e.instance_id and o.chat = @id::text and o.message_id = e.message_id
+                    and o.sender in (@id::text, @lid::text));
+
+-- name: DropEventResponses :exec
+delete from event_responses where instance_id = $1 and chat = $2;
+
 -- name: DropMessages :exec
 delete from messages where instance_id = $1 and chat = $2;
 

@@ -35,3 +35,16 @@ where votes.timestamp < excluded.timestamp;
 select voter, hashes, timestamp, unreadable from votes
 where instance_id = $1 and chat = $2 and message_id = $3
 order by timestamp, voter;
+
+-- name: PutEventResponse :exec
+insert into event_responses (instance_id, chat, message_id, sender, id, from_me, response, extra_guests, timestamp)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (instance_id, chat, message_id, sender) do update set
+    id = excluded.id, from_me = excluded.from_me, response = excluded.response,
+    extra_guests = excluded.extra_guests, timestamp = excluded.timestamp
+where event_responses.timestamp < excluded.timestamp;
+
+-- name: EventResponses :many
+select sender, id, from_me, response, extra_guests, timestamp from event_responses
+where instance_id = $1 and chat = $2 and message_id = $3
+order by timestamp, sender;

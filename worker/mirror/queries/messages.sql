@@ -35,6 +35,11 @@ update messages set ack = @ack where instance_id = @instance_id and id = @id and
 -- name: StarMessage :exec
 update messages set starred = @starred where instance_id = @instance_id and id = @id and chat = @chat;
 
+-- name: KeepMessage :exec
+-- The newer change wins, whatever the order of arrival.
+update messages set kept = @kept::boolean, keep_id = @keep_id, keep_by = @keep_by, keep_at = @keep_at, kept_count = @kept_count
+where instance_id = @instance_id and id = @id and chat = @chat and keep_at <= @keep_at;
+
 -- name: SetHasReaction :exec
 update messages set has_reaction = exists (
     select 1 from reactions r where r.instance_id = messages.instance_id and r.chat = messages.chat

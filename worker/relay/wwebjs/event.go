@@ -43,6 +43,12 @@ var eventRows = []relay.Row{
 		Doc:     "Changes this event and returns it; null for an event of somebody else, or a cancelled one.",
 		Do:      relay.OfMessage(editEvent),
 	},
+	{
+		Name: "Message.getEventResponses", Result: "EventResponse[]", Need: relay.NeedData, Own: true,
+		Params: messageOnly, Example: messageExample,
+		Doc: "Lists the newest answer of everybody who answered this event.",
+		Do:  relay.OfMessage(eventResponses),
+	},
 }
 
 // seal encrypts an answer or an edit with the secret of the event's message.
@@ -93,6 +99,13 @@ func respondToEvent(ctx context.Context, c *relay.Call) (any, error) {
 	meta := []waBinary.Node{{Tag: "meta", Attrs: waBinary.Attrs{"event_type": "response"}}}
 	_, _, err = c.Deliver(ctx, r.Chat, message, whatsmeow.SendRequestExtra{ID: c.MessageID, AdditionalNodes: &meta})
 	return err == nil, err
+}
+
+func eventResponses(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
+	if r.Raw == nil || message.Unwrap(r.Raw).Message.GetEventMessage() == nil {
+		return nil, param.Bad("params[0]", "this message is not an event")
+	}
+	return relay.List(c.Mirror.EventResponses(ctx, r.Shape.ID.Serialized))
 }
 
 func editEvent(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {

@@ -44,6 +44,15 @@ func TestScheduledEvents(t *testing.T) {
 		}
 	}
 
+	answers := ask[[]shape.EventResponse](r, "Message.getEventResponses", sent.ID.Serialized)
+	if len(answers) != 1 || answers[0].Response != "going" || answers[0].SenderID != r.Me.Number()+"@c.us" || answers[0].ParentMsgKey.ID != sent.ID.ID {
+		t.Errorf("answers %+v", answers)
+	}
+	text := ask[shape.Message](r, "sendMessage", jid.String(), "no event")
+	if _, err := r.Try("", "Message.getEventResponses", text.ID.Serialized); relaytest.FieldOf(err) != "params[0]" {
+		t.Errorf("answers to a text: %v", err)
+	}
+
 	lunch["name"] = "Dinner"
 	lunch["eventSendOptions"] = map[string]any{"isEventCanceled": false}
 	edited := ask[shape.Message](r, "Message.editScheduledEvent", sent.ID.Serialized, lunch)
