@@ -85,6 +85,9 @@ func (m *Mirror) Info(ctx context.Context, id string) (shape.MessageInfo, error)
 	if err != nil {
 		return info, fmt.Errorf("read receipts: %w", err)
 	}
+	if rows, err = m.onceEach(ctx, rows, nil); err != nil {
+		return info, err
+	}
 	for _, r := range rows {
 		who := shape.NewWid(r.Participant)
 		for list, at := range map[*[]shape.ReceiptEntry]int64{

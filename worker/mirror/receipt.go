@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,13 +43,17 @@ func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
 	if err != nil {
 		return fmt.Errorf("read receipts: %w", err)
 	}
+	one := *op
+	if known, err = w.onceEach(ctx, known, &one.By); err != nil {
+		return err
+	}
 	seen := make(map[string]bool, len(op.IDs))
 	for _, id := range op.IDs {
 		if seen[id] {
 			continue
 		}
 		seen[id] = true
-		if err := w.receiptFor(ctx, op, id, have, known); err != nil {
+		if err := w.receiptFor(ctx, &one, id, have, known); err != nil {
 			return err
 		}
 	}
@@ -125,11 +130,60 @@ func first(have, reported int64) int64 {
 	return max(reported, 1)
 }
 
+// onceEach joins the receipts of a person under a hidden id with those under the number, and
+// names also by by number. It costs a look-up only where both forms are there.
+func (m *Mirror) onceEach(ctx context.Context, rows []db.ReceiptsRow, by *string) ([]db.ReceiptsRow, error) {
+	people := ids(rows, func(r db.ReceiptsRow) string { return r.Participant })
+	if by != nil {
+		people = append(people, *by)
+	}
+	hidden := slices.DeleteFunc(people, func(id string) bool { return !shape.IsLID(id) })
+	if numbers := len(people) - len(hidden); numbers == 0 || len(hidden) == 0 {
+		return rows, nil
+	}
+	known, err := m.identities(ctx, hidden)
+	if err != nil {
+		return nil, err
+	}
+	if by != nil {
+		*by = known.Number(*by)
+	}
+	type key struct{ message, person string }
+	at := make(map[key]int, len(rows))
+	joined := make([]db.ReceiptsRow, 0, len(rows))
+	for _, r := range rows {
+		r.Participant = known.Number(r.Participant)
+		k := key{r.MessageID, r.Participant}
+		i, again := at[k]
+		if !again {
+			at[k] = len(joined)
+			joined = append(joined, r)
+			continue
+		}
+		have := &joined[i]
+		have.DeliveredAt = earliest(have.DeliveredAt, r.DeliveredAt)
+		have.ReadAt = earliest(have.ReadAt, r.ReadAt)
+		have.PlayedAt = earliest(have.PlayedAt, r.PlayedAt)
+	}
+	return joined, nil
+}
+
+// earliest returns the earlier of two times of which 0 is none.
+func earliest(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
 // reached returns how far an own message has come, by the receipts that are recorded.
 func (m *Mirror) reached(ctx context.Context, chat, id string, recipients int) (int, error) {
 	rows, err := m.q.Receipts(ctx, db.ReceiptsParams{InstanceID: m.instance, Chat: chat, Ids: []string{id}})
 	if err != nil {
 		return 0, fmt.Errorf("read receipts: %w", err)
+	}
+	if rows, err = m.onceEach(ctx, rows, nil); err != nil {
+		return 0, err
 	}
 	return m.level(chat, rows, recipients), nil
 }
@@ -144,10 +198,10 @@ func (m *Mirror) level(chat string, receipts []db.ReceiptsRow, recipients int) i
 			return int(inbound.LevelServer)
 		}
 	}
-	me := m.me()
+	me, hidden := m.me(), shape.ID(m.Account().LID)
 	delivered, read, played := 0, 0, 0
 	for _, r := range receipts {
-		if r.Participant == me {
+		if r.Participant == me || r.Participant == hidden {
 			continue
 		}
 		if r.PlayedAt != 0 {
