@@ -73,7 +73,9 @@ func (h *historian) all(data *waHistorySync.HistorySync) error {
 // usernames takes those that are told beside the conversations.
 func (h *historian) usernames(data *waHistorySync.HistorySync) error {
 	for _, c := range data.GetInlineContacts() {
-		h.pair(c.GetLidJID(), c.GetPnJID())
+		if err := h.met(c.GetLidJID(), c.GetPnJID()); err != nil {
+			return err
+		}
 		address := c.GetPnJID()
 		if address == "" {
 			address = c.GetLidJID()
@@ -105,13 +107,25 @@ func (h *historian) username(address string, said *string) error {
 }
 
 // pair records that two addresses are the same person.
-func (h *historian) pair(lid, pn string) {
+func (h *historian) pair(lid, pn string) (l, p types.JID, ok bool) {
 	l, errL := types.ParseJID(lid)
 	p, errP := types.ParseJID(pn)
-	if errL != nil || errP != nil || plain(l).Server != types.HiddenUserServer || plain(p).Server != types.DefaultUserServer {
-		return
+	l, p = plain(l), plain(p)
+	ok = errL == nil && errP == nil && l.Server == types.HiddenUserServer && p.Server == types.DefaultUserServer
+	if ok {
+		h.known[l.User] = p.User
 	}
-	h.known[l.User] = p.User
+	return l, p, ok
+}
+
+// met is pair for a pair that whatsmeow does not read: it stands in a chat or a contact.
+func (h *historian) met(lid, pn string) error {
+	l, p, ok := h.pair(lid, pn)
+	if !ok {
+		return h.err
+	}
+	h.learn(l, p)
+	return h.count(1)
 }
 
 // count yields the part when it is full.
@@ -143,9 +157,12 @@ func (h *historian) conversation(c *waHistorySync.Conversation) error {
 	}
 	switch plain(jid).Server {
 	case types.HiddenUserServer:
-		h.pair(c.GetID(), c.GetPnJID())
+		err = h.met(c.GetID(), c.GetPnJID())
 	case types.DefaultUserServer:
-		h.pair(c.GetLidJID(), c.GetID())
+		err = h.met(c.GetLidJID(), c.GetID())
+	}
+	if err != nil {
+		return err
 	}
 	id := h.user(jid, types.EmptyJID)
 	if id != shape.StatusID && jid.Server != types.BroadcastServer {

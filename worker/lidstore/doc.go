@@ -6,8 +6,8 @@
 // Therefore nothing here reads or writes that table. Two statements of whatsmeow look
 // into it (for message secrets and privacy tokens); this package answers both instead.
 //
-// A pair that was carried over from an older version or from an archive is a hint. It
-// says whose number a LID is, but not where to send. whatsmeow then asks WhatsApp, and
+// A pair that was carried over from an older version or from an archive, or that only a
+// history tells beside its conversations, is a hint. It says whose number a LID is, but not where to send. whatsmeow then asks WhatsApp, and
 // the answer replaces the hint.
 //
 // The package must not know seals, the link, or messages.

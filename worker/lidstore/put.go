@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // put writes pairs in one statement, so that it can be repeated when it is not known
@@ -72,6 +73,54 @@ func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 		s.byPN.Add(p.pn, known{user: p.lid})
 	}
 	return nil
+}
+
+const suppose = `insert into lid_pairs (instance_id, lid, pn, hint)
+	select $1, n.lid, n.pn, true from unnest($2::text[], $3::text[]) as n (lid, pn)
+	on conflict do nothing`
+
+// Suppose records as hints that these LIDs belong to these phone numbers, by what a phone
+// has told. It replaces nothing that is known.
+func (s *Store) Suppose(ctx context.Context, numbers map[types.JID]types.JID) error {
+	mappings := make([]store.LIDMapping, 0, len(numbers))
+	for lid, pn := range numbers {
+		mappings = append(mappings, store.LIDMapping{LID: lid, PN: pn})
+	}
+	for all := range slices.Chunk(s.unknown(mappings), batchSize) {
+		if err := s.suppose(ctx, all); err != nil {
+			return fmt.Errorf("suppose pairs: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) suppose(ctx context.Context, pairs []pair) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	lids, pns := make([]string, len(pairs)), make([]string, len(pairs))
+	for i, p := range pairs {
+		lids[i], pns[i] = p.lid, p.pn
+	}
+	var written int64
+	err = s.retry(ctx, func() error {
+		done, err := s.pool.Exec(ctx, suppose, s.instance, lids, pns)
+		written = done.RowsAffected()
+		return err
+	})
+	s.mu.Lock()
+	s.epoch++ // a read that began before is not cached
+	for _, p := range pairs {
+		s.byLID.Remove(p.lid)
+		s.byPN.Remove(p.pn)
+	}
+	s.mu.Unlock()
+	if err != nil || written > 0 {
+		s.tell()
+	}
+	return err
 }
 
 func (s *Store) tell() {

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror/db"
@@ -47,8 +48,30 @@ func (m *Mirror) learnPart(ctx context.Context, part inbound.Past) error {
 				return nil, err
 			}
 		}
+		w.toldHidden(ctx, hiddenIn(part))
 		return w.plan, nil
 	})
+}
+
+// hiddenIn returns the hidden ids under which a history brings chats and authors. Members of
+// groups and mere names are not among them: they would be thousands, and nothing of theirs
+// is stored.
+func hiddenIn(part inbound.Past) []string {
+	var hidden []string
+	for _, c := range part.Chats {
+		if shape.IsLID(c.ID) {
+			hidden = append(hidden, c.ID)
+		}
+	}
+	for i := range part.Messages {
+		for _, id := range []string{part.Messages[i].Chat, part.Messages[i].Sender} {
+			if shape.IsLID(id) {
+				hidden = append(hidden, id)
+			}
+		}
+	}
+	slices.Sort(hidden)
+	return slices.Compact(hidden)
 }
 
 func (w *writer) learnChat(ctx context.Context, s inbound.ChatState) error {

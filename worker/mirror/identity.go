@@ -18,6 +18,9 @@ type Pairs interface {
 	// Others returns the other address of each of these people of whom it is known, in one
 	// look-up for all of them.
 	Others(ctx context.Context, people []types.JID) (map[types.JID]types.JID, error)
+	// Suppose takes in the numbers of hidden ids that a change tells, unless other ones are
+	// known.
+	Suppose(ctx context.Context, numbers map[types.JID]types.JID) error
 }
 
 // Consult sets who knows the pairs of ids. Without it only our own is known. It is called
@@ -109,8 +112,8 @@ func newestOfEach[Row any](rows []Row, of func(Row) (person string, at int64)) [
 	return kept
 }
 
-// toldHidden keeps who was named in an event by a hidden id only, so that readers hear of
-// the number when it becomes known.
+// toldHidden keeps who was named by a hidden id only, in an event or as a chat or author of
+// a history, so that readers hear of the number when it becomes known.
 func (w *writer) toldHidden(ctx context.Context, people []string) {
 	people = slices.DeleteFunc(slices.Clone(people), w.cache.hidden.Contains)
 	if len(people) == 0 {
@@ -130,7 +133,7 @@ const identitiesAtOnce = 100
 
 // TellIdentities joins what is kept under hidden ids with the phone numbers that have become
 // known, and raises contact_identity once for each person whom an event has named by a
-// hidden id. It costs nothing while there is nobody.
+// hidden id, or whose chat or messages a history brought under one. It costs nothing while there is nobody.
 func (m *Mirror) TellIdentities(ctx context.Context) error {
 	for m.hides.Load() {
 		n, err := m.tellSome(ctx)
@@ -198,6 +201,7 @@ func (m *Mirror) loadHidden(ctx context.Context) error {
 // The caller holds writing.
 func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 	var unmerged []inbound.Alias
+	supposed := map[types.JID]types.JID{}
 	for _, a := range aliases {
 		if m.cache.hasAlias(a) {
 			continue
@@ -206,11 +210,21 @@ func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 		if err != nil {
 			return fmt.Errorf("look up alias: %w", err)
 		}
+		lid, errLID := shape.ParseID(a.LID)
+		pn, errPN := shape.ParseID(a.ID)
+		if errLID == nil && errPN == nil {
+			supposed[lid] = pn
+		}
 		switch {
 		case state.Unmerged:
 			unmerged = append(unmerged, a)
 		case state.Noted:
 			m.cache.aliases.Add(a, struct{}{})
+		}
+	}
+	if m.pairs != nil && len(supposed) > 0 {
+		if err := m.pairs.Suppose(ctx, supposed); err != nil {
+			return err
 		}
 	}
 	if len(unmerged) == 0 {

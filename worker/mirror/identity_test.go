@@ -44,6 +44,16 @@ func (d *directory) Others(ctx context.Context, people []types.JID) (map[types.J
 	return others, rows.Err()
 }
 
+func (d *directory) Suppose(ctx context.Context, numbers map[types.JID]types.JID) error {
+	for lid, pn := range numbers {
+		if _, err := d.pool.Exec(ctx, `insert into lid_pairs (instance_id, lid, pn, hint) values ($1, $2, $3, true)
+			on conflict do nothing`, instance, lid.User, pn.User); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *bench) pair(lid, pn string) {
 	b.Helper()
 	if _, err := b.pool.Exec(b.ctx, "insert into lid_pairs (instance_id, lid, pn) values ($1, $2, $3)", instance, lid, pn); err != nil {

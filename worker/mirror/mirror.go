@@ -33,7 +33,7 @@ type Mirror struct {
 	head    atomic.Uint64 // written under writing
 	account atomic.Pointer[inbound.Account]
 	pairs   Pairs       // nil: nobody's other id is known
-	hides   atomic.Bool // somebody was told by a hidden id
+	hides   atomic.Bool // somebody is known by a hidden id only
 	raw     atomic.Bool // events carry the raw content of their Message
 
 	writing ctxMutex // held from the reads of a change until its commit
