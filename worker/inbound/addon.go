@@ -179,7 +179,7 @@ func (t *translator) vote(e *events.Message, p *waE2E.PollUpdateMessage) Op {
 	v := &Vote{
 		Chat: chat, Target: shape.CleanMessageID(key.GetID()), ID: shape.CleanMessageID(e.Info.ID),
 		FromMe: e.Info.IsFromMe, Voter: t.sender(e.Info.MessageSource), Hashes: content.GetSelectedOptions(),
-		AtMs: sentAt(e, p.GetSenderTimestampMS()), Unreadable: !read,
+		AtMs: sentAt(e, p.GetSenderTimestampMS()), Unreadable: !read, Raw: &waE2E.Message{PollUpdateMessage: p},
 	}
 	v.TargetSender, v.TargetFromMe = t.author(e.Info.MessageSource, key)
 	return v

@@ -146,6 +146,7 @@ type Revoke struct {
 	Admin        bool   // WhatsApp calls it an admin's revocation
 	FromMe       bool
 	At           time.Time
+	Raw          *waE2E.Message // as it was written
 }
 
 // Vote is a vote on an earlier poll. Hashes are the SHA-256 of the names of the chosen
@@ -161,6 +162,8 @@ type Vote struct {
 	Hashes       [][]byte
 	AtMs         int64
 	Unreadable   bool // somebody voted, and what for cannot be read
+	// Raw is how it was written, the choice still sealed; nil for votes of the past.
+	Raw *waE2E.Message
 }
 
 // Level is how far an own message has come. The values are those of `ack`.

@@ -135,7 +135,7 @@ func (t *translator) protocol(e *events.Message, p *waE2E.ProtocolMessage) Op {
 		r := &Revoke{
 			Chat: chat, Target: shape.CleanMessageID(p.GetKey().GetID()), ID: shape.CleanMessageID(e.Info.ID),
 			By: t.sender(e.Info.MessageSource), FromMe: e.Info.IsFromMe, At: e.Info.Timestamp,
-			Admin: e.Info.Edit == types.EditAttributeAdminRevoke,
+			Admin: e.Info.Edit == types.EditAttributeAdminRevoke, Raw: &waE2E.Message{ProtocolMessage: p},
 		}
 		r.TargetSender, r.TargetFromMe = t.author(e.Info.MessageSource, p.GetKey())
 		return r

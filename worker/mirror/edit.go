@@ -123,7 +123,7 @@ func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
 		if err != nil {
 			return err
 		}
-		return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, revoked, nil)
+		return w.emitWith(w.content(op.Raw), key, "message_revoke_everyone", row.Chat, time.Time{}, revoked, nil)
 	}
 	if row.Type == shape.TypeRevoked {
 		return nil
@@ -145,7 +145,7 @@ func (w *writer) revoke(ctx context.Context, op *inbound.Revoke) error {
 	if err != nil {
 		return err
 	}
-	return w.emit(key, "message_revoke_everyone", row.Chat, time.Time{}, revoked, before)
+	return w.emitWith(w.content(op.Raw), key, "message_revoke_everyone", row.Chat, time.Time{}, revoked, before)
 }
 
 // deleteForMe removes one message.

@@ -1,11 +1,13 @@
 package mirror
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -92,8 +94,10 @@ func (b *bench) life(n, params string) {
 	b.apply(&inbound.Edit{Chat: annaID, ID: "EU" + n, Target: "??" + n, Sender: annaID, At: time.Unix(1001, 0), AtMs: 1001000, Raw: text(params)})
 	b.apply(&inbound.Receipt{Chat: annaID, By: annaID, IDs: []string{"OU" + n}, Level: inbound.LevelRead, At: time.Unix(1002, 0)})
 	b.apply(&inbound.DeleteForMe{Chat: annaID, ID: "OU" + n})
-	b.apply(&inbound.Revoke{Chat: annaID, Target: "IN" + n, TargetSender: annaID, By: annaID, At: time.Unix(1003, 0), ID: "RE" + n})
+	b.apply(&inbound.Revoke{Chat: annaID, Target: "IN" + n, TargetSender: annaID, By: annaID, At: time.Unix(1003, 0), ID: "RE" + n, Raw: revocation})
 }
+
+var revocation = &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum()}}
 
 // Raw content comes to each event whose first argument is a Message that has content. While
 // nobody wants it, the rows are, byte for byte, what they were without.
@@ -145,7 +149,7 @@ func TestRawContentIsInEventsOnRequest(t *testing.T) {
 	image := picture(params)
 	want := map[string]*waE2E.Message{
 		"message": menu(params), "message_create": image, "message_ack": image, "media_uploaded": image,
-		"message_edit": text(params), "message_revoke_me": image,
+		"message_edit": text(params), "message_revoke_me": image, "message_revoke_everyone": revocation,
 	}
 	for kind, content := range want {
 		t.Run(kind, func(t *testing.T) {
@@ -204,5 +208,49 @@ func TestRawContentComesWithTheReadableMessage(t *testing.T) {
 		if !strings.HasSuffix(r.Payload, `,"raw":{"conversation":"hello"}}`) {
 			t.Errorf("%s: %s", r.Type, r.Payload)
 		}
+	}
+}
+
+// A vote has what was opened in place of what was sealed, and the sealed part when nothing
+// opens it.
+func TestRawContentOfAVote(t *testing.T) {
+	b := newBench(t)
+	b.SetRawEvents(true)
+	b.poll("P", false)
+	update := &waE2E.PollUpdateMessage{
+		PollCreationMessageKey: &waCommon.MessageKey{ID: proto.String("P")},
+		Vote:                   &waE2E.PollEncValue{EncPayload: []byte{1}, EncIV: []byte{2}},
+	}
+	for i, row := range []struct {
+		name       string
+		hashes     [][]byte
+		unreadable bool
+		want       string
+	}{
+		{"opened", [][]byte{{3}}, false, `{"selectedOptions":["Aw=="]}`},
+		{"taken back", nil, false, `{}`},
+		{"unreadable", nil, true, `{"encPayload":"AQ==","encIV":"Ag=="}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			start := b.Head()
+			b.apply(&inbound.Vote{
+				Chat: teamID, Target: "P", ID: name(i), Voter: annaID, Hashes: row.hashes, AtMs: int64(i + 1), Unreadable: row.unreadable,
+				Raw: &waE2E.Message{PollUpdateMessage: update},
+			})
+			p, err := payload.Decode([]byte(b.rows(start)[0].Payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := decode[struct {
+				PollUpdateMessage struct {
+					Vote                   json.RawMessage
+					PollCreationMessageKey struct{ ID string }
+				}
+			}](t, p.Message).PollUpdateMessage
+			var vote bytes.Buffer
+			if err := json.Compact(&vote, got.Vote); err != nil || vote.String() != row.want || got.PollCreationMessageKey.ID != "P" {
+				t.Errorf("got %s, %v", p.Message, err)
+			}
+		})
 	}
 }

@@ -113,7 +113,7 @@ func (w *writer) vote(ctx context.Context, op *inbound.Vote) error {
 		return err
 	}
 	key := "vote:" + op.ID + ":" + op.Voter + ":" + strconv.FormatInt(op.AtMs, 10)
-	return w.emit(key, "vote_update", chat, time.Time{}, vote)
+	return w.emitWith(w.ballot(op), key, "vote_update", chat, time.Time{}, vote)
 }
 
 func (w *writer) putVote(ctx context.Context, chat string, op *inbound.Vote) {

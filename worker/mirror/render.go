@@ -6,10 +6,13 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/tidwall/sjson"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	payload "whatsapp-manager/proto/event"
+	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror/db"
 	"whatsapp-manager/worker/shape"
@@ -76,6 +79,22 @@ func (m *Mirror) content(raw *waE2E.Message) (content payload.Raw) {
 func (m *Mirror) stored(row db.Message) (content payload.Raw) {
 	if m.raw.Load() {
 		content = m.content(decodeRaw(row.Raw))
+	}
+	return content
+}
+
+// ballot is content for a vote, with the choice that was opened in place of the sealed one.
+func (m *Mirror) ballot(op *inbound.Vote) payload.Raw {
+	content := m.content(op.Raw)
+	if content.Message == nil || op.Unreadable {
+		return content
+	}
+	opened, err := protojson.Marshal(&waE2E.PollVoteMessage{SelectedOptions: op.Hashes})
+	if err == nil {
+		content.Message, err = sjson.SetRawBytes(content.Message, "pollUpdateMessage.vote", opened)
+	}
+	if err != nil { // neither fails on what was just written
+		return payload.Raw{Omitted: true}
 	}
 	return content
 }
