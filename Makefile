@@ -8,6 +8,8 @@ LDFLAGS  := -s -w -X main.Build=$(VERSION)
 GO       ?= go
 BIN      := bin
 BUILDFLAGS := -trimpath
+# Every build of this tree, wherever it lies, so finds what another one has compiled.
+export GOFLAGS := $(GOFLAGS) -trimpath
 DATA     ?= data
 
 # Each tool has a module file of its own: their needs contradict each other, and
