@@ -21,9 +21,10 @@ type Envelope struct {
 	Instance  supervisor.ID   `json:"instanceId"`
 	Seq       uint64          `json:"seq"` // dense and rising per instance
 	Event     string          `json:"event"`
-	Timestamp time.Time       `json:"timestamp"` // when it was committed
-	Data      json.RawMessage `json:"data"`      // the first argument of the whatsapp-web.js event, null if it has none
-	Args      json.RawMessage `json:"args"`      // all its arguments, in order
+	Timestamp time.Time       `json:"timestamp"`           // when it was committed
+	Data      json.RawMessage `json:"data"`                // the first argument of the whatsapp-web.js event, null if it has none
+	Args      json.RawMessage `json:"args"`                // all its arguments, in order
+	Truncated []string        `json:"truncated,omitempty"` // what was left out because it is too long
 }
 
 // EventID is the stable id of the event with that position in a feed.
@@ -46,7 +47,7 @@ func wrap(ev store.Event, raw bool) (Envelope, error) {
 	}
 	return Envelope{
 		ID: EventID(ev.Instance, ev.Seq), Instance: ev.Instance, Seq: ev.Seq, Event: ev.Type,
-		Timestamp: ev.At.UTC(), Data: payload.Data, Args: payload.Args,
+		Timestamp: ev.At.UTC(), Data: payload.Data, Args: payload.Args, Truncated: payload.Truncated,
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,5 +56,23 @@ func TestALinkEventShowsItsCode(t *testing.T) {
 				t.Errorf("picture: %v", err)
 			}
 		})
+	}
+}
+
+// What a feed left out of an event is said to its reader, with raw content or without.
+func TestAnEventSaysWhatIsMissing(t *testing.T) {
+	body, err := json.Marshal(strings.Repeat("x", event.Max))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []bool{false, true} {
+		e, err := wrap(store.Event{Instance: "i1", Seq: 3, Type: "message", Payload: event.EncodeWith(
+			event.Raw{Message: json.RawMessage(`{"conversation":"x"}`)}, json.RawMessage(`{"type":"chat","body":`+string(body)+`}`))}, raw)
+		if err != nil || !slices.Equal(e.Truncated, []string{"data.body"}) || !strings.Contains(string(e.Data), `"type":"chat"`) {
+			t.Errorf("raw %v: %q missing, %v", raw, e.Truncated, err)
+		}
+		if strings.Contains(string(e.Data), `"rawOmitted":true`) != raw {
+			t.Errorf("raw %v: %.200s", raw, e.Data[max(0, len(e.Data)-200):])
+		}
 	}
 }

@@ -40,7 +40,7 @@ func splice(p event.Payload) (event.Payload, error) {
 	if err != nil {
 		return p, fmt.Errorf("add raw content: %w", err)
 	}
-	return event.Payload{Data: data, Args: args}, nil
+	return event.Payload{Data: data, Args: args, Truncated: p.Truncated}, nil
 }
 
 // mayWantRaw refuses a reader who would wait in vain.

@@ -2,7 +2,8 @@
 // {"data": <first argument>, "args": [<all arguments>]}, and where the first argument is a
 // Message and somebody wants it, "raw": <its content as WhatsApp has it>. Workers and the manager
 // write it, and the readers of the feed take it apart. The arguments are those of
-// the whatsapp-web.js event, in its order; the package does not look into them.
+// the whatsapp-web.js event, in its order. The package does not know what they are; it shortens
+// those that are too long, and "truncated" says where.
 package event
 
 import (
@@ -17,6 +18,9 @@ type Payload struct {
 	Data json.RawMessage `json:"data"`
 	Args json.RawMessage `json:"args"`
 	Raw
+	// Truncated names what was left out because the event would have been longer than Max:
+	// data.body, args.1. At most 32 places are named.
+	Truncated []string `json:"truncated,omitempty"`
 }
 
 // Raw is the content of an event's Message. Its zero value adds nothing to a payload.
@@ -30,8 +34,10 @@ type Raw struct {
 func Encode(args ...json.RawMessage) json.RawMessage { return EncodeWith(Raw{}, args...) }
 
 // EncodeWith is Encode for an event whose first argument is a Message with this content,
-// which is valid JSON.
+// which is valid JSON. Of what is longer than Max, the content is omitted first; then long
+// texts and lists are cut.
 func EncodeWith(raw Raw, args ...json.RawMessage) json.RawMessage {
+	raw, args, missing := bound(raw, args)
 	first := json.RawMessage("null")
 	size := len(`{"data":,"args":[],"raw":,"rawOmitted":true}`) + len(raw.Message)
 	if len(args) > 0 {
@@ -58,6 +64,11 @@ func EncodeWith(raw Raw, args ...json.RawMessage) json.RawMessage {
 	}
 	if raw.Omitted {
 		b.WriteString(`,"rawOmitted":true`)
+	}
+	if len(missing) > 0 {
+		b.WriteString(`,"truncated":`)
+		named, _ := json.Marshal(missing) // texts have no error
+		b.Write(named)
 	}
 	b.WriteByte('}')
 	return b.Bytes()

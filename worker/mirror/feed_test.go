@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	payload "whatsapp-manager/proto/event"
 	"whatsapp-manager/worker/inbound"
+	"whatsapp-manager/worker/shape"
 )
 
 func TestAppendSkipsKnownKeys(t *testing.T) {
@@ -144,5 +148,29 @@ func TestHostileTextIsStored(t *testing.T) {
 	}
 	if list, err := b.Messages(b.ctx, annaID, Filter{}); err != nil || len(list) != 3 {
 		t.Errorf("%d messages, %v", len(list), err)
+	}
+}
+
+// What a stranger writes at any length makes an event that can be delivered, and the message
+// is whole where it is read.
+func TestALongMessageIsWholeInTheMirrorAndBoundedInTheFeed(t *testing.T) {
+	b := newBench(t)
+	long := strings.Repeat("longer ", 300_000)
+	b.apply(from(annaID, "LONG", long, 1000))
+	b.apply(&inbound.Edit{Chat: annaID, ID: "E", Target: "LONG", Sender: annaID, At: time.Unix(1001, 0), AtMs: 1001000, Raw: text(long + "!")})
+	if got := b.message("LONG"); got.Body != long+"!" {
+		t.Errorf("the message has %d bytes", len(got.Body))
+	}
+	for _, r := range b.rows(0) {
+		p, err := payload.Decode([]byte(r.Payload))
+		if err != nil || len(p.Data)+len(p.Args) > payload.Max+10 {
+			t.Errorf("%s has %d bytes, %v", r.Type, len(p.Data)+len(p.Args), err)
+		}
+		if told := slices.Contains(p.Truncated, "data.body"); told != strings.HasPrefix(r.Type, "message") {
+			t.Errorf("%s says that %q are missing", r.Type, p.Truncated)
+		}
+		if m := decode[shape.Message](t, p.Data); strings.HasPrefix(r.Type, "message") && (m.ID.ID != "LONG" || !strings.HasPrefix(long, m.Body) || m.Body == "") {
+			t.Errorf("%s keeps %d bytes of %s", r.Type, len(m.Body), m.ID.Serialized)
+		}
 	}
 }
