@@ -1,6 +1,9 @@
 package worker_test
 
 import (
+	"encoding/base64"
+	"fmt"
+
 	"go.mau.fi/whatsmeow/types"
 
 	"whatsapp-manager/worker/wasim/compose"
@@ -34,4 +37,40 @@ func (w *world) pollThatChanges(group types.JID) {
 	w.eventually("the edited name", told("message_edit", `"pollName":"Dinner?"`))
 	seal("pollVote", "", "Later")
 	w.eventually("the vote for the added option", told("vote_update", `"selectedOptions":[{"name":"Later","localId":2}]`))
+}
+
+// answerToAnEvent answers an event, sealed for other forms than its envelope has, and changes
+// the answer.
+func (w *world) answerToAnEvent(group types.JID) {
+	secret := make([]byte, 32)
+	event := composetest.Message(w.t, w.sim, w.bob.Number(), group.String(), fmt.Sprintf(
+		`{"eventMessage":{"name":"Party","startTime":"1900000000"},"messageContextInfo":{"messageSecret":%q}}`,
+		base64.StdEncoding.EncodeToString(secret)), `{"addressing":"pn"}`).ID
+	for i, answer := range []string{"MAYBE", "GOING"} {
+		composetest.Message(w.t, w.sim, w.bob.Number(), group.String(), composetest.Seal(w.t, compose.Sealing{
+			Kind: "eventResponse", OriginalSender: w.bob.PN().String(), Sender: w.bob.LID().String(), TargetID: event, Secret: secret,
+			Chat: group.String(), Payload: fmt.Appendf(nil, `{"response":%q,"timestampMS":"%d","extraGuestCount":2}`, answer, 1_900_000_000_000+i),
+		}), `{"addressing":"pn"}`)
+	}
+	w.eventually("the newest answer", func() bool {
+		return value[int](w.instance, `select count(*)::int from event_responses where message_id = $1 and response = 'going'
+			and extra_guests = 2 and sender = $2`, event, w.bob.Number()+"@c.us") == 1
+	})
+}
+
+// keptMessage keeps a message, and undoes that.
+func (w *world) keptMessage(group types.JID) {
+	sent := composetest.Message(w.t, w.sim, w.bob.Number(), group.String(),
+		`{"extendedTextMessage":{"text":"stays","contextInfo":{"expiration":86400}}}`, ``).ID
+	for i, row := range []struct {
+		keep string
+		kept bool
+	}{{"KEEP_FOR_ALL", true}, {"UNDO_KEEP_FOR_ALL", false}} {
+		composetest.Message(w.t, w.sim, w.bob.Number(), group.String(), fmt.Sprintf(
+			`{"keepInChatMessage":{"key":{"remoteJID":%q,"fromMe":true,"ID":%q},"keepType":%q,"timestampMS":"%d"}}`,
+			group, sent, row.keep, 1_900_000_000_000+i), ``)
+		w.eventually(row.keep, func() bool {
+			return value[int](w.instance, `select count(*)::int from messages where id = $1 and kept = $2 and kept_count = 1`, sent, row.kept) == 1
+		})
+	}
 }
