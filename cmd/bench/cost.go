@@ -20,7 +20,16 @@ type costPlan struct {
 	messages int           // of each account, in each part
 	rate     float64       // a second, over all accounts
 	idle     time.Duration // how long nothing is done, for the rate without work
+	empty    time.Duration // the same before there are accounts; 0: their own cost is not told apart
 }
+
+// Units that a report names.
+const (
+	idleAccount = "idle account, a minute"
+	inboundOnly = "inbound message, no webhook"
+	inboundHook = "inbound message to a webhook"
+	sendOnly    = "send"
+)
 
 // costing is one run of a plan.
 type costing struct {
@@ -30,6 +39,7 @@ type costing struct {
 	all      []*linked
 	senders  []*wasim.Account // to each account, and the phone that it sends to
 	idleRate unit             // of the whole stack, a second
+	last     counts           // the latest look
 }
 
 // cost finds what a message in, a send, a delivery to a webhook, and an account
@@ -44,23 +54,25 @@ func (l *benchLab) cost(ctx context.Context, plan costPlan) (report costReport, 
 		}
 		defer func() { c.counting.close(ctx) }()
 		report.Postgres, report.Counted = c.counting.version, c.counting.statements
-		empty, err := c.lie(ctx, plan.idle/2)
-		if err != nil {
+		if c.idleRate, err = c.lie(ctx, plan.empty); err != nil {
 			return err
 		}
+		empty := c.idleRate
 		if err := c.warm(ctx); err != nil {
 			return err
 		}
 		if c.idleRate, err = c.lie(ctx, plan.idle); err != nil {
 			return err
 		}
-		report.Units = append(report.Units, empty.times(60).named("no accounts, a minute"),
-			c.idleRate.less("idle account, a minute", empty).times(60/float64(plan.accounts)).named("idle account, a minute"))
-		in, err := c.part(ctx, "inbound message, no webhook", func(n int) error { return c.say(ctx, n, nil) })
+		if plan.empty > 0 {
+			report.Units = append(report.Units, empty.times(60).named("no accounts, a minute"),
+				c.idleRate.less(empty).times(60/float64(plan.accounts)).named(idleAccount))
+		}
+		in, err := c.part(ctx, inboundOnly, func(n int) error { return c.say(ctx, n, nil) })
 		if err != nil {
 			return err
 		}
-		out, err := c.part(ctx, "send", func(n int) error { return c.send(ctx, n) })
+		out, err := c.part(ctx, sendOnly, func(n int) error { return c.send(ctx, n) })
 		if err != nil {
 			return err
 		}
@@ -69,11 +81,17 @@ func (l *benchLab) cost(ctx context.Context, plan costPlan) (report costReport, 
 			return err
 		}
 		defer hook.close()
-		both, err := c.part(ctx, "inbound message to a webhook", func(n int) error { return c.say(ctx, n, hook) })
+		if err := c.say(ctx, 2, hook); err != nil {
+			return err
+		}
+		if err := c.look(ctx); err != nil {
+			return err
+		}
+		both, err := c.part(ctx, inboundHook, func(n int) error { return c.say(ctx, n, hook) })
 		if err != nil {
 			return err
 		}
-		report.Units = append(report.Units, in, both, both.less("webhook delivery (the difference)", in), out)
+		report.Units = append(report.Units, in, both, both.less(in).named("webhook delivery (the difference)"), out)
 		return nil
 	})
 	return report, err
@@ -92,10 +110,17 @@ func (c *costing) warm(ctx context.Context) (err error) {
 	return errors.Join(c.say(ctx, n, nil), c.send(ctx, n))
 }
 
+func (c *costing) look(ctx context.Context) (err error) {
+	c.last, err = c.counting.look(ctx)
+	return err
+}
+
 // lie lets the stack lie idle and returns what it costs a second.
 func (c *costing) lie(ctx context.Context, span time.Duration) (unit, error) {
-	before, err := c.counting.look(ctx)
-	if err != nil {
+	if span == 0 {
+		return unit{}, nil
+	}
+	if err := c.look(ctx); err != nil {
 		return unit{}, err
 	}
 	select {
@@ -103,29 +128,24 @@ func (c *costing) lie(ctx context.Context, span time.Duration) (unit, error) {
 	case <-ctx.Done():
 		return unit{}, ctx.Err()
 	}
-	after, err := c.counting.look(ctx)
-	return difference("", before, after, after.at.Sub(before.at).Seconds()), err
+	before := c.last
+	err := c.look(ctx)
+	return difference(before, c.last, c.last.at.Sub(before.at).Seconds()), err
 }
 
-// part counts what one message of a kind of work costs. work does n of each account.
+// part counts what one message of a kind of work costs, since the latest look.
+// work does n of each account.
 func (c *costing) part(ctx context.Context, what string, work func(n int) error) (unit, error) {
-	if err := work(2); err != nil {
-		return unit{}, fmt.Errorf("%s: %w", what, err)
-	}
-	before, err := c.counting.look(ctx)
-	if err != nil {
-		return unit{}, err
-	}
 	if err := work(c.messages); err != nil {
 		return unit{}, fmt.Errorf("%s: %w", what, err)
 	}
-	after, err := c.counting.look(ctx)
-	if err != nil {
+	before := c.last
+	if err := c.look(ctx); err != nil {
 		return unit{}, err
 	}
 	n := float64(c.messages * c.accounts)
-	u := difference(what, before, after, n)
-	return u.less(what, c.idleRate.times(after.at.Sub(before.at).Seconds()/n)), nil
+	idle := c.idleRate.times(c.last.at.Sub(before.at).Seconds() / n)
+	return difference(before, c.last, n).less(idle).named(what), nil
 }
 
 // say has every account's contact send n messages, and waits until each is

@@ -59,9 +59,8 @@ func (s statementCalls) order() []statement {
 }
 
 // difference is what happened between two looks, for each of n.
-func difference(what string, before, after counts, n float64) unit {
+func difference(before, after counts, n float64) unit {
 	u := unit{
-		What:         what,
 		Transactions: (after.transactions - before.transactions) / n,
 		Syncs:        (after.syncs - before.syncs) / n,
 		WAL:          (after.wal - before.wal) / n,
@@ -87,10 +86,9 @@ func difference(what string, before, after counts, n float64) unit {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // less is the unit without what another costs.
-func (u unit) less(what string, o unit) unit { return u.plus(what, o.times(-1)) }
+func (u unit) less(o unit) unit { return u.plus(o.times(-1)) }
 
-func (u unit) plus(what string, o unit) unit {
-	u.What = what
+func (u unit) plus(o unit) unit {
 	if len(u.EachWorker) == 0 {
 		u.EachWorker = make([]float64, len(o.EachWorker))
 	}

@@ -27,7 +27,7 @@ func durability(ctx context.Context, l *benchLab) error {
 			if err := execute(ctx, base, "alter database bench_durability set synchronous_commit = "+wait); err != nil {
 				return err
 			}
-			err = l.limited(ctx, func(s *stack.Stack) error {
+			err = l.with(ctx, func(s *stack.Stack) error {
 				all, err := l.link(ctx, s, many)
 				if err != nil {
 					return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -85,12 +86,16 @@ func (l *benchLab) person() (*wasim.Account, error) {
 	return l.Sim.CreateAccount(fmt.Sprint(15600000000+l.numbers.Add(1)), "Bench", wasim.AccountOptions{})
 }
 
+// unlimited are the settings without which a measurement finds a limit instead of
+// what the product can do.
+var unlimited = []string{"WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0", "WAM_INBOUND_PER_SECOND=0"}
+
 // with runs a measurement on an installation of its own, without limits.
-func (l *benchLab) with(ctx context.Context, measure func(*stack.Stack) error) error {
-	return l.limited(ctx, measure, "WAM_SENDS_PER_MINUTE=0", "WAM_CALLS_PER_SECOND=0", "WAM_INBOUND_PER_SECOND=0")
+func (l *benchLab) with(ctx context.Context, measure func(*stack.Stack) error, settings ...string) error {
+	return l.limited(ctx, measure, slices.Concat(unlimited, settings)...)
 }
 
-// limited is with under the limits of the settings.
+// limited is with under the limits of the settings, for what measures the limits.
 func (l *benchLab) limited(ctx context.Context, measure func(*stack.Stack) error, settings ...string) (err error) {
 	s, err := stack.Start(ctx, stack.Options{
 		Bin: l.Bin, Endpoint: l.Sim.Endpoint(),

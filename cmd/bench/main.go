@@ -126,6 +126,7 @@ func costs(ctx context.Context, args []string) (err error) {
 	flags.IntVar(&plan.messages, "messages", 30, "of each account, for each figure")
 	flags.Float64Var(&plan.rate, "rate", 50, "messages a second over all accounts")
 	flags.DurationVar(&plan.idle, "idle", time.Minute, "without work, for the rate that is subtracted")
+	flags.DurationVar(&plan.empty, "empty", 30*time.Second, "without accounts, for what one of them adds; 0: not told apart")
 	statements := flags.Bool("statements", false, "list the SQL statements, with the calls for one of each")
 	asJSON := flags.Bool("json", false, "print JSON")
 	if err := flags.Parse(args); err != nil {

@@ -27,7 +27,7 @@ func mirror(ctx context.Context, l *benchLab) error {
 		if err != nil {
 			return err
 		}
-		return l.limited(ctx, func(s *stack.Stack) error {
+		return l.with(ctx, func(s *stack.Stack) error {
 			return l.readMirror(ctx, s, database, chats, messages)
 		}, "WAM_DATABASE_URL="+database)
 	})
