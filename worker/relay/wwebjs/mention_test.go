@@ -1,6 +1,7 @@
 package wwebjs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,41 @@ func TestMentionsHaveTheFormOfTheirGroup(t *testing.T) {
 			picture := map[string]any{"mimetype": "text/plain", "data": "aGk=", "filename": "a.txt"}
 			options["caption"] = "@" + user + " read " + row.name
 			check("a caption", "read "+row.name, ask[shape.Message](r, "sendMessage", group.String(), picture, options))
+		})
+	}
+}
+
+// A channel has no members, so a mention in a post keeps the form that was given, and text
+// and list agree. It is shown by number where that is known, as in a chat.
+func TestMentionsInPosts(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	r.Message(bob.Number(), r.Me.Number(), `{"conversation":"it is me"}`, "") // tells both of his ids
+	own := ask[createdChannel](r, "createChannel", "Our news").NID.Serialized
+	theirs := bob.CreateChannel("Their news", "")
+	if err := r.Me.FollowChannel(theirs, false); err != nil {
+		t.Fatal(err)
+	}
+	for given, listed := range map[string]string{
+		"15550000002@c.us": "15550000002@s.whatsapp.net", bob.LID().User + "@lid": bob.LID().User + "@lid",
+	} {
+		t.Run(given, func(t *testing.T) {
+			user, _, _ := strings.Cut(given, "@")
+			sent := ask[shape.Message](r, "Channel.sendMessage", own, "@"+user+" bakes", map[string]any{"mentions": []string{given}})
+			posts := r.channel(own).Posts
+			content := message.Read(posts[len(posts)-1].Message)
+			if content.Text != "@"+user+" bakes" || !slices.Equal(content.Context.GetMentionedJID(), []string{listed}) {
+				t.Errorf("sent %q mentions %v", content.Text, content.Context.GetMentionedJID())
+			}
+			came := r.Message(bob.Number(), theirs.String(), fmt.Sprintf(
+				`{"extendedTextMessage":{"text":"@%s bakes","contextInfo":{"mentionedJID":[%q]}}}`, user, listed), "")
+			got := ask[shape.Message](r, "getMessageById", "false_"+theirs.String()+"_"+came.Info.ID)
+			for what, m := range map[string]shape.Message{"sent": sent, "received": got} {
+				if m.Body != "@"+user+" bakes" || !slices.Equal(m.MentionedIDs, []string{"15550000002@c.us"}) ||
+					!slices.Equal(m.Data.MentionedLIDs, []string{bob.LID().User + "@lid"}) {
+					t.Errorf("%s: %q with %v, %v", what, m.Body, m.MentionedIDs, m.Data.MentionedLIDs)
+				}
+			}
 		})
 	}
 }
