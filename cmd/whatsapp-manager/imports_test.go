@@ -218,7 +218,8 @@ var rooms = []room{
 		never: slices.Concat(decoders, postgres),
 	},
 	{path: "worker/message", ours: nil, never: slices.Concat(decoders, postgres, web, clientParts)},
-	{path: "worker/shape", ours: []string{"worker/message"}, never: slices.Concat(decoders, postgres, web, clientParts)},
+	{path: "worker/shape/shapetest"},
+	{path: "worker/shape", ours: []string{"worker/message"}, tests: []string{"worker/shape/shapetest"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{path: "worker/addon", ours: nil, tests: []string{"worker/wasim/compose"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{path: "worker/inbound", ours: []string{"proto/standing", "worker/addon", "worker/message", "worker/shape"}, tests: []string{"worker/wasim/compose"}, never: slices.Concat(decoders, postgres, web, clientParts)},
 	{

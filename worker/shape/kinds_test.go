@@ -9,16 +9,9 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-)
 
-// kind is a message that came in, and what integrators must find in it. What has no key in
-// want is not compared.
-type kind struct {
-	name, message string
-	typ, body     string
-	want          string // keys of _data
-	lacks         []string
-}
+	"whatsapp-manager/worker/shape/shapetest"
+)
 
 // wrapped is a message in each wrapper that phones use; content reads the same in all.
 func wrapped(m *waE2E.Message) map[string]*waE2E.Message {
@@ -33,12 +26,13 @@ func wrapped(m *waE2E.Message) map[string]*waE2E.Message {
 	}
 }
 
-func checkKinds(t *testing.T, kinds []kind) {
-	t.Helper()
-	for _, k := range kinds {
-		t.Run(k.name, func(t *testing.T) {
+// Every kind reads as WhatsApp Web's parsers read it: in any wrapper, received, sent, from
+// the history, quoted.
+func TestKinds(t *testing.T) {
+	for name, k := range shapetest.All() {
+		t.Run(name, func(t *testing.T) {
 			raw := &waE2E.Message{}
-			if err := protojson.Unmarshal([]byte(k.message), raw); err != nil {
+			if err := protojson.Unmarshal([]byte(k.Message), raw); err != nil {
 				t.Fatal(err)
 			}
 			for wrapper, m := range wrapped(raw) {
@@ -47,23 +41,23 @@ func checkKinds(t *testing.T, kinds []kind) {
 					{Me: "4900@c.us", Chat: "4911@c.us", Sender: "4900@c.us", ID: "X", Raw: m, FromMe: true},
 					{Me: "4900@c.us", Chat: "1@g.us", Sender: "4911@c.us", ID: "X", Raw: m, History: true},
 				} {
-					k.check(t, wrapper, s)
+					checkKind(t, k, wrapper, s)
 				}
 			}
-			k.checkQuoted(t, raw)
+			checkQuoted(t, k, raw)
 		})
 	}
 }
 
-func (k kind) check(t *testing.T, wrapper string, s Source) {
+func checkKind(t *testing.T, k shapetest.Kind, wrapper string, s Source) {
 	t.Helper()
 	got := Render(s)
-	if got.Type != k.typ || got.Body != k.body {
-		t.Errorf("%s: a %s with body %q, want a %s with %q", wrapper, got.Type, got.Body, k.typ, k.body)
+	if got.Type != k.Type || got.Body != k.Body {
+		t.Errorf("%s: a %s with body %q, want a %s with %q", wrapper, got.Type, got.Body, k.Type, k.Body)
 	}
 	data := asMap(t, got.Data)
 	var want map[string]any
-	if err := json.Unmarshal([]byte(k.want), &want); err != nil {
+	if err := json.Unmarshal([]byte(k.Want), &want); err != nil {
 		t.Fatal(err)
 	}
 	for key, value := range want {
@@ -73,7 +67,7 @@ func (k kind) check(t *testing.T, wrapper string, s Source) {
 			t.Errorf("%s: _data.%s is\n%s, want\n%s", wrapper, key, shown, expected)
 		}
 	}
-	for _, key := range k.lacks {
+	for _, key := range k.Lacks {
 		if value, ok := data[key]; ok {
 			t.Errorf("%s: _data.%s is %v", wrapper, key, value)
 		}
@@ -81,7 +75,7 @@ func (k kind) check(t *testing.T, wrapper string, s Source) {
 }
 
 // checkQuoted: who quotes such a message shows its type and its text.
-func (k kind) checkQuoted(t *testing.T, raw *waE2E.Message) {
+func checkQuoted(t *testing.T, k shapetest.Kind, raw *waE2E.Message) {
 	t.Helper()
 	got := Render(Source{Me: "4900@c.us", Chat: "4911@c.us", ID: "X", Raw: &waE2E.Message{
 		ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("yes"), ContextInfo: &waE2E.ContextInfo{
@@ -89,7 +83,7 @@ func (k kind) checkQuoted(t *testing.T, raw *waE2E.Message) {
 		}},
 	}})
 	quoted := got.Data.QuotedMsg
-	if quoted == nil || quoted.Type != k.typ || !strings.Contains(quoted.Body+quoted.Caption, k.body) {
+	if quoted == nil || quoted.Type != k.Type || !strings.Contains(quoted.Body+quoted.Caption, k.Body) {
 		t.Errorf("quoted as %+v", quoted)
 	}
 }

@@ -8,68 +8,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// The values are those of WhatsApp Web's parsers: WAWebParseNewsletterAdminInviteMessageProto,
-// WAWebParseNewsletterFollowerInviteMessageProto, WAWebParseStickerPackMessageProto, the one of
-// SHARABLE_EVENT_INVITE, and the types of WAWebMsgType. Guesses, since WhatsApp Web has no
-// parser for them: scheduledTimestampMs, scheduledCallType and pollVotesSnapshot.
-func TestLaterKinds(t *testing.T) {
-	checkKinds(t, []kind{
-		{
-			name: "an invitation to run a channel", typ: "newsletter_admin_invite", body: "help us",
-			message: `{"newsletterAdminInviteMessage":{"newsletterJID":"120363@newsletter","newsletterName":"News","caption":"help us","inviteExpiration":"1800000000"}}`,
-			want: `{"newsletterAdminInviteInfo":{"newsletterId":{"server":"newsletter","user":"120363","_serialized":"120363@newsletter"},
-				"newsletterName":"News","inviteExpiration":1800000000,"inviteMessage":"help us"}}`,
-		},
-		{
-			name: "an invitation to follow a channel", typ: "newsletter_follower_invite", body: "read us",
-			message: `{"newsletterFollowerInviteMessageV2":{"newsletterJID":"120363@newsletter","newsletterName":"News","caption":"read us"}}`,
-			want: `{"newsletterFollowerInviteInfo":{"newsletterId":{"server":"newsletter","user":"120363","_serialized":"120363@newsletter"},
-				"newsletterName":"News","inviteMessage":"read us"}}`,
-		},
-		{
-			name: "a pack of stickers", typ: "sticker-pack", body: "Cats\nof our street\nfor you",
-			message: `{"stickerPackMessage":{"stickerPackID":"S1","name":"Cats","publisher":"Ann","packDescription":"of our street","caption":"for you",
-				"stickerPackSize":"700","trayIconFileName":"tray.png","stickers":[{"fileName":"a.webp","emojis":["😺"],"isAnimated":true,"mimetype":"image/webp","accessibilityLabel":"a cat"}]}}`,
-			want: `{"stickerPackId":"S1","filename":"Cats","stickerPackPublisher":"Ann","description":"of our street","caption":"for you","stickerPackSize":700,
-				"trayIconFileName":"tray.png","stickers":[{"fileName":"a.webp","emojis":["😺"],"isLottie":false,"isAnimated":true,"mimetype":"image/webp","accessibilityLabel":"a cat"}]}`,
-		},
-		{
-			name: "an invitation to an event", typ: "sharable_event_invite", body: "Party\ncome",
-			message: `{"eventInviteMessage":{"eventID":"E","eventTitle":"Party","caption":"come","startTime":"1800000000","endTime":"1800003600","callLink":"https://call.whatsapp.com/video/x","isCanceled":true}}`,
-			want: `{"sharableEventInviteId":"E","sharableEventInviteTitle":"Party","sharableEventInviteCaption":"come","sharableEventInviteStartTime":1800000000,
-				"sharableEventInviteEndTime":1800003600,"sharableEventInviteCallLink":"https://call.whatsapp.com/video/x","sharableEventInviteIsCanceled":true}`,
-		},
-		{
-			name: "a scheduled call", typ: "scheduled_call_creation", body: "Planning",
-			message: `{"scheduledCallCreationMessage":{"scheduledTimestampMS":"1800000000000","callType":"VIDEO","title":"Planning"}}`,
-			want:    `{"scheduledTimestampMs":1800000000000,"scheduledCallType":"video"}`,
-		},
-		{
-			name: "the answer of an assistant", typ: "rich_response", body: "Do this:\nx := 1\ny := 2\nname\tage\nAnn\t7\nE=mc²",
-			message: `{"richResponseMessage":{"submessages":[{"messageText":"Do this:"},{"codeMetadata":{"codeBlocks":[{"codeContent":"x := 1\n"},{"codeContent":"y := 2"}]}},
-				{"tableMetadata":{"rows":[{"items":["name","age"]},{"items":["Ann","7"]}]}},{"latexMetadata":{"text":"E=mc²"}}]}}`,
-			want: `{}`,
-		},
-		{
-			name: "the end of a poll", typ: "poll_result_snapshot", body: "Pizza?",
-			message: `{"pollResultSnapshotMessage":{"name":"Pizza?","pollVotes":[{"optionName":"yes","optionVoteCount":"3"},{"optionName":"no"}]}}`,
-			want:    `{"pollVotesSnapshot":[{"optionName":"yes","optionVoteCount":3},{"optionName":"no","optionVoteCount":0}]}`,
-		},
-		{
-			name: "a request for the number", typ: "request_phone_number", message: `{"requestPhoneNumberMessage":{}}`, want: `{}`,
-		},
-		{
-			name: "a call", typ: "call_log", message: `{"callLogMesssage":{"isVideo":true,"durationSecs":"65"}}`,
-			want: `{"isVideoCall":true,"callDuration":65}`,
-		},
-		// WAWebAlbumsParseAlbumMessageProto.
-		{
-			name: "an album", typ: "album", message: `{"albumMessage":{"expectedImageCount":3,"expectedVideoCount":0}}`,
-			want: `{"expectedImageCount":3,"expectedVideoCount":0}`,
-		},
-	})
-}
-
 // Keys are written from the point of view of their sender. WhatsApp Web translates them
 // likewise (translateKeyToLocalReference of WAWebE2EProtoUtils); the names are associationType
 // and parentMsgKey of WAWebMessageAssociation, pinParentKey and the others of the parser of
