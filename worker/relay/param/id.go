@@ -39,6 +39,9 @@ func idOf(what string, servers ...string) Kind {
 		if err != nil {
 			var linked bool
 			if jid, linked = personOfLink(raw); !linked {
+				if what := otherLink(raw); what != "" {
+					return nil, Bad(path, "expected an id, and this is %s", what)
+				}
 				return nil, err
 			}
 		}
@@ -63,6 +66,16 @@ func personOfLink(raw json.RawMessage) (types.JID, bool) {
 	return types.NewJID(number, types.DefaultUserServer), err == nil
 }
 
+// otherLink says what a link is that stands for no id; empty for any other text.
+func otherLink(raw json.RawMessage) string {
+	text, err := value.Text(raw, "")
+	if err != nil {
+		return ""
+	}
+	to, _, _ := ParseLink(text)
+	return wayOut[to]
+}
+
 func readPhone(raw json.RawMessage, path string) (any, error) {
 	text, err := value.Text(raw, path)
 	if err != nil {
@@ -77,6 +90,9 @@ func readPhone(raw json.RawMessage, path string) (any, error) {
 	}
 	if jid, ok := personOfLink(raw); ok {
 		return jid, nil
+	}
+	if what := otherLink(raw); what != "" {
+		return nil, Bad(path, "expected a phone number or an id, and this is %s", what)
 	}
 	digits, err := phone.Digits(text)
 	if err != nil {

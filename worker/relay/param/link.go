@@ -17,7 +17,18 @@ const (
 	ToPerson  = "person"  // wa.me/NUMBER; the code is the number
 	ToMessage = "message" // wa.me/message/CODE, of a business
 	ToQR      = "qr"      // wa.me/qr/CODE
+	ToName    = "name"    // wa.me/u/USERNAME
 )
+
+// wayOut says what to do with a link whose code is no id.
+var wayOut = map[string]string{
+	ToGroup:   "an invite link of a group; getInviteInfo and acceptInvite say its id",
+	ToChannel: "a link to a channel; getChannelByInviteCode says its id",
+	ToCall:    "a call link, which opens a call on a phone; calls are not joined from here",
+	ToMessage: "a short link of a business; whatsmeow.ResolveBusinessMessageLink says whose it is",
+	ToQR:      "the link of a QR code; whatsmeow.ResolveContactQRLink says whose it is",
+	ToName:    "a link to a username; getUsernameId says its id",
+}
 
 // A link may stand in a text, as the apps share it.
 var linkInText = regexp.MustCompile(`(?i)(?:^|[\s("'<])((?:https?://)?(?:www\.|web\.|api\.)?` +
@@ -48,6 +59,9 @@ func ParseLink(text string) (to, code string, ok bool) {
 		parts, host = append([]string{host}, parts...), "whatsapp.com"
 	}
 	to, code = target(host, parts, u.Query())
+	if to == ToName {
+		return to, code, username.MatchString(code)
+	}
 	return to, code, plainCode.MatchString(code)
 }
 
@@ -72,6 +86,12 @@ func target(host string, parts []string, query url.Values) (to, code string) {
 		return ToGroup, query.Get("code")
 	case first == "send":
 		return ToPerson, digits(query.Get("phone"))
+	case host == "wa.me" && first == "c": // the catalog of a business
+		return ToPerson, digits(part(1))
+	case host == "wa.me" && first == "p": // a product, of whose
+		return ToPerson, digits(part(2))
+	case host == "wa.me" && first == "u":
+		return ToName, part(1)
 	case first == "message":
 		return ToMessage, part(1)
 	case first == "qr":
@@ -91,6 +111,8 @@ func digits(text string) string {
 	return text
 }
 
+var username = regexp.MustCompile(`^[A-Za-z0-9._]{1,64}$`)
+
 var plainCode = regexp.MustCompile(`^[A-Za-z0-9_-]{4,64}$`)
 
 // codeOf is the code of a link to something, or the whole link; its value is the code.
@@ -103,15 +125,24 @@ func codeOf(what string) Kind {
 		if text = strings.TrimSpace(text); plainCode.MatchString(text) {
 			return text, nil
 		}
-		to, code, ok := ParseLink(text)
-		switch {
-		case !ok:
+		if _, _, ok := ParseLink(text); !ok {
 			return nil, Bad(path, "expected the code of an invite link, or the link")
-		case to != what:
-			return nil, Bad(path, "expected an invite link of a %s, and this one leads to a %s", what, to)
 		}
-		return code, nil
+		return CodeOf(what, text, path)
 	}}
+}
+
+// CodeOf returns the code of a link in any form, and a text that is no link as it is. A link
+// to something else is bad input.
+func CodeOf(what, text, path string) (string, error) {
+	to, code, ok := ParseLink(text)
+	switch {
+	case !ok:
+		return text, nil
+	case to != what:
+		return "", Bad(path, "expected a link to a %s, and this one leads to a %s", what, to)
+	}
+	return code, nil
 }
 
 // CodeOfLink returns the code of a link in any form, and any other text as it is.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.mau.fi/whatsmeow/types"
+
 	"whatsapp-manager/proto/fault"
 )
 
@@ -34,6 +36,10 @@ func TestLinks(t *testing.T) {
 		"whatsapp://send?phone=4915123456789":                             "person 4915123456789",
 		"https://wa.me/message/" + code:                                   "message " + code,
 		"https://wa.me/qr/" + code:                                        "qr " + code,
+		"https://wa.me/c/4915123456789":                                   "person 4915123456789",
+		"wa.me/p/5551234/4915123456789/":                                  "person 4915123456789",
+		"https://wa.me/u/ada.lovelace":                                    "name ada.lovelace",
+		"https://wa.me/c/shop":                                            "",
 		"https://wa.me/":                                                  "",
 		"https://chat.whatsapp.com/":                                      "",
 		"https://chat.whatsapp.com/a b":                                   "",
@@ -58,6 +64,43 @@ func TestLinks(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// Every parameter that takes an id takes a link to a person as well, and says of any other
+// link what it is and what to do with it.
+func TestLinksWhereAnIDIsExpected(t *testing.T) {
+	const number = "4915123456789"
+	for name, kind := range map[string]Kind{"chat": ChatID, "person": UserID, "phone": Phone, "people": People} {
+		for _, link := range []string{
+			"https://wa.me/" + number, "wa.me/" + number + "?text=hello", "https://api.whatsapp.com/send?phone=" + number,
+			"whatsapp://send?phone=" + number, "https://wa.me/c/" + number, "https://wa.me/p/5551234/" + number,
+		} {
+			t.Run(name+" "+link, func(t *testing.T) {
+				encoded, _ := json.Marshal(link)
+				got, err := kind.Read(encoded, "params[0]")
+				if list, ok := got.([]any); ok {
+					got = list[0]
+				}
+				if want := types.NewJID(number, types.DefaultUserServer); err != nil || got != want {
+					t.Errorf("got %v, %v", got, err)
+				}
+			})
+		}
+		for link, refusal := range map[string]string{
+			"https://call.whatsapp.com/voice/Kd0B7bKcGdzT8b": "this is a call link", "https://call.whatsapp.com/video/Kd0B7bKcGdzT8b": "this is a call link",
+			"https://wa.me/message/ABCDEF": "ResolveBusinessMessageLink", "https://wa.me/qr/ABCDEF": "ResolveContactQRLink",
+			"https://wa.me/u/ada.lovelace": "getUsernameId", "https://chat.whatsapp.com/Kd0B7bKcGdzT8b": "getInviteInfo",
+			"https://whatsapp.com/channel/Kd0B7bKcGdzT8b": "getChannelByInviteCode",
+		} {
+			t.Run(name+" "+link, func(t *testing.T) {
+				encoded, _ := json.Marshal(link)
+				got, err := kind.Read(encoded, "params[0]")
+				if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), refusal) {
+					t.Errorf("got %v, %v", got, err)
+				}
+			})
+		}
 	}
 }
 

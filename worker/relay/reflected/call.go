@@ -62,8 +62,12 @@ func (m callable) Run(ctx context.Context, c *relay.Call, params []json.RawMessa
 	if err != nil {
 		return nil, err
 	}
-	if takesLink[m.name] {
-		args[0].SetString(param.CodeOfLink(args[0].String()))
+	if what := takesLink[m.name]; what != "" {
+		code, err := param.CodeOf(what, args[0].String(), "params[0]")
+		if err != nil {
+			return nil, err
+		}
+		args[0].SetString(code)
 	}
 	if err := policy.Check(m.name, args); err != nil {
 		return nil, m.named(err)
@@ -94,9 +98,9 @@ func (m callable) Run(ctx context.Context, c *relay.Call, params []json.RawMessa
 
 // takesLink are the methods that take a link, or its code. whatsmeow knows one form of
 // each, and people share more.
-var takesLink = map[string]bool{
-	"GetGroupInfoFromLink": true, "JoinGroupWithLink": true, "GetNewsletterInfoWithInvite": true,
-	"ResolveContactQRLink": true, "ResolveBusinessMessageLink": true,
+var takesLink = map[string]string{
+	"GetGroupInfoFromLink": param.ToGroup, "JoinGroupWithLink": param.ToGroup, "GetNewsletterInfoWithInvite": param.ToChannel,
+	"ResolveContactQRLink": param.ToQR, "ResolveBusinessMessageLink": param.ToMessage,
 }
 
 // allows returns Forbidden for a method that is off here.
