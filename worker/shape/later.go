@@ -25,7 +25,8 @@ type Later struct {
 	IsVideoCall          bool   `json:"isVideoCall,omitempty"`
 	CallDuration         int64  `json:"callDuration,omitempty"` // seconds
 
-	PollVotesSnapshot []PollCount `json:"pollVotesSnapshot,omitempty"` // a guess
+	ResultOf          string      `json:"pollName,omitempty"` // the poll whose result it is
+	PollVotesSnapshot *PollCounts `json:"pollVotesSnapshot,omitempty"`
 
 	Pin
 	Kic
@@ -60,10 +61,21 @@ type SharableEventInvite struct {
 	InvitedCallLink   string `json:"sharableEventInviteCallLink,omitempty"`
 }
 
+// PollCounts is the result of a poll, by option.
+type PollCounts struct {
+	PollVotes []PollCount `json:"pollVotes"`
+}
+
 // PollCount is how many people chose an option.
 type PollCount struct {
-	OptionName      string `json:"optionName"`
-	OptionVoteCount int64  `json:"optionVoteCount"`
+	Option          CountedOption `json:"option"`
+	OptionVoteCount int64         `json:"optionVoteCount"`
+}
+
+// CountedOption is an option of a poll; the ids count from 0.
+type CountedOption struct {
+	LocalID int    `json:"localId"`
+	Name    string `json:"name"`
 }
 
 // Pin is a message that was pinned, or kept in a chat whose messages disappear.
@@ -168,11 +180,13 @@ func (d *Data) stickerPack(p *waE2E.StickerPackMessage) {
 }
 
 func (d *Data) pollCounts(p *waE2E.PollResultSnapshotMessage) {
-	for _, option := range firstChoices(p.GetPollVotes()) {
-		d.PollVotesSnapshot = append(d.PollVotesSnapshot, PollCount{
-			OptionName: Clean(option.GetOptionName()), OptionVoteCount: option.GetOptionVoteCount(),
+	counts := &PollCounts{PollVotes: []PollCount{}}
+	for i, option := range firstChoices(p.GetPollVotes()) {
+		counts.PollVotes = append(counts.PollVotes, PollCount{
+			Option: CountedOption{i, Clean(option.GetOptionName())}, OptionVoteCount: option.GetOptionVoteCount(),
 		})
 	}
+	d.ResultOf, d.PollVotesSnapshot = Clean(p.GetName()), counts
 }
 
 // about writes the key of the message that a younger kind is about.

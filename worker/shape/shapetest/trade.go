@@ -126,8 +126,9 @@ var Ads = []Kind{
 // Later is what newer kinds of messages are.
 // The values are those of WhatsApp Web's parsers: WAWebParseNewsletterAdminInviteMessageProto,
 // WAWebParseNewsletterFollowerInviteMessageProto, WAWebParseStickerPackMessageProto, the one of
-// SHARABLE_EVENT_INVITE, and the types of WAWebMsgType. Guesses, since WhatsApp Web has no
-// parser for them: scheduledTimestampMs, scheduledCallType and pollVotesSnapshot.
+// SHARABLE_EVENT_INVITE, the one of POLL_RESULT_SNAPSHOT, and the types of WAWebMsgType.
+// Guesses, since WhatsApp Web has no parser for them: scheduledTimestampMs and
+// scheduledCallType, after the fields of the protocol.
 var Later = []Kind{
 	{
 		Name: "an invitation to run a channel", Type: "newsletter_admin_invite", Body: "help us",
@@ -168,7 +169,8 @@ var Later = []Kind{
 	{
 		Name: "the end of a poll", Type: "poll_result_snapshot", Body: "Pizza?",
 		Message: `{"pollResultSnapshotMessage":{"name":"Pizza?","pollVotes":[{"optionName":"yes","optionVoteCount":"3"},{"optionName":"no"}]}}`,
-		Want:    `{"pollVotesSnapshot":[{"optionName":"yes","optionVoteCount":3},{"optionName":"no","optionVoteCount":0}]}`,
+		Want: `{"pollName":"Pizza?","pollVotesSnapshot":{"pollVotes":[{"option":{"localId":0,"name":"yes"},"optionVoteCount":3},
+			{"option":{"localId":1,"name":"no"},"optionVoteCount":0}]}}`,
 	},
 	{
 		Name: "a request for the number", Type: "request_phone_number", Message: `{"requestPhoneNumberMessage":{}}`, Want: `{}`,
