@@ -38,7 +38,8 @@ var (
 	ChannelCode = codeOf(ToChannel)
 )
 
-// The most characters that WhatsApp's own clients take.
+// The most characters that WhatsApp's own clients take. Of groups they are the defaults of
+// WhatsApp Web's settings group_max_subject and group_description_length.
 const (
 	MaxTitle       = 100 // of a group, a channel, an event, and an option of a poll
 	MaxDescription = 2048

@@ -13,7 +13,6 @@ import (
 	"whatsapp-manager/worker/inbound"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
-	"whatsapp-manager/worker/relay/content"
 	"whatsapp-manager/worker/relay/media"
 	"whatsapp-manager/worker/relay/param"
 	"whatsapp-manager/worker/shape"
@@ -83,7 +82,7 @@ var groupChatRows = []relay.Row{
 	},
 	{
 		Name: "GroupChat.setSubject", Result: "boolean", Need: relay.NeedOnline,
-		Params:  []param.Param{groupFirst, {Name: "subject", Kind: content.KindText}},
+		Params:  []param.Param{groupFirst, {Name: "subject", Kind: param.Title}},
 		Example: `["120363000000000000@g.us","Holiday"]`,
 		Doc:     "Renames this group; false when WhatsApp refuses.",
 		Do: func(ctx context.Context, c *relay.Call) (any, error) {
