@@ -78,7 +78,7 @@ func (c *core) adopt(device *store.Device) {
 	c.devices.guard(device)
 	cl := client.New(c.tasks.ctx, device, client.Settings{
 		Endpoint: c.endpoint, Heard: c.heard, Log: c.log, HandlerLimit: c.tuning.HandlerLimit,
-		Receive: c.handler.receive, BeforePairing: c.handler.beforePairing,
+		Receive: c.handler.receive, BeforePairing: c.handler.beforePairing, Leave: c.devices.flush,
 		DecryptFailed: func(cl *client.Client) { c.report(cl, happened{link.DecryptFailed{}}) },
 	})
 	c.current.Store(cl)

@@ -115,10 +115,9 @@ func newCore(
 	library := sqlstore.NewWithDB(c.db.Library, "postgres", client.NewLog(log))
 	pairs := lidstore.New(c.db.Pool, boot.GetInstance(), c.db.RetryUntilAvailable)
 	c.mirror.Consult(pairs)
-	c.devices = &devices{
-		db: c.db, mirror: c.mirror, pairs: pairs,
-		container: sealedstore.New(library, c.db.Pool, ring, pairs.Adopt),
-	}
+	c.devices = &devices{db: c.db, mirror: c.mirror, pairs: pairs}
+	c.devices.container = sealedstore.New(library, c.db.Pool, ring, c.devices.under)
+	c.mirror.SetRider(c.devices)
 	c.announcer = newAnnouncer(boot.GetGeneration(), c)
 	c.handler = newHandler(boot, opts.OnEvent, c)
 	return c, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -16,7 +17,7 @@ import (
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/pgretry"
 	"whatsapp-manager/worker/sealedstore"
-	"whatsapp-manager/worker/signalstore"
+	"whatsapp-manager/worker/signalcache"
 )
 
 // devices is where the instance's device is kept.
@@ -25,6 +26,7 @@ type devices struct {
 	mirror    *mirror.Mirror
 	container *sealedstore.Container
 	pairs     *lidstore.Store
+	cache     atomic.Pointer[signalcache.Cache] // of the device that got its stores last
 	// unproven says that the device came in by a file and has not logged in yet.
 	unproven atomic.Bool
 }
@@ -115,16 +117,38 @@ func (d *devices) remove(ctx context.Context, jid types.JID) error {
 	return d.pairs.Distrust(ctx)
 }
 
-// guard puts the retrying event buffer in front of the device's, and the locks in front
-// of its Signal sessions. A device that is not paired yet has no stores; pairing gives it
-// some, and then it comes here again.
+// under puts the instance's own pairs and the Signal cache into a device that has
+// whatsmeow's stores.
+func (d *devices) under(device *store.Device) {
+	d.pairs.Adopt(device)
+	d.cache.Store(signalcache.New(signalcache.Settings{
+		Pool: d.db.Pool, Device: device.ID.String(), Retry: d.db.RetryUntilAvailable,
+	}, device))
+}
+
+// guard puts the cache's steps and the locks of Signal sessions in front of the device's
+// stores. A device that is not paired yet has no stores; pairing gives it some, and then
+// it comes here again.
 func (d *devices) guard(device *store.Device) {
-	if device.EventBuffer == nil || pgretry.HasEventBuffer(device.EventBuffer) {
-		return
+	if device.EventBuffer != nil && !signalcache.IsGuarded(device) {
+		d.cache.Load().Guard(device)
 	}
-	locks := signalstore.NewLocks()
-	device.EventBuffer = d.db.EventBuffer(device.EventBuffer, locks)
-	device.Sessions = signalstore.Guard(device.Sessions, locks)
+}
+
+// flush writes what must be kept before a message leaves.
+func (d *devices) flush(ctx context.Context) error {
+	if cache := d.cache.Load(); cache != nil {
+		return cache.Flush(ctx)
+	}
+	return nil
+}
+
+// Ride lets what waits to be written of the device go with a commit of the mirror.
+func (d *devices) Ride(ctx context.Context, batch *pgx.Batch) (done func(error), err error) {
+	if cache := d.cache.Load(); cache != nil {
+		return cache.Ride(ctx, batch)
+	}
+	return func(error) {}, nil
 }
 
 // load reads from the database what a client needs, however long that takes, and reports

@@ -61,7 +61,7 @@ func (h *handler) receiveHistory(
 		}
 		return true
 	}
-	if !h.record(ctx, cl, &events.HistorySync{Data: history, Notification: notice}) {
+	if !h.record(ctx, cl, &events.HistorySync{Data: history, Notification: notice}, nil) {
 		return false
 	}
 	stored := historyStored{progress: history.GetProgress(), chats: len(history.GetConversations())}

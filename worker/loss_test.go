@@ -99,7 +99,7 @@ func TestNoRoomInTheDatabase(t *testing.T) {
 	w.exec("create sequence refusals")
 	w.exec(`create function no_room() returns trigger language plpgsql security definer as $$
 		begin perform nextval('public.refusals'); raise exception 'no space left' using errcode = '53100'; end $$`)
-	w.exec("create trigger no_room before insert on whatsmeow.whatsmeow_event_buffer execute function no_room()")
+	w.exec("create trigger no_room before insert on whatsmeow.whatsmeow_sessions execute function no_room()")
 	texts := w.burst(10, -1, nil)
 	w.eventually("whatsmeow was refused several times", func() bool {
 		return value[int64](w.instance, "select case when is_called then last_value else 0 end from refusals") >= 6
@@ -107,7 +107,7 @@ func TestNoRoomInTheDatabase(t *testing.T) {
 	if pending := device.Pending(); pending < len(texts) {
 		t.Errorf("%d of %d messages were acknowledged although nothing could be written", len(texts)-pending, len(texts))
 	}
-	w.exec("drop trigger no_room on whatsmeow.whatsmeow_event_buffer")
+	w.exec("drop trigger no_room on whatsmeow.whatsmeow_sessions")
 	w.received(texts...)
 	next := 0
 	for _, e := range w.events() {

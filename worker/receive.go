@@ -23,6 +23,7 @@ import (
 	"whatsapp-manager/worker/pgretry"
 	"whatsapp-manager/worker/rpc"
 	"whatsapp-manager/worker/shape"
+	"whatsapp-manager/worker/signalcache"
 )
 
 const (
@@ -82,9 +83,11 @@ func (h *handler) receive(cl *client.Client, evt any) (recorded bool) {
 		return false
 	}
 	defer cl.Handled(evt)
-	h.pace.wait(cl.Context(), evt)
+	defer h.pace.wait(cl.Context(), evt) // afterwards: a message holds its session until it is recorded
 	ctx, done := h.withDeadline(cl, evt)
 	defer done()
+	step := h.step(evt)
+	defer func() { recorded = h.settle(ctx, cl, step, recorded) }()
 	h.idle.Touch()
 	h.counters.Events.Add(1)
 	h.counters.LastEvent.Store(time.Now().UnixNano())
@@ -122,7 +125,33 @@ func (h *handler) receive(cl *client.Client, evt any) (recorded bool) {
 			return true
 		}
 	}
-	return h.record(ctx, cl, evt)
+	return h.record(ctx, cl, evt, step)
+}
+
+// step is what the decryption of this message changed, nil for what was not decrypted
+// just now.
+func (h *handler) step(evt any) *signalcache.Step {
+	e, ok := evt.(*events.Message)
+	cache := h.devices.cache.Load()
+	if !ok || cache == nil || e.UnavailableRequestID != "" {
+		return nil
+	}
+	return cache.Adopt()
+}
+
+// settle writes the step of a message that was recorded, unless it went with the record,
+// and takes back the step of one that was not.
+func (h *handler) settle(ctx context.Context, cl *client.Client, step *signalcache.Step, recorded bool) bool {
+	if step == nil {
+		return recorded
+	}
+	if recorded {
+		recorded = h.judge(ctx, cl, "Signal state", step.Settle(ctx))
+	}
+	if !recorded {
+		step.Forget()
+	}
+	return recorded
 }
 
 // beforePairing records the device that is about to exist. False cancels the pairing.
@@ -167,8 +196,8 @@ type directory struct {
 	store.MsgSecretStore
 }
 
-// record translates an event and writes it.
-func (h *handler) record(ctx context.Context, cl *client.Client, evt any) bool {
+// record translates an event and writes it, with the step of its decryption.
+func (h *handler) record(ctx context.Context, cl *client.Client, evt any, step *signalcache.Step) bool {
 	if id, known := cl.WA.Store.GetJID(), h.account.Load(); !id.IsEmpty() && (known == nil || known.JID != id) {
 		// whatsmeow raises PairSuccess and Connected in goroutines of their own, so a
 		// later event may come first.
@@ -192,7 +221,11 @@ func (h *handler) record(ctx context.Context, cl *client.Client, evt any) bool {
 		return true
 	}
 	if err == nil {
-		if err = h.retryRecord(ctx, func() error { return h.mirror.Apply(ctx, change) }); err == nil {
+		with := ctx
+		if step != nil {
+			with = mirror.Riding(ctx, step)
+		}
+		if err = h.retryRecord(ctx, func() error { return h.mirror.Apply(with, change) }); err == nil {
 			h.unreadable(change)
 		}
 	}

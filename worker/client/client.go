@@ -41,6 +41,9 @@ type Settings struct {
 	Receive func(c *Client, evt any) (recorded bool)
 	// BeforePairing is called before a device comes into being. False cancels the pairing.
 	BeforePairing func(c *Client, jid types.JID) bool
+	// Leave is called before anything is written to WhatsApp, and holds it up. An error
+	// keeps it from being written. It may be nil.
+	Leave func(context.Context) error
 	// DecryptFailed is called once for each connection that can no longer be read.
 	DecryptFailed func(c *Client)
 }
@@ -55,6 +58,7 @@ type Client struct {
 	cancel       context.CancelFunc
 	ops          *mailbox.Mailbox[func()]
 	handlerLimit time.Duration
+	leave        func() error
 	unreadable   atomic.Bool          // a frame of the present connection did not decrypt
 	flow         atomic.Pointer[flow] // of the present connection, nil before the first
 	usernames    usernames
@@ -65,6 +69,9 @@ type Client struct {
 func New(ctx context.Context, device *store.Device, s Settings) *Client {
 	c := &Client{ops: mailbox.New[func()](), handlerLimit: s.HandlerLimit}
 	c.ctx, c.cancel = context.WithCancel(ctx)
+	if s.Leave != nil {
+		c.leave = func() error { return s.Leave(c.ctx) }
+	}
 	log := newTap(s.Log)
 	log.onDecryptFailed = func() {
 		if c.unreadable.CompareAndSwap(false, true) {
@@ -76,8 +83,8 @@ func New(ctx context.Context, device *store.Device, s Settings) *Client {
 	c.WA = wa
 	wa.BackgroundEventCtx = c.ctx
 	wa.EnableAutoReconnect, wa.InitialAutoReconnect, wa.DisableLoginAutoReconnect = false, false, true
-	// The receipt leaves when the handler has returned true, and what was decrypted is
-	// kept until then.
+	// The receipt leaves when the handler has returned true. The event buffer is
+	// signalcache's, which writes a decryption with its event.
 	wa.SynchronousAck, wa.EnableDecryptedEventBuffer = true, true
 	// History is downloaded in the handler, so that its receipt means it is in Postgres.
 	wa.ManualHistorySyncDownload, wa.DisableManualHistorySyncReceipt = true, true
@@ -121,7 +128,7 @@ func (c *Client) Dial(report func(error)) {
 	c.ops.Put(func() {
 		c.unreadable.Store(false)
 		ended := make(chan struct{})
-		this := &dial{ended: sync.OnceFunc(func() { close(ended) }), flow: &flow{patience: c.handlerLimit}}
+		this := &dial{ended: sync.OnceFunc(func() { close(ended) }), flow: &flow{patience: c.handlerLimit}, leave: c.leave}
 		c.flow.Store(this.flow)
 		dialled := make(chan error, 1)
 		go func() { dialled <- c.WA.ConnectContext(context.WithValue(c.ctx, dialKey{}, this)) }()

@@ -170,8 +170,9 @@ type dialKey struct{}
 
 // dial is what a dial and its connection tell each other.
 type dial struct {
-	ended func() // the connection can no longer be read; may be called more than once
-	flow  *flow  // while it is full, nothing is read
+	ended func()       // the connection can no longer be read; may be called more than once
+	flow  *flow        // while it is full, nothing is read
+	leave func() error // comes before all that is written; may be nil
 }
 
 // Heard is when WhatsApp last sent a byte: the only honest sign of life of a link. The
@@ -193,7 +194,8 @@ func (h *Heard) At() time.Time {
 	return started.Add(time.Duration(at))
 }
 
-// notedConn notes when bytes arrived, and is not read while the flow is full.
+// notedConn notes when bytes arrived, is not read while the flow is full, and writes
+// nothing before what has to be kept of it is kept.
 type notedConn struct {
 	net.Conn
 	heard *Heard
@@ -213,6 +215,15 @@ func newNotedConn(conn net.Conn, heard *Heard, of *dial) *notedConn {
 func (c *notedConn) Close() error {
 	c.close()
 	return c.Conn.Close()
+}
+
+func (c *notedConn) Write(p []byte) (int, error) {
+	if c.dial != nil && c.dial.leave != nil {
+		if err := c.dial.leave(); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 func (c *notedConn) Read(p []byte) (int, error) {

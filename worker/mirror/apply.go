@@ -60,6 +60,8 @@ func concerns(op inbound.Op) (chat, id string) {
 
 // apply returns the new message as it was written, and nil for any other change.
 func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Message, error) {
+	rider, _ := ctx.Value(riderKey{}).(Rider)
+	ctx = Riding(ctx, nil)
 	if err := m.meet(ctx, change.Account); err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 		return nil, err
 	}
 	var done *shape.Message
-	err := m.write(ctx, func(ctx context.Context, careful bool) (*plan, error) {
+	err := m.write(Riding(ctx, rider), func(ctx context.Context, careful bool) (*plan, error) {
 		done = nil
 		w := &writer{Mirror: m, plan: newPlan(), change: change, careful: careful, now: m.now()}
 		w.aliases(ctx, change.Aliases)

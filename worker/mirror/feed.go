@@ -157,7 +157,11 @@ func (m *Mirror) commit(ctx context.Context, p *plan) error {
 			InstanceID: m.instance, Seq: head + int64(i) + 1, Key: e.key, Type: e.kind, Lane: e.lane, Payload: e.payload, At: at,
 		})
 	}
-	if err := m.send(ctx, &batch.Batch); err != nil {
+	rider, _ := ctx.Value(riderKey{}).(Rider)
+	if rider == nil {
+		rider = m.rider
+	}
+	if err := m.sendWith(ctx, &batch.Batch, rider); err != nil {
 		return fmt.Errorf("write mirror: %w", err)
 	}
 	for _, f := range p.after {
@@ -165,6 +169,19 @@ func (m *Mirror) commit(ctx context.Context, p *plan) error {
 	}
 	m.raise(uint64(head) + uint64(len(p.events)))
 	return nil
+}
+
+func (m *Mirror) sendWith(ctx context.Context, batch *pgx.Batch, rider Rider) (err error) {
+	if rider != nil {
+		done, err := rider.Ride(ctx, batch)
+		if err != nil {
+			return err
+		}
+		err = m.send(ctx, batch)
+		done(err)
+		return err
+	}
+	return m.send(ctx, batch)
 }
 
 func (m *Mirror) send(ctx context.Context, batch *pgx.Batch) (err error) {

@@ -39,6 +39,7 @@ type Mirror struct {
 	writing ctxMutex // held from the reads of a change until its commit
 	loaded  bool     // guarded by writing; head is the database's
 	onHead  []func(uint64)
+	rider   Rider    // nil: none
 	cache   cache // guarded by writing
 	list    *chatList
 }
@@ -129,6 +130,24 @@ func (m *Mirror) Head() uint64 { return m.head.Load() }
 // order. It must not block and must not write to the mirror. OnHead must not be called
 // while somebody writes.
 func (m *Mirror) OnHead(f func(head uint64)) { m.onHead = append(m.onHead, f) }
+
+// Rider has rows of its own that are written with a commit of the mirror.
+type Rider interface {
+	// Ride adds statements to a batch that is one transaction. done is called with its
+	// result, in any case.
+	Ride(ctx context.Context, batch *pgx.Batch) (done func(error), err error)
+}
+
+type riderKey struct{}
+
+// Riding returns a context for Apply, whose last commit takes the rider along. A change
+// that several commits write takes it along in none.
+func Riding(ctx context.Context, r Rider) context.Context {
+	return context.WithValue(ctx, riderKey{}, r)
+}
+
+// SetRider has every other commit take the rider along. It comes before the first write.
+func (m *Mirror) SetRider(r Rider) { m.rider = r }
 
 // Account returns the account that was paired last. Its JID is empty before the first
 // pairing.

@@ -19,10 +19,7 @@ import (
 )
 
 // maxConnections is enough, because nobody waits for a second connection while
-// holding one. Only a transaction of whatsmeow's that decrypts waits for anything but
-// Postgres: for the Signal session of somebody who may need a connection to release
-// it. There is one such transaction at a time, besides one left over from an earlier
-// connection to WhatsApp, and it waits for signalstore.Lease at most.
+// holding one.
 const (
 	maxConnections = 2
 	idleLimit      = 15 * time.Second
@@ -136,9 +133,6 @@ func (db *DB) RetryUntilAvailable(ctx context.Context, fn func() error) error {
 		}
 	}
 }
-
-// outages counts the failures that came of an outage or of a lack of resources.
-func (db *DB) outages() uint64 { return db.failures.Load() }
 
 // note takes every failure that may be an outage. The first one starts a probe, which
 // reports the database's return. A lack of resources is only counted: a probe would

@@ -29,7 +29,7 @@ type Locks struct {
 
 type lock struct {
 	owner     any
-	until     time.Time // zero: until the transaction ends
+	until     time.Time // zero: a transaction's, which decides itself
 	addresses []string  // read together, and released together
 	stop      func() bool
 }
@@ -37,21 +37,53 @@ type lock struct {
 // NewLocks returns locks that nobody holds.
 func NewLocks() *Locks { return &Locks{held: make(map[string]*lock)} }
 
-// transaction owns the sessions that are read under its context, and remembers
-// them. It belongs to one goroutine.
-type transaction struct{ read map[string][]byte } // sessions by address
+// Transaction owns the sessions that are read under its context until its end, and
+// remembers them.
+type Transaction struct {
+	locks *Locks
+	read  map[string][]byte // sessions by address; of the goroutine that decrypts
+
+	late    func(context.Context) error // guarded by locks.mu; ends an overdue transaction
+	overdue time.Time                   // guarded by locks.mu; zero: never
+}
 
 type transactionKey struct{}
 
-// InTransaction runs fn as one owner, whose locks end when fn returns.
-func (l *Locks) InTransaction(ctx context.Context, fn func(context.Context) error) error {
-	own := &transaction{read: make(map[string][]byte)}
-	defer l.releaseAll(own)
-	return fn(context.WithValue(ctx, transactionKey{}, own))
+// Begin starts a transaction. Whoever uses the context acts for it.
+func (l *Locks) Begin(ctx context.Context) (context.Context, *Transaction) {
+	t := &Transaction{locks: l, read: make(map[string][]byte)}
+	return context.WithValue(ctx, transactionKey{}, t), t
 }
 
-func transactionOf(ctx context.Context) *transaction {
-	t, _ := ctx.Value(transactionKey{}).(*transaction)
+// Expire says that the transaction may have been left: from then on, whoever waits for one
+// of its sessions calls late, which ends it.
+func (t *Transaction) Expire(after time.Duration, late func(context.Context) error) {
+	t.locks.mu.Lock()
+	defer t.locks.mu.Unlock()
+	t.overdue, t.late = time.Now().Add(after), late
+}
+
+// Keep takes Expire back.
+func (t *Transaction) Keep() {
+	t.locks.mu.Lock()
+	defer t.locks.mu.Unlock()
+	t.overdue, t.late = time.Time{}, nil
+}
+
+// End gives all sessions of the transaction free. What they changed must be written.
+func (t *Transaction) End() {
+	l := t.locks
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, held := range l.held {
+		if held.owner == t {
+			l.remove(held)
+		}
+	}
+}
+
+func transactionOf(ctx context.Context) *Transaction {
+	t, _ := ctx.Value(transactionKey{}).(*Transaction)
 	return t
 }
 
@@ -69,7 +101,14 @@ func (l *Locks) acquire(ctx context.Context, addresses ...string) error {
 	owner, inTransaction := ownerOf(ctx)
 	for {
 		l.mu.Lock()
-		wait, blocked := l.blocked(owner, inTransaction, addresses)
+		wait, blocked, late := l.blocked(owner, inTransaction, addresses)
+		if late != nil {
+			l.mu.Unlock()
+			if err := late(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		if !blocked {
 			l.assign(ctx, owner, inTransaction, addresses)
 			l.mu.Unlock()
@@ -99,21 +138,27 @@ func (l *Locks) acquire(ctx context.Context, addresses ...string) error {
 
 // blocked reports whether another owner holds one of the sessions, and how long it
 // takes until all of these locks have expired; zero when time does not end one of
-// them. The caller holds l.mu.
-func (l *Locks) blocked(owner any, inTransaction bool, addresses []string) (wait time.Duration, blocked bool) {
+// them. late ends a transaction that was left. The caller holds l.mu.
+func (l *Locks) blocked(owner any, inTransaction bool, addresses []string) (wait time.Duration, blocked bool, late func(context.Context) error) {
 	for _, address := range addresses {
 		held := l.held[address]
-		switch {
-		case held == nil, inTransaction && held.owner == owner:
-		case held.until.IsZero():
-			return 0, true
-		default:
-			if left := time.Until(held.until); left > 0 {
-				wait, blocked = max(wait, left), true
+		if held == nil || inTransaction && held.owner == owner {
+			continue
+		}
+		until := held.until
+		if t, ok := held.owner.(*Transaction); ok {
+			if t.overdue.IsZero() {
+				return 0, true, nil
+			}
+			if until = t.overdue; time.Until(until) <= 0 {
+				return 0, true, t.late
 			}
 		}
+		if left := time.Until(until); left > 0 {
+			wait, blocked = max(wait, left), true
+		}
 	}
-	return wait, blocked
+	return wait, blocked, nil
 }
 
 // assign records the owner. The caller holds l.mu and knows that no session is blocked.
@@ -158,17 +203,6 @@ func (l *Locks) release(ctx context.Context, addresses ...string) {
 	defer l.mu.Unlock()
 	for _, address := range addresses {
 		if held := l.held[address]; held != nil && held.owner == owner {
-			l.remove(held)
-		}
-	}
-}
-
-// releaseAll ends all locks of the owner.
-func (l *Locks) releaseAll(owner any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, held := range l.held {
-		if held.owner == owner {
 			l.remove(held)
 		}
 	}

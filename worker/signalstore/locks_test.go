@@ -2,6 +2,7 @@ package signalstore
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -60,25 +61,45 @@ func TestASenderKeepsItsSessionsUntilTheyAreWritten(t *testing.T) {
 
 func TestATransactionKeepsItsSessionsUntilItEnds(t *testing.T) {
 	locks := NewLocks()
-	var given chan error
-	err := locks.InTransaction(t.Context(), func(ctx context.Context) error {
-		for range 2 { // it may read again what it has read
-			if err := locks.acquire(ctx, "a"); err != nil {
-				return err
-			}
+	ctx, own := locks.Begin(t.Context())
+	for range 2 { // it may read again what it has read
+		if err := locks.acquire(ctx, "a"); err != nil {
+			t.Fatal(err)
 		}
-		given = waits(t.Context(), t, locks, "a")
-		locks.release(ctx, "a")
-		select {
-		case <-given:
-			t.Error("a session was given away before its change was committed")
-		case <-time.After(20 * time.Millisecond):
-		}
-		return nil
-	})
-	if err != nil {
+	}
+	given := waits(t.Context(), t, locks, "a")
+	locks.release(ctx, "a")
+	select {
+	case <-given:
+		t.Error("a session was given away before its change was committed")
+	case <-time.After(20 * time.Millisecond):
+	}
+	own.End()
+	isGiven(t, given)
+}
+
+func TestWhoWaitsEndsATransactionThatWasLeft(t *testing.T) {
+	locks := NewLocks()
+	ctx, own := locks.Begin(t.Context())
+	if err := locks.acquire(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
+	own.Expire(10*time.Millisecond, func(context.Context) error { own.End(); return nil })
+	if err := locks.acquire(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("not written")
+	ctx, own = locks.Begin(t.Context())
+	if err := locks.acquire(ctx, "b"); err != nil {
+		t.Fatal(err)
+	}
+	own.Expire(0, func(context.Context) error { return refused })
+	if err := locks.acquire(t.Context(), "b"); !errors.Is(err, refused) {
+		t.Errorf("a session whose change was not written was given away: %v", err)
+	}
+	own.Keep()
+	given := waits(t.Context(), t, locks, "b")
+	own.End()
 	isGiven(t, given)
 }
 
