@@ -147,16 +147,7 @@ func (m *Mirror) commit(ctx context.Context, p *plan) error {
 		InstanceID: m.instance, Generation: m.generation, FromHead: head, Count: int64(len(p.events)),
 	})
 	batch.QueuedQueries = append(batch.QueuedQueries, p.recorded.QueuedQueries...)
-	now := m.now()
-	for i, e := range p.events {
-		at := e.at
-		if at.IsZero() {
-			at = now
-		}
-		put.InsertEvent(ctx, db.InsertEventParams{
-			InstanceID: m.instance, Seq: head + int64(i) + 1, Key: e.key, Type: e.kind, Lane: e.lane, Payload: e.payload, At: at,
-		})
-	}
+	m.putEvents(ctx, put, head, p.events)
 	rider, _ := ctx.Value(riderKey{}).(Rider)
 	if rider == nil {
 		rider = m.rider
@@ -169,6 +160,24 @@ func (m *Mirror) commit(ctx context.Context, p *plan) error {
 	}
 	m.raise(uint64(head) + uint64(len(p.events)))
 	return nil
+}
+
+// putEvents adds events behind the head, in one statement.
+func (m *Mirror) putEvents(ctx context.Context, put *db.Queries, head int64, events []event) {
+	if len(events) == 0 {
+		return
+	}
+	now := m.now()
+	rows := db.InsertEventsParams{InstanceID: m.instance}
+	for i, e := range events {
+		at := e.at
+		if at.IsZero() {
+			at = now
+		}
+		rows.Seqs, rows.Keys, rows.Types = append(rows.Seqs, head+int64(i)+1), append(rows.Keys, e.key), append(rows.Types, e.kind)
+		rows.Lanes, rows.Payloads, rows.Ats = append(rows.Lanes, e.lane), append(rows.Payloads, e.payload), append(rows.Ats, at)
+	}
+	put.InsertEvents(ctx, rows)
 }
 
 func (m *Mirror) sendWith(ctx context.Context, batch *pgx.Batch, rider Rider) (err error) {

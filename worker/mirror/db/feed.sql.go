@@ -67,29 +67,31 @@ func (q *Queries) FeedState(ctx context.Context, instanceID string) (FeedStateRo
 	return i, err
 }
 
-const insertEvent = `-- name: InsertEvent :exec
-insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, $2, $3, $4, $5, $6, $7)
+const insertEvents = `-- name: InsertEvents :exec
+insert into events (instance_id, seq, key, type, lane, payload, at)
+select $1::text, unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    unnest($6::json[]), unnest($7::timestamptz[])
 `
 
-type InsertEventParams struct {
+type InsertEventsParams struct {
 	InstanceID string
-	Seq        int64
-	Key        string
-	Type       string
-	Lane       string
-	Payload    []byte
-	At         time.Time
+	Seqs       []int64
+	Keys       []string
+	Types      []string
+	Lanes      []string
+	Payloads   [][]byte
+	Ats        []time.Time
 }
 
-func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
-	_, err := q.db.Exec(ctx, insertEvent,
+func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) error {
+	_, err := q.db.Exec(ctx, insertEvents,
 		arg.InstanceID,
-		arg.Seq,
-		arg.Key,
-		arg.Type,
-		arg.Lane,
-		arg.Payload,
-		arg.At,
+		arg.Seqs,
+		arg.Keys,
+		arg.Types,
+		arg.Lanes,
+		arg.Payloads,
+		arg.Ats,
 	)
 	return err
 }

@@ -11,8 +11,10 @@ select head, generation from feeds where instance_id = $1;
 -- name: AdvanceFeed :exec
 select feed_advance(@instance_id::text, @generation::bigint, @from_head::bigint, @count::bigint);
 
--- name: InsertEvent :exec
-insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, $2, $3, $4, $5, $6, $7);
+-- name: InsertEvents :exec
+insert into events (instance_id, seq, key, type, lane, payload, at)
+select @instance_id::text, unnest(@seqs::bigint[]), unnest(@keys::text[]), unnest(@types::text[]), unnest(@lanes::text[]),
+    unnest(@payloads::json[]), unnest(@ats::timestamptz[]);
 
 -- name: KnownKeys :many
 select key from events where instance_id = $1 and key = any(@keys::text[]);
