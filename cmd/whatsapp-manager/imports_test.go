@@ -200,7 +200,12 @@ var rooms = []room{
 	{path: "worker/signalstore", ours: []string{"proto/fault"}, never: slices.Concat(decoders, postgres, web, []string{"go.mau.fi/whatsmeow"})},
 	{path: "worker/keystore", ours: nil, never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"})},
 	{
-		path: "worker/pgretry", ours: []string{"proto/backoff", "worker/keystore", "worker/signalstore"},
+		path: "worker/signalcache", ours: []string{"worker/signalstore"},
+		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"}),
+		tests: []string{"worker/keystore", "supervisor/store/storetest"},
+	},
+	{
+		path: "worker/pgretry", ours: []string{"proto/backoff", "worker/keystore"},
 		never: slices.Concat(decoders, web, []string{"go.mau.fi/whatsmeow"}),
 	},
 	{

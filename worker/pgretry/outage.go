@@ -11,17 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errOutage marks errors that came of an outage although their text hides it.
-var errOutage = errors.New("the database went away")
-
 // isOutage reports whether err means that Postgres cannot be reached now, as opposed
 // to an answer of Postgres that stays the same when the statement is repeated.
 func isOutage(err error) bool {
 	if err == nil {
 		return false
-	}
-	if errors.Is(err, errOutage) {
-		return true
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -57,7 +56,6 @@ type DB struct {
 
 	settings Settings
 	ctx      context.Context // ends the probes
-	failures atomic.Uint64
 	mu       sync.Mutex
 	away     bool // guarded by mu
 	probes   sync.WaitGroup
@@ -135,14 +133,10 @@ func (db *DB) RetryUntilAvailable(ctx context.Context, fn func() error) error {
 }
 
 // note takes every failure that may be an outage. The first one starts a probe, which
-// reports the database's return. A lack of resources is only counted: a probe would
-// find that the database answers.
+// reports the database's return. A lack of resources is none: a probe would find that
+// the database answers.
 func (db *DB) note(err error) {
-	if !isOutage(err) && !isResourceExhausted(err) || errors.Is(err, errOutage) || db.ctx.Err() != nil {
-		return // the cause of errOutage was noted where it was seen
-	}
-	db.failures.Add(1)
-	if !isOutage(err) {
+	if !isOutage(err) || db.ctx.Err() != nil {
 		return
 	}
 	if isBarred(err) {

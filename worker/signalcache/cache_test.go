@@ -1,0 +1,352 @@
+package signalcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+func TestAStepIsWrittenWithTheRecordOfItsMessage(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, decrypt(t.Context(), device, "one", text))
+	if got := w.kept(bob); got != "" {
+		t.Fatalf("%q was written before its message", got)
+	}
+	step := cache.Adopt()
+	w.exec("create table record (n integer primary key)")
+	ride := func() error {
+		batch := &pgx.Batch{}
+		batch.Queue("insert into record values (1)")
+		done, err := step.Ride(t.Context(), batch)
+		must(t, err)
+		err = w.pool.SendBatch(t.Context(), batch).Close()
+		done(err)
+		return err
+	}
+	w.exec("insert into record values (1)")
+	if err := ride(); err == nil {
+		t.Fatal("no error of a record that is there")
+	}
+	if got := w.kept(bob); got != "" {
+		t.Errorf("%q was written without its message", got)
+	}
+	w.exec("delete from record")
+	must(t, ride())
+	if got := w.kept(bob); got != "one" {
+		t.Errorf("%q is written", got)
+	}
+	said := w.said.Load()
+	must(t, step.Settle(t.Context()))
+	must(t, device.EventBuffer.ClearBufferedEventPlaintext(t.Context(), [32]byte{1}))
+	if n := w.said.Load() - said; n != 0 {
+		t.Errorf("%d statements for what is written", n)
+	}
+	must(t, device.Sessions.PutSession(own(t, device.Sessions.GetSession), bob, []byte("two")))
+}
+
+// own reads a session, as its owner.
+func own(t *testing.T, read func(context.Context, string) ([]byte, error)) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	_, err := read(ctx, bob)
+	must(t, err)
+	return ctx
+}
+
+func TestAMessageThatIsNotRecordedIsDecryptedAgain(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, device.Sessions.PutSession(own(t, device.Sessions.GetSession), bob, []byte("zero")))
+	must(t, decrypt(t.Context(), device, "one", text))
+	cache.Adopt().Forget()
+	if got, err := device.Sessions.GetSession(t.Context(), bob); string(got) != "zero" || err != nil {
+		t.Errorf("the session is %q %v", got, err)
+	}
+}
+
+func TestAFailedDecryptionChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, device.Identities.PutIdentity(t.Context(), bob, [32]byte{1}))
+	err := device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+		_, err := device.Sessions.GetSession(ctx, bob)
+		must(t, err)
+		must(t, device.Sessions.PutSession(ctx, bob, []byte("one")))
+		must(t, device.PreKeys.RemovePreKey(ctx, 7))
+		must(t, device.Identities.DeleteIdentity(ctx, bob))
+		must(t, device.SenderKeys.PutSenderKey(ctx, "group", "bob", []byte("key")))
+		if found, err := device.Sessions.HasSession(ctx, bob); !found || err != nil {
+			t.Errorf("the decryption does not see what it wrote: %v", err)
+		}
+		return errRefused
+	})
+	if !errors.Is(err, errRefused) {
+		t.Fatal(err)
+	}
+	if cache.Adopt() != nil {
+		t.Error("a step is open")
+	}
+	if found, err := device.Sessions.HasSession(t.Context(), bob); found || err != nil {
+		t.Errorf("a session is left: %v", err)
+	}
+	if trusted, err := device.Identities.IsTrustedIdentity(t.Context(), bob, [32]byte{2}); trusted || err != nil {
+		t.Errorf("the identity is gone: %v", err)
+	}
+	if key, err := device.SenderKeys.GetSenderKey(t.Context(), "group", "bob"); key != nil || err != nil {
+		t.Errorf("a sender key is left: %q %v", key, err)
+	}
+}
+
+// What the own side changes is in the database before the message leaves, with all that
+// goes with it.
+func TestOwnStepsAreWrittenBeforeTheMessageLeaves(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	chat := types.NewJID("456", types.HiddenUserServer)
+	must(t, device.EventBuffer.AddOutgoingEvent(t.Context(), chat, "M1", "wa", []byte("content")))
+	must(t, device.MsgSecrets.PutMessageSecret(t.Context(), chat, chat, "M1", []byte("secret")))
+	if format, content, err := device.EventBuffer.GetOutgoingEvent(t.Context(), types.EmptyJID, chat, "M1"); format != "wa" || string(content) != "content" || err != nil {
+		t.Errorf("before: %q %q %v", format, content, err)
+	}
+	said := w.said.Load()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	addresses := []string{"1:0", "2:0", "3:0"}
+	_, err := device.Sessions.GetManySessions(ctx, addresses)
+	must(t, err)
+	all := map[string][]byte{}
+	for _, address := range addresses {
+		all[address] = []byte("of " + address)
+	}
+	must(t, device.Sessions.PutManySessions(ctx, all))
+	if n := w.said.Load() - said; n != 2 {
+		t.Errorf("%d statements and batches for one read and one write", n)
+	}
+	next, _ := w.worker() // as after kill -9
+	for _, address := range addresses {
+		if got, err := next.Sessions.GetSession(t.Context(), address); string(got) != "of "+address || err != nil {
+			t.Errorf("%s: %q %v", address, got, err)
+		}
+	}
+	if format, content, err := next.EventBuffer.GetOutgoingEvent(t.Context(), chat, types.EmptyJID, "M1"); format != "wa" || string(content) != "content" || err != nil {
+		t.Errorf("%q %q %v", format, content, err)
+	}
+	if secret, _, err := next.MsgSecrets.GetMessageSecret(t.Context(), chat, chat, "M1"); string(secret) != "secret" || err != nil {
+		t.Errorf("%q %v", secret, err)
+	}
+
+	must(t, device.SenderKeys.PutSenderKey(t.Context(), "group", "me", []byte("key")))
+	must(t, cache.Flush(t.Context()))
+	next, _ = w.worker()
+	if key, err := next.SenderKeys.GetSenderKey(t.Context(), "group", "me"); string(key) != "key" || err != nil {
+		t.Errorf("%q %v", key, err)
+	}
+	said = w.said.Load()
+	must(t, cache.Flush(t.Context()))
+	if n := w.said.Load() - said; n != 0 {
+		t.Errorf("%d statements to write nothing", n)
+	}
+}
+
+// A message without a handler must not keep its session.
+func TestAStepWithoutAHandlerIsWritten(t *testing.T) {
+	for name, next := range map[string]func(context.Context, *store.Device) error{
+		"by who waits": func(ctx context.Context, d *store.Device) error {
+			_, err := d.Sessions.GetSession(ctx, bob)
+			return err
+		},
+		"by the next decryption": func(ctx context.Context, d *store.Device) error {
+			return d.EventBuffer.DoDecryptionTxn(ctx, func(context.Context) error { return nil })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			device, _ := w.worker()
+			must(t, decrypt(t.Context(), device, "one", text))
+			must(t, next(t.Context(), device))
+			if got := w.kept(bob); got != "one" {
+				t.Errorf("%q is written", got)
+			}
+		})
+	}
+}
+
+// whatsmeow acknowledges these before a handler has seen them.
+func TestTheTextOfAnOrderIsKeptUntilItIsHandled(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, decrypt(t.Context(), device, "one", order))
+	if cache.Adopt() != nil {
+		t.Error("the step waits for a handler")
+	}
+	next, _ := w.worker()
+	left, err := next.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{1})
+	if err != nil || left == nil || string(left.Plaintext) != string(order) || left.ServerTime.Unix() != 5 {
+		t.Fatalf("%+v %v", left, err)
+	}
+	if got := w.kept(bob); got != "one" {
+		t.Errorf("%q is written", got)
+	}
+	must(t, next.EventBuffer.ClearBufferedEventPlaintext(t.Context(), [32]byte{1}))
+	if left, err = next.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{1}); left != nil || err != nil {
+		t.Errorf("%+v %v", left, err)
+	}
+	if n := w.count("select count(*) from whatsmeow_event_buffer where plaintext is not null"); n != 0 {
+		t.Error("the text is still there")
+	}
+}
+
+// A worker of an older version has written the session, and left the text.
+func TestWhatAnOlderVersionLeftIsFound(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.plain().EventBuffer.PutBufferedEvent(t.Context(), [32]byte{9}, text, time.Unix(5, 0)))
+	device, _ := w.worker()
+	if left, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{9}); err != nil || left == nil || string(left.Plaintext) != string(text) {
+		t.Errorf("%+v %v", left, err)
+	}
+	if left, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{8}); left != nil || err != nil {
+		t.Errorf("%+v %v", left, err)
+	}
+}
+
+func TestWhatIsKnownAsksTheDatabaseNothing(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	pn, lid := types.NewJID("15550009", types.DefaultUserServer), types.NewJID("999", types.HiddenUserServer)
+	work := func() {
+		must(t, device.Sessions.MigratePNToLID(t.Context(), pn, lid))
+		left, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{2})
+		if left != nil || err != nil {
+			t.Fatal(left, err)
+		}
+		must(t, device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+			_, err := device.Sessions.GetSession(ctx, bob)
+			must(t, err)
+			trusted, err := device.Identities.IsTrustedIdentity(ctx, bob, [32]byte{1})
+			if !trusted || err != nil {
+				t.Error("not trusted", err)
+			}
+			must(t, device.Sessions.PutSession(ctx, bob, []byte("session")))
+			return device.Identities.PutIdentity(ctx, bob, [32]byte{1})
+		}))
+		must(t, cache.Adopt().Settle(t.Context()))
+	}
+	work()
+	said := w.said.Load()
+	work()
+	if n := w.said.Load() - said; n != 1 {
+		t.Errorf("%d statements and batches, want the one that writes", n)
+	}
+	if n := w.count("select count(*) from whatsmeow_identity_keys"); n != 1 {
+		t.Errorf("%d identities", n)
+	}
+}
+
+func TestAUsedPreKeyIsGone(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	key, err := device.PreKeys.GenOnePreKey(t.Context())
+	must(t, err)
+	must(t, device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+		must(t, device.PreKeys.RemovePreKey(ctx, key.KeyID))
+		if found, err := device.PreKeys.GetPreKey(ctx, key.KeyID); found != nil || err != nil {
+			t.Error("the key is used again", err)
+		}
+		return nil
+	}))
+	if found, err := w.plain().PreKeys.GetPreKey(t.Context(), key.KeyID); found == nil || err != nil {
+		t.Error("the key is gone before its message is recorded", err)
+	}
+	must(t, cache.Adopt().Settle(t.Context()))
+	if found, err := w.plain().PreKeys.GetPreKey(t.Context(), key.KeyID); found != nil || err != nil {
+		t.Error("the key is still there", err)
+	}
+}
+
+func TestSessionsMoveWithANumber(t *testing.T) {
+	w := newWorld(t)
+	pn, lid := types.NewJID("15550009", types.DefaultUserServer), types.NewJID("999", types.HiddenUserServer)
+	from, to := pn.SignalAddress().String(), lid.SignalAddress().String()
+	device, _ := w.worker()
+	for _, address := range []string{from, to} { // both are known, as there and not there
+		_, err := device.Sessions.GetManySessions(t.Context(), []string{address})
+		must(t, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := device.Sessions.GetSession(ctx, from)
+	must(t, err)
+	must(t, device.Sessions.PutSession(ctx, from, []byte("one")))
+	cancel()
+	must(t, device.Sessions.MigratePNToLID(t.Context(), pn, lid))
+	for address, want := range map[string]string{from: "", to: "one"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if got, err := device.Sessions.GetSession(ctx, address); string(got) != want || err != nil {
+			t.Errorf("%s: %q %v", address, got, err)
+		}
+		cancel()
+	}
+}
+
+// Deleting is final: nothing of a device that is gone may stop the mirror's commits.
+func TestADeletedDeviceWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, device.SenderKeys.PutSenderKey(t.Context(), "group", "me", []byte("key")))
+	w.exec("delete from whatsmeow_device")
+	if err := cache.Flush(t.Context()); err == nil {
+		t.Error("a row without a device was written")
+	}
+	must(t, device.SenderKeys.PutSenderKey(t.Context(), "group", "me", []byte("key")))
+	batch := &pgx.Batch{}
+	done, err := cache.Ride(t.Context(), batch)
+	must(t, err)
+	if batch.Len() != 0 {
+		t.Error("it writes on")
+	}
+	done(nil)
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	w := newWorld(t)
+	_, cache := w.worker()
+	for i := range 3000 {
+		cache.mu.Lock()
+		cache.keep(key{table: sessions, a: fmt.Sprint(i)}, row{value: make([]byte, 4000)})
+		cache.mu.Unlock()
+	}
+	if cache.bytes > maxBytes || cache.rows.Len() < 900 {
+		t.Errorf("%d bytes in %d rows", cache.bytes, cache.rows.Len())
+	}
+	cache.forgetAll()
+	if cache.bytes != 0 {
+		t.Errorf("%d bytes in no rows", cache.bytes)
+	}
+}
+
+func TestWhatIsAnOrderToTheDevice(t *testing.T) {
+	inside := append([]byte{0x12, byte(len(order) - 2)}, order[:len(order)-2]...) // DeviceSentMessage.message
+	sent := slices.Concat([]byte{0xfa, 0x01, byte(len(inside))}, inside, []byte{1})
+	for name, c := range map[string]struct {
+		padded []byte
+		want   bool
+	}{
+		"a text": {text, false}, "an order": {order, true}, "sent by another device": {sent, true},
+		"nothing": {nil, false}, "only padding": {[]byte{1}, false}, "padding that is too long": {[]byte{9, 9}, false},
+		"no message": {[]byte{0xff, 0xff, 0xff, 1}, false}, "a field that is cut off": {[]byte{0x62, 200, 1, 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := isProtocol(c.padded); got != c.want {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
