@@ -39,7 +39,7 @@ type Mirror struct {
 	writing ctxMutex // held from the reads of a change until its commit
 	loaded  bool     // guarded by writing; head is the database's
 	onHead  []func(uint64)
-	rider   Rider    // nil: none
+	rider   Rider // nil: none
 	cache   cache // guarded by writing
 	list    *chatList
 }
