@@ -17,7 +17,7 @@ import (
 // in parts. Neither is JSON on its way.
 func TestFilesAsTheyAre(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})
 	data := bytes.Repeat([]byte("a large file "), 100_000)

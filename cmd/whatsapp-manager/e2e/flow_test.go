@@ -204,7 +204,7 @@ func TestTheMainJob(t *testing.T) {
 
 func TestPairByCode(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	ctx := deadline(t, time.Minute)
 	dave := person(t, "Dave", wasim.AccountOptions{})
 	id, key, err := s.Client.Create(ctx, "by code")

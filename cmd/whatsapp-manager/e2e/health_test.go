@@ -182,7 +182,7 @@ func TestALockedNumberWritesToThoseWhoWrote(t *testing.T) {
 // is changed while messages wait.
 func TestAHealthPolicyIsKept(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob, carol, dave := person(t, "Bob", wasim.AccountOptions{}), person(t, "Carol", wasim.AccountOptions{}), person(t, "Dave", wasim.AccountOptions{})
 	now := time.Now().UTC()

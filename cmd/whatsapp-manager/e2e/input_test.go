@@ -12,7 +12,7 @@ import (
 
 func TestBadInputIsTheCallersFault(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})
 	before, err := s.Client.Instance(t.Context(), alice.id)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,7 +65,47 @@ func runIn(ctx context.Context, m *testing.M, l *lab.Lab) int {
 		fmt.Fprintln(os.Stderr, "program that plays workers:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if err := common.end(); err != nil {
+		fmt.Fprintln(os.Stderr, "end the common stack:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// common is one stack for all tests that ask for no settings of their own, and neither
+// end a process nor look at more than the accounts and instances that they make.
+var common shared
+
+type shared struct {
+	once  sync.Once
+	stack *stack.Stack
+	err   error
+}
+
+func (c *shared) start(t *testing.T) *stack.Stack {
+	t.Helper()
+	c.once.Do(func() { // the test that comes first may not be the last
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		c.stack, c.err = stack.Start(ctx, stack.Options{Bin: bin, Endpoint: sim.Endpoint()})
+	})
+	if c.err != nil {
+		t.Fatal("start the common stack:", c.err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(c.stack.Tail())
+		}
+	})
+	return c.stack
+}
+
+func (c *shared) end() error {
+	if c.stack == nil {
+		return nil
+	}
+	return c.stack.Close()
 }
 
 // start runs a stack for the test and ends it, with everything it started.

@@ -64,7 +64,7 @@ func shown(a *wasim.Account, text string) int {
 // what became of it shows without a repetition.
 func TestWhatBecomesOfAFailedSend(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	alice := link(t, s, person(t, "Alice", wasim.AccountOptions{}))
 	bob := person(t, "Bob", wasim.AccountOptions{})
 	alice.text(t, wid(bob), "first")

@@ -105,7 +105,7 @@ func (c *candidate) problem(status int, code, method, path string, body any) {
 // one, and the account at work.
 func TestAnAccountIsLinkedWithItsPasskey(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	c := newCandidate(t, s, passkey.Demand{ListCredential: true})
 	c.problem(http.StatusConflict, "no_passkey_asked", http.MethodPost, "/passkey", map[string]any{"id": "x"})
 	doc := c.scan()
@@ -208,7 +208,7 @@ func TestAPasskeyOutlivesTheManager(t *testing.T) {
 // confirmed or rejected.
 func TestAPasskeyAfterATypedCode(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	linkByNumber := func(t *testing.T) (*candidate, linking.LinkDocument) {
 		t.Helper()
 		c := newCandidate(t, s, passkey.Demand{AlwaysConfirm: true, OmitOptions: true})
@@ -241,7 +241,7 @@ func TestAPasskeyAfterATypedCode(t *testing.T) {
 // Two accounts at once, one of which is too late, begins again by itself, and is linked.
 func TestAPasskeyThatComesTooLate(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	late := newCandidate(t, s, passkey.Demand{})
 	timely := newCandidate(t, s, passkey.Demand{})
 	old := late.scan()
@@ -266,7 +266,7 @@ func TestAPasskeyThatComesTooLate(t *testing.T) {
 // Who cancels gets nothing until somebody begins again.
 func TestALinkingIsCancelled(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := common.start(t)
 	c := newCandidate(t, s, passkey.Demand{})
 	c.scan()
 	if doc := c.ask(http.StatusOK, http.MethodDelete, "", nil); doc.Passkey != nil {
