@@ -91,6 +91,9 @@ type Message struct {
 	ServerID int            // channels
 	// Sent says that this device sent the message and the server has acknowledged it.
 	Sent bool
+	// Fresh says that nothing can be known of a sent message but what this process has
+	// told the mirror.
+	Fresh bool
 	// Recipients is how many others a group message went to; 0 when not known.
 	Recipients int
 	Broadcast  bool

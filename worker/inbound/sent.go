@@ -18,6 +18,8 @@ type Outgoing struct {
 	Message  *waE2E.Message // as given to SendMessage
 	// Recipients is how many others a group message went to; 0 when not known.
 	Recipients int
+	// Fresh says that the id was made for this message just now, by this process.
+	Fresh bool
 }
 
 // Sent translates an own message, reaction, edit, revocation or vote, for
@@ -36,7 +38,7 @@ func Sent(ctx context.Context, acct Account, ids IDs, out Outgoing) (Change, boo
 	}
 	op := t.message((&events.Message{Info: info, RawMessage: out.Message}).UnwrapRaw())
 	if m, ok := op.(*Message); ok {
-		m.Sent, m.Recipients = true, out.Recipients
+		m.Sent, m.Fresh, m.Recipients = true, out.Fresh, out.Recipients
 		m.Timer = nil // it repeats what is known, or what the caller wanted for this one message
 	}
 	return t.change(op)

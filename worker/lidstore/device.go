@@ -3,8 +3,10 @@ package lidstore
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -16,7 +18,7 @@ import (
 func (s *Store) Adopt(device *store.Device) {
 	device.LIDs = s
 	device.MsgSecrets = secrets{device.MsgSecrets, s, device.ID.String()}
-	device.PrivacyTokens = tokens{device.PrivacyTokens, s, device.ID.String()}
+	device.PrivacyTokens = newTokens(device.PrivacyTokens, s, device.ID.String())
 }
 
 // forms returns all addresses of a person under which whatsmeow may have filed
@@ -77,37 +79,92 @@ func (s secrets) GetMessageSecret(ctx context.Context, chat, sender types.JID, i
 	return key, filed, err
 }
 
-// tokens does the same for privacy tokens.
+// tokens does the same for privacy tokens, and remembers those that were asked for last:
+// every message to a person asks.
 type tokens struct {
 	store.PrivacyTokenStore
 	pairs *Store
 	jid   string
+
+	mu   *sync.Mutex
+	read *simplelru.LRU[string, readToken] // by address
+}
+
+// readToken is as in the table while no pair and no token has changed.
+type readToken struct {
+	token store.PrivacyToken
+	none  bool
+	epoch uint64
+}
+
+// tokenCache is the number of people whose tokens are remembered.
+const tokenCache = 512
+
+func newTokens(inner store.PrivacyTokenStore, pairs *Store, jid string) tokens {
+	read, err := simplelru.NewLRU[string, readToken](tokenCache, nil)
+	if err != nil {
+		panic(err) // the size is not positive
+	}
+	return tokens{PrivacyTokenStore: inner, pairs: pairs, jid: jid, mu: &sync.Mutex{}, read: read}
 }
 
 const token = `select token, timestamp, sender_timestamp from whatsmeow_privacy_tokens
 	where our_jid = $1 and their_jid = any($2) order by timestamp desc limit 1`
 
-// GetPrivacyToken returns a person's newest token, nil where there is none.
+// GetPrivacyToken returns a person's newest token, nil where there is none. The caller
+// owns it.
 func (t tokens) GetPrivacyToken(ctx context.Context, user types.JID) (*store.PrivacyToken, error) {
+	address, epoch := user.ToNonAD().String(), t.pairs.present()
+	t.mu.Lock()
+	have, ok := t.read.Get(address)
+	t.mu.Unlock()
+	if !ok || have.epoch != epoch {
+		var err error
+		if have, err = t.find(ctx, user); err != nil {
+			return nil, err
+		}
+		have.epoch = epoch
+		t.mu.Lock()
+		t.read.Add(address, have)
+		t.mu.Unlock()
+	}
+	if have.none {
+		return nil, nil
+	}
+	found := have.token
+	return &found, nil
+}
+
+func (t tokens) find(ctx context.Context, user types.JID) (readToken, error) {
 	users, err := t.pairs.forms(ctx, user)
 	if err != nil {
-		return nil, err
+		return readToken{}, err
 	}
-	found := &store.PrivacyToken{User: user.ToNonAD()}
+	found := store.PrivacyToken{User: user.ToNonAD()}
 	var at int64
 	var sent *int64
 	err = t.pairs.retry(ctx, func() error {
 		return t.pairs.pool.QueryRow(ctx, token, t.jid, users).Scan(&found.Token, &at, &sent)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
+		return readToken{none: true}, nil
 	}
 	if err != nil {
-		return nil, err
+		return readToken{}, err
 	}
 	found.Timestamp = time.Unix(at, 0)
 	if sent != nil {
 		found.SenderTimestamp = time.Unix(*sent, 0)
 	}
-	return found, nil
+	return readToken{token: found}, nil
+}
+
+func (t tokens) PutPrivacyTokens(ctx context.Context, all ...store.PrivacyToken) error {
+	defer t.pairs.outdate()
+	return t.PrivacyTokenStore.PutPrivacyTokens(ctx, all...)
+}
+
+func (t tokens) DeleteExpiredPrivacyTokens(ctx context.Context, cutoff time.Time) (int64, error) {
+	defer t.pairs.outdate()
+	return t.PrivacyTokenStore.DeleteExpiredPrivacyTokens(ctx, cutoff)
 }

@@ -67,6 +67,20 @@ func (s *Store) clear() {
 	s.byPN, _ = simplelru.NewLRU[string, known](cacheSize, nil)
 }
 
+// present is the number of changes so far.
+func (s *Store) present() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
+
+// outdate makes what was read before a change of the tables outdated.
+func (s *Store) outdate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+}
+
 // GetLIDForPN returns the LID to send to for a phone number, with the device of the phone
 // number. It returns the empty JID when no pair is known, or only a hint.
 func (s *Store) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {

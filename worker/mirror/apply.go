@@ -91,6 +91,7 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 	err := m.write(Riding(ctx, rider), func(ctx context.Context, careful bool) (*plan, error) {
 		done = nil
 		w := &writer{Mirror: m, plan: newPlan(), change: change, careful: careful, now: m.now()}
+		w.concern(change)
 		w.aliases(ctx, change.Aliases)
 		w.contacts(ctx, change.Contacts)
 		if err := w.renamed(ctx, change.Contacts); err != nil {

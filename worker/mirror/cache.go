@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,15 @@ const (
 	maxChats   = 512
 	maxNames   = 2048
 	maxAliases = 2048
+	maxSent    = 128
+	maxEarly   = 1024
+)
+
+// Of messages that were sent, the last small ones are kept for their receipts, which mostly
+// come at once.
+const (
+	sentFor   = 10 * time.Minute
+	sentBytes = 4 << 10
 )
 
 // cache keeps what a busy worker would otherwise read again for every message. It holds
@@ -30,6 +40,83 @@ type cache struct {
 	hidden    *simplelru.LRU[string, struct{}] // who is noted as hidden
 	usernames *simplelru.LRU[string, string]   // by id; empty: none is known
 	aliases   *simplelru.LRU[inbound.Alias, struct{}]
+	sent      *simplelru.LRU[sentKey, sentMessage]
+	early     early // is not emptied when a commit fails
+}
+
+type sentKey struct{ chat, id string }
+
+// sentMessage is an own message as it is in the database, with all its receipts.
+type sentMessage struct {
+	row      db.Message
+	receipts []db.ReceiptsRow
+	at       time.Time
+}
+
+// early knows of which messages something was told, so that one that is recorded later
+// can do without a look.
+type early struct {
+	ids  *simplelru.LRU[string, time.Time] // when it was told
+	lost time.Time                         // when the newest that was dropped was told
+}
+
+func (e *early) note(id string, now time.Time) {
+	if id == "" {
+		return
+	}
+	if _, oldest, ok := e.ids.GetOldest(); ok && e.ids.Len() >= maxEarly && !e.ids.Contains(id) {
+		e.lost = oldest
+	}
+	e.ids.Add(id, now)
+}
+
+// has also answers yes when it has dropped an id that may have been this one. A message is
+// recorded long before sentFor has passed since its id was made.
+func (e *early) has(id string, now time.Time) bool {
+	return e.ids.Contains(id) || now.Sub(e.lost) < sentFor
+}
+
+// noteSent keeps a message for its receipts after the commit.
+func (w *writer) noteSent(row db.Message, receipts []db.ReceiptsRow) {
+	if len(row.Raw) > sentBytes {
+		return
+	}
+	w.then(func() {
+		w.cache.sent.Add(sentKey{row.Chat, row.ID}, sentMessage{row, receipts, w.now})
+	})
+}
+
+// sentLately returns what is kept of these messages; false unless that is all of them.
+func (w *writer) sentLately(chat string, ids []string) (map[string]db.Message, []db.ReceiptsRow, bool) {
+	have := make(map[string]db.Message, len(ids))
+	var receipts []db.ReceiptsRow
+	for _, id := range ids {
+		if _, again := have[id]; again {
+			continue
+		}
+		s, ok := w.cache.sent.Get(sentKey{chat, id})
+		if !ok || w.now.Sub(s.at) > sentFor {
+			return nil, nil, false
+		}
+		have[id] = s.row
+		receipts = append(receipts, s.receipts...)
+	}
+	return have, receipts, true
+}
+
+// concern notes which message a change is about, and forgets what is kept of messages when
+// it is more than a receipt.
+func (w *writer) concern(change inbound.Change) {
+	switch op := change.Op.(type) {
+	case nil, *inbound.Message, *inbound.Receipt:
+	default:
+		_, id := op.Concerns()
+		w.cache.early.note(id, w.now)
+		w.cache.sent.Purge()
+	}
+	if len(change.Aliases) > 0 {
+		w.cache.sent.Purge()
+	}
 }
 
 func newCache() cache {
@@ -37,6 +124,8 @@ func newCache() cache {
 		chats: newLRU[string, chat](maxChats), names: newLRU[string, string](maxNames),
 		usernames: newLRU[string, string](maxNames), hidden: newLRU[string, struct{}](maxNames),
 		aliases: newLRU[inbound.Alias, struct{}](maxAliases),
+		sent:    newLRU[sentKey, sentMessage](maxSent),
+		early:   early{ids: newLRU[string, time.Time](maxEarly)},
 	}
 }
 
@@ -54,6 +143,7 @@ func (c *cache) forget() {
 	c.usernames.Purge()
 	c.hidden.Purge()
 	c.aliases.Purge()
+	c.sent.Purge()
 }
 
 func (c *cache) hasAlias(a inbound.Alias) bool {

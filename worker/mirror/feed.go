@@ -143,11 +143,8 @@ func (m *Mirror) commit(ctx context.Context, p *plan) error {
 	head := int64(m.head.Load())
 	batch := &recorder{}
 	put := db.New(batch)
-	put.AdvanceFeed(ctx, db.AdvanceFeedParams{
-		InstanceID: m.instance, Generation: m.generation, FromHead: head, Count: int64(len(p.events)),
-	})
+	m.advance(ctx, put, head, p.events)
 	batch.QueuedQueries = append(batch.QueuedQueries, p.recorded.QueuedQueries...)
-	m.putEvents(ctx, put, head, p.events)
 	rider, _ := ctx.Value(riderKey{}).(Rider)
 	if rider == nil {
 		rider = m.rider
@@ -162,13 +159,17 @@ func (m *Mirror) commit(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// putEvents adds events behind the head, in one statement.
-func (m *Mirror) putEvents(ctx context.Context, put *db.Queries, head int64, events []event) {
+// advance makes sure that the feed is ours and stands where we know it, and adds events
+// behind the head. It comes first, so that nothing else is done in vain.
+func (m *Mirror) advance(ctx context.Context, put *db.Queries, head int64, events []event) {
 	if len(events) == 0 {
+		put.AdvanceFeed(ctx, db.AdvanceFeedParams{InstanceID: m.instance, Generation: m.generation, FromHead: head})
 		return
 	}
 	now := m.now()
-	rows := db.InsertEventsParams{InstanceID: m.instance}
+	rows := db.AppendEventsParams{
+		InstanceID: m.instance, Generation: m.generation, FromHead: head, Count: int64(len(events)),
+	}
 	for i, e := range events {
 		at := e.at
 		if at.IsZero() {
@@ -177,7 +178,7 @@ func (m *Mirror) putEvents(ctx context.Context, put *db.Queries, head int64, eve
 		rows.Seqs, rows.Keys, rows.Types = append(rows.Seqs, head+int64(i)+1), append(rows.Keys, e.key), append(rows.Types, e.kind)
 		rows.Lanes, rows.Payloads, rows.Ats = append(rows.Lanes, e.lane), append(rows.Payloads, e.payload), append(rows.Ats, at)
 	}
-	put.InsertEvents(ctx, rows)
+	put.AppendEvents(ctx, rows)
 }
 
 func (m *Mirror) sendWith(ctx context.Context, batch *pgx.Batch, rider Rider) (err error) {

@@ -44,10 +44,13 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 	if shape.IsGroup(op.Chat) && recipients == 0 {
 		recipients = ch.others
 	}
+	unknown := op.Fresh && !w.careful && !w.cache.early.has(op.ID, w.now)
 	if op.FromMe {
-		level, err := w.reached(ctx, op.Chat, op.ID, recipients)
-		if err != nil {
-			return nil, err
+		level := int(inbound.LevelServer)
+		if !unknown {
+			if level, err = w.reached(ctx, op.Chat, op.ID, recipients); err != nil {
+				return nil, err
+			}
 		}
 		source.Ack = max(source.Ack, level)
 	}
@@ -58,8 +61,12 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 	if err := w.name(ctx, names); err != nil {
 		return nil, err
 	}
-	if err := w.putMessage(ctx, op, done, recipients, readable); err != nil {
+	row, err := w.putMessage(ctx, op, done, recipients, readable)
+	if err != nil {
 		return nil, err
+	}
+	if unknown {
+		w.noteSent(row, nil)
 	}
 
 	key := messageKey(op)
@@ -100,24 +107,32 @@ func messageKey(op *inbound.Message) string {
 	return op.ID + ":" + op.Sender
 }
 
-func (w *writer) putMessage(ctx context.Context, op *inbound.Message, done shape.Message, recipients int, readable bool) error {
+// putMessage writes a message. It returns the new row, without its position.
+func (w *writer) putMessage(
+	ctx context.Context, op *inbound.Message, done shape.Message, recipients int, readable bool,
+) (db.Message, error) {
 	raw, err := encodeRaw(op.Raw)
 	if err != nil {
-		return err
+		return db.Message{}, err
 	}
 	if readable {
 		w.put.DecryptedMessage(ctx, db.DecryptedMessageParams{
 			InstanceID: w.instance, Chat: op.Chat, ID: op.ID, Type: done.Type, Body: done.Body, Raw: raw,
 			PushName: op.PushName, ServerID: int32(op.ServerID),
 		})
-		return nil
+		return db.Message{}, nil
 	}
-	w.put.InsertMessage(ctx, db.InsertMessageParams{
+	row := db.Message{
 		InstanceID: w.instance, Chat: op.Chat, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender,
 		Timestamp: op.At.Unix(), Type: done.Type, Subtype: op.Subtype, Body: done.Body, Ack: int16(done.Ack), PushName: op.PushName,
 		Raw: raw, Broadcast: op.Broadcast, ServerID: int32(op.ServerID), Recipients: int32(recipients),
+	}
+	w.put.InsertMessage(ctx, db.InsertMessageParams{
+		InstanceID: row.InstanceID, Chat: row.Chat, ID: row.ID, FromMe: row.FromMe, Sender: row.Sender,
+		Timestamp: row.Timestamp, Type: row.Type, Subtype: row.Subtype, Body: row.Body, Ack: row.Ack, PushName: row.PushName,
+		Raw: row.Raw, Broadcast: row.Broadcast, ServerID: row.ServerID, Recipients: row.Recipients,
 	})
-	return nil
+	return row, nil
 }
 
 // emitOwn adds the events of an own message. A message that this device sent begins as

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -133,6 +134,33 @@ func (m *Mirror) Chat(ctx context.Context, id string) (shape.Chat, error) {
 		return shape.Chat{}, err
 	}
 	return m.chatAt(ctx, id)
+}
+
+// Attention is what a chat asks of the account's owner.
+type Attention struct {
+	Unread int       // messages; -1: the chat is marked as unread
+	Newest time.Time // when its newest message was written
+}
+
+// Attention returns that of a chat, whose id may have any form, and ErrNotFound when the
+// mirror does not have it. Mostly it asks the database nothing.
+func (m *Mirror) Attention(ctx context.Context, id string) (Attention, error) {
+	id, err := m.canonical(ctx, id)
+	if err != nil {
+		return Attention{}, err
+	}
+	if err := m.writing.lock(ctx); err != nil {
+		return Attention{}, err
+	}
+	defer m.writing.unlock()
+	ch, err := m.chat(ctx, id)
+	switch {
+	case err != nil:
+		return Attention{}, err
+	case !ch.exists:
+		return Attention{}, ErrNotFound
+	}
+	return Attention{Unread: int(ch.UnreadCount), Newest: time.Unix(ch.Timestamp, 0)}, nil
 }
 
 // chatAt is Chat for exactly this id.

@@ -19,32 +19,16 @@ func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
 	if op.Self {
 		return w.readElsewhere(ctx, op)
 	}
-	rows, err := w.q.MessagesIn(ctx, db.MessagesInParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
-	if err != nil {
-		return fmt.Errorf("read messages: %w", err)
-	}
-	have := make(map[string]db.Message, len(op.IDs))
-	for _, r := range rows {
-		have[r.Message.ID] = r.Message
-	}
-	for _, id := range op.IDs {
-		if _, ok := have[id]; ok || !shape.IsUser(op.Chat) {
-			continue
-		}
-		row, found, err := w.find(ctx, op.Chat, id)
-		if err != nil {
+	have, known, kept := w.sentLately(op.Chat, op.IDs)
+	if !kept {
+		var err error
+		if have, known, err = w.spokenOf(ctx, op); err != nil {
 			return err
 		}
-		if found {
-			have[id] = row
-		}
-	}
-	known, err := w.q.Receipts(ctx, db.ReceiptsParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
-	if err != nil {
-		return fmt.Errorf("read receipts: %w", err)
 	}
 	one := *op
-	if known, err = w.onceEach(ctx, known, &one.By); err != nil {
+	known, err := w.onceEach(ctx, known, &one.By)
+	if err != nil {
 		return err
 	}
 	seen := make(map[string]bool, len(op.IDs))
@@ -58,6 +42,35 @@ func (w *writer) receipt(ctx context.Context, op *inbound.Receipt) error {
 		}
 	}
 	return nil
+}
+
+// spokenOf reads the messages of a receipt, and what is known of their receipts.
+func (w *writer) spokenOf(ctx context.Context, op *inbound.Receipt) (map[string]db.Message, []db.ReceiptsRow, error) {
+	rows, err := w.q.MessagesIn(ctx, db.MessagesInParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read messages: %w", err)
+	}
+	have := make(map[string]db.Message, len(op.IDs))
+	for _, r := range rows {
+		have[r.Message.ID] = r.Message
+	}
+	for _, id := range op.IDs {
+		if _, ok := have[id]; ok || !shape.IsUser(op.Chat) {
+			continue
+		}
+		row, found, err := w.find(ctx, op.Chat, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		if found {
+			have[id] = row
+		}
+	}
+	known, err := w.q.Receipts(ctx, db.ReceiptsParams{InstanceID: w.instance, Chat: op.Chat, Ids: op.IDs})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read receipts: %w", err)
+	}
+	return have, known, nil
 }
 
 func (w *writer) receiptFor(
@@ -100,6 +113,7 @@ func (w *writer) receiptFor(
 		DeliveredAt: mine.DeliveredAt, ReadAt: mine.ReadAt, PlayedAt: mine.PlayedAt,
 	})
 	if !found {
+		w.cache.early.note(id, w.now)
 		return nil
 	}
 	recipients := int(row.Recipients)
@@ -110,8 +124,17 @@ func (w *writer) receiptFor(
 		}
 		recipients = ch.others
 	}
-	level := w.level(chat, append(of, mine), recipients)
-	if level <= int(row.Ack) || row.Ack < 0 {
+	of = append(of, mine)
+	level := w.level(chat, of, recipients)
+	raised := level > int(row.Ack) && row.Ack >= 0
+	after := row
+	if raised {
+		after.Ack = int16(level)
+	}
+	if w.cache.sent.Contains(sentKey{chat, id}) {
+		w.noteSent(after, of)
+	}
+	if !raised {
 		return nil
 	}
 	w.put.RaiseAck(ctx, db.RaiseAckParams{InstanceID: w.instance, Chat: chat, ID: id, Ack: int16(level)})

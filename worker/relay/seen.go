@@ -18,13 +18,13 @@ import (
 // a mark as unread. It is false for a chat that the mirror does not hold.
 func (c *Call) MarkSeen(ctx context.Context, jid types.JID) (bool, error) {
 	id := shape.ID(jid)
-	chat, err := c.Mirror.Chat(ctx, id)
+	chat, err := c.Mirror.Attention(ctx, id)
 	switch {
 	case errors.Is(err, mirror.ErrNotFound):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("read chat: %w", err)
-	case chat.UnreadCount == 0:
+	case chat.Unread == 0:
 		return true, nil
 	}
 	unread, err := c.Mirror.Unread(ctx, id)
@@ -36,8 +36,8 @@ func (c *Call) MarkSeen(ctx context.Context, jid types.JID) (bool, error) {
 			return false, err
 		}
 	}
-	if chat.UnreadCount < 0 {
-		if err := c.unmark(ctx, jid, chat); err != nil {
+	if chat.Unread < 0 {
+		if err := c.unmark(ctx, jid, chat.Newest); err != nil {
 			return false, err
 		}
 	}
@@ -48,8 +48,8 @@ func (c *Call) MarkSeen(ctx context.Context, jid types.JID) (bool, error) {
 }
 
 // unmark takes back "mark as unread", which lives in the account's settings.
-func (c *Call) unmark(ctx context.Context, jid types.JID, chat shape.Chat) error {
-	err := c.Patch(ctx, appstate.BuildMarkChatAsRead(jid, true, time.Unix(chat.Timestamp, 0), nil))
+func (c *Call) unmark(ctx context.Context, jid types.JID, newest time.Time) error {
+	err := c.Patch(ctx, appstate.BuildMarkChatAsRead(jid, true, newest, nil))
 	if err != nil {
 		const what = "the chat's mark as unread could not be taken back: %s"
 		return fault.Wrap(fault.Refused, Op, err, what, ClipText(err.Error()))

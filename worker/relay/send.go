@@ -66,8 +66,9 @@ func (c *Call) Deliver(
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	fresh := c.first
 	if extra.ID == "" {
-		extra.ID = c.Client.GenerateMessageID()
+		extra.ID, fresh = c.Client.GenerateMessageID(), true
 	}
 	response, err := c.Transmit(ctx, to, msg, extra)
 	if wording.UnknownNumber(err) {
@@ -81,7 +82,7 @@ func (c *Call) Deliver(
 	}
 	recorded, err := c.Record(ctx, inbound.Outgoing{
 		Chat: to, ID: response.ID, ServerID: response.ServerID, At: response.Timestamp, Message: msg,
-		Recipients: c.recipients(ctx, to),
+		Recipients: c.recipients(ctx, to), Fresh: fresh,
 	})
 	if err == nil && recorded.ID.ID == "" && approaches(to, msg) {
 		c.noteApproached(ctx, []types.JID{to})

@@ -43,6 +43,23 @@ func (b eventBuffer) GetOutgoingEvent(ctx context.Context, chat, altChat types.J
 	return b.EventBuffer.GetOutgoingEvent(ctx, chat, altChat, id)
 }
 
+// sweepEvery is how often whatsmeow means to delete old outgoing messages; it does so for
+// each message.
+const sweepEvery = 12 * time.Hour
+
+func (b eventBuffer) DeleteOldOutgoingEvents(ctx context.Context) error {
+	b.c.mu.Lock()
+	due := time.Since(b.c.swept) > sweepEvery
+	if due {
+		b.c.swept = time.Now()
+	}
+	b.c.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return b.EventBuffer.DeleteOldOutgoingEvents(ctx)
+}
+
 // front is the event buffer as whatsmeow sees it, in front of the seals. It keeps the text
 // only of what whatsmeow acknowledges before it is handled.
 type front struct {

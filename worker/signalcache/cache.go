@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/jackc/pgx/v5"
@@ -73,18 +74,23 @@ type Cache struct {
 	locks   *signalstore.Locks
 	writing chan struct{} // held from the collection of changes until their commit
 
-	mu       sync.Mutex
-	rows     *simplelru.LRU[key, row] // as in the tables
-	bytes    int
-	epoch    uint64 // raised when rows are dropped, so that a read in progress is not kept
-	staged   changes
-	own      bool // staged has a step that a message may not leave before
-	step     *Step
-	migrated *simplelru.LRU[string, struct{}]
-	gone     bool // the device has been deleted
+	mu         sync.Mutex
+	rows       *simplelru.LRU[key, row] // as in the tables
+	bytes      int
+	epoch      uint64 // raised when rows are dropped, so that a read in progress is not kept
+	staged     changes
+	own        bool // staged has a step that a message may not leave before
+	committing bool // so has what is being committed
+	step       *Step
+	migrated   *simplelru.LRU[string, struct{}]
+	gone       bool // the device has been deleted
 
 	left      map[[32]byte]bool // messages whose text is in the event buffer
 	leftKnown bool              // left has what the table had at first
+	swept     time.Time         // when outgoing messages that are too old were deleted last
+
+	salt      []byte // of the tokens for people who gave none; nil: there is none
+	saltKnown bool
 }
 
 // changes are rows to be written.
@@ -106,6 +112,7 @@ func New(s Settings, device *store.Device) *Cache {
 	device.PreKeys = preKeyStore{device.PreKeys, c}
 	device.MsgSecrets = secretStore{device.MsgSecrets, c}
 	device.EventBuffer = eventBuffer{device.EventBuffer, c}
+	device.NCTSalt = saltStore{device.NCTSalt, c}
 	return c
 }
 

@@ -16,9 +16,9 @@ import (
 // when no message would leave too early. It stands before everything that leaves.
 func (c *Cache) Flush(ctx context.Context) error {
 	c.mu.Lock()
-	own := c.own
+	waits := c.own || c.committing
 	c.mu.Unlock()
-	if !own {
+	if !waits {
 		return nil
 	}
 	return c.write(ctx, nil)
@@ -67,11 +67,12 @@ func (c *Cache) ride(ctx context.Context, s *Step, batch *pgx.Batch) (done func(
 		maps.Copy(all, s.rows)
 	}
 	own := c.own
-	c.own = false
+	c.own, c.committing = false, own
 	c.queue(batch, all)
 	return func(err error) {
 		defer func() { <-c.writing }()
 		c.mu.Lock()
+		c.committing = false
 		switch {
 		case err == nil:
 			c.committed(all)

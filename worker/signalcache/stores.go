@@ -186,3 +186,45 @@ func (s secretStore) GetMessageSecret(ctx context.Context, chat, sender types.JI
 	}
 	return s.MsgSecretStore.GetMessageSecret(ctx, chat, sender, id)
 }
+
+// saltStore reads the salt once.
+type saltStore struct {
+	store.NCTSaltStore
+	c *Cache
+}
+
+func (s saltStore) GetNCTSalt(ctx context.Context) ([]byte, error) {
+	s.c.mu.Lock()
+	salt, known, epoch := s.c.salt, s.c.saltKnown, s.c.epoch
+	s.c.mu.Unlock()
+	if known {
+		return salt, nil
+	}
+	salt, err := s.NCTSaltStore.GetNCTSalt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.c.epoch == epoch {
+		s.c.salt, s.c.saltKnown = salt, true
+	}
+	return salt, nil
+}
+
+func (s saltStore) PutNCTSalt(ctx context.Context, salt []byte) error {
+	defer s.forget()
+	return s.NCTSaltStore.PutNCTSalt(ctx, salt)
+}
+
+func (s saltStore) DeleteNCTSalt(ctx context.Context) error {
+	defer s.forget()
+	return s.NCTSaltStore.DeleteNCTSalt(ctx)
+}
+
+func (s saltStore) forget() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.epoch++
+	s.c.saltKnown = false
+}

@@ -31,6 +31,43 @@ func (q *Queries) AdvanceFeed(ctx context.Context, arg AdvanceFeedParams) error 
 	return err
 }
 
+const appendEvents = `-- name: AppendEvents :exec
+insert into events (instance_id, seq, key, type, lane, payload, at)
+select $1::text, unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    unnest($6::json[]), unnest($7::timestamptz[])
+from feed_advance($1::text, $8::bigint, $9::bigint, $10::bigint)
+`
+
+type AppendEventsParams struct {
+	InstanceID string
+	Seqs       []int64
+	Keys       []string
+	Types      []string
+	Lanes      []string
+	Payloads   [][]byte
+	Ats        []time.Time
+	Generation int64
+	FromHead   int64
+	Count      int64
+}
+
+// Moves the head, as AdvanceFeed does, and adds the events behind it.
+func (q *Queries) AppendEvents(ctx context.Context, arg AppendEventsParams) error {
+	_, err := q.db.Exec(ctx, appendEvents,
+		arg.InstanceID,
+		arg.Seqs,
+		arg.Keys,
+		arg.Types,
+		arg.Lanes,
+		arg.Payloads,
+		arg.Ats,
+		arg.Generation,
+		arg.FromHead,
+		arg.Count,
+	)
+	return err
+}
+
 const claimFeed = `-- name: ClaimFeed :one
 insert into feeds (instance_id, generation) values ($1, $2)
 on conflict (instance_id) do update set generation = excluded.generation
@@ -65,35 +102,6 @@ func (q *Queries) FeedState(ctx context.Context, instanceID string) (FeedStateRo
 	var i FeedStateRow
 	err := row.Scan(&i.Head, &i.Generation)
 	return i, err
-}
-
-const insertEvents = `-- name: InsertEvents :exec
-insert into events (instance_id, seq, key, type, lane, payload, at)
-select $1::text, unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
-    unnest($6::json[]), unnest($7::timestamptz[])
-`
-
-type InsertEventsParams struct {
-	InstanceID string
-	Seqs       []int64
-	Keys       []string
-	Types      []string
-	Lanes      []string
-	Payloads   [][]byte
-	Ats        []time.Time
-}
-
-func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) error {
-	_, err := q.db.Exec(ctx, insertEvents,
-		arg.InstanceID,
-		arg.Seqs,
-		arg.Keys,
-		arg.Types,
-		arg.Lanes,
-		arg.Payloads,
-		arg.Ats,
-	)
-	return err
 }
 
 const knownKeys = `-- name: KnownKeys :many

@@ -11,10 +11,12 @@ select head, generation from feeds where instance_id = $1;
 -- name: AdvanceFeed :exec
 select feed_advance(@instance_id::text, @generation::bigint, @from_head::bigint, @count::bigint);
 
--- name: InsertEvents :exec
+-- name: AppendEvents :exec
+-- Moves the head, as AdvanceFeed does, and adds the events behind it.
 insert into events (instance_id, seq, key, type, lane, payload, at)
 select @instance_id::text, unnest(@seqs::bigint[]), unnest(@keys::text[]), unnest(@types::text[]), unnest(@lanes::text[]),
-    unnest(@payloads::json[]), unnest(@ats::timestamptz[]);
+    unnest(@payloads::json[]), unnest(@ats::timestamptz[])
+from feed_advance(@instance_id::text, @generation::bigint, @from_head::bigint, @count::bigint);
 
 -- name: KnownKeys :many
 select key from events where instance_id = $1 and key = any(@keys::text[]);
