@@ -114,9 +114,6 @@ func (w *writer) concern(change inbound.Change) {
 		w.cache.early.note(id, w.now)
 		w.cache.sent.Purge()
 	}
-	if len(change.Aliases) > 0 {
-		w.cache.sent.Purge()
-	}
 }
 
 func newCache() cache {

@@ -236,6 +236,7 @@ func (m *Mirror) merge(ctx context.Context, aliases []inbound.Alias) error {
 			m.mergeOne(ctx, p, a)
 		}
 		p.then(func() {
+			m.cache.sent.Purge()
 			for _, a := range unmerged {
 				m.cache.aliases.Add(a, struct{}{})
 				m.cache.chats.Remove(a.ID)
