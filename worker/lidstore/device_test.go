@@ -156,3 +156,40 @@ func TestSecretsAndTokensAreFoundUnderBothAddresses(t *testing.T) {
 	}
 	look("a hint", true)
 }
+
+// A token that was read is not the answer once there is a newer one.
+func TestANewTokenReplacesTheOneThatWasRead(t *testing.T) {
+	_, d, _ := withoutSharedTable(t)
+	device := paired(t, d)
+	person, at := pnOf("4915111111111"), time.Unix(1700000000, 0)
+	token := func() string {
+		found, err := device.PrivacyTokens.GetPrivacyToken(t.Context(), person)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found == nil {
+			return ""
+		}
+		return string(found.Token)
+	}
+	put := func(text string, at time.Time) {
+		if err := device.PrivacyTokens.PutPrivacyTokens(t.Context(), store.PrivacyToken{User: person, Token: []byte(text), Timestamp: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := token(); got != "" {
+		t.Errorf("%q before there is one", got)
+	}
+	for i, text := range []string{"one", "two"} {
+		put(text, at.Add(time.Duration(i)*time.Hour))
+		if got := token(); got != text {
+			t.Errorf("%q, want %q", got, text)
+		}
+	}
+	if _, err := device.PrivacyTokens.DeleteExpiredPrivacyTokens(t.Context(), at.Add(24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got := token(); got != "" {
+		t.Errorf("%q after it has expired", got)
+	}
+}

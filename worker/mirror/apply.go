@@ -80,15 +80,8 @@ func (m *Mirror) apply(ctx context.Context, change inbound.Change) (*shape.Messa
 		acct.PushName = op.Name
 		return nil, m.SetAccount(ctx, acct)
 	}
-	if err := m.writing.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer m.writing.unlock()
-	if err := m.merge(ctx, change.Aliases); err != nil {
-		return nil, err
-	}
 	var done *shape.Message
-	err := m.write(Riding(ctx, rider), func(ctx context.Context, careful bool) (*plan, error) {
+	err := m.submit(ctx, change.Aliases, rider, func(ctx context.Context, careful bool) (*plan, error) {
 		done = nil
 		w := &writer{Mirror: m, plan: newPlan(), change: change, careful: careful, now: m.now()}
 		w.concern(change)

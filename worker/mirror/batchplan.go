@@ -88,8 +88,4 @@ func (r *recorder) Exec(_ context.Context, sql string, args ...any) (pgconn.Comm
 
 func (r *recorder) Query(context.Context, string, ...any) (pgx.Rows, error) { return nil, errRecorder }
 
-func (r *recorder) QueryRow(context.Context, string, ...any) pgx.Row { return noRow{} }
-
-type noRow struct{}
-
-func (noRow) Scan(...any) error { return errRecorder }
+func (r *recorder) QueryRow(context.Context, string, ...any) pgx.Row { return failedRow{errRecorder} }

@@ -11,7 +11,8 @@
 // one transaction. The first statement of the batch (feed_advance) claims the sequence
 // numbers. It fails when another writer was faster or has a higher generation, and then
 // nothing of the batch stays. A text message costs one round trip, because what the
-// mirror needs to know is cached.
+// mirror needs to know is cached. Changes that wait for each other go in one transaction
+// (turn.go).
 //
 // Events follow from state that changed, never from what arrived. A message that is
 // already there, a receipt that says nothing new or an edit that is already applied

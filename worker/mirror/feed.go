@@ -65,19 +65,28 @@ type builder func(ctx context.Context, careful bool) (*plan, error)
 // write builds a plan and commits it. When a try meets something unexpected, it does both
 // again, carefully. The caller holds writing.
 func (m *Mirror) write(ctx context.Context, build builder) error {
-	careful, checkKeys := false, false
-	var err error
+	return m.writeAfter(ctx, nil, build)
+}
+
+// writeAfter is write after a try that ended so; nil: there was none.
+func (m *Mirror) writeAfter(ctx context.Context, err error, build builder) error {
+	var c caution
 	for range maxTries {
+		if err != nil {
+			if final := c.learn(err); final != nil {
+				return final
+			}
+		}
 		if !m.loaded {
 			if err := m.claim(ctx); err != nil {
 				return err
 			}
 		}
 		var p *plan
-		if p, err = build(ctx, careful); err != nil {
+		if p, err = build(ctx, c.careful); err != nil {
 			return err
 		}
-		if checkKeys || p.checkKeys {
+		if c.checkKeys || p.checkKeys {
 			if err := m.skipKnown(ctx, p); err != nil {
 				return err
 			}
@@ -88,25 +97,41 @@ func (m *Mirror) write(ctx context.Context, build builder) error {
 		if err = m.commit(ctx, p); err == nil {
 			return nil
 		}
-		m.loaded = false // the write may have been committed or not: the head and the cache are in doubt
-		m.cache.forget()
-		var pgErr *pgconn.PgError
-		switch {
-		case !errors.As(err, &pgErr):
-			return err
-		case pgErr.Code == codeFenced:
-			return ErrFenced
-		case pgErr.Code == codeHeadMoved:
-			careful = true
-		case pgErr.Code == codeDuplicate && pgErr.TableName == "events":
-			careful, checkKeys = true, true
-		case pgErr.Code == codeDuplicate:
-			careful = true
-		default:
-			return err
-		}
+		m.doubt()
+	}
+	if final := c.learn(err); final != nil {
+		return final
 	}
 	return err
+}
+
+// doubt forgets what is known of the database: a write may have been committed or not.
+func (m *Mirror) doubt() {
+	m.loaded = false
+	m.cache.forget()
+}
+
+// caution is what the tries before have taught.
+type caution struct{ careful, checkKeys bool }
+
+// learn returns the error of the write when another try would end as this one did.
+func (c *caution) learn(err error) (final error) {
+	var pgErr *pgconn.PgError
+	switch {
+	case !errors.As(err, &pgErr):
+		return err
+	case pgErr.Code == codeFenced:
+		return ErrFenced
+	case pgErr.Code == codeHeadMoved:
+		c.careful = true
+	case pgErr.Code == codeDuplicate && pgErr.TableName == "events":
+		c.careful, c.checkKeys = true, true
+	case pgErr.Code == codeDuplicate:
+		c.careful = true
+	default:
+		return err
+	}
+	return nil
 }
 
 // skipKnown drops events whose key is in the feed already, and repeated keys.

@@ -36,6 +36,7 @@ type Mirror struct {
 	hides   atomic.Bool // somebody is known by a hidden id only
 	raw     atomic.Bool // events carry the raw content of their Message
 
+	turns   turns    // of changes that wait for writing
 	writing ctxMutex // held from the reads of a change until its commit
 	loaded  bool     // guarded by writing; head is the database's
 	onHead  []func(uint64)
@@ -48,7 +49,7 @@ type Mirror struct {
 // first. The pool stays the caller's.
 func New(pool *pgxpool.Pool, instance string, generation uint64, log zerolog.Logger) *Mirror {
 	m := &Mirror{
-		pool: pool, q: db.New(pool), instance: instance, generation: int64(generation),
+		pool: pool, q: db.New(reader{pool}), instance: instance, generation: int64(generation),
 		log: log, now: time.Now, cache: newCache(), list: newChatList(), writing: newCtxMutex(),
 	}
 	m.account.Store(&inbound.Account{})

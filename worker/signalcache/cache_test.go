@@ -350,3 +350,57 @@ func TestWhatIsAnOrderToTheDevice(t *testing.T) {
 		})
 	}
 }
+
+// A key of a group that has gone to a commit with somebody else's message is not there
+// before that ends.
+func TestFlushWaitsForACommitUnderWay(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, device.SenderKeys.PutSenderKey(t.Context(), "g@g.us", "me", []byte("two")))
+	done, err := cache.Ride(t.Context(), &pgx.Batch{})
+	must(t, err)
+	flushed := make(chan error, 1)
+	go func() { flushed <- cache.Flush(t.Context()) }()
+	select {
+	case <-flushed:
+		t.Error("the message would leave before its key is written")
+	case <-time.After(50 * time.Millisecond):
+	}
+	done(errRefused)
+	must(t, <-flushed)
+	key, err := w.plain().SenderKeys.GetSenderKey(t.Context(), "g@g.us", "me")
+	must(t, err)
+	if string(key) != "two" {
+		t.Errorf("the table has %q", key)
+	}
+}
+
+// The salt is read once, and old messages are deleted once.
+func TestASendReadsNoSaltTwice(t *testing.T) {
+	w := newWorld(t)
+	device, _ := w.worker()
+	ctx := t.Context()
+	read := func() string {
+		salt, err := device.NCTSalt.GetNCTSalt(ctx)
+		must(t, err)
+		return string(salt)
+	}
+	if got := read(); got != "" {
+		t.Errorf("the salt is %q before there is one", got)
+	}
+	must(t, device.NCTSalt.PutNCTSalt(ctx, []byte("salt")))
+	if got := read(); got != "salt" {
+		t.Errorf("the salt is %q", got)
+	}
+	must(t, device.EventBuffer.DeleteOldOutgoingEvents(ctx))
+	before := w.said.Load()
+	read()
+	must(t, device.EventBuffer.DeleteOldOutgoingEvents(ctx))
+	if n := w.said.Load() - before; n != 0 {
+		t.Errorf("%d statements", n)
+	}
+	must(t, device.NCTSalt.DeleteNCTSalt(ctx))
+	if got := read(); got != "" {
+		t.Errorf("the salt is %q after it has gone", got)
+	}
+}
