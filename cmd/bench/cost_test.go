@@ -12,9 +12,9 @@ import (
 type bound struct{ statements, transactions, syncs, wal float64 }
 
 var bounds = map[string]bound{
-	inboundOnly: {statements: 17, transactions: 4.5, syncs: 3.5, wal: 8000},
-	inboundHook: {statements: 22, transactions: 8, syncs: 4.8, wal: 9000},
-	sendOnly:    {statements: 30.5, transactions: 21, syncs: 6.5, wal: 11000},
+	inboundOnly: {statements: 5, transactions: 1.5, syncs: 1.5, wal: 7500},
+	inboundHook: {statements: 11, transactions: 5.5, syncs: 3.5, wal: 8500},
+	sendOnly:    {statements: 10.5, transactions: 6, syncs: 3.5, wal: 10500},
 }
 
 // These are counts: a slow or busy machine changes none of them. CPU time, which
@@ -64,7 +64,8 @@ func TestWhatAMessageCosts(t *testing.T) {
 				t.Errorf("%s: %.2f %s, want at most %.2f, and some", u.What, c.figure, c.what, c.most)
 			}
 		}
-		if u.Workers <= 0 || u.Postgres <= 0 {
+		// What an idle Postgres takes is subtracted, and may be more than so little work takes.
+		if u.Workers <= 0 || u.Postgres == 0 {
 			t.Errorf("%s: no CPU time of workers (%.2f ms) or Postgres (%.2f ms)", u.What, u.Workers, u.Postgres)
 		}
 	}
