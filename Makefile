@@ -38,11 +38,13 @@ demo: build ## run the manager against the simulator, with accounts that pair an
 	$(BIN)/whatsapp-manager demo
 
 # The longest come first, so that no core waits for them at the end. Tests wait
-# for processes, so four packages keep two cores busy. `make verify` vets.
+# for processes, so four packages keep two cores busy. `make verify` vets. The
+# files of the tests lie in memory where there is room.
 .PHONY: test
-test: postgres ## everything that must hold, with real processes (under fifteen minutes on two cores)
-	@prepared=$$(mktemp -d) && chmod 711 "$$prepared" && trap 'rm -rf "$$prepared"' EXIT; \
-	WAM_TEST_PREPARED="$$prepared" $(GO) test -p 4 -vet=off -timeout 900s ./cmd/whatsapp-manager/e2e ./worker ./cmd/chaos ./...
+test: postgres ## everything that must hold, with real processes (under ten minutes on two cores)
+	@scratch=$$(.ci/scratch) && trap 'rm -rf "$$scratch"' EXIT; mkdir -m 711 "$$scratch/prepared"; \
+	TMPDIR="$$scratch" WAM_TEST_PREPARED="$$scratch/prepared" \
+	$(GO) test -p 4 -vet=off -timeout 900s ./cmd/whatsapp-manager/e2e ./worker ./cmd/chaos ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_SHORT=yes
 
 # A short run counts its inputs: at the end of a short time `go test` now and
