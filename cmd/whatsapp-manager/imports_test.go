@@ -238,7 +238,7 @@ var rooms = []room{
 		tests: []string{"worker/relay/...", "worker/wasim/phone"},
 	},
 	{path: "worker/relay/value", ours: []string{"proto/fault"}, never: noFiles},
-	{path: "worker/relay/policy", ours: []string{"proto/catalog", "proto/fault"}, never: noFiles},
+	{path: "worker/relay/policy", ours: []string{"proto/catalog", "proto/fault", "worker/relay/param"}, never: noFiles},
 	{path: "worker/relay/param", ours: []string{"proto/fault", "proto/phone", "worker/shape", "worker/relay/value"}, never: noFiles},
 	{
 		path: "worker/relay/media", ours: []string{"proto/egress", "proto/fault", "proto/netguard", "worker/bounds", "worker/decode", "worker/message", "worker/shape", "worker/spool", "worker/relay/param", "worker/relay/value"},

@@ -29,7 +29,7 @@ func TestStrangersInAGroupAreFirstContacts(t *testing.T) {
 		written, err := r.Mirror.HasWritten(r.Ctx, "15550000009@c.us")
 		return err == nil && written
 	})
-	timed := r.Contact("15550000010", "Timed")
+	timed, hidden := r.Contact("15550000010", "Timed"), r.Contact("15550000011", "Hidden")
 	since := time.Now().Add(-time.Hour)
 	try := func(most uint32, method string, args ...any) (json.RawMessage, *fault.Error) {
 		t.Helper()
@@ -77,6 +77,9 @@ func TestStrangersInAGroupAreFirstContacts(t *testing.T) {
 		{"by reflection, within", 3, "whatsmeow.CreateGroup", []any{map[string]any{"name": "Warm", "participants": []string{wid(5)}}}, "", "", 3},
 		{"by reflection, added beyond", 3, "whatsmeow.UpdateGroupParticipants", add(wid(6)), "params[1][0]", "", 3},
 		{"by reflection, added within", 4, "whatsmeow.UpdateGroupParticipants", add(wid(6)), "", "", 4},
+		{"by reflection, by the hidden id", 4, "whatsmeow.UpdateGroupParticipants", add(hidden.LID().String()), "params[1][0]", "", 4},
+		{"by reflection, somebody who wrote", 0, "whatsmeow.UpdateGroupParticipants", add(wid(9)), "", "", 4},
+		{"made an admin", 0, "whatsmeow.UpdateGroupParticipants", []any{id, []string{wid(9)}, "promote"}, "", "", 4},
 		{"taken out again", 0, "whatsmeow.UpdateGroupParticipants", []any{id, []string{wid(6)}, "remove"}, "", "", 4},
 		{"a timer for a stranger", 4, "whatsmeow.SetDisappearingTimer", []any{wid(10), "24h", time.Now()}, "this person", "", 4},
 		{"a timer within", 5, "whatsmeow.SetDisappearingTimer", []any{wid(7), "24h", time.Now()}, "", "", 5},

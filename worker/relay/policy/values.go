@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -13,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"whatsapp-manager/proto/fault"
+	"whatsapp-manager/worker/relay/param"
 )
 
 const (
@@ -119,8 +121,21 @@ var particular = map[string]func(args []reflect.Value) error{
 		}
 		return nil
 	},
+	"SetGroupName":                checkText(1, param.MaxTitle),
+	"SetGroupDescription":         checkText(1, param.MaxDescription),
+	"SetGroupTopic":               checkText(3, param.MaxDescription),
 	"SetDisappearingTimer":        func(args []reflect.Value) error { return checkTimer(args[1], "params[1]") },
 	"SetDefaultDisappearingTimer": func(args []reflect.Value) error { return checkTimer(args[0], "params[0]") },
+}
+
+// checkText looks at a text that WhatsApp refuses without a reason when it is too long.
+func checkText(i, characters int) func([]reflect.Value) error {
+	return func(args []reflect.Value) error {
+		if utf8.RuneCountInString(args[i].String()) > characters {
+			return fault.Bad(op, fmt.Sprintf("params[%d]", i), "is longer than %d characters", characters)
+		}
+		return nil
+	}
 }
 
 func checkOptional(path, at string) error {

@@ -231,7 +231,7 @@ func TestGroupSettings(t *testing.T) {
 		holds  func(wasim.GroupState) bool
 	}{
 		{"setSubject", longest, func(s wasim.GroupState) bool { return s.Subject == longest }},
-		{"setDescription", "What we do", func(s wasim.GroupState) bool { return s.Description == "What we do" }},
+		{"setDescription", strings.Repeat("ж", 2048), func(s wasim.GroupState) bool { return s.Description == strings.Repeat("ж", 2048) }},
 		{"setDescription", "What else", func(s wasim.GroupState) bool { return s.Description == "What else" }},
 		{"setMessagesAdminsOnly", nil, func(s wasim.GroupState) bool { return s.Announce }},
 		{"setMessagesAdminsOnly", false, func(s wasim.GroupState) bool { return !s.Announce }},
@@ -253,8 +253,12 @@ func TestGroupSettings(t *testing.T) {
 		t.Error("the description stays")
 	}
 	r.Eventually("no description", func() bool { return r.Raw("GroupChat.description", id) == "null" })
-	if _, err := r.Try("", "GroupChat.setSubject", id, strings.Repeat("x", 101)); relaytest.FieldOf(err) != "params[1]" {
-		t.Errorf("a name that is too long: %v", err)
+	for method, most := range map[string]int{"setSubject": 100, "setDescription": 2048} {
+		t.Run(method+" that is too long", func(t *testing.T) {
+			if _, err := r.Try("", "GroupChat."+method, id, strings.Repeat("x", most+1)); relaytest.FieldOf(err) != "params[1]" {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 
 	wide := image.NewRGBA(image.Rect(0, 0, 900, 300))
