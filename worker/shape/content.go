@@ -82,4 +82,8 @@ func (m *Message) invite(i *waE2E.GroupInviteMessage) {
 		FromID:        m.From,
 		ToID:          m.To,
 	}
+	m.Data.GroupInvite = GroupInvite{
+		InviteCode: m.InviteV4.InviteCode, InviteCodeExp: m.InviteV4.InviteCodeExp,
+		InviteGrp: m.InviteV4.GroupID, InviteGrpName: m.InviteV4.GroupName,
+	}
 }

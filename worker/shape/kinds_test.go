@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/shape/shapetest"
 )
 
@@ -46,6 +47,23 @@ func TestKinds(t *testing.T) {
 			}
 			checkQuoted(t, k, raw)
 		})
+	}
+}
+
+// No kind that a person reads is left out of the tables.
+func TestEveryShownFieldIsAKind(t *testing.T) {
+	kinds := map[string]bool{}
+	for name, k := range shapetest.All() {
+		m := &waE2E.Message{}
+		if err := protojson.Unmarshal([]byte(k.Message), m); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		kinds[string(message.Read(m).Field)] = true
+	}
+	for _, row := range message.Rows {
+		if row.Role == message.Shown && !kinds[string(row.Field)] {
+			t.Errorf("%s has no kind", row.Field)
+		}
 	}
 }
 

@@ -25,11 +25,27 @@ type Later struct {
 	IsVideoCall          bool   `json:"isVideoCall,omitempty"`
 	CallDuration         int64  `json:"callDuration,omitempty"` // seconds
 
-	ResultOf          string      `json:"pollName,omitempty"` // the poll whose result it is
-	PollVotesSnapshot *PollCounts `json:"pollVotesSnapshot,omitempty"`
+	PollCreation
+	PollVotesSnapshot *PollCounts `json:"pollVotesSnapshot,omitempty"` // of the poll that pollName names
+	GroupInvite
 
 	Pin
 	Kic
+}
+
+// PollCreation is a poll as whatsapp-web.js reads it from _data.
+type PollCreation struct {
+	PollName                   string       `json:"pollName,omitempty"`
+	PollOptions                []PollOption `json:"pollOptions,omitempty"`
+	PollSelectableOptionsCount *uint32      `json:"pollSelectableOptionsCount,omitempty"` // 0: any number
+}
+
+// GroupInvite is an invitation into a group as whatsapp-web.js reads it from _data.
+type GroupInvite struct {
+	InviteCode    string `json:"inviteCode,omitempty"`
+	InviteCodeExp int64  `json:"inviteCodeExp,omitempty"` // seconds
+	InviteGrp     string `json:"inviteGrp,omitempty"`
+	InviteGrpName string `json:"inviteGrpName,omitempty"`
 }
 
 // NewsletterInvite asks somebody to run or to follow a channel.
@@ -186,7 +202,7 @@ func (d *Data) pollCounts(p *waE2E.PollResultSnapshotMessage) {
 			Option: CountedOption{i, Clean(option.GetOptionName())}, OptionVoteCount: option.GetOptionVoteCount(),
 		})
 	}
-	d.ResultOf, d.PollVotesSnapshot = Clean(p.GetName()), counts
+	d.PollName, d.PollVotesSnapshot = Clean(p.GetName()), counts
 }
 
 // about writes the key of the message that a younger kind is about.

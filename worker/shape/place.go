@@ -52,6 +52,8 @@ func (m *Message) poll(poll *waE2E.PollCreationMessage, sealing []byte) {
 	for i, option := range poll.GetOptions() {
 		m.PollOptions = append(m.PollOptions, PollOption{Name: Clean(option.GetOptionName()), LocalID: i})
 	}
+	choices := poll.GetSelectableOptionsCount()
+	m.Data.PollCreation = PollCreation{PollName: name, PollOptions: m.PollOptions, PollSelectableOptionsCount: &choices}
 	secret := make([]int, 0, len(sealing))
 	for _, b := range sealing {
 		secret = append(secret, int(b))

@@ -64,6 +64,24 @@ var Choices = []Kind{
 			{"index":2,"quickReplyButton":{"displayText":"Thanks","id":"ty"}}]}`,
 	},
 	{
+		Name: "a structured message", Type: "hsm", Body: "Your order is ready",
+		Message: `{"highlyStructuredMessage":{"hydratedHsm":{"hydratedTemplate":{"hydratedContentText":"Your order is ready"}}}}`, Want: `{}`,
+	},
+	{
+		Name: "a template with a file in its head", Type: "document", Body: "Your invoice",
+		Message: `{"templateMessage":{"hydratedTemplate":{"documentMessage":{"fileName":"bill.pdf","mimetype":"application/pdf"},
+			"hydratedContentText":"Your invoice","hydratedButtons":[{"index":0,"quickReplyButton":{"displayText":"Thanks","ID":"ty"}}]}}}`,
+		Want: `{"isFromTemplate":true,"filename":"bill.pdf","mimetype":"application/pdf",
+			"hydratedButtons":[{"index":0,"quickReplyButton":{"displayText":"Thanks","id":"ty"}}]}`,
+	},
+	{
+		Name: "buttons under a picture", Type: "image", Body: "Sure?",
+		Message: `{"buttonsMessage":{"contentText":"Sure?","headerType":"IMAGE","imageMessage":{"mimetype":"image/jpeg"},"buttons":[
+			{"buttonID":"y","buttonText":{"displayText":"Yes"},"type":"RESPONSE"}]}}`,
+		Want: `{"isDynamicReplyButtonsMsg":true,"mimetype":"image/jpeg",
+			"dynamicReplyButtons":[{"buttonId":"y","buttonText":{"displayText":"Yes"},"type":1}]}`,
+	},
+	{
 		Name: "the answer to a template", Type: "template_button_reply", Body: "Thanks",
 		Message: `{"templateButtonReplyMessage":{"selectedID":"ty","selectedDisplayText":"Thanks","selectedIndex":2,"selectedCarouselCardIndex":1}}`,
 		Want:    `{"selectedId":"ty","selectedIndex":2,"selectedCarouselCardIndex":1}`,

@@ -20,6 +20,7 @@ func All() map[string]Kind {
 	all := map[string]Kind{}
 	for table, kinds := range map[string][]Kind{
 		"Responses": Responses, "Choices": Choices, "Interactive": Interactive, "Trade": Trade, "Ads": Ads, "Later": Later,
+		"Plain": Plain, "Asides": Asides,
 	} {
 		for _, k := range kinds {
 			all[table+": "+k.Name] = k

@@ -83,6 +83,18 @@ var Trade = []Kind{
 		Message: `{"sendPaymentMessage":{"noteMessage":{"conversation":"there"}}}`, Want: `{"subtype":"send"}`,
 	},
 	{
+		Name: "a bill", Type: "payment", Body: "March", Message: `{"invoiceMessage":{"note":"March","token":"T"}}`, Want: `{}`,
+	},
+	{
+		Name: "an invitation to pay", Type: "payment", Message: `{"paymentInviteMessage":{"serviceType":"UPI","expiryTimestamp":"1800000000"}}`, Want: `{}`,
+	},
+	{
+		Name: "a reminder to pay", Type: "payment", Body: "rent", Message: `{"paymentReminderMessage":{"reminderID":"R","description":"rent"}}`, Want: `{}`,
+	},
+	{
+		Name: "a shared bill", Type: "payment", Body: "dinner", Message: `{"splitPaymentMessage":{"splitID":"S","description":"dinner"}}`, Want: `{}`,
+	},
+	{
 		Name: "a request declined", Type: "payment",
 		Message: `{"declinePaymentRequestMessage":{}}`, Want: `{"subtype":"payment_action_request_declined"}`,
 	},
