@@ -219,6 +219,11 @@ func TestLinks(t *testing.T) {
 		"https://pаypal.com":              {{Link: "https://pаypal.com", IsSuspicious: true}},
 		"https://пример.рф/a":             {{Link: "https://пример.рф/a"}},
 		"version 1.2.3":                   {},
+		// What people share to be called or written to, in the forms of WhatsApp's own apps.
+		"Join my call: https://call.whatsapp.com/video/5to4Ew6cMwgxPYr5Av7vbA.": {{Link: "https://call.whatsapp.com/video/5to4Ew6cMwgxPYr5Av7vbA"}},
+		"call.whatsapp.com/voice/5to4Ew6cMwgxPYr5Av7vbA":                        {{Link: "call.whatsapp.com/voice/5to4Ew6cMwgxPYr5Av7vbA"}},
+		"write to wa.me/4915123456789?text=Hi%20there!":                         {{Link: "wa.me/4915123456789?text=Hi%20there"}},
+		"(https://wa.me/message/ABCDEFGH)":                                      {{Link: "https://wa.me/message/ABCDEFGH"}},
 	} {
 		t.Run(text, func(t *testing.T) {
 			got := findLinks(text)

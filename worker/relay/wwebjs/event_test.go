@@ -65,6 +65,22 @@ func TestScheduledEvents(t *testing.T) {
 	if content.GetEventMessage().GetName() != "Dinner" || change.GetSecretEncType() != waE2E.SecretEncryptedMessage_EVENT_EDIT {
 		t.Errorf("edit %v", &content)
 	}
+	for _, kind := range []string{"voice", "none"} {
+		t.Run("a call of kind "+kind, func(t *testing.T) {
+			name := "Call: " + kind
+			call := map[string]any{"$type": "ScheduledEvent", "name": name, "startTimeTs": 1800000000, "eventSendOptions": map[string]any{"callType": kind}}
+			ask[shape.Message](r, "sendMessage", jid.String(), call)
+			event := r.Arrived(bob, name, func(m *waE2E.Message) bool { return m.GetEventMessage().GetName() == name }).Message.GetEventMessage()
+			want := ""
+			if kind != "none" {
+				made := r.Me.CallLinks()
+				want = "https://call.whatsapp.com/" + kind + "/" + made[len(made)-1].Token
+			}
+			if event.GetJoinLink() != want {
+				t.Errorf("link %q, want %q", event.GetJoinLink(), want)
+			}
+		})
+	}
 	for field, bad := range map[string]map[string]any{
 		"params[1].name":                      {"$type": "ScheduledEvent", "startTimeTs": 1},
 		"params[1].startTimeTs":               {"$type": "ScheduledEvent", "name": "x"},
