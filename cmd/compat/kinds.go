@@ -22,7 +22,7 @@ func kinds() string {
 What becomes of each of the %d fields that a message may have (`+"`waE2E.Message`"+` of the version of whatsmeow in
 use). %d are shown, each as a message of a `+"`type`"+`; %d are wrappers, which are opened: what is inside counts, sent or
 received, live or from history, quoted or not; %d change another message, or are about it; %d are left out. The types
-are WhatsApp Web's names. [messages.md](../deploy/docs/messages.md) says which fields they have, and
+are WhatsApp Web's names, except where a guess is noted: it has none for these. [messages.md](../deploy/docs/messages.md) says which fields they have, and
 `+"`Message.rawData`"+` has all that WhatsApp sent.
 
 | Field | What becomes of it | Note |
@@ -34,11 +34,18 @@ are WhatsApp Web's names. [messages.md](../deploy/docs/messages.md) says which f
 func becomes(row message.Row) string {
 	switch row.Role {
 	case message.Shown:
-		return "shown as `" + row.Type + "`"
+		return "shown as `" + row.Type + "`" + guess(row)
 	case message.Wrapper:
 		return "opened"
 	case message.Change:
-		return "a change; `" + row.Type + "` where it is quoted"
+		return "a change; `" + row.Type + "`" + guess(row) + " where it is quoted"
 	}
 	return "left out"
+}
+
+func guess(row message.Row) string {
+	if row.Guess {
+		return " (a guess)"
+	}
+	return ""
 }

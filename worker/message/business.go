@@ -44,7 +44,7 @@ var businessRows = []Row{
 			c.File = image
 		}
 	}},
-	{Field: "invoiceMessage", Role: Shown, Type: "payment", Note: "its attachment is its file", read: func(m *waE2E.Message, c *Content) {
+	{Field: "invoiceMessage", Role: Shown, Type: "payment", Guess: true, Note: "its attachment is its file", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetInvoiceMessage().GetNote()
 		if file := invoiceFile(m.GetInvoiceMessage()); file.GetDirectPath() != "" {
 			c.File = file
@@ -59,10 +59,10 @@ var businessRows = []Row{
 	{Field: "declinePaymentRequestMessage", Role: Shown, Type: "payment", read: nothing},
 	{Field: "cancelPaymentRequestMessage", Role: Shown, Type: "payment", read: nothing},
 	{Field: "paymentInviteMessage", Role: Shown, Type: "payment", Note: "an invitation to a payment service", read: nothing},
-	{Field: "paymentReminderMessage", Role: Shown, Type: "payment", read: func(m *waE2E.Message, c *Content) {
+	{Field: "paymentReminderMessage", Role: Shown, Type: "payment", Guess: true, read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetPaymentReminderMessage().GetDescription()
 	}},
-	{Field: "splitPaymentMessage", Role: Shown, Type: "payment", read: func(m *waE2E.Message, c *Content) {
+	{Field: "splitPaymentMessage", Role: Shown, Type: "payment", Guess: true, read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetSplitPaymentMessage().GetDescription()
 	}},
 }

@@ -15,7 +15,7 @@ var changeRows = []Row{
 	}},
 	{Field: "encReactionMessage", Role: Change, Type: "reaction_enc", Note: "event message_reaction; sealed", read: nothing},
 	{Field: "pollUpdateMessage", Role: Change, Type: "poll_update", Note: "event vote_update; sealed", read: nothing},
-	{Field: "pollAddOptionMessage", Role: Change, Type: "poll_add_option", Note: "adds an option to a poll; event message_edit; sealed or not", read: func(m *waE2E.Message, c *Content) {
+	{Field: "pollAddOptionMessage", Role: Change, Type: "poll_add_option_decrypted", Note: "adds an option to a poll; event message_edit; sealed or not", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetPollAddOptionMessage().GetAddOption().GetOptionName()
 	}},
 	{Field: "encEventResponseMessage", Role: Change, Type: "event_response", Note: "event event_response; sealed", read: nothing},
@@ -23,7 +23,7 @@ var changeRows = []Row{
 	{Field: "secretEncryptedMessage", Role: Change, Type: TypeProtocol, Note: "a sealed edit; event message_edit", read: readSecret},
 	{Field: "pinInChatMessage", Role: Change, Type: "pin_message", Note: "shown by Chat.getPinnedMessages", read: nothing},
 	{Field: "keepInChatMessage", Role: Change, Type: "keep_in_chat", Note: "keeps a message of a disappearing chat, whose _data.kicState says so; no event", read: nothing},
-	{Field: "splitPaymentUpdateMessage", Role: Change, Type: "payment", Note: "one share of a split payment is paid; no event", read: nothing},
+	{Field: "splitPaymentUpdateMessage", Role: Change, Type: "payment", Guess: true, Note: "one share of a split payment is paid; no event", read: nothing},
 }
 
 // readSecret takes the type from what is sealed.

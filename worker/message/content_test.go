@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,36 @@ func TestEveryFieldHasOneRow(t *testing.T) {
 	}
 	if len(Rows) != fields.Len() {
 		t.Errorf("%d rows for %d fields", len(Rows), fields.Len())
+	}
+}
+
+// webTypes are the names of WhatsApp Web's WAWebMsgType.
+const webTypes = `album audio automated_greeting_message biz_content_placeholder broadcast_notification buttons_response
+	call_log chat ciphertext comment debug debug_placeholder document e2e_notification event_creation event_edit_encrypted
+	event_response gp2 groups_v4_invite hsm image interactive interactive_response keep_in_chat list list_response location
+	message_edit_encrypted message_history_bundle message_history_notice multi_vcard music native_flow
+	newsletter_admin_invite newsletter_follower_invite newsletter_notification newsletter_question_response notification
+	notification_template order oversized payment pin_message pinned_message poll_add_option_decrypted
+	poll_add_option_encrypted poll_creation poll_edit_encrypted poll_result_snapshot poll_update product protocol ptt ptv
+	quarantined reaction reaction_enc request_phone_number revoked rich_response sharable_event_invite status
+	status_notification sticker sticker-pack template_button_reply unknown vcard video`
+
+// withoutType are the fields for which WhatsApp Web's WAWebVerifyProtobufMsgObjectKeys has
+// none, or does not have the field. Of these, comments, invitations to events and answers to
+// questions have one elsewhere.
+const withoutType = "bcallMessage invoiceMessage paymentReminderMessage scheduledCallCreationMessage scheduledCallEditMessage " +
+	"splitPaymentMessage splitPaymentUpdateMessage statusQuestionAnswerMessage statusQuotedMessage statusStickerInteractionMessage"
+
+// Types are WhatsApp Web's, and those that are not are marked.
+func TestGuessedTypesAreMarked(t *testing.T) {
+	known, without := strings.Fields(webTypes), strings.Fields(withoutType)
+	for _, row := range Rows {
+		if row.Guess != slices.Contains(without, string(row.Field)) {
+			t.Errorf("%s: marked as a guess: %v", row.Field, row.Guess)
+		}
+		if row.Type != "" && !row.Guess && !slices.Contains(known, row.Type) {
+			t.Errorf("%s: WhatsApp Web has no type %s", row.Field, row.Type)
+		}
 	}
 }
 

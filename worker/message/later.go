@@ -7,8 +7,8 @@ import (
 )
 
 // laterRows are kinds of content that came after whatsapp-web.js 1.34.7 was written. Their
-// types are those of WhatsApp Web (its module WAWebMsgType). For scheduled calls, and for
-// what stands in a status, no name was found there: these are named in its manner.
+// types are those of WhatsApp Web (its module WAWebMsgType), but for those that are marked as
+// a guess: it has none for them (its WAWebVerifyProtobufMsgObjectKeys).
 var laterRows = []Row{
 	{Field: "eventMessage", Role: Shown, Type: "event_creation", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetEventMessage().GetName()
@@ -32,29 +32,29 @@ var laterRows = []Row{
 	}},
 	{Field: "richResponseMessage", Role: Shown, Type: "rich_response", Note: "the answer of an assistant; its parts with text", read: readRich},
 	{Field: "commentMessage", Role: Shown, Type: "comment", Note: "the text of what it comments with", read: readComment},
-	{Field: "scheduledCallCreationMessage", Role: Shown, Type: "scheduled_call_creation", read: func(m *waE2E.Message, c *Content) {
+	{Field: "scheduledCallCreationMessage", Role: Shown, Type: "scheduled_call_creation", Guess: true, read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetScheduledCallCreationMessage().GetTitle()
 	}},
-	{Field: "scheduledCallEditMessage", Role: Shown, Type: "scheduled_call_edit", Note: "a scheduled call was called off", read: nothing},
+	{Field: "scheduledCallEditMessage", Role: Shown, Type: "scheduled_call_edit", Guess: true, Note: "a scheduled call was called off", read: nothing},
 	{Field: "requestPhoneNumberMessage", Role: Shown, Type: "request_phone_number", Note: "somebody asks for the number", read: nothing},
 	{Field: "pollResultSnapshotMessage", Role: Shown, Type: "poll_result_snapshot", read: readSnapshot},
 	{Field: "pollResultSnapshotMessageV3", Role: Shown, Type: "poll_result_snapshot", read: readSnapshot},
 	{Field: "statusNotificationMessage", Role: Shown, Type: "status_notification", read: nothing},
-	{Field: "statusQuestionAnswerMessage", Role: Shown, Type: "status_question_answer", read: func(m *waE2E.Message, c *Content) {
+	{Field: "statusQuestionAnswerMessage", Role: Shown, Type: "status_question_answer", Guess: true, read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetStatusQuestionAnswerMessage().GetText()
 	}},
 	{Field: "questionResponseMessage", Role: Shown, Type: "newsletter_question_response", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetQuestionResponseMessage().GetText()
 	}},
-	{Field: "statusQuotedMessage", Role: Shown, Type: "status_quoted", read: func(m *waE2E.Message, c *Content) {
+	{Field: "statusQuotedMessage", Role: Shown, Type: "status_quoted", Guess: true, read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetStatusQuotedMessage().GetText()
 	}},
-	{Field: "statusStickerInteractionMessage", Role: Shown, Type: "status_sticker_interaction", read: nothing},
+	{Field: "statusStickerInteractionMessage", Role: Shown, Type: "status_sticker_interaction", Guess: true, read: nothing},
 	{Field: "musicMessage", Role: Shown, Type: "music", read: func(m *waE2E.Message, c *Content) {
 		music := m.GetMusicMessage().GetEmbeddedMusic()
 		c.Text = Lines(music.GetTitle(), music.GetAuthor())
 	}},
-	{Field: "bcallMessage", Role: Shown, Type: "bcall", Note: "an invitation to a broadcast call", read: func(m *waE2E.Message, c *Content) {
+	{Field: "bcallMessage", Role: Shown, Type: "bcall", Guess: true, Note: "an invitation to a broadcast call", read: func(m *waE2E.Message, c *Content) {
 		c.Caption = m.GetBcallMessage().GetCaption()
 		c.Text = c.Caption
 	}},

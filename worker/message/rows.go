@@ -40,6 +40,7 @@ type Row struct {
 	Field protoreflect.Name
 	Role  Role
 	Type  string // WhatsApp Web's name of a message with that field; empty: it is none
+	Guess bool   // WhatsApp Web has no name for it; Type is one in its manner
 	Note  string // what integrators should know of it; why it is left out
 
 	read       func(m *waE2E.Message, c *Content) // nil for wrappers and carriers

@@ -8,12 +8,12 @@ import (
 	"whatsapp-manager/worker/message"
 )
 
-// WhatsApp Web's kinds of interactive messages. The names of shops and of carousels are
-// guesses: its code could not be read there.
+// WhatsApp Web's kinds of interactive messages. Its code could not be read where the names
+// of shops and carousels are.
 const (
 	nativeFlow = "native_flow"
-	shops      = "shops_storefront"
-	carousel   = "carousel"
+	shops      = "shops_storefront" // a guess
+	carousel   = "carousel"         // a guess
 	flowMixed  = "mixed"
 )
 

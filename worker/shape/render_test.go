@@ -114,7 +114,7 @@ func TestEveryKindHasAType(t *testing.T) {
 		"statusQuestionAnswerMessage": "status_question_answer", "questionResponseMessage": "newsletter_question_response",
 		"statusQuotedMessage": "status_quoted", "statusStickerInteractionMessage": "status_sticker_interaction",
 		"musicMessage": "music", "bcallMessage": "bcall", "conditionalRevealMessage": "ciphertext", "pollUpdateMessage": "poll_update",
-		"pollAddOptionMessage": "poll_add_option", "encEventResponseMessage": "event_response", "secretEncryptedMessage": "protocol",
+		"pollAddOptionMessage": "poll_add_option_decrypted", "encEventResponseMessage": "event_response", "secretEncryptedMessage": "protocol",
 	}
 	fields := (&waE2E.Message{}).ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {

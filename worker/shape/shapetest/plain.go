@@ -62,8 +62,8 @@ var Plain = []Kind{
 }
 
 // Asides is what hangs on other messages, on statuses and calls.
-// The types are those of WhatsApp Web's WAWebMsgType. Guesses, since no name was found there:
-// scheduled_call_edit, status_quoted, status_sticker_interaction, music, bcall.
+// The types are those of WhatsApp Web's WAWebMsgType. Guesses, since there is no name for them:
+// scheduled_call_edit, status_question_answer, status_quoted, status_sticker_interaction, bcall.
 var Asides = []Kind{
 	{
 		Name: "a comment", Type: "comment", Body: "well said",
