@@ -2,109 +2,14 @@ package signalcache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
-
-func TestAStepIsWrittenWithTheRecordOfItsMessage(t *testing.T) {
-	w := newWorld(t)
-	device, cache := w.worker()
-	must(t, decrypt(t.Context(), device, "one", text))
-	if got := w.kept(bob); got != "" {
-		t.Fatalf("%q was written before its message", got)
-	}
-	step := cache.Adopt()
-	w.exec("create table record (n integer primary key)")
-	ride := func() error {
-		batch := &pgx.Batch{}
-		batch.Queue("insert into record values (1)")
-		done, err := step.Ride(t.Context(), batch)
-		must(t, err)
-		err = w.pool.SendBatch(t.Context(), batch).Close()
-		done(err)
-		return err
-	}
-	w.exec("insert into record values (1)")
-	if err := ride(); err == nil {
-		t.Fatal("no error of a record that is there")
-	}
-	if got := w.kept(bob); got != "" {
-		t.Errorf("%q was written without its message", got)
-	}
-	w.exec("delete from record")
-	must(t, ride())
-	if got := w.kept(bob); got != "one" {
-		t.Errorf("%q is written", got)
-	}
-	said := w.said.Load()
-	must(t, step.Settle(t.Context()))
-	must(t, device.EventBuffer.ClearBufferedEventPlaintext(t.Context(), [32]byte{1}))
-	if n := w.said.Load() - said; n != 0 {
-		t.Errorf("%d statements for what is written", n)
-	}
-	must(t, device.Sessions.PutSession(own(t, device.Sessions.GetSession), bob, []byte("two")))
-}
-
-// own reads a session, as its owner.
-func own(t *testing.T, read func(context.Context, string) ([]byte, error)) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	_, err := read(ctx, bob)
-	must(t, err)
-	return ctx
-}
-
-func TestAMessageThatIsNotRecordedIsDecryptedAgain(t *testing.T) {
-	w := newWorld(t)
-	device, cache := w.worker()
-	must(t, device.Sessions.PutSession(own(t, device.Sessions.GetSession), bob, []byte("zero")))
-	must(t, decrypt(t.Context(), device, "one", text))
-	cache.Adopt().Forget()
-	if got, err := device.Sessions.GetSession(t.Context(), bob); string(got) != "zero" || err != nil {
-		t.Errorf("the session is %q %v", got, err)
-	}
-}
-
-func TestAFailedDecryptionChangesNothing(t *testing.T) {
-	w := newWorld(t)
-	device, cache := w.worker()
-	must(t, device.Identities.PutIdentity(t.Context(), bob, [32]byte{1}))
-	err := device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
-		_, err := device.Sessions.GetSession(ctx, bob)
-		must(t, err)
-		must(t, device.Sessions.PutSession(ctx, bob, []byte("one")))
-		must(t, device.PreKeys.RemovePreKey(ctx, 7))
-		must(t, device.Identities.DeleteIdentity(ctx, bob))
-		must(t, device.SenderKeys.PutSenderKey(ctx, "group", "bob", []byte("key")))
-		if found, err := device.Sessions.HasSession(ctx, bob); !found || err != nil {
-			t.Errorf("the decryption does not see what it wrote: %v", err)
-		}
-		return errRefused
-	})
-	if !errors.Is(err, errRefused) {
-		t.Fatal(err)
-	}
-	if cache.Adopt() != nil {
-		t.Error("a step is open")
-	}
-	if found, err := device.Sessions.HasSession(t.Context(), bob); found || err != nil {
-		t.Errorf("a session is left: %v", err)
-	}
-	if trusted, err := device.Identities.IsTrustedIdentity(t.Context(), bob, [32]byte{2}); trusted || err != nil {
-		t.Errorf("the identity is gone: %v", err)
-	}
-	if key, err := device.SenderKeys.GetSenderKey(t.Context(), "group", "bob"); key != nil || err != nil {
-		t.Errorf("a sender key is left: %q %v", key, err)
-	}
-}
 
 // What the own side changes is in the database before the message leaves, with all that
 // goes with it.
@@ -154,29 +59,6 @@ func TestOwnStepsAreWrittenBeforeTheMessageLeaves(t *testing.T) {
 	must(t, cache.Flush(t.Context()))
 	if n := w.said.Load() - said; n != 0 {
 		t.Errorf("%d statements to write nothing", n)
-	}
-}
-
-// A message without a handler must not keep its session.
-func TestAStepWithoutAHandlerIsWritten(t *testing.T) {
-	for name, next := range map[string]func(context.Context, *store.Device) error{
-		"by who waits": func(ctx context.Context, d *store.Device) error {
-			_, err := d.Sessions.GetSession(ctx, bob)
-			return err
-		},
-		"by the next decryption": func(ctx context.Context, d *store.Device) error {
-			return d.EventBuffer.DoDecryptionTxn(ctx, func(context.Context) error { return nil })
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			device, _ := w.worker()
-			must(t, decrypt(t.Context(), device, "one", text))
-			must(t, next(t.Context(), device))
-			if got := w.kept(bob); got != "one" {
-				t.Errorf("%q is written", got)
-			}
-		})
 	}
 }
 

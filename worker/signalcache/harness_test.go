@@ -19,7 +19,11 @@ import (
 	"whatsapp-manager/worker/keystore"
 )
 
-const bob = "123_1:0" // an address of libsignal's
+// Addresses of libsignal's.
+const (
+	bob   = "123_1:0"
+	carol = "456_1:0"
+)
 
 var errRefused = errors.New("refused")
 
@@ -127,6 +131,16 @@ func decrypt(ctx context.Context, device *store.Device, session string, plaintex
 		}
 		return device.EventBuffer.PutBufferedEvent(ctx, [32]byte{1}, plaintext, time.Unix(5, 0))
 	})
+}
+
+// own reads a session, as its owner.
+func own(t *testing.T, read func(context.Context, string) ([]byte, error)) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	_, err := read(ctx, bob)
+	must(t, err)
+	return ctx
 }
 
 // text is {"conversation": "a"}, padded.

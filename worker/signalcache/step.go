@@ -16,12 +16,11 @@ const abandonedAfter = time.Second
 // Step is what the decryption of one message changed. It is written with the event of
 // the message, or after it.
 type Step struct {
-	cache   *Cache
-	locked  *signalstore.Transaction
-	rows    changes
-	kept    *[32]byte // the message whose text is in the event buffer
-	ended   bool      // written or forgotten; guarded by the cache's mu
-	adopted bool      // a handler cares for it; guarded by the cache's mu
+	cache  *Cache
+	locked *signalstore.Transaction
+	rows   changes
+	kept   *[32]byte // the message whose text is in the event buffer
+	ended  bool      // written or forgotten; guarded by the cache's mu
 }
 
 type stepKey struct{}
@@ -62,15 +61,17 @@ func (c *Cache) decrypt(ctx context.Context, fn func(context.Context) error) err
 }
 
 // Adopt gives the open step to the handler of its message, which calls Settle or Forget.
-// It returns nil when there is none; all methods accept that.
+// It returns nil when there is none; all methods accept that. From then on nobody else
+// writes the step: a handler may outlive its connection, and the next one brings the
+// message again, which waits for the locks of the step.
 func (c *Cache) Adopt() *Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.step
-	if s == nil || s.ended || s.adopted {
+	if s == nil || s.ended {
 		return nil
 	}
-	s.adopted = true
+	c.step = nil
 	s.locked.Keep()
 	return s
 }
