@@ -101,6 +101,7 @@ func TestComposedMessages(t *testing.T) {
 	w.sub("poll that changes", func(t *testing.T) { w.pollThatChanges(group) })
 	w.sub("answer to an event", func(t *testing.T) { w.answerToAnEvent(group) })
 	w.sub("kept message", func(t *testing.T) { w.keptMessage(group) })
+	w.sub("what comes before its message", func(t *testing.T) { w.early(group) })
 	w.sub("unreadable vote", func(t *testing.T) {
 		poll, secret := w.poll(group, "pn")
 		secret[0]++

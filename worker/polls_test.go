@@ -74,3 +74,36 @@ func (w *world) keptMessage(group types.JID) {
 		})
 	}
 }
+
+// early keeps a message and adds an option to a poll before either is there, and keeps another
+// message by an entry of a history.
+func (w *world) early(group types.JID) {
+	say := func(message, envelope string) string {
+		return composetest.Message(w.t, w.sim, w.bob.Number(), group.String(), message, envelope).ID
+	}
+	keep := func(id string) string {
+		return fmt.Sprintf(`{"keepInChatMessage":{"key":{"remoteJID":%q,"fromMe":true,"ID":%q},"keepType":"KEEP_FOR_ALL","timestampMS":"1900000000000"}}`, group, id)
+	}
+	const text, poll = "3EB0EA01EA01EA01EA01", "3EB0EA02EA02EA02EA02"
+	say(keep(text), ``)
+	say(fmt.Sprintf(`{"pollAddOptionMessage":{"pollCreationMessageKey":{"remoteJID":%q,"fromMe":true,"ID":%q},"addOption":{"optionName":"Later"}}}`, group, poll), ``)
+	w.eventually("both wait", func() bool {
+		return value[int](w.instance, `select count(*)::int from early_changes where message_id in ($1, $2)`, text, poll) == 2
+	})
+	say(`{"extendedTextMessage":{"text":"stays","contextInfo":{"expiration":86400}}}`, `{"id":"`+text+`"}`)
+	say(`{"pollCreationMessageV3":{"name":"Lunch?","options":[{"optionName":"Yes"},{"optionName":"No"}]}}`, `{"id":"`+poll+`"}`)
+	for id, with := range map[string]string{text: `"kicState":"KEPT"`, poll: `{"name":"Later","localId":2}`} {
+		w.eventually(with, func() bool {
+			return value[int](w.instance, `select count(*)::int from events where type = 'message'
+				and payload->'data'->'id'->>'id' = $1 and payload::text like '%' || $2 || '%'`, id, with) == 1
+		})
+	}
+	if n := value[int](w.instance, `select count(*)::int from early_changes`); n != 0 {
+		w.t.Errorf("%d wait still", n)
+	}
+	sent := say(`{"conversation":"stays, too"}`, ``)
+	say(keep(sent), `{"asIfHistory":true}`)
+	w.eventually("kept by an entry of a history", func() bool {
+		return value[int](w.instance, `select count(*)::int from messages where id = $1 and kept`, sent) == 1
+	})
+}

@@ -22,8 +22,9 @@ func kinds() string {
 What becomes of each of the %d fields that a message may have (`+"`waE2E.Message`"+` of the version of whatsmeow in
 use). %d are shown, each as a message of a `+"`type`"+`; %d are wrappers, which are opened: what is inside counts, sent or
 received, live or from history, quoted or not; %d change another message, or are about it; %d are left out. The types
-are WhatsApp Web's names, except where a guess is noted: it has none for these. [messages.md](../deploy/docs/messages.md) says which fields they have, and
-`+"`Message.rawData`"+` has all that WhatsApp sent.
+are WhatsApp Web's names, except where a guess is noted: it has none for these.
+[messages.md](../deploy/docs/messages.md) says which fields they have, and `+"`Message.rawData`"+` has all that WhatsApp
+sent.
 
 | Field | What becomes of it | Note |
 |---|---|---|

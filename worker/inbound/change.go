@@ -212,6 +212,7 @@ type Past struct {
 	Contacts []Contact
 	Chats    []ChatState
 	Messages []Message
+	Keeps    []Keep // told by messages of their own; their targets may be anywhere
 }
 
 // ChatState is the state of a chat. Values that are nil do not change.

@@ -144,7 +144,8 @@ func (h *historian) flush() error {
 	part := h.part
 	part.Aliases = h.aliases
 	h.part, h.rows, h.aliases = Past{}, 0, nil
-	if len(part.Aliases) == 0 && len(part.Contacts) == 0 && len(part.Chats) == 0 && len(part.Messages) == 0 {
+	if len(part.Aliases) == 0 && len(part.Contacts) == 0 && len(part.Chats) == 0 && len(part.Messages) == 0 &&
+		len(part.Keeps) == 0 {
 		return nil
 	}
 	return h.yield(part)
@@ -241,8 +242,8 @@ func (h *historian) pastGroup(id string, c *waHistorySync.Conversation) *shape.G
 	return g
 }
 
-// webMessage adds one message of the past. Other entries are left out: reactions and votes
-// come with their targets, and keys and settings are nothing to show.
+// webMessage adds one message of the past. Other entries but keeps are left out: reactions and
+// votes come with their targets, and keys and settings are nothing to show.
 func (h *historian) webMessage(chat types.JID, wm *waWeb.WebMessageInfo) error {
 	if wm.GetKey().GetID() == "" {
 		return h.err
@@ -256,6 +257,10 @@ func (h *historian) webMessage(chat types.JID, wm *waWeb.WebMessageInfo) error {
 	}
 	if source.Sender.IsEmpty() || (!source.IsFromMe && isPerson(chat)) {
 		source.Sender = chat
+	}
+	if k := h.pastKeep(source, wm); k != nil {
+		h.part.Keeps = append(h.part.Keeps, *k)
+		return h.count(1)
 	}
 	m := h.pastMessage(source, wm)
 	if m == nil {

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"slices"
 	"testing"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
@@ -133,5 +134,41 @@ func TestAKeepFromAnotherDevice(t *testing.T) {
 	c, ok := translate(t, keyring{}, arrived(types.MessageSource{Chat: team, Sender: us.JID, IsFromMe: true, IsGroup: true}, keep))
 	if k, is := c.Op.(*Keep); !ok || !is || !k.On || !k.FromMe || k.Target != "T" || k.AtMs != 9 || k.By != "4900@c.us" {
 		t.Errorf("became %+v", c.Op)
+	}
+}
+
+// A history may have a keep as a message of its own, too.
+func TestAKeepAsAMessageOfThePast(t *testing.T) {
+	entry := func(kind waE2E.KeepType, atMs int64) *waWeb.WebMessageInfo {
+		return &waWeb.WebMessageInfo{
+			Key:              &waCommon.MessageKey{RemoteJID: proto.String("4911@s.whatsapp.net"), ID: proto.String("K")},
+			MessageTimestamp: proto.Uint64(5),
+			Message: &waE2E.Message{EphemeralMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
+				KeepInChatMessage: &waE2E.KeepInChatMessage{
+					Key: &waCommon.MessageKey{ID: proto.String("T"), FromMe: proto.Bool(true)}, KeepType: kind.Enum(), TimestampMS: proto.Int64(atMs),
+				},
+			}}},
+		}
+	}
+	for name, row := range map[string]struct {
+		entry *waWeb.WebMessageInfo
+		want  []Keep
+	}{
+		"kept":              {entry(waE2E.KeepType_KEEP_FOR_ALL, 7), []Keep{{Chat: "4911@c.us", Target: "T", ID: "K", By: "4911@c.us", On: true, AtMs: 7}}},
+		"kept no longer":    {entry(waE2E.KeepType_UNDO_KEEP_FOR_ALL, 0), []Keep{{Chat: "4911@c.us", Target: "T", ID: "K", By: "4911@c.us", AtMs: 5000}}},
+		"nobody knows what": {entry(waE2E.KeepType_UNKNOWN_KEEP_TYPE, 7), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := translate(t, keyring{}, &events.HistorySync{Data: &waHistorySync.HistorySync{Conversations: []*waHistorySync.Conversation{{
+				ID: proto.String("4911@s.whatsapp.net"), Messages: []*waHistorySync.HistorySyncMsg{{Message: row.entry}},
+			}}}})
+			var got Past
+			if err := c.Op.(*History).Each(func(p Past) error { got = p; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got.Keeps, row.want) || len(got.Messages) != 0 {
+				t.Errorf("keeps %+v and %d messages", got.Keeps, len(got.Messages))
+			}
+		})
 	}
 }

@@ -15,7 +15,7 @@ var changeRows = []Row{
 	}},
 	{Field: "encReactionMessage", Role: Change, Type: "reaction_enc", Note: "event message_reaction; sealed", read: nothing},
 	{Field: "pollUpdateMessage", Role: Change, Type: "poll_update", Note: "event vote_update; sealed", read: nothing},
-	{Field: "pollAddOptionMessage", Role: Change, Type: "poll_add_option_decrypted", Note: "adds an option to a poll; event message_edit; sealed or not", read: func(m *waE2E.Message, c *Content) {
+	{Field: "pollAddOptionMessage", Role: Change, Type: "poll_add_option_decrypted", Note: "adds an option to a poll; event message_edit, or told with the poll where that comes later; sealed or not", read: func(m *waE2E.Message, c *Content) {
 		c.Text = m.GetPollAddOptionMessage().GetAddOption().GetOptionName()
 	}},
 	{Field: "encEventResponseMessage", Role: Change, Type: "event_response", Note: "event event_response; sealed", read: nothing},

@@ -41,7 +41,8 @@ type cache struct {
 	usernames *simplelru.LRU[string, string]   // by id; empty: none is known
 	aliases   *simplelru.LRU[inbound.Alias, struct{}]
 	sent      *simplelru.LRU[sentKey, sentMessage]
-	early     early // is not emptied when a commit fails
+	awaited   map[string]struct{} // ids of messages of which something came early; nil: not read
+	early     early               // is not emptied when a commit fails
 }
 
 type sentKey struct{ chat, id string }
@@ -141,6 +142,7 @@ func (c *cache) forget() {
 	c.hidden.Purge()
 	c.aliases.Purge()
 	c.sent.Purge()
+	c.awaited = nil
 }
 
 func (c *cache) hasAlias(a inbound.Alias) bool {

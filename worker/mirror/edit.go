@@ -61,24 +61,22 @@ func (w *writer) edit(ctx context.Context, op *inbound.Edit) error {
 // maxOptions is more than the twelve that WhatsApp takes today (a guess).
 const maxOptions = 100
 
-// addedOption adds an option to a poll that the mirror has. As in WhatsApp Web, only the
+// addedOption adds an option to a poll that the mirror has, or will have. As in WhatsApp Web, only the
 // author may do that of a poll that does not allow it, and no two options have one name.
 func (w *writer) addedOption(ctx context.Context, op *inbound.AddedOption) error {
 	row, found, err := w.find(ctx, op.Chat, op.Target)
-	if err != nil || !found {
+	switch {
+	case err != nil:
 		return err
+	case !found, row.Type == shape.TypeCiphertext:
+		return w.early(ctx, db.PutEarlyChangeParams{
+			Chat: op.Chat, MessageID: op.Target, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender, Option: op.Name,
+		})
 	}
 	raw := decodeRaw(row.Raw)
-	poll := message.Poll(message.Unwrap(raw).Message)
-	if poll == nil || len(poll.GetOptions()) >= maxOptions ||
-		slices.ContainsFunc(poll.GetOptions(), func(o *waE2E.PollCreationMessage_Option) bool { return o.GetOptionName() == op.Name }) {
+	if !w.addOption(raw, row.Sender, op) {
 		return nil
 	}
-	if !poll.GetAllowAddOption() && !samePerson(row.Sender, op.Sender) {
-		w.log.Warn().Str("message", row.ID).Msg("option for a poll that does not allow it left out")
-		return nil
-	}
-	poll.Options = append(poll.Options, &waE2E.PollCreationMessage_Option{OptionName: &op.Name})
 	if row.Raw, err = encodeRaw(raw); err != nil {
 		return err
 	}
@@ -91,6 +89,22 @@ func (w *writer) addedOption(ctx context.Context, op *inbound.AddedOption) error
 	})
 	key := "poll_option:" + op.ID + ":" + op.Sender
 	return w.emitWith(w.content(raw), key, "message_edit", row.Chat, time.Time{}, changed, row.Body, row.Body)
+}
+
+// addOption adds an option to the content of a poll by that author. It returns false when
+// that may not be.
+func (w *writer) addOption(raw *waE2E.Message, author string, op *inbound.AddedOption) bool {
+	poll := message.Poll(message.Unwrap(raw).Message)
+	if poll == nil || len(poll.GetOptions()) >= maxOptions ||
+		slices.ContainsFunc(poll.GetOptions(), func(o *waE2E.PollCreationMessage_Option) bool { return o.GetOptionName() == op.Name }) {
+		return false
+	}
+	if !poll.GetAllowAddOption() && !samePerson(author, op.Sender) {
+		w.log.Warn().Str("message", op.Target).Msg("option for a poll that does not allow it left out")
+		return false
+	}
+	poll.Options = append(poll.Options, &waE2E.PollCreationMessage_Option{OptionName: &op.Name})
+	return true
 }
 
 // samePerson compares authors. A hidden id whose number is not known cannot be compared

@@ -34,6 +34,7 @@ func (m *Mirror) learnPart(ctx context.Context, part inbound.Past) error {
 	if err := m.merge(ctx, part.Aliases); err != nil {
 		return err
 	}
+	keeps := keptBeside(part)
 	return m.write(ctx, func(ctx context.Context, _ bool) (*plan, error) {
 		w := &writer{Mirror: m, plan: newPlan(), now: m.now()}
 		w.aliases(ctx, part.Aliases)
@@ -45,6 +46,11 @@ func (m *Mirror) learnPart(ctx context.Context, part inbound.Past) error {
 		}
 		for i := range part.Messages {
 			if err := w.learnMessage(ctx, &part.Messages[i]); err != nil {
+				return nil, err
+			}
+		}
+		for i := range keeps {
+			if err := w.keep(ctx, &keeps[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -101,6 +107,10 @@ func (w *writer) learnChat(ctx context.Context, s inbound.ChatState) error {
 }
 
 func (w *writer) learnMessage(ctx context.Context, op *inbound.Message) error {
+	op, err := w.caughtUp(ctx, op)
+	if err != nil {
+		return err
+	}
 	raw, err := encodeRaw(op.Raw)
 	if err != nil {
 		return err
@@ -130,11 +140,7 @@ func (w *writer) learnMessage(ctx context.Context, op *inbound.Message) error {
 		w.pinned(ctx, op.Pin)
 	}
 	if op.Keep != nil {
-		kept := 0
-		if op.Keep.On {
-			kept = 1
-		}
-		w.putKeep(ctx, op.Chat, op.Keep, kept)
+		w.putKeep(ctx, op.Chat, op.Keep, keptTimes(op.Keep))
 	}
 	for _, r := range op.Receipts {
 		w.put.PutReceipt(ctx, db.PutReceiptParams{

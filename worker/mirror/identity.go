@@ -273,6 +273,8 @@ func (m *Mirror) mergeOne(ctx context.Context, p *plan, a inbound.Alias) {
 	p.put.DropEventResponses(ctx, db.DropEventResponsesParams{InstanceID: in, Chat: a.LID})
 	p.put.MergePins(ctx, db.MergePinsParams{InstanceID: in, ID: a.ID, Lid: a.LID})
 	p.put.DropPins(ctx, db.DropPinsParams{InstanceID: in, Chat: a.LID})
+	p.put.MergeEarlyChanges(ctx, db.MergeEarlyChangesParams{InstanceID: in, ID: a.ID, Lid: a.LID})
+	p.put.DropEarlyChangesOf(ctx, db.DropEarlyChangesOfParams{InstanceID: in, Chat: a.LID})
 }
 
 // aliases records new pairs that need no merging.

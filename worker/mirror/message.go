@@ -39,6 +39,9 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 		}
 		readable = found
 	}
+	if op, err = w.caughtUp(ctx, op); err != nil {
+		return nil, err
+	}
 	source := w.newSource(op)
 	recipients := op.Recipients
 	if shape.IsGroup(op.Chat) && recipients == 0 {
@@ -65,7 +68,9 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 	if err != nil {
 		return nil, err
 	}
-	if unknown {
+	if op.Keep != nil {
+		w.putKeep(ctx, op.Chat, op.Keep, keptTimes(op.Keep))
+	} else if unknown {
 		w.noteSent(row, nil)
 	}
 
@@ -92,11 +97,15 @@ func (w *writer) message(ctx context.Context, op *inbound.Message) (*shape.Messa
 }
 
 func (w *writer) newSource(op *inbound.Message) shape.Source {
-	return shape.Source{
+	s := shape.Source{
 		Me: w.me(), Chat: op.Chat, ID: op.ID, FromMe: op.FromMe, Sender: op.Sender, Timestamp: op.At.Unix(),
 		PushName: op.PushName, Raw: op.Raw, Type: op.Type, Subtype: op.Subtype, Body: op.Body, Ack: op.Ack, Starred: op.Starred,
 		Broadcast: op.Broadcast, New: true, ServerID: op.ServerID,
 	}
+	if k := op.Keep; k != nil {
+		s.Keep = &shape.Keep{On: k.On, ID: k.ID, By: k.By, AtMs: k.AtMs, Count: keptTimes(k)}
+	}
+	return s
 }
 
 // messageKey does not contain the chat, which may be known by another id next time.

@@ -70,6 +70,9 @@ func (m *Mirror) Load(ctx context.Context) error {
 	if err := m.loadHidden(ctx); err != nil {
 		return err
 	}
+	if _, err := m.awaited(ctx); err != nil {
+		return err
+	}
 	row, err := m.q.OneAccount(ctx, m.instance)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

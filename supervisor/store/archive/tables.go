@@ -50,6 +50,7 @@ var tables = []table{
 	ours("votes", ""),
 	ours("event_responses", ""),
 	ours("pins", ""),
+	ours("early_changes", ""),
 	ours("labels", ""),
 	ours("label_chats", ""),
 	ours("customer_notes", ""),

@@ -118,6 +118,7 @@ func (w *world) instance(id supervisor.ID, jid string, seed int) {
 	w.exec("insert into votes values ($1, 'g@g.us', 'M1', 's@c.us', array['\\x00ff'::bytea, '\\x5c0a'], 5)", i)
 	w.exec("insert into event_responses values ($1, 'g@g.us', 'M1', 's@c.us', 'E1', false, 'going', 2, 5)", i)
 	w.exec("insert into pins values ($1, 'g@g.us', 'M1', true, 1, 0)", i)
+	w.exec("insert into early_changes values ($1, 'g@g.us', 'M9', 'E2', false, 's@c.us', true, '', 5, 6)", i)
 	w.exec("insert into labels values ($1, '1', $2, 3)", i, difficult)
 	w.exec("insert into label_chats values ($1, 'g@g.us', '1')", i)
 	w.exec("insert into customer_notes values ($1, 'g@g.us', 'n', 'unstructured', $2, 1, 2)", i, difficult)

@@ -108,6 +108,7 @@ var ownRows = map[string]string{
 	"messages":        "(instance_id, chat, id, from_me, sender, timestamp, type, body, ack) values ($id, 'c', 'm', false, 's', 1, 'chat', 'secret words', 1)",
 	"number_refusals": "values ($id, '2026-11-30', 463, 1)",
 	"number_standing": "values ($id, '{}', null)",
+	"early_changes":   "values ($id, 'c', 'm', 'e', false, 's', true, '', 1, 1)",
 	"event_responses": "values ($id, 'c', 'm', 's', 'e', false, 'going', 0, 1)",
 	"pins":            "values ($id, 'c', 'm', true, 1, 0)",
 	"preferences":     "values ($id, 'p', true)",

@@ -36,6 +36,7 @@ var ours = map[string]decision{
 	"contacts":        mine(all),
 	"customer_notes":  mine(all),
 	"devices":         mine("select"), // changed by claim_device, prove_device and release_device
+	"early_changes":   mine(all),
 	"event_responses": mine(all),
 	"events":          mine("select, insert"),
 	"feeds":           mine("select, insert, update"),

@@ -15,7 +15,8 @@ select exists (select 1 from contacts c where c.instance_id = $1 and c.id = $2::
      or exists (select 1 from chats c where c.instance_id = $1 and c.id = $3::text)
      or exists (select 1 from messages m where m.instance_id = $1 and m.chat = $3::text)
      or exists (select 1 from receipts r where r.instance_id = $1 and r.chat = $3::text)
-     or exists (select 1 from reactions r where r.instance_id = $1 and r.chat = $3::text))::bool as unmerged
+     or exists (select 1 from reactions r where r.instance_id = $1 and r.chat = $3::text)
+     or exists (select 1 from early_changes e where e.instance_id = $1 and e.chat = $3::text))::bool as unmerged
 `
 
 type AliasStateParams struct {

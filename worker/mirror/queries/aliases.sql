@@ -5,7 +5,8 @@ select exists (select 1 from contacts c where c.instance_id = @instance_id and c
      or exists (select 1 from chats c where c.instance_id = @instance_id and c.id = @lid::text)
      or exists (select 1 from messages m where m.instance_id = @instance_id and m.chat = @lid::text)
      or exists (select 1 from receipts r where r.instance_id = @instance_id and r.chat = @lid::text)
-     or exists (select 1 from reactions r where r.instance_id = @instance_id and r.chat = @lid::text))::bool as unmerged;
+     or exists (select 1 from reactions r where r.instance_id = @instance_id and r.chat = @lid::text)
+     or exists (select 1 from early_changes e where e.instance_id = @instance_id and e.chat = @lid::text))::bool as unmerged;
 
 -- The statements below move everything that is known under a hidden id to the
 -- phone-number id of the same person. They run together, in this order, and
