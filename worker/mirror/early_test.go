@@ -172,6 +172,23 @@ func TestOptionsBeforeTheirPoll(t *testing.T) {
 	})
 }
 
+// A message knows of the reactions that came before it.
+func TestReactionsBeforeTheirMessage(t *testing.T) {
+	for name, bring := range map[string]func(b *bench){
+		"live": func(b *bench) { b.apply(inTeam("M")) },
+		"past": func(b *bench) { b.past(inbound.Past{Messages: []inbound.Message{*inTeam("M")}}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.apply(&inbound.Reaction{Chat: teamID, Target: "M", TargetSender: annaID, ID: "R", Sender: bertID, Text: "👍", AtMs: 1})
+			bring(b)
+			if !b.message("M").HasReaction {
+				t.Error("it has no reaction")
+			}
+		})
+	}
+}
+
 func TestWhatWaitsIsBounded(t *testing.T) {
 	b := newBench(t)
 	for i := range earlyInAChat + 3 {

@@ -208,7 +208,10 @@ func (q *Queries) KeepMessage(ctx context.Context, arg KeepMessageParams) error 
 const learnMessage = `-- name: LearnMessage :exec
 insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
     starred, has_reaction, broadcast, history, server_id, recipients, revoked_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true, $15, $16, $17)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13::boolean or exists (select 1 from reactions r where r.instance_id = $1 and r.chat = $2
+            and r.message_id = $3 and r.reaction <> ''),
+    $14, true, $15, $16, $17)
 on conflict (instance_id, id, chat) do update set
     type = excluded.type, subtype = '', body = excluded.body, raw = excluded.raw, history = true
 where messages.type = 'ciphertext' and excluded.type <> 'ciphertext'

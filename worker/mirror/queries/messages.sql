@@ -11,7 +11,10 @@ values (@instance_id, @chat, @id, @from_me, @sender, @timestamp, @type, @subtype
 -- From the past: a message that is already there stays as it is, unless it could not be decrypted.
 insert into messages (instance_id, chat, id, from_me, sender, timestamp, type, body, ack, push_name, raw,
     starred, has_reaction, broadcast, history, server_id, recipients, revoked_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true, $15, $16, $17)
+values (@instance_id, @chat, @id, @from_me, @sender, @timestamp, @type, @body, @ack, @push_name, @raw,
+    @starred, @has_reaction::boolean or exists (select 1 from reactions r where r.instance_id = @instance_id and r.chat = @chat
+            and r.message_id = @id and r.reaction <> ''),
+    @broadcast, true, @server_id, @recipients, @revoked_at)
 on conflict (instance_id, id, chat) do update set
     type = excluded.type, subtype = '', body = excluded.body, raw = excluded.raw, history = true
 where messages.type = 'ciphertext' and excluded.type <> 'ciphertext';
