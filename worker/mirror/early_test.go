@@ -212,6 +212,29 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	}
 }
 
+// Strangers cannot fill the table, and what has come makes room.
+func TestWhatWaitsInAll(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.pool.Exec(b.ctx, `insert into early_changes
+		select $1, n || '@g.us', 'M' || n, 'K', false, 's@c.us', true, '', 1, $2 from generate_series(1, $3::int) n`,
+		instance, time.Now().UnixMilli(), earlyInAll); err != nil {
+		b.Fatal(err)
+	}
+	b.Mirror = b.reopen(2)
+	b.apply(kept("N", "K", bertID, true, 1))
+	if n := b.earlyChanges(); n != earlyInAll {
+		t.Errorf("%d wait, want %d", n, earlyInAll)
+	}
+	one := inTeam("M1")
+	one.Chat = "1@g.us"
+	b.apply(one)
+	b.apply(kept("N", "K", bertID, true, 1))
+	b.apply(inTeam("N"))
+	if b.message("M1").Data.KicState != "KEPT" || b.message("N").Data.KicState != "KEPT" {
+		t.Errorf("kept %+v and %+v", b.message("M1").Data.Kic, b.message("N").Data.Kic)
+	}
+}
+
 // What waits for a message of somebody's who is known by a hidden id only moves to the number
 // with the chat.
 func TestWhatWaitsMovesWithItsChat(t *testing.T) {

@@ -111,7 +111,14 @@ func (w *writer) early(ctx context.Context, change db.PutEarlyChangeParams) erro
 	if err != nil {
 		return err
 	}
-	if _, again := awaited[change.MessageID]; !again && len(awaited) >= earlyInAll || len(change.Option) > longestEarly {
+	_, again := awaited[change.MessageID]
+	if !again && len(awaited) >= earlyInAll { // some may have come since
+		w.cache.awaited = nil
+		if awaited, err = w.awaited(ctx); err != nil {
+			return err
+		}
+	}
+	if !again && len(awaited) >= earlyInAll || len(change.Option) > longestEarly {
 		w.log.Warn().Msg("change of a message that has not come left out")
 		return nil
 	}
@@ -133,7 +140,9 @@ func (m *Mirror) awaited(ctx context.Context) (map[string]struct{}, error) {
 	if m.cache.awaited != nil {
 		return m.cache.awaited, nil
 	}
-	ids, err := m.q.AwaitedMessages(ctx, m.instance)
+	ids, err := m.q.AwaitedMessages(ctx, db.AwaitedMessagesParams{
+		InstanceID: m.instance, Since: m.now().Add(-earlyFor).UnixMilli(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read what came early: %w", err)
 	}

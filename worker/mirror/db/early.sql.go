@@ -10,11 +10,16 @@ import (
 )
 
 const awaitedMessages = `-- name: AwaitedMessages :many
-select distinct message_id from early_changes where instance_id = $1
+select distinct message_id from early_changes where instance_id = $1 and noted_at >= $2::bigint
 `
 
-func (q *Queries) AwaitedMessages(ctx context.Context, instanceID string) ([]string, error) {
-	rows, err := q.db.Query(ctx, awaitedMessages, instanceID)
+type AwaitedMessagesParams struct {
+	InstanceID string
+	Since      int64
+}
+
+func (q *Queries) AwaitedMessages(ctx context.Context, arg AwaitedMessagesParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, awaitedMessages, arg.InstanceID, arg.Since)
 	if err != nil {
 		return nil, err
 	}

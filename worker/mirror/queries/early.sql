@@ -11,7 +11,7 @@ where e.instance_id = @instance_id and (e.noted_at < @before::bigint or e.chat =
     order by n.noted_at desc, n.id desc, n.message_id desc offset @most::int limit 1));
 
 -- name: AwaitedMessages :many
-select distinct message_id from early_changes where instance_id = $1;
+select distinct message_id from early_changes where instance_id = @instance_id and noted_at >= @since::bigint;
 
 -- name: EarlyChanges :many
 select id, from_me, sender, kept, option, timestamp from early_changes
