@@ -69,7 +69,7 @@ func (r *runner) workBacklog(ctx context.Context, name string, due time.Time) (r
 			return res
 		}
 		res.last = out
-		res.posts = append(res.posts, r.attempt(row.Seq, out))
+		res.posts = append(res.posts, out.attempt(r.endpoint.ID, row.Seq))
 		if out.ok() {
 			if err := r.store.ResolveBacklog(ctx, r.endpoint.ID, row.Seq); err != nil {
 				res.err = fmt.Errorf("take delivered event off the backlog: %w", err)

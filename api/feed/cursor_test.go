@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"whatsapp-manager/api/feed"
 	"whatsapp-manager/supervisor/store"
@@ -21,9 +20,9 @@ type losing struct {
 	lost  chan struct{} // closed when the answer is
 }
 
-func (s *losing) AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error {
-	err := s.Deliveries.AdvanceEndpoint(ctx, id, cursor, delivered, at)
-	if delivered > 0 && err == nil {
+func (s *losing) AdvanceEndpoints(ctx context.Context, all []store.Progress) error {
+	err := s.Deliveries.AdvanceEndpoints(ctx, all)
+	if len(all) > 0 && all[0].Delivered > 0 && err == nil {
 		s.first.Do(func() {
 			err = errors.New("the connection broke")
 			close(s.lost)

@@ -26,6 +26,7 @@ type Deliverer struct {
 	timeout  time.Duration
 	networks []netip.Prefix
 	counters *counters
+	books    *books
 	every    time.Duration // between refreshes
 	changes  chan change   // written by Changed and Redriven, read by Run
 	ended    chan struct{} // closed by Run
@@ -59,7 +60,7 @@ func NewDeliverer(st deliveries, w wakers, log zerolog.Logger, reg prometheus.Re
 	}
 	return &Deliverer{
 		store: st, wakers: w, log: log, schedule: opts.Schedule.orDefault(), timeout: opts.Timeout, networks: opts.Networks,
-		counters: newCounters(reg), every: opts.Refresh, changes: make(chan change), ended: make(chan struct{}),
+		counters: newCounters(reg), books: newBooks(st, log), every: opts.Refresh, changes: make(chan change), ended: make(chan struct{}),
 	}
 }
 
@@ -95,9 +96,11 @@ func (d *Deliverer) tell(ctx context.Context, c change) {
 	}
 }
 
-// Run delivers until ctx ends, then waits for the posts under way. Call it once.
+// Run delivers until ctx ends, then waits for the posts under way, and writes down
+// what was delivered. Call it once.
 func (d *Deliverer) Run(ctx context.Context) error {
 	defer close(d.ended)
+	defer d.books.keep(ctx)()
 	p := newHTTPClient(d.timeout, d.networks)
 	defer p.close()
 	r := &runners{Deliverer: d, client: p, running: map[string]*handle{}, unread: map[string]bool{}}

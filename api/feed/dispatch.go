@@ -84,7 +84,7 @@ func (r *runner) startFresh(name string, l *lane) {
 	r.posts.Go(func() {
 		res := result{lane: name, event: ev, last: r.client.post(r.posting, r.endpoint, ev)}
 		if res.cut = r.wasCut(res.last); !res.cut {
-			res.posts = []store.Attempt{r.attempt(ev.Seq, res.last)}
+			res.posts = []store.Attempt{res.last.attempt(r.endpoint.ID, ev.Seq)}
 		}
 		r.results <- res
 	})
@@ -92,13 +92,6 @@ func (r *runner) startFresh(name string, l *lane) {
 
 // wasCut reports whether a post failed because we ended it ourselves.
 func (r *runner) wasCut(out postResult) bool { return !out.ok() && r.posting.Err() != nil }
-
-func (r *runner) attempt(seq uint64, out postResult) store.Attempt {
-	return store.Attempt{
-		EndpointID: r.endpoint.ID, Seq: seq, At: time.Now(), Status: out.statusPtr(), Error: out.err,
-		DurationMS: int(out.took.Milliseconds()),
-	}
-}
 
 // retryTimer fires when there may be something to do that no other event
 // tells; a nil channel when there is not.

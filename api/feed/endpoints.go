@@ -120,7 +120,9 @@ func EndpointRoutes(st endpoints, d *Deliverer) func(*api.Mount) {
 		route.Add(m.Router, route.OwnInstance, add("update-webhook", http.MethodPatch, "/api/webhooks/{webhook}", "Change a webhook, or renew its secret", http.StatusOK), h.update)
 		route.Add(m.Router, route.OwnInstance, add("delete-webhook", http.MethodDelete, "/api/webhooks/{webhook}", "Delete a webhook with what waits for delivery", http.StatusNoContent), h.delete)
 		route.Add(m.Router, route.OwnInstance, add("test-webhook", http.MethodPost, "/api/webhooks/{webhook}/test", "Post a signed test event now and tell what came back", http.StatusOK), h.test)
-		route.Add(m.Router, route.OwnInstance, add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "List the newest posts with their results", http.StatusOK), h.deliveries)
+		deliveries := add("list-deliveries", http.MethodGet, "/api/webhooks/{webhook}/deliveries", "List the newest posts with their results", http.StatusOK)
+		deliveries.Description = whatIsListed
+		route.Add(m.Router, route.OwnInstance, deliveries, h.deliveries)
 		route.Add(m.Router, route.OwnInstance, add("list-dead-letters", http.MethodGet, "/api/webhooks/{webhook}/dead-letters", "List events whose retries are used up", http.StatusOK), h.deadLetters)
 		route.Add(m.Router, route.OwnInstance, add("redrive-webhook", http.MethodPost, "/api/webhooks/{webhook}/redrive", "Try dead letters again", http.StatusAccepted), h.redrive)
 	}

@@ -63,7 +63,7 @@ func (r *runner) fill(ctx context.Context) bool {
 	r.caughtUp = len(events) < readPage
 	for _, ev := range events {
 		r.read = ev.Seq
-		r.dirty = true
+		r.news = true
 		if !r.wants(ev.Type) {
 			continue
 		}

@@ -35,6 +35,12 @@ func (o postResult) statusPtr() *int {
 	return &o.status
 }
 
+func (o postResult) attempt(endpoint string, seq uint64) store.Attempt {
+	return store.Attempt{
+		EndpointID: endpoint, Seq: seq, At: time.Now(), Status: o.statusPtr(), Error: o.err, DurationMS: int(o.took.Milliseconds()),
+	}
+}
+
 // httpClient sends signed events. Signature and headers follow the Standard
 // Webhooks specification (standardwebhooks.com): webhook-id, webhook-timestamp,
 // webhook-signature "v1,<base64 HMAC-SHA256 of id.timestamp.body>".

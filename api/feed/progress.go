@@ -1,8 +1,9 @@
 package feed
 
 import (
-	"context"
 	"time"
+
+	"whatsapp-manager/supervisor/store"
 )
 
 func (r *runner) settleSeq(seq uint64) {
@@ -11,7 +12,7 @@ func (r *runner) settleSeq(seq uint64) {
 		delete(r.settled, r.pending[0])
 		r.pending = r.pending[1:]
 	}
-	r.dirty = true
+	r.news = true
 }
 
 // cursor is the seq up to which everything is settled.
@@ -22,27 +23,13 @@ func (r *runner) cursor() uint64 {
 	return r.read
 }
 
-// saveCursor saves how far delivery came; false when the store did not answer.
-func (r *runner) saveCursor(ctx context.Context) bool {
-	if !r.dirty {
-		return true
-	}
-	if err := r.store.AdvanceEndpoint(ctx, r.endpoint.ID, r.cursor(), r.delivered, time.Now()); err != nil {
-		r.storeTrouble(ctx, "save cursor", err)
-		return false
-	}
-	r.dirty, r.saved = false, r.delivered
-	return true
-}
-
-func (r *runner) persist(ctx context.Context) {
-	if r.saveCursor(ctx) && len(r.attempts) > 0 {
-		// A burst need not go through the store whole only to be trimmed there.
-		r.attempts = r.attempts[max(0, len(r.attempts)-shownAttempts):]
-		if err := r.store.RecordAttempts(ctx, r.attempts); err != nil {
-			r.storeTrouble(ctx, "record attempts", err)
-		}
-		r.attempts = r.attempts[:0]
+// tell has the books know how far delivery came.
+func (r *runner) tell() {
+	if r.news {
+		r.books.advance(store.Progress{
+			EndpointID: r.endpoint.ID, Cursor: r.cursor(), Delivered: r.delivered, At: time.Now(), Failing: r.failures > 0,
+		})
+		r.news = false
 	}
 }
 
@@ -62,5 +49,8 @@ func (r *runner) finish() {
 		}
 	}
 	r.flushParked(r.writing)
-	r.persist(r.writing)
+	r.tell()
+	if err := r.books.save(r.writing, r.endpoint.ID); err != nil {
+		r.storeTrouble(r.writing, "save cursor", err)
+	}
 }

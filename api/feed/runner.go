@@ -12,18 +12,16 @@ import (
 )
 
 const (
-	window        = 512                    // events of one endpoint in memory at a time
-	readPage      = 256                    //
-	concurrent    = 16                     // posts of one endpoint at a time, each of another lane
-	persistEvery  = 300 * time.Millisecond // how long a delivered event may be forgotten by a crash, to be delivered again
-	lookEvery     = 5 * time.Second        // a belt for a wake-up that never came
-	downAfter     = 3                      // failures in a row, with no success between, that mean "the receiver is down"
-	longestProbe  = time.Minute            // a receiver that came back is found within this
-	backlogPage   = 50                     //
-	storeRetryGap = time.Second            //
-	lastPosts     = time.Second            // how long posts under way are waited for at the end
-	lastWrites    = 6 * time.Second        // how long writes are, those of the last posts among them
-	shownAttempts = 200                    // the newest posts of an endpoint that the store keeps
+	window        = 512             // events of one endpoint in memory at a time
+	readPage      = 256             //
+	concurrent    = 16              // posts of one endpoint at a time, each of another lane
+	lookEvery     = 5 * time.Second // a belt for a wake-up that never came
+	downAfter     = 3               // failures in a row, with no success between, that mean "the receiver is down"
+	longestProbe  = time.Minute     // a receiver that came back is found within this
+	backlogPage   = 50              //
+	storeRetryGap = time.Second     //
+	lastPosts     = time.Second     // how long posts under way are waited for at the end
+	lastWrites    = 6 * time.Second // how long writes are, those of the last posts among them
 )
 
 // deliveries is what delivery needs of the store, by use.
@@ -50,7 +48,7 @@ type backlogRecords interface {
 }
 
 type progressRecords interface {
-	AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error
+	AdvanceEndpoints(ctx context.Context, all []store.Progress) error
 	RecordAttempts(ctx context.Context, attempts []store.Attempt) error
 }
 
@@ -74,6 +72,7 @@ type lane struct {
 type runner struct {
 	endpoint store.Endpoint
 	store    deliveries
+	books    *books
 	client   *httpClient
 	schedule Schedule
 	log      zerolog.Logger
@@ -98,7 +97,9 @@ type runner struct {
 	loaded   bool // it was, once
 
 	pauses
-	unsaved
+
+	delivered int64 // in all, since the endpoint was made
+	news      bool  // the books do not have it all yet
 }
 
 // pauses is how long a receiver that fails, or that asked for silence, is spared.
@@ -107,14 +108,6 @@ type pauses struct {
 	probeAt   time.Time
 	freshAt   time.Time // when an event of a chat that did not fail may be a probe
 	heldUntil time.Time // the receiver asked for silence
-}
-
-// unsaved is what a runner has done and not written yet.
-type unsaved struct {
-	delivered int64 // in all, since the endpoint was made
-	saved     int64 // of those, in the store for certain
-	attempts  []store.Attempt
-	dirty     bool
 }
 
 // result is what a post, or a run over a parked lane, brought.
@@ -138,7 +131,7 @@ func (r *runner) run(ctx context.Context) {
 	r.lanes = map[string]*lane{}
 	r.settled = map[uint64]bool{}
 	r.read = r.endpoint.Cursor
-	r.delivered, r.saved = r.endpoint.Delivered, r.endpoint.Delivered
+	r.delivered = r.endpoint.Delivered
 	r.stale = true
 	var cutPosts, cutWrites context.CancelFunc
 	r.posting, cutPosts = outlive(ctx, lastPosts)
@@ -147,8 +140,6 @@ func (r *runner) run(ctx context.Context) {
 	defer cutWrites()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	persist := time.NewTicker(persistEvery)
-	defer persist.Stop()
 	for {
 		if r.stale {
 			r.stale = !r.loadBacklog(ctx)
@@ -159,6 +150,7 @@ func (r *runner) run(ctx context.Context) {
 			more = always
 		}
 		r.dispatch(ctx)
+		r.tell()
 		retry, stop := r.retryTimer()
 		select {
 		case <-ctx.Done():
@@ -171,8 +163,6 @@ func (r *runner) run(ctx context.Context) {
 			r.caughtUp = false
 		case <-r.redrive:
 			r.stale = true
-		case <-persist.C:
-			r.persist(r.writing)
 		case <-retry:
 		case <-more:
 		case res := <-r.results:

@@ -40,7 +40,7 @@ func (s *runners) start(ctx context.Context, e store.Endpoint) {
 		sub := s.wakers.Subscribe(e.Instance)
 		defer sub.Close()
 		r := &runner{
-			endpoint: e, store: s.store, client: s.client, schedule: s.schedule, counters: s.counters, wake: sub.C(), redrive: h.redrive,
+			endpoint: e, store: s.store, books: s.books, client: s.client, schedule: s.schedule, counters: s.counters, wake: sub.C(), redrive: h.redrive,
 			log: s.log.With().Str("instance", string(e.Instance)).Str("endpoint", e.ID).Logger(),
 		}
 		r.run(ctx)
@@ -64,6 +64,7 @@ func (s *runners) reload(ctx context.Context, id string) {
 	switch {
 	case fault.Is(err, fault.NotFound):
 		delete(s.unread, id)
+		s.books.forget(id)
 	case err != nil:
 		s.unread[id] = true
 	default:
@@ -95,6 +96,9 @@ func (s *runners) refresh(ctx context.Context) bool {
 	for id, h := range s.running {
 		if e, ok := rows[id]; !ok || e.Held {
 			s.end(id)
+			if !ok {
+				s.books.forget(id)
+			}
 		} else if !e.UpdatedAt.Equal(h.updated) {
 			s.reload(ctx, id)
 		}

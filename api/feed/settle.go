@@ -14,17 +14,17 @@ func (r *runner) settle(ctx context.Context, res result) {
 	l := r.lanes[res.lane]
 	l.busy = false
 	r.inFlight--
-	r.attempts = append(r.attempts, res.posts...)
+	r.books.posted(res.posts)
 	r.counters.observe(res)
 	switch {
 	case res.backlog:
 		r.settleBacklog(ctx, res, l)
 	case !res.cut:
-		r.settleFresh(ctx, res, l)
+		r.settleFresh(res, l)
 	}
 }
 
-func (r *runner) settleFresh(ctx context.Context, res result, l *lane) {
+func (r *runner) settleFresh(res result, l *lane) {
 	l.queue = slices.Delete(l.queue, 0, 1)
 	if res.last.ok() {
 		r.succeeded(1)
@@ -34,9 +34,8 @@ func (r *runner) settleFresh(ctx context.Context, res result, l *lane) {
 		return
 	}
 	r.failed(res.last)
-	if r.delivered > r.saved {
-		r.saveCursor(ctx) // a success of before must not clear the error that is saved next
-	}
+	r.tell()
+	r.books.wait() // a success of before must not clear the error that is saved next
 	nextAt := time.Now().Add(max(r.schedule.wait(1), res.last.retryAfter))
 	r.toPark = append(r.toPark, store.Backlog{
 		EndpointID: r.endpoint.ID, Seq: res.event.Seq, Lane: res.lane, Attempts: 1, NextAt: nextAt,
@@ -51,7 +50,7 @@ func (r *runner) succeeded(n int64) {
 	wasDown := r.down()
 	r.failures = 0
 	r.delivered += n
-	r.dirty = true
+	r.news = true
 	if wasDown {
 		r.openLanes()
 	}

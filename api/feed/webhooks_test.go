@@ -58,6 +58,10 @@ func TestWebhooksAreManaged(t *testing.T) {
 		t.Errorf("test of a refusing receiver: %v", tested)
 	}
 	hook.answers(nil)
+	listed := o.do(http.StatusOK, "GET", one+"/deliveries", o.admin, nil)["deliveries"].([]any)
+	if len(listed) != 4 || at(listed[0].(map[string]any), "status") != 418.0 || at(listed[1].(map[string]any), "seq") != 0.0 || at(listed[2].(map[string]any), "seq") != 5.0 {
+		t.Errorf("with two tests listed: %v", listed)
+	}
 	if dead := at(o.do(http.StatusOK, "GET", one+"/dead-letters", o.admin, nil), "pagination.total"); dead != 0.0 {
 		t.Errorf("%v dead letters", dead)
 	}

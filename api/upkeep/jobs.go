@@ -106,5 +106,8 @@ func (u *Upkeep) prune(ctx context.Context, now time.Time) error {
 	if _, failed := u.store.PruneLinkPages(ctx, now.Add(-pagesKept)); failed != nil {
 		err = errors.Join(err, fmt.Errorf("remove old link pages: %w", failed))
 	}
+	if _, failed := u.store.TrimAttempts(ctx); failed != nil {
+		err = errors.Join(err, fmt.Errorf("trim the posts of webhooks: %w", failed))
+	}
 	return err
 }

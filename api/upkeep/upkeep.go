@@ -39,6 +39,7 @@ type Store interface {
 	TrimFeeds(ctx context.Context, before time.Time) (int, error)
 	PruneSends(ctx context.Context, before time.Time) (int, error)
 	PruneLinkPages(ctx context.Context, before time.Time) (int, error)
+	TrimAttempts(ctx context.Context) (int, error)
 }
 
 // Clock tells whether the time may be believed; *wallclock.Watch is one.

@@ -2,13 +2,12 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"whatsapp-manager/supervisor/store/db"
 )
 
-// keptAttempts is how many tries of an endpoint are kept.
+// keptAttempts is how many tries of an endpoint are shown, and kept by TrimAttempts.
 const keptAttempts = 200
 
 // Attempt is what one try at a delivery brought.
@@ -21,8 +20,8 @@ type Attempt struct {
 	DurationMS int
 }
 
-// RecordAttempts appends to the endpoints' attempts, of which the newest 200
-// each are kept. Attempts of deleted endpoints are dropped.
+// RecordAttempts appends to the endpoints' attempts. Attempts of endpoints that are
+// deleted, or just being deleted, are dropped.
 func (s *Store) RecordAttempts(ctx context.Context, attempts []Attempt) error {
 	if len(attempts) == 0 {
 		return nil
@@ -36,19 +35,21 @@ func (s *Store) RecordAttempts(ctx context.Context, attempts []Attempt) error {
 		p.Errors = append(p.Errors, a.Error)
 		p.Durations = append(p.Durations, a.DurationMS)
 	}
-	return failure("store.RecordAttempts", s.inTx(ctx, func(q *db.Queries) error {
-		if err := q.InsertAttempts(ctx, p); err != nil {
-			return err
-		}
-		ids := slices.Compact(slices.Sorted(slices.Values(p.EndpointIds)))
-		return q.TrimAttempts(ctx, db.TrimAttemptsParams{Keep: keptAttempts, EndpointIds: ids})
-	}))
+	return failure("store.RecordAttempts", s.q.InsertAttempts(ctx, p))
 }
 
-// Attempts returns a page of the endpoint's attempts, newest first, and how
-// many are kept.
+// TrimAttempts deletes all but the newest 200 attempts of each endpoint and returns
+// how many.
+func (s *Store) TrimAttempts(ctx context.Context) (int, error) {
+	n, err := s.q.TrimAttempts(ctx, keptAttempts)
+	return int(n), failure("store.TrimAttempts", err)
+}
+
+// Attempts returns a page of the endpoint's newest 200 attempts, newest first, and how
+// many of them there are.
 func (s *Store) Attempts(ctx context.Context, endpointID string, offset, limit int) ([]Attempt, int, error) {
 	const op = "store.Attempts"
+	limit = max(0, min(limit, keptAttempts-offset)) // more lie there until they are trimmed
 	rows, err := s.q.AttemptsPage(ctx, db.AttemptsPageParams{EndpointID: endpointID, Off: offset, Lim: limit})
 	if err != nil {
 		return nil, 0, failure(op, err)
@@ -58,5 +59,5 @@ func (s *Store) Attempts(ctx context.Context, endpointID string, offset, limit i
 	for i, r := range rows {
 		list[i] = Attempt{EndpointID: r.EndpointID, Seq: r.Seq, At: r.At, Status: r.Status, Error: r.Error, DurationMS: r.DurationMs}
 	}
-	return list, int(total), failure(op, err)
+	return list, min(int(total), keptAttempts), failure(op, err)
 }

@@ -92,12 +92,51 @@ func (s *Store) DeleteEndpoint(ctx context.Context, id string) error {
 	return found("store.DeleteEndpoint", n, err)
 }
 
-// AdvanceEndpoint moves the cursor and the count of deliveries, as of at,
-// forward, never back; with new deliveries LastError is cleared. Saying it
-// again, for lack of an answer, changes nothing. An endpoint that was deleted
-// meanwhile is no error.
-func (s *Store) AdvanceEndpoint(ctx context.Context, id string, cursor uint64, delivered int64, at time.Time) error {
-	return failure("store.AdvanceEndpoint", s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{ID: id, Cursor: cursor, Delivered: delivered, At: at}))
+// Progress is how far the deliveries to an endpoint came.
+type Progress struct {
+	EndpointID string
+	Cursor     uint64
+	Delivered  int64 // in all, since the endpoint was made
+	At         time.Time
+	Failing    bool // the newest try failed: LastError stays, whatever was delivered before
+}
+
+// AdvanceEndpoints moves the cursors and the counts of deliveries forward, never back;
+// with new deliveries LastError is cleared. Saying it again, for lack of an answer,
+// changes nothing. Endpoints that were deleted meanwhile are no error.
+func (s *Store) AdvanceEndpoints(ctx context.Context, all []Progress) error {
+	const op = "store.AdvanceEndpoints"
+	if len(all) == 0 {
+		return nil
+	}
+	var p db.AdvanceEndpointsParams
+	for _, e := range all {
+		p.Ids = append(p.Ids, e.EndpointID)
+		p.Cursors = append(p.Cursors, int64(e.Cursor))
+		p.Totals = append(p.Totals, e.Delivered)
+		p.Ats = append(p.Ats, e.At)
+		p.Failing = append(p.Failing, e.Failing)
+	}
+	written, err := s.q.AdvanceEndpoints(ctx, p)
+	if err != nil || len(written) == len(all) {
+		return failure(op, err)
+	}
+	done := make(map[string]bool, len(written))
+	for _, id := range written {
+		done[id] = true
+	}
+	for _, e := range all {
+		if done[e.EndpointID] {
+			continue
+		}
+		// Somebody writes it, or it is gone.
+		if err := s.q.AdvanceEndpoint(ctx, db.AdvanceEndpointParams{
+			ID: e.EndpointID, Cursor: e.Cursor, Delivered: e.Delivered, At: e.At, Failing: e.Failing,
+		}); err != nil {
+			return failure(op, err)
+		}
+	}
+	return nil
 }
 
 func endpointsOf[R any](box *seal.Webhooks, op string, rows []R, err error, parts func(R) (db.WebhookEndpoint, bool)) ([]Endpoint, error) {

@@ -32,7 +32,7 @@ func BenchmarkHot(b *testing.B) {
 	})
 	b.Run("AdvanceEndpoint", func(b *testing.B) {
 		for i := uint64(1); b.Loop(); i++ {
-			check(b, st.AdvanceEndpoint(ctx, "e", i, int64(i), noon))
+			check(b, st.AdvanceEndpoints(ctx, []store.Progress{{EndpointID: "e", Cursor: i, Delivered: int64(i), At: noon}}))
 		}
 	})
 	b.Run("BacklogHeads", func(b *testing.B) {

@@ -139,7 +139,7 @@ func TestEndpoints(t *testing.T) {
 
 	advance := func(cursor uint64, delivered int64, at time.Time) {
 		t.Helper()
-		must(t, st.AdvanceEndpoint(ctx, "e2", cursor, delivered, at))
+		must(t, st.AdvanceEndpoints(ctx, []store.Progress{{EndpointID: "e2", Cursor: cursor, Delivered: delivered, At: at}}))
 	}
 	advance(9, 2, noon)
 	advance(7, 3, noon.Add(time.Minute)) // never back
@@ -152,7 +152,7 @@ func TestEndpoints(t *testing.T) {
 	if got.Cursor != 10 || got.Delivered != 4 || !got.LastDeliveredAt.Equal(noon.Add(time.Minute)) {
 		t.Errorf("got %+v", got)
 	}
-	must(t, st.AdvanceEndpoint(ctx, "none", 1, 1, noon))
+	must(t, st.AdvanceEndpoints(ctx, []store.Progress{{EndpointID: "none", Cursor: 1, Delivered: 1, At: noon}}))
 	e2.URL, e2.Events, e2.Enabled, e2.UpdatedAt = "http://z", []string{"qr"}, true, noon.Add(time.Hour)
 	must(t, st.UpdateEndpoint(ctx, e2))
 	got, err = st.Endpoint(ctx, "e2")
@@ -242,7 +242,7 @@ func TestBacklog(t *testing.T) {
 	other, err := st.BacklogHeads(ctx, "other", 10)
 	must(t, err)
 	equal(t, "heads of the other endpoint", seqs(other), "1")
-	must(t, st.AdvanceEndpoint(ctx, "e", 0, 1, noon))
+	must(t, st.AdvanceEndpoints(ctx, []store.Progress{{EndpointID: "e", Cursor: 0, Delivered: 1, At: noon}}))
 	e, err = st.Endpoint(ctx, "e")
 	must(t, err)
 	equal(t, "error after a success", e.LastError, "")
@@ -262,6 +262,12 @@ func TestAttemptsAreBoundedPerEndpoint(t *testing.T) {
 		}
 		must(t, st.RecordAttempts(ctx, append(batch, store.Attempt{EndpointID: "deleted", At: noon})))
 	}
+	trimmed, err := st.TrimAttempts(ctx)
+	must(t, err)
+	equal(t, "trimmed", trimmed, 70)
+	trimmed, err = st.TrimAttempts(ctx)
+	must(t, err)
+	equal(t, "trimmed again", trimmed, 0)
 	list, total, err := st.Attempts(ctx, "e", 199, 10)
 	must(t, err)
 	if total != 200 || len(list) != 1 || list[0].Seq != 70 || list[0].Status != nil || list[0].Error != "refused" {
@@ -293,7 +299,7 @@ func TestDeletionRacesWithDelivery(t *testing.T) {
 							st.Park(ctx, id, seq, []store.Backlog{{Seq: seq, Lane: "l", NextAt: noon}}),
 							st.RecordAttempts(ctx, []store.Attempt{{EndpointID: ids[0], Seq: seq, At: noon}, {EndpointID: ids[1], Seq: seq, At: noon}}),
 							st.RetryBacklog(ctx, id, seq, 1, noon, nil, "x"),
-							st.AdvanceEndpoint(ctx, id, seq, 1, noon),
+							st.AdvanceEndpoints(ctx, []store.Progress{{EndpointID: id, Cursor: seq, Delivered: 1, At: noon}}),
 						} {
 							if err != nil {
 								t.Error(err)

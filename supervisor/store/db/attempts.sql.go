@@ -12,7 +12,7 @@ import (
 
 const attemptsPage = `-- name: AttemptsPage :many
 select id, endpoint_id, seq, at, status, error, duration_ms from webhook_attempts where endpoint_id = $1
-order by id desc limit $3::int offset $2::int
+order by at desc, id desc limit $3::int offset $2::int
 `
 
 type AttemptsPageParams struct {
@@ -73,7 +73,7 @@ from (
            unnest($6::int[]) as duration_ms
 ) a join webhook_endpoints e on e.id = a.endpoint_id
 order by a.n
-for key share of e
+for key share of e skip locked
 `
 
 type InsertAttemptsParams struct {
@@ -85,8 +85,8 @@ type InsertAttemptsParams struct {
 	Durations   []int
 }
 
-// Endpoints that were deleted meanwhile are left out, and the others held. Ids
-// follow the order of the arrays.
+// Endpoints that were deleted meanwhile, or are being deleted, are left out, and the
+// others held. Ids follow the order of the arrays.
 func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) error {
 	_, err := q.db.Exec(ctx, insertAttempts,
 		arg.EndpointIds,
@@ -99,28 +99,25 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 	return err
 }
 
-const trimAttempts = `-- name: TrimAttempts :exec
-with borders as materialized (
-    select e.id as endpoint_id, (
-        select o.id from webhook_attempts o where o.endpoint_id = e.id
-        order by o.id desc limit 1 offset $1::int) as newest_dropped
-    from webhook_endpoints e where e.id = any($2::text[])
+const trimAttempts = `-- name: TrimAttempts :execrows
+with crowded as materialized (
+    select endpoint_id from webhook_attempts group by endpoint_id having count(*) > $1::int
+), old as materialized (
+    select o.id from crowded c cross join lateral (
+        select a.id from webhook_attempts a where a.endpoint_id = c.endpoint_id
+        order by a.at desc, a.id desc offset $1::int) o
 )
 delete from webhook_attempts d where d.id in (
-    select a.id from borders k
-    join webhook_attempts a on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
-    for update of a skip locked
+    select w.id from webhook_attempts w where w.id in (select id from old) for update skip locked
 )
 `
 
-type TrimAttemptsParams struct {
-	Keep        int
-	EndpointIds []string
-}
-
-// The border is computed once per endpoint, hence materialized. Rows that
-// another trim is deleting are left to it.
-func (q *Queries) TrimAttempts(ctx context.Context, arg TrimAttemptsParams) error {
-	_, err := q.db.Exec(ctx, trimAttempts, arg.Keep, arg.EndpointIds)
-	return err
+// All endpoints that have too many, in one statement. Rows that another is deleting
+// are left to it.
+func (q *Queries) TrimAttempts(ctx context.Context, keep int) (int64, error) {
+	result, err := q.db.Exec(ctx, trimAttempts, keep)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

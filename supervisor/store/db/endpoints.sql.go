@@ -15,7 +15,7 @@ update webhook_endpoints set
     cursor = greatest(cursor, $2),
     delivered = greatest(delivered, $3),
     last_delivered_at = case when $3 > delivered then greatest(last_delivered_at, $4::timestamptz) else last_delivered_at end,
-    last_error = case when $3 > delivered then '' else last_error end
+    last_error = case when $3 > delivered and not $5::boolean then '' else last_error end
 where id = $1
 `
 
@@ -24,18 +24,77 @@ type AdvanceEndpointParams struct {
 	Cursor    uint64
 	Delivered int64
 	At        time.Time
+	Failing   bool
 }
 
-// What is given is how many there are in all, not how many came to it: whoever
-// does not get the answer must be able to say it again.
+// The same for one, which is waited for.
 func (q *Queries) AdvanceEndpoint(ctx context.Context, arg AdvanceEndpointParams) error {
 	_, err := q.db.Exec(ctx, advanceEndpoint,
 		arg.ID,
 		arg.Cursor,
 		arg.Delivered,
 		arg.At,
+		arg.Failing,
 	)
 	return err
+}
+
+const advanceEndpoints = `-- name: AdvanceEndpoints :many
+with given as materialized (
+    select unnest($1::text[]) as id,
+           unnest($2::bigint[]) as reached,
+           unnest($3::bigint[]) as total,
+           unnest($4::timestamptz[]) as at,
+           unnest($5::boolean[]) as failing
+), free as materialized (
+    select f.id from webhook_endpoints f where f.id = any($1::text[]) for no key update skip locked
+)
+update webhook_endpoints e set
+    cursor = greatest(e.cursor, g.reached),
+    delivered = greatest(e.delivered, g.total),
+    last_delivered_at = case when g.total > e.delivered then greatest(e.last_delivered_at, g.at) else e.last_delivered_at end,
+    last_error = case when g.total > e.delivered and not g.failing then '' else e.last_error end
+from given g join free f on f.id = g.id
+where e.id = g.id
+returning e.id
+`
+
+type AdvanceEndpointsParams struct {
+	Ids     []string
+	Cursors []int64
+	Totals  []int64
+	Ats     []time.Time
+	Failing []bool
+}
+
+// What is given is how many there are in all, not how many came to it: whoever
+// does not get the answer must be able to say it again. Endpoints that somebody
+// else is writing are left out: who waits for none while holding others is in no
+// deadlock. Those that were written are returned.
+func (q *Queries) AdvanceEndpoints(ctx context.Context, arg AdvanceEndpointsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, advanceEndpoints,
+		arg.Ids,
+		arg.Cursors,
+		arg.Totals,
+		arg.Ats,
+		arg.Failing,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const allEndpoints = `-- name: AllEndpoints :many

@@ -1,5 +1,5 @@
--- Endpoints that were deleted meanwhile are left out, and the others held. Ids
--- follow the order of the arrays.
+-- Endpoints that were deleted meanwhile, or are being deleted, are left out, and the
+-- others held. Ids follow the order of the arrays.
 -- name: InsertAttempts :exec
 insert into webhook_attempts (endpoint_id, seq, at, status, error, duration_ms)
 select e.id, a.seq, a.at, nullif(a.status, 0), a.error, a.duration_ms
@@ -13,26 +13,25 @@ from (
            unnest(sqlc.arg(durations)::int[]) as duration_ms
 ) a join webhook_endpoints e on e.id = a.endpoint_id
 order by a.n
-for key share of e;
+for key share of e skip locked;
 
--- The border is computed once per endpoint, hence materialized. Rows that
--- another trim is deleting are left to it.
--- name: TrimAttempts :exec
-with borders as materialized (
-    select e.id as endpoint_id, (
-        select o.id from webhook_attempts o where o.endpoint_id = e.id
-        order by o.id desc limit 1 offset sqlc.arg(keep)::int) as newest_dropped
-    from webhook_endpoints e where e.id = any(sqlc.arg(endpoint_ids)::text[])
+-- All endpoints that have too many, in one statement. Rows that another is deleting
+-- are left to it.
+-- name: TrimAttempts :execrows
+with crowded as materialized (
+    select endpoint_id from webhook_attempts group by endpoint_id having count(*) > sqlc.arg(keep)::int
+), old as materialized (
+    select o.id from crowded c cross join lateral (
+        select a.id from webhook_attempts a where a.endpoint_id = c.endpoint_id
+        order by a.at desc, a.id desc offset sqlc.arg(keep)::int) o
 )
 delete from webhook_attempts d where d.id in (
-    select a.id from borders k
-    join webhook_attempts a on a.endpoint_id = k.endpoint_id and a.id <= k.newest_dropped
-    for update of a skip locked
+    select w.id from webhook_attempts w where w.id in (select id from old) for update skip locked
 );
 
 -- name: AttemptsPage :many
 select * from webhook_attempts where endpoint_id = $1
-order by id desc limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
+order by at desc, id desc limit sqlc.arg(lim)::int offset sqlc.arg(off)::int;
 
 -- name: CountAttempts :one
 select count(*) from webhook_attempts where endpoint_id = $1;

@@ -23,11 +23,33 @@ update webhook_endpoints set url = $2, events = $3, headers = $4, secret = $5, e
 delete from webhook_endpoints where id = $1;
 
 -- What is given is how many there are in all, not how many came to it: whoever
--- does not get the answer must be able to say it again.
+-- does not get the answer must be able to say it again. Endpoints that somebody
+-- else is writing are left out: who waits for none while holding others is in no
+-- deadlock. Those that were written are returned.
+-- name: AdvanceEndpoints :many
+with given as materialized (
+    select unnest(sqlc.arg(ids)::text[]) as id,
+           unnest(sqlc.arg(cursors)::bigint[]) as reached,
+           unnest(sqlc.arg(totals)::bigint[]) as total,
+           unnest(sqlc.arg(ats)::timestamptz[]) as at,
+           unnest(sqlc.arg(failing)::boolean[]) as failing
+), free as materialized (
+    select f.id from webhook_endpoints f where f.id = any(sqlc.arg(ids)::text[]) for no key update skip locked
+)
+update webhook_endpoints e set
+    cursor = greatest(e.cursor, g.reached),
+    delivered = greatest(e.delivered, g.total),
+    last_delivered_at = case when g.total > e.delivered then greatest(e.last_delivered_at, g.at) else e.last_delivered_at end,
+    last_error = case when g.total > e.delivered and not g.failing then '' else e.last_error end
+from given g join free f on f.id = g.id
+where e.id = g.id
+returning e.id;
+
+-- The same for one, which is waited for.
 -- name: AdvanceEndpoint :exec
 update webhook_endpoints set
     cursor = greatest(cursor, $2),
     delivered = greatest(delivered, $3),
     last_delivered_at = case when $3 > delivered then greatest(last_delivered_at, sqlc.arg(at)::timestamptz) else last_delivered_at end,
-    last_error = case when $3 > delivered then '' else last_error end
+    last_error = case when $3 > delivered and not sqlc.arg(failing)::boolean then '' else last_error end
 where id = $1;
