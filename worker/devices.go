@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/worker/client"
 	"whatsapp-manager/worker/keystore"
 	"whatsapp-manager/worker/lidstore"
 	"whatsapp-manager/worker/link"
@@ -122,7 +123,7 @@ func (d *devices) remove(ctx context.Context, jid types.JID) error {
 func (d *devices) under(device *store.Device) {
 	d.pairs.Adopt(device)
 	d.cache.Store(signalcache.New(signalcache.Settings{
-		Pool: d.db.Pool, Device: device.ID.String(), Retry: d.db.RetryUntilAvailable,
+		Pool: d.db.Pool, Device: device.ID.String(), Retry: d.db.RetryUntilAvailable, Origin: client.Connection,
 	}, device))
 }
 

@@ -79,14 +79,15 @@ func (h *handler) receive(cl *client.Client, evt any) (recorded bool) {
 			recorded = false
 		}
 	}()
+	step := h.step(evt)
 	if cl.Context().Err() != nil {
+		step.Forget()
 		return false
 	}
 	defer cl.Handled(evt)
 	defer h.pace.wait(cl.Context(), evt) // afterwards: a message holds its session until it is recorded
 	ctx, done := h.withDeadline(cl, evt)
 	defer done()
-	step := h.step(evt)
 	defer func() { recorded = h.settle(ctx, cl, step, recorded) }()
 	h.idle.Touch()
 	h.counters.Events.Add(1)

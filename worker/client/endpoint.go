@@ -164,6 +164,16 @@ func (e Endpoint) verifyPin(state tls.ConnectionState) error {
 	return nil
 }
 
+// Connection identifies the connection for which whatsmeow works under a context; nil for
+// what belongs to none. Values are only good for comparing.
+func Connection(ctx context.Context) any {
+	this, ok := ctx.Value(dialKey{}).(*dial)
+	if !ok {
+		return nil
+	}
+	return this
+}
+
 // dialKey is the context key of a *dial, by which a dial and its connection know each
 // other.
 type dialKey struct{}

@@ -111,6 +111,9 @@ func (b front) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte) e
 	c := b.c
 	c.mu.Lock()
 	open, staged, left := c.step, len(c.staged) > 0, c.left[hash]
+	if open != nil && !open.isLeft(c.origin(ctx)) {
+		open = nil // a handler's, by another connection
+	}
 	c.mu.Unlock()
 	if open != nil || staged {
 		if err := c.write(ctx, open); err != nil {

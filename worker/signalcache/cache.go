@@ -66,6 +66,12 @@ type Settings struct {
 	Device string
 	// Retry repeats a function during an outage of the database; see pgretry.
 	Retry func(context.Context, func() error) error
+	// Origin is the connection that a decryption belongs to, by its context; nil: there is
+	// only one.
+	Origin func(context.Context) any
+	// Abandoned is how long others wait for a step whose message has no handler; zero: ten
+	// seconds.
+	Abandoned time.Duration
 }
 
 // Cache belongs to one device. It is safe for concurrent use.
@@ -102,6 +108,9 @@ func New(s Settings, device *store.Device) *Cache {
 	c := &Cache{
 		Settings: s, locks: signalstore.NewLocks(), writing: make(chan struct{}, 1),
 		staged: changes{}, left: map[[32]byte]bool{},
+	}
+	if c.Abandoned == 0 {
+		c.Abandoned = abandonedAfter
 	}
 	// The only error is a size that is not positive.
 	c.migrated, _ = simplelru.NewLRU[string, struct{}](maxRows, nil)

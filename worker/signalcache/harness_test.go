@@ -81,13 +81,21 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+type connectionKey struct{}
+
+// by is the context of what comes by a connection.
+func by(ctx context.Context, connection string) context.Context {
+	return context.WithValue(ctx, connectionKey{}, connection)
+}
+
 // worker is the device as a worker that has just begun has it.
 func (w *world) worker() (*store.Device, *Cache) {
 	w.t.Helper()
 	device, err := w.lib.GetDevice(w.t.Context(), w.jid)
 	must(w.t, err)
 	once := func(_ context.Context, fn func() error) error { return fn() }
-	cache := New(Settings{Pool: w.pool, Device: w.jid.String(), Retry: once}, device)
+	origin := func(ctx context.Context) any { return ctx.Value(connectionKey{}) }
+	cache := New(Settings{Pool: w.pool, Device: w.jid.String(), Retry: once, Origin: origin, Abandoned: time.Second}, device)
 	cache.Guard(device)
 	return device, cache
 }

@@ -2,6 +2,7 @@ package signalcache
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -9,55 +10,108 @@ import (
 	"whatsapp-manager/worker/signalstore"
 )
 
-// abandonedAfter is how long a step waits for the handler of its message. A message
-// without a handler (its content is no message) is acknowledged all the same.
-const abandonedAfter = time.Second
+// abandonedAfter is how long others wait for a step whose message has no handler: its
+// content is no message, and it is acknowledged all the same. A handler that only begins
+// after that, on a machine that stood still, would record its event after the step.
+const abandonedAfter = 10 * time.Second
 
 // Step is what the decryption of one message changed. It is written with the event of
-// the message, or after it.
+// the message, or after it. One at a time has no handler yet.
 type Step struct {
 	cache  *Cache
 	locked *signalstore.Transaction
+	origin any // the connection that the message came by
 	rows   changes
-	kept   *[32]byte // the message whose text is in the event buffer
-	ended  bool      // written or forgotten; guarded by the cache's mu
+	kept   *[32]byte     // the message whose text is in the event buffer
+	passed chan struct{} // closed when it has a handler, or has ended
+
+	// Guarded by the cache's mu.
+	decrypted bool
+	ended     bool // written or forgotten
 }
 
 type stepKey struct{}
 
-// decrypt runs a decryption as one step. What an earlier one left without a handler is
-// written first.
+// decrypt runs a decryption as one step. What an earlier one of the same connection left
+// without a handler is written first.
 func (c *Cache) decrypt(ctx context.Context, fn func(context.Context) error) error {
-	c.mu.Lock()
-	left := c.step
-	c.mu.Unlock()
-	if left != nil {
-		if err := left.Settle(ctx); err != nil {
-			return err
-		}
+	s := &Step{cache: c, rows: changes{}, origin: c.origin(ctx), passed: make(chan struct{})}
+	if err := c.open(ctx, s); err != nil {
+		return err
 	}
-	s := &Step{cache: c, rows: changes{}}
 	ctx, s.locked = c.locks.Begin(ctx)
+	whole := false
+	defer func() {
+		if !whole {
+			s.Forget()
+		}
+	}()
 	if err := fn(context.WithValue(ctx, stepKey{}, s)); err != nil {
-		s.Forget()
 		return err
 	}
 	if s.kept != nil {
-		err := s.Settle(ctx)
-		if err == nil {
-			c.mu.Lock()
-			c.left[*s.kept] = true
-			c.mu.Unlock()
-		} else {
-			s.Forget()
+		if err := s.Settle(ctx); err != nil {
+			return err
 		}
-		return err
+		c.mu.Lock()
+		c.left[*s.kept] = true
+		c.mu.Unlock()
+		return nil
 	}
+	whole = true
+	s.locked.Expire(c.Abandoned, s.Settle)
 	c.mu.Lock()
-	c.step = s
+	s.decrypted = true
 	c.mu.Unlock()
-	s.locked.Expire(abandonedAfter, s.Settle)
 	return nil
+}
+
+// open makes s the present step. It writes what the same connection left without a
+// handler. A connection that was lost may be between a decryption and its handler, which
+// is waited for.
+func (c *Cache) open(ctx context.Context, s *Step) error {
+	for {
+		c.mu.Lock()
+		before := c.step
+		if before == nil {
+			c.step = s
+			c.mu.Unlock()
+			return nil
+		}
+		left := before.isLeft(s.origin)
+		c.mu.Unlock()
+		if left {
+			if err := before.Settle(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-before.passed:
+		case <-time.After(c.Abandoned):
+			c.mu.Lock()
+			left = before.isLeft(before.origin)
+			c.mu.Unlock()
+			if left {
+				if err := before.Settle(ctx); err != nil {
+					return err
+				}
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the message before: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// isLeft reports whether the connection goes on without a handler for the step, which is
+// the present one. The caller holds the cache's mu.
+func (s *Step) isLeft(origin any) bool { return s.decrypted && s.cache.step == s && s.origin == origin }
+
+func (c *Cache) origin(ctx context.Context) any {
+	if c.Origin == nil {
+		return nil
+	}
+	return c.Origin(ctx)
 }
 
 // Adopt gives the open step to the handler of its message, which calls Settle or Forget.
@@ -68,10 +122,10 @@ func (c *Cache) Adopt() *Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.step
-	if s == nil || s.ended {
+	if s == nil || !s.decrypted || s.ended {
 		return nil
 	}
-	c.step = nil
+	s.pass()
 	s.locked.Keep()
 	return s
 }
@@ -106,9 +160,15 @@ func (s *Step) end() {
 	c := s.cache
 	c.mu.Lock()
 	s.ended = true
-	if c.step == s {
-		c.step = nil
-	}
+	s.pass()
 	c.mu.Unlock()
 	s.locked.End()
+}
+
+// pass makes room for the next step. The caller holds the cache's mu.
+func (s *Step) pass() {
+	if s.cache.step == s {
+		s.cache.step = nil
+		close(s.passed)
+	}
 }

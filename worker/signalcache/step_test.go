@@ -148,3 +148,80 @@ func TestAStepWithoutAHandlerIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// The handler of a message may still wait for the database when its connection is lost and
+// the message comes again by the next one. That one must not see what is not recorded yet,
+// or later messages would be recorded first.
+func TestAMessageThatComesAgainWaitsForItsHandler(t *testing.T) {
+	for name, end := range map[string]struct {
+		do   func(*Step, context.Context) error
+		want string
+	}{
+		"recorded":     {(*Step).Settle, "one"},
+		"not recorded": {func(s *Step, _ context.Context) error { s.Forget(); return nil }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			device, cache := w.worker()
+			must(t, decrypt(by(t.Context(), "lost"), device, "one", text))
+			step := cache.Adopt()
+			seen := make(chan string, 1)
+			go func() {
+				err := device.EventBuffer.DoDecryptionTxn(by(t.Context(), "next"), func(ctx context.Context) error {
+					session, err := device.Sessions.GetSession(ctx, bob)
+					seen <- string(session)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}()
+			select {
+			case session := <-seen:
+				t.Errorf("the message was decrypted again, from %q", session)
+			case <-time.After(50 * time.Millisecond):
+			}
+			if got := w.kept(bob); got != "" {
+				t.Errorf("%q is written without its event", got)
+			}
+			must(t, end.do(step, t.Context()))
+			if got := <-seen; got != end.want {
+				t.Errorf("the next one begins with %q, want %q", got, end.want)
+			}
+		})
+	}
+}
+
+// A handler gets the step of its own message, not that of the next connection.
+func TestAStepWithoutAHandlerIsNotWrittenForAnotherConnection(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	must(t, decrypt(by(t.Context(), "lost"), device, "one", text))
+	ctx, cancel := context.WithCancel(by(t.Context(), "next"))
+	failed := make(chan error, 1)
+	go func() { failed <- decrypt(ctx, device, "two", text) }()
+	must(t, device.EventBuffer.ClearBufferedEventPlaintext(by(t.Context(), "next"), [32]byte{1}))
+	if got := w.kept(bob); got != "" {
+		t.Errorf("%q is written without its event", got)
+	}
+	cancel()
+	if err := <-failed; err == nil {
+		t.Error("the second was decrypted beside the first")
+	}
+	must(t, cache.Adopt().Settle(t.Context()))
+	if got := w.kept(bob); got != "one" {
+		t.Errorf("%q is written, want the first", got)
+	}
+}
+
+// A decryption that panics leaves nothing that the next would wait for.
+func TestADecryptionThatPanics(t *testing.T) {
+	w := newWorld(t)
+	device, cache := w.worker()
+	func() {
+		defer func() { _ = recover() }()
+		_ = device.EventBuffer.DoDecryptionTxn(t.Context(), func(context.Context) error { panic("broken") })
+	}()
+	must(t, decrypt(t.Context(), device, "one", text))
+	must(t, cache.Adopt().Settle(t.Context()))
+}
