@@ -27,6 +27,7 @@ const (
 	maxMemory = 1 << 30
 
 	imageCPU   = 20 // seconds
+	headCPU    = 3
 	convertCPU = 40
 	maxCPU     = 600
 
@@ -34,6 +35,9 @@ const (
 	// a busy machine they take longer than their processor time.
 	imageTime   = 20 * time.Second
 	convertTime = 30 * time.Second
+	// headTime is for what reads a few places of a file: it is short, since a message
+	// goes out without what was not found in time.
+	headTime = 8 * time.Second
 
 	// The largest answers.
 	maxThumbnail = 64 << 10

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// Measures are what the head of a video or of a sound tells.
+// Measures are what a file tells about itself: a video or a sound its length, a document its
+// pages.
 type Measures struct {
 	Length        time.Duration
-	Width, Height int // as it is shown, in pixels; 0 for a sound
+	Width, Height int // as it is shown, in pixels; 0 for a sound, and where it is not told
+	Pages         int
 }
 
 const (
@@ -33,11 +35,12 @@ func measured() answer {
 	if !ok {
 		return answer{Failed: wordFormat}
 	}
-	return answer{Millis: m.Length.Milliseconds(), Width: m.Width, Height: m.Height}
+	return answer{Millis: m.Length.Milliseconds(), Width: m.Width, Height: m.Height, Pages: m.Pages}
 }
 
-// measure reads MP4 and its kin (ISO 14496-12), and WAV; false for everything else. It
-// reads headers only, since the file may have gigabytes.
+// measure reads MP4 and its kin (ISO 14496-12), Matroska and WebM, MP3, Ogg with Vorbis,
+// WAV, FLAC, PDF, DOCX and PPTX; false for everything else, and for what tells nothing. It
+// reads a few places only, since the file may have gigabytes.
 func measure(file *io.SectionReader) (m Measures, ok bool) {
 	switch kind := at(file, 0, 12); {
 	case kind == nil:
@@ -46,8 +49,22 @@ func measure(file *io.SectionReader) (m Measures, ok bool) {
 		m = wave(file)
 	case string(kind[4:8]) == "ftyp":
 		m = movie(file)
+	case string(kind[:4]) == "\x1aE\xdf\xa3":
+		m = matroska(file)
+	case string(kind[:4]) == "OggS":
+		m = vorbis(file)
+	case string(kind[:4]) == "fLaC":
+		m = flac(file)
+	case string(kind[:5]) == "%PDF-":
+		m.Pages = pages(file)
+		return m, m.Pages > 0
+	case string(kind[:4]) == "PK\x03\x04":
+		m.Pages = officePages(file)
+		return m, m.Pages > 0
+	case string(kind[:3]) == "ID3", kind[0] == 0xff && kind[1]&0xe0 == 0xe0:
+		m = mpeg(file)
 	}
-	return m, m.Length > 0 && m.Length < maxLength
+	return m, m.Length < maxLength && (m.Length > 0 || m.Width > 0)
 }
 
 // at returns n bytes of the file, nil where it has fewer.

@@ -47,10 +47,10 @@ func TestMeasure(t *testing.T) {
 		want Measures
 		err  error
 	}{
-		{"a video", slicesOf(fileType, isoBox("moov", movieHead(1000, 3000), track(make([]byte, 36), 0, 0), track(upright, 1920, 1080)), isoBox("mdat", []byte("frames"))), Measures{3 * time.Second, 1920, 1080}, nil},
-		{"filmed upright", slicesOf(fileType, isoBox("moov", movieHead(600, 3900), track(turned, 1920, 1080))), Measures{6500 * time.Millisecond, 1080, 1920}, nil},
-		{"heads of version 1", slicesOf(fileType, isoBox("moov", long, wide)), Measures{6500 * time.Millisecond, 640, 360}, nil},
-		{"in fragments", slicesOf(fileType, isoBox("moov", movieHead(1000, 0), isoBox("mvex", isoBox("mehd", be32(0, 4200))), track(upright, 320, 240))), Measures{4200 * time.Millisecond, 320, 240}, nil},
+		{"a video", slicesOf(fileType, isoBox("moov", movieHead(1000, 3000), track(make([]byte, 36), 0, 0), track(upright, 1920, 1080)), isoBox("mdat", []byte("frames"))), Measures{3 * time.Second, 1920, 1080, 0}, nil},
+		{"filmed upright", slicesOf(fileType, isoBox("moov", movieHead(600, 3900), track(turned, 1920, 1080))), Measures{6500 * time.Millisecond, 1080, 1920, 0}, nil},
+		{"heads of version 1", slicesOf(fileType, isoBox("moov", long, wide)), Measures{6500 * time.Millisecond, 640, 360, 0}, nil},
+		{"in fragments", slicesOf(fileType, isoBox("moov", movieHead(1000, 0), isoBox("mvex", isoBox("mehd", be32(0, 4200))), track(upright, 320, 240))), Measures{4200 * time.Millisecond, 320, 240, 0}, nil},
 		{"a sound", slicesOf(fileType, isoBox("free", make([]byte, 100)), isoBox("moov", movieHead(44100, 88200))), Measures{Length: 2 * time.Second}, nil},
 		{"WAV of two seconds", wav, Measures{Length: 2 * time.Second}, nil},
 		{"no length", slicesOf(fileType, isoBox("moov", movieHead(1000, 0))), Measures{}, ErrFormat},
@@ -60,7 +60,7 @@ func TestMeasure(t *testing.T) {
 		{"a box of no size", slicesOf(fileType, be32(4), []byte("moov")), Measures{}, ErrFormat},
 		{"boxes without end", slicesOf(fileType, bytes.Repeat(isoBox("free"), 2*maxBoxes), isoBox("moov", movieHead(1000, 3000))), Measures{}, ErrFormat},
 		{"half a head", fileType[:11], Measures{}, ErrFormat},
-		{"something else", []byte("%PDF-1.4 and more"), Measures{}, ErrFormat},
+		{"something else", []byte("GIF89a and more"), Measures{}, ErrFormat},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got, err := pool(t).Measure(t.Context(), handed(t, tc.file)); got != tc.want || !errors.Is(err, tc.err) {
@@ -74,7 +74,7 @@ func TestMeasure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := pool(t).Measure(t.Context(), f); err != nil || got != (Measures{3 * time.Second, 320, 240}) {
+		if got, err := pool(t).Measure(t.Context(), f); err != nil || got != (Measures{3 * time.Second, 320, 240, 0}) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})

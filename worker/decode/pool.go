@@ -37,6 +37,7 @@ type Pool struct {
 	open        sync.Once     // to say once that jobs are not confined
 	patience    time.Duration // how long a file waits
 	image       bounds
+	heads       bounds
 	convert     bounds
 }
 
@@ -53,6 +54,7 @@ func New(log zerolog.Logger) *Pool {
 	return &Pool{
 		log: log, jobs: make(chan struct{}, jobsAtOnce), conversions: make(chan struct{}, conversionsAtOnce), patience: jobPatience,
 		image:   bounds{imageTime, imageMemory, imageCPU},
+		heads:   bounds{headTime, imageMemory, headCPU},
 		convert: bounds{convertTime, convertMemory, convertCPU},
 	}
 }
@@ -101,11 +103,12 @@ func (p *Pool) Waveform(ctx context.Context, raw []byte) ([]byte, error) {
 	return made, err
 }
 
-// Measure reads the length of a video or a sound, and the size of a video. The file may
-// have any size; the job gets it as it is, for reading.
+// Measure reads the length of a video or a sound, the size of a video, and the pages of a
+// document. The file may have any size; the job gets it as it is, for reading. What tells none of
+// these is ErrFormat.
 func (p *Pool) Measure(ctx context.Context, file *os.File) (Measures, error) {
 	said, _, err := p.ask(ctx, opMeasure, nil, 0, file)
-	return Measures{time.Duration(said.Millis) * time.Millisecond, said.Width, said.Height}, err
+	return Measures{time.Duration(said.Millis) * time.Millisecond, said.Width, said.Height, said.Pages}, err
 }
 
 func (p *Pool) onImage(ctx context.Context, op operation, raw []byte, most int) (answer, []byte, error) {
@@ -128,8 +131,12 @@ func (p *Pool) ask(
 		return answer{}, nil, err
 	}
 	defer leave()
-	req := request{Op: op, Size: int64(len(raw)), Memory: p.image.memory, CPU: p.image.cpu}
-	out, err := p.run(ctx, req, p.image.time, raw, most+4+maxHeader, handed...)
+	limits := p.image
+	if op == opMeasure {
+		limits = p.heads
+	}
+	req := request{Op: op, Size: int64(len(raw)), Memory: limits.memory, CPU: limits.cpu}
+	out, err := p.run(ctx, req, limits.time, raw, most+4+maxHeader, handed...)
 	if err != nil {
 		return answer{}, nil, err
 	}

@@ -75,6 +75,7 @@ type answer struct {
 	Width  int    `json:"width,omitempty"`  // of the image that was read, in pixels
 	Height int    `json:"height,omitempty"`
 	Millis int64  `json:"millis,omitempty"` // length of what was measured
+	Pages  int    `json:"pages,omitempty"`  // of a document
 	Open   bool   `json:"open,omitempty"`   // the kernel could not confine the job, or only in part
 }
 
@@ -86,6 +87,9 @@ func (a answer) check() error {
 	}
 	if a.Millis < 0 || a.Millis > maxLength.Milliseconds() {
 		return fmt.Errorf("%d milliseconds", a.Millis)
+	}
+	if a.Pages < 0 || a.Pages > maxPages {
+		return fmt.Errorf("%d pages", a.Pages)
 	}
 	if a.Width < 0 || a.Width > maxSide || a.Height < 0 || a.Height > maxSide {
 		return fmt.Errorf("an image of %dx%d", a.Width, a.Height)

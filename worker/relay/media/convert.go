@@ -123,10 +123,13 @@ func (w *Work) waveform(ctx context.Context, voice Body) ([]byte, error) {
 	return made, nil
 }
 
-// measure returns the length and the size of a video or a sound, nil where its format
-// does not tell them: such a message goes out without. While too many files are being
-// read, the caller is asked to come again.
-func (w *Work) measure(ctx context.Context, file Body) (seconds, width, height *uint32, err error) {
+// told is what a file tells about itself; nil what it does not tell.
+type told struct{ seconds, width, height, pages *uint32 }
+
+// measure returns the length and the size of a video or a sound, and the pages of a
+// document. Where the file does not tell them, the message goes out without. While too many
+// files are being read, the caller is asked to come again.
+func (w *Work) measure(ctx context.Context, file Body) (told, error) {
 	var f *os.File
 	switch file := file.(type) {
 	case *spool.Upload:
@@ -139,20 +142,26 @@ func (w *Work) measure(ctx context.Context, file Body) (seconds, width, height *
 			return err
 		})
 		if err != nil {
-			return nil, nil, nil, err
+			return told{}, err
 		}
 		defer passing.Close()
 		f = passing.File
 	}
 	found, err := w.Decoder.Measure(ctx, f)
 	if fault.Is(err, fault.RateLimited) || ctx.Err() != nil {
-		return nil, nil, nil, err
+		return told{}, err
 	}
-	if err == nil {
-		seconds = proto.Uint32(uint32(max(1, found.Length/time.Second)))
-		width, height = value.OrNil(uint32(found.Width)), value.OrNil(uint32(found.Height))
+	if err != nil {
+		return told{}, nil
 	}
-	return seconds, width, height, nil
+	out := told{
+		width: value.OrNil(uint32(found.Width)), height: value.OrNil(uint32(found.Height)),
+		pages: value.OrNil(uint32(found.Pages)),
+	}
+	if found.Length > 0 {
+		out.seconds = proto.Uint32(uint32(max(1, found.Length/time.Second)))
+	}
+	return out, nil
 }
 
 const (

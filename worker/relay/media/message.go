@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type Options struct {
 	AsDocument bool   `json:"sendMediaAsDocument"`
 	AsHD       bool   `json:"sendMediaAsHd"`
 	ViewOnce   bool   `json:"isViewOnce"`
+	// Thumbnail is an image in base64, as the preview of a video or a document.
+	Thumbnail string `json:"thumbnail"`
 }
 
 const defaultFilename = "file"
@@ -101,16 +104,20 @@ func (m *MessageMedia) image(
 func (m *MessageMedia) video(
 	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
+	preview, err := w.givenPreview(ctx, options)
+	if err != nil {
+		return nil, err
+	}
 	up, err := w.Upload(ctx, m.file, whatsmeow.MediaVideo)
 	if err != nil {
 		return nil, err
 	}
-	seconds, width, height, err := w.measure(ctx, m.file)
+	says, err := w.measure(ctx, m.file)
 	if err != nil {
 		return nil, err
 	}
 	return &waE2E.Message{VideoMessage: &waE2E.VideoMessage{
-		Seconds: seconds, Width: width, Height: height,
+		Seconds: says.seconds, Width: says.width, Height: says.height, JPEGThumbnail: preview.JPEG,
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey,
 		FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
 		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info,
@@ -145,8 +152,12 @@ func (m *MessageMedia) audio(
 	}
 	if seconds, ok := opusSeconds(data); ok {
 		audio.Seconds = &seconds
-	} else if audio.Seconds, _, _, err = w.measure(ctx, data); err != nil {
-		return nil, err
+	} else {
+		says, err := w.measure(ctx, data)
+		if err != nil {
+			return nil, err
+		}
+		audio.Seconds = says.seconds
 	}
 	if options.AsVoice {
 		if audio.Waveform, err = w.waveform(ctx, data); err != nil {
@@ -159,9 +170,19 @@ func (m *MessageMedia) audio(
 func (m *MessageMedia) document(
 	ctx context.Context, w *Work, options Options, info *waE2E.ContextInfo,
 ) (*waE2E.Message, error) {
+	preview, err := w.documentPreview(ctx, m, options)
+	if err != nil {
+		return nil, err
+	}
 	up, err := w.Upload(ctx, m.file, whatsmeow.MediaDocument)
 	if err != nil {
 		return nil, err
+	}
+	var says told
+	if m.countsPages() {
+		if says, err = w.measure(ctx, m.file); err != nil {
+			return nil, err
+		}
 	}
 	name := defaultFilename
 	if m.Filename != nil && *m.Filename != "" {
@@ -172,6 +193,10 @@ func (m *MessageMedia) document(
 		FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength,
 		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: &m.Mimetype, ContextInfo: info,
 		Caption: value.OrNil(options.Caption), FileName: &name, Title: &name,
+		PageCount: says.pages, JPEGThumbnail: preview.JPEG,
+	}
+	if preview.JPEG != nil {
+		doc.ThumbnailWidth, doc.ThumbnailHeight = proto.Uint32(uint32(preview.Width)), proto.Uint32(uint32(preview.Height))
 	}
 	built := &waE2E.Message{DocumentMessage: doc}
 	if options.Caption != "" { // phones show a document's caption in this wrapper only
@@ -195,4 +220,14 @@ func (m *MessageMedia) sticker(ctx context.Context, w *Work, info *waE2E.Context
 		MediaKeyTimestamp: proto.Int64(time.Now().Unix()), Mimetype: proto.String("image/webp"), ContextInfo: info,
 		Width: proto.Uint32(decode.StickerSide), Height: proto.Uint32(decode.StickerSide), IsAnimated: &animated,
 	}}, nil
+}
+
+// countsPages reports whether the file may tell how many pages it has.
+func (m *MessageMedia) countsPages() bool {
+	start, err := head(m.file)
+	if err != nil {
+		return false
+	}
+	return bytes.HasPrefix(start, []byte("%PDF-")) ||
+		bytes.HasPrefix(start, []byte("PK")) && strings.HasPrefix(m.Mimetype, "application/vnd.openxmlformats-officedocument.")
 }

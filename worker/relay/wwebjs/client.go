@@ -31,7 +31,8 @@ var clientRows = []relay.Row{
 			{Name: "options", Kind: content.KindOptions, Optional: true, Doc: "" +
 				"quotedMessageId, mentions, groupMentions, sendSeen (true), " +
 				"parseVCards (true), ignoreQuoteErrors (true); of media: caption, sendAudioAsVoice, sendVideoAsGif, " +
-				"sendMediaAsSticker, sendMediaAsDocument, sendMediaAsHd, isViewOnce"},
+				"sendMediaAsSticker, sendMediaAsDocument, sendMediaAsHd, isViewOnce, thumbnail (an image, as the preview of a " +
+				"video or a document)"},
 		},
 		Example: `["4915123456789@c.us","Hello"]`,
 		Doc:     "Sends a message to a chat and returns it once WhatsApp has it.",

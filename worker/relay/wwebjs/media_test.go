@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"image/jpeg"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +47,12 @@ type mediaAnswer struct {
 	Filesize       int
 }
 
+// hasPreview reports whether the preview is a JPEG of the size that phones draw.
+func hasPreview(preview []byte) bool {
+	c, err := jpeg.DecodeConfig(bytes.NewReader(preview))
+	return err == nil && c.Width == decode.ThumbnailSide && c.Height == decode.ThumbnailSide/3
+}
+
 // TestMediaReachesThePhone: what the contact's phone decrypts is what was given.
 func TestMediaReachesThePhone(t *testing.T) {
 	voice, err := os.ReadFile("../../decode/testdata/voice.ogg")
@@ -57,6 +65,10 @@ func TestMediaReachesThePhone(t *testing.T) {
 	}
 	r := newRig(t)
 	bob := r.Contact("15550000002", "Bob")
+	printed, err := os.ReadFile("../../decode/testdata/threepages.pdf")
+	if err != nil {
+		t.Fatal(err)
+	}
 	photo, clip, report := relaytest.Picture(t, 300, 100), bytes.Repeat([]byte("moving "), 5000), []byte("%PDF-1.4 a report")
 	for _, tc := range []struct {
 		name    string
@@ -78,6 +90,9 @@ func TestMediaReachesThePhone(t *testing.T) {
 			v := m.GetVideoMessage()
 			return v.GetSeconds() == 3 && v.GetWidth() == 320 && v.GetHeight() == 240
 		}, "video"},
+		{"video with a given preview", map[string]any{"mimetype": "video/mp4", "data": film}, map[string]any{"thumbnail": "data:image/png;base64," + b64(photo)}, filmed, func(m *waE2E.Message) bool {
+			return hasPreview(m.GetVideoMessage().GetJPEGThumbnail())
+		}, "video"},
 		{"GIF", map[string]any{"mimetype": "video/mp4", "data": b64(clip)}, map[string]any{"sendVideoAsGif": true}, clip, func(m *waE2E.Message) bool { return m.GetVideoMessage().GetGifPlayback() }, "video"},
 		{"audio", map[string]any{"mimetype": "audio/mpeg", "data": b64(clip)}, nil, clip, func(m *waE2E.Message) bool { return m.GetAudioMessage() != nil && !m.GetAudioMessage().GetPTT() }, "audio"},
 		{"voice", map[string]any{"mimetype": "audio/ogg", "data": b64(opus)}, map[string]any{"sendAudioAsVoice": true}, opus, func(m *waE2E.Message) bool {
@@ -89,10 +104,16 @@ func TestMediaReachesThePhone(t *testing.T) {
 			return a.GetSeconds() == 3 && len(a.GetWaveform()) == 64 && slices.Max(a.GetWaveform()) == 100 && a.GetWaveform()[0] < 10
 		}, "ptt"},
 		{"document", map[string]any{"mimetype": "application/pdf", "data": b64(report), "filename": "report.pdf", "filesize": 17}, nil, report, func(m *waE2E.Message) bool { return m.GetDocumentMessage().GetFileName() == "report.pdf" }, "document"},
+		{"document of three pages", map[string]any{"mimetype": "application/pdf", "data": b64(printed), "filename": "three.pdf"}, map[string]any{"thumbnail": b64(photo)}, printed, func(m *waE2E.Message) bool {
+			d := m.GetDocumentMessage()
+			return d.GetPageCount() == 3 && hasPreview(d.GetJPEGThumbnail()) && d.GetThumbnailWidth() == 300
+		}, "document"},
 		{"document with a caption", map[string]any{"mimetype": "application/pdf", "data": b64(report), "filename": "report.pdf"}, map[string]any{"caption": "read it"}, report, func(m *waE2E.Message) bool {
 			return m.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage().GetCaption() == "read it"
 		}, "document"},
-		{"image as document", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"sendMediaAsDocument": true}, photo, func(m *waE2E.Message) bool { return m.GetDocumentMessage().GetMimetype() == "image/png" }, "document"},
+		{"image as document", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"sendMediaAsDocument": true}, photo, func(m *waE2E.Message) bool {
+			return m.GetDocumentMessage().GetMimetype() == "image/png" && hasPreview(m.GetDocumentMessage().GetJPEGThumbnail())
+		}, "document"},
 		{"view once", map[string]any{"mimetype": "image/png", "data": b64(photo)}, map[string]any{"isViewOnce": true}, photo, func(m *waE2E.Message) bool {
 			return m.GetViewOnceMessageV2().GetMessage().GetImageMessage().GetViewOnce()
 		}, "image"},
@@ -152,6 +173,14 @@ func TestMediaReachesThePhone(t *testing.T) {
 		t.Run(wrong.name, func(t *testing.T) {
 			if _, err := r.Try("", "sendMessage", "15550000002@c.us", wrong.media); !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != wrong.field {
 				t.Errorf("%v names %s, want %s", err, relaytest.FieldOf(err), wrong.field)
+			}
+		})
+	}
+	for name, preview := range map[string]string{"no base64": "no base64!", "no image": b64(report), "too long": strings.Repeat("A", 1<<20+4)} {
+		t.Run("preview of "+name, func(t *testing.T) {
+			_, err := r.Try("", "sendMessage", "15550000002@c.us", map[string]any{"mimetype": "video/mp4", "data": film}, map[string]any{"thumbnail": preview})
+			if !fault.Is(err, fault.Invalid) || relaytest.FieldOf(err) != "options.thumbnail" {
+				t.Errorf("%v names %s", err, relaytest.FieldOf(err))
 			}
 		})
 	}
