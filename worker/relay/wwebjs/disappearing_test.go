@@ -177,6 +177,7 @@ func TestEverythingSentHasTheTimer(t *testing.T) {
 			}
 		})
 	}
+	t.Run("album", func(t *testing.T) { r.timedAlbum(bob.Phone(), "3EB0A1B2C3D4E5F60701", chat, day) })
 	m := ask[[]shape.Message](r, "Chat.fetchMessages", chat, map[string]any{"limit": 1, "fromMe": true})
 	if len(m) != 1 || m[0].Data.EphemeralDuration == 0 {
 		t.Errorf("shown as %+v", m)
@@ -201,6 +202,22 @@ func TestEverythingSentHasTheTimer(t *testing.T) {
 	for _, send := range [][]any{{"sendMessage", group.String(), "x"}, {"Message.forward", foreign, group.String()}} {
 		if got := nextOf(r, bob.Phone(), func() { ask[any](r, send[0].(string), send[1:]...) }); timerOf(got) != 7*day {
 			t.Errorf("%v in a group: %d", send[0], timerOf(got))
+		}
+	}
+	t.Run("album in a group", func(t *testing.T) {
+		r.timedAlbum(bob.Phone(), "3EB0A1B2C3D4E5F60702", group.String(), 7*day)
+	})
+}
+
+// timedAlbum sends an album of three files, and holds each of its four parts to the timer.
+func (r *rig) timedAlbum(to *phone.Phone, id, chat string, want uint32) {
+	r.T.Helper()
+	before := len(to.Received())
+	r.album(id, chat, map[string]any{"caption": "our trip"}, 3)
+	r.Eventually("the album", func() bool { return len(to.Received()) >= before+4 })
+	for i, part := range to.Received()[before:] {
+		if c := message.Read(part.Message); timerOf(part) != want || (c.Type == "album") != (i == 0) {
+			r.T.Errorf("part %d (%s): %d, want %d", i, c.Type, timerOf(part), want)
 		}
 	}
 }
