@@ -68,7 +68,7 @@ func (c *calls) relay(ctx context.Context, in store.Instance, m catalog.Method, 
 	if err := account.Take(answerCopies * int64(len(answer.GetResult()))); err != nil {
 		return nil, err
 	}
-	return answer.GetResult(), nil
+	return method.Finish(m, answer.GetResult()), nil
 }
 
 const (

@@ -12,7 +12,7 @@ import (
 func kinds() string {
 	var rows strings.Builder
 	counts := map[message.Role]int{}
-	for _, row := range message.Rows {
+	for _, row := range message.Rows() {
 		counts[row.Role]++
 		fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", row.Field, becomes(row), row.Note)
 	}
@@ -28,7 +28,7 @@ sent.
 
 | Field | What becomes of it | Note |
 |---|---|---|
-%s`, len(message.Rows), counts[message.Shown], counts[message.Wrapper], counts[message.Change], counts[message.Carrier],
+%s`, len(message.Rows()), counts[message.Shown], counts[message.Wrapper], counts[message.Change], counts[message.Carrier],
 		rows.String())
 }
 

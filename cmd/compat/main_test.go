@@ -58,7 +58,7 @@ func TestMessageKindsAreCurrent(t *testing.T) {
 	if !strings.HasSuffix(string(committed), kinds()) {
 		t.Error("the section about kinds in api/COMPATIBILITY.md is not what the worker does; run make compat")
 	}
-	for _, row := range message.Rows {
+	for _, row := range message.Rows() {
 		if explained := row.Note != ""; !explained && (row.Role == message.Carrier || row.Role == message.Change) {
 			t.Errorf("%s is %s, and no note says why, or by what event it is told", row.Field, row.Role)
 		}

@@ -63,6 +63,8 @@ var rooms = []room{
 		never:   []string{"go.mau.fi/..."},
 		without: linksSignal,
 	},
+	// What only the manager needs takes memory in every worker.
+	{path: "cmd/whatsapp-worker", ours: []string{"worker/..."}, without: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/text/language/display"}},
 	{path: "cmd/...", ours: []string{"..."}},
 	{path: "proto/process", ours: nil, never: []string{"net/...", "os/exec", "database/sql"}, without: []string{"google.golang.org/grpc/...", "github.com/jackc/pgx/...", "go.mau.fi/..."}},
 	{path: "proto/linking", ours: []string{"proto/worker/v1"}, never: []string{"net/...", "database/sql"}, without: []string{"github.com/jackc/pgx/...", "go.mau.fi/..."}},
@@ -251,7 +253,7 @@ var rooms = []room{
 	},
 	{path: "worker/relay/wwebjs/group", ours: methodsUse, never: noFiles},
 	{
-		path: "worker/relay/wwebjs", ours: slices.Concat(methodsUse, []string{"worker/together", "worker/relay/wwebjs/group"}), never: noFiles,
+		path: "worker/relay/wwebjs", ours: slices.Concat(methodsUse, []string{"worker/together", "worker/relay/wwebjs/group", "proto/catalog", "proto/phone"}), never: noFiles,
 		tests: []string{"proto/catalog", "worker/decode", "worker/spool", "worker/relay/reflected", "worker/relay/relaytest", "worker/wasim/..."},
 	},
 	{path: "worker/relay/gencatalog", ours: []string{"proto/catalog", "worker/relay", "worker/relay/reflected", "worker/relay/wwebjs"}},

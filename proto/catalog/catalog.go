@@ -34,6 +34,16 @@ const (
 	Closed     Verdict = "closed"     // answers 403 until the operator opens it; Reason says why
 )
 
+// Finish is what the manager makes of a worker's answer. It spares every worker the tables
+// that this needs.
+type Finish string
+
+// What the manager makes of the digits of a phone number.
+const (
+	FormattedNumber Finish = "formattedNumber" // the number as people write it
+	CountryCode     Finish = "countryCode"     // its calling code
+)
+
 // Method is one entry. Name is what stands in the URL.
 type Method struct {
 	Name     string          `json:"name"`
@@ -50,6 +60,7 @@ type Method struct {
 	Manager  bool            `json:"manager,omitempty"`  // answered by the manager, with or without a worker
 	Unpaired bool            `json:"unpaired,omitempty"` // answers without a paired account
 	Own      bool            `json:"own,omitempty"`      // of family wwebjs, though whatsapp-web.js does not have it
+	Finish   Finish          `json:"finish,omitempty"`   // what the manager makes of the answer
 	Example  json.RawMessage `json:"example,omitempty"`  // a params array
 }
 

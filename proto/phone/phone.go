@@ -8,8 +8,6 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/nyaruka/phonenumbers"
 )
 
 // The bounds of a number, in digits with its country code. E.164 allows fifteen.
@@ -63,11 +61,8 @@ func Digits(text string) (string, error) {
 	case d[0] == '0':
 		return "", ErrPrefix
 	}
-	switch _, err := phonenumbers.Parse("+"+d, ""); {
-	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
+	if !hasCallingCode(d) {
 		return "", ErrCountry
-	case err != nil:
-		return "", ErrLength
 	}
 	return d, nil
 }

@@ -2,8 +2,11 @@ package phone
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nyaruka/phonenumbers"
 )
 
 func TestANumberIsReadAsPeopleWriteIt(t *testing.T) {
@@ -48,5 +51,22 @@ func TestATextThatIsNoNumberIsRefusedWithItsReason(t *testing.T) {
 				t.Errorf("got %q, %v; want the error %q", got, err, want)
 			}
 		})
+	}
+}
+
+// The calling codes are those of the library, no more and no fewer.
+func TestCallingCodes(t *testing.T) {
+	known := phonenumbers.GetSupportedCallingCodes()
+	for code := range 1000 {
+		if want := known[code] && code > 0; strings.Contains(callingCodes, " "+strconv.Itoa(code)+" ") != want {
+			t.Errorf("%d: want it in the list: %v", code, want)
+		}
+	}
+	for code := range known {
+		digits := strconv.Itoa(code) + "123456789"
+		number, err := phonenumbers.Parse("+"+digits, "")
+		if err != nil || int(number.GetCountryCode()) != code || !hasCallingCode(digits) {
+			t.Errorf("%s: %v, %v", digits, number, err)
+		}
 	}
 }

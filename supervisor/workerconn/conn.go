@@ -24,7 +24,7 @@ import (
 const (
 	windowSize = 8 << 20
 	maxAnswer  = 128 << 20 // bytes; the largest file in base64 fits, and a worker cannot fill our memory
-	bufferSize = 256 << 10
+	bufferSize = 32 << 10  // of each worker
 )
 
 // ErrImpostor says that a process is not the worker that is expected.

@@ -52,7 +52,7 @@ func past(t *testing.T, ids IDs, wm *waWeb.WebMessageInfo) []Message {
 // What is a message of its own is so for one reason, the role of its field, whether it comes
 // live or from the past.
 func TestLiveAndPastAgreeWhatIsAMessage(t *testing.T) {
-	for _, row := range message.Rows {
+	for _, row := range message.Rows() {
 		t.Run(string(row.Field), func(t *testing.T) {
 			want := row.Role == message.Shown || row.Role == message.Wrapper
 			c, _ := translate(t, keyring{}, arrived(types.MessageSource{Chat: team, Sender: anna, IsGroup: true}, only(row)))

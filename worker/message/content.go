@@ -24,8 +24,9 @@ type Content struct {
 func Read(raw *waE2E.Message) Content {
 	c := Content{Unwrapped: Unwrap(raw), Type: TypeUnknown}
 	r := c.Message.ProtoReflect()
-	for i := range Rows {
-		row := &Rows[i]
+	rows := Rows()
+	for i := range rows {
+		row := &rows[i]
 		if row.read == nil || !r.Has(row.descriptor) {
 			continue
 		}
@@ -80,7 +81,7 @@ func HasContent(m *waE2E.Message) bool {
 	}
 	some := false
 	r.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		row, known := byField[field.Name()]
+		row, known := rowOf(field.Name())
 		some = !known || row.Role != Carrier
 		return !some
 	})

@@ -15,7 +15,7 @@ import (
 func TestEveryFieldHasOneRow(t *testing.T) {
 	fields := (&waE2E.Message{}).ProtoReflect().Descriptor().Fields()
 	rows := map[protoreflect.Name]int{}
-	for _, row := range Rows {
+	for _, row := range Rows() {
 		rows[row.Field]++
 	}
 	for i := range fields.Len() {
@@ -23,8 +23,8 @@ func TestEveryFieldHasOneRow(t *testing.T) {
 			t.Errorf("%s has %d rows", fields.Get(i).Name(), n)
 		}
 	}
-	if len(Rows) != fields.Len() {
-		t.Errorf("%d rows for %d fields", len(Rows), fields.Len())
+	if len(Rows()) != fields.Len() {
+		t.Errorf("%d rows for %d fields", len(Rows()), fields.Len())
 	}
 }
 
@@ -48,7 +48,7 @@ const withoutType = "bcallMessage invoiceMessage paymentReminderMessage schedule
 // Types are WhatsApp Web's, and those that are not are marked.
 func TestGuessedTypesAreMarked(t *testing.T) {
 	known, without := strings.Fields(webTypes), strings.Fields(withoutType)
-	for _, row := range Rows {
+	for _, row := range Rows() {
 		if row.Guess != slices.Contains(without, string(row.Field)) {
 			t.Errorf("%s: marked as a guess: %v", row.Field, row.Guess)
 		}
@@ -60,7 +60,7 @@ func TestGuessedTypesAreMarked(t *testing.T) {
 
 // Each field alone, and inside every wrapper: Read answers what its row says.
 func TestEachFieldIsReadAsItsRowSays(t *testing.T) {
-	for _, row := range Rows {
+	for _, row := range Rows() {
 		t.Run(string(row.Field), func(t *testing.T) {
 			m := &waE2E.Message{}
 			r := m.ProtoReflect()
@@ -122,7 +122,7 @@ func TestTextIsNotLost(t *testing.T) {
 	} {
 		t.Run(json, func(t *testing.T) {
 			m := &waE2E.Message{}
-			part := m.ProtoReflect().Mutable(byField[protoreflect.Name(json)].descriptor).Message()
+			part := m.ProtoReflect().Mutable(loaded().byField[protoreflect.Name(json)].descriptor).Message()
 			for name := range strings.FieldsSeq(want) {
 				part.Set(part.Descriptor().Fields().ByName(protoreflect.Name(name)), protoreflect.ValueOfString("«"+name+"»"))
 			}

@@ -30,7 +30,7 @@ func JSON(raw *waE2E.Message) (content json.RawMessage, omitted bool) {
 	m := proto.CloneOf(u.Message)
 	r := m.ProtoReflect()
 	r.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		if row, known := byField[field.Name()]; known && row.Role == Carrier && field.Name() != "messageContextInfo" {
+		if row, known := rowOf(field.Name()); known && row.Role == Carrier && field.Name() != "messageContextInfo" {
 			r.Clear(field)
 		}
 		return true

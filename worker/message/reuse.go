@@ -13,7 +13,7 @@ func Bare(raw *waE2E.Message) *waE2E.Message {
 	m := proto.CloneOf(Unwrap(raw).Message)
 	r := m.ProtoReflect()
 	r.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if row, known := byField[field.Name()]; known && row.Role == Carrier {
+		if row, known := rowOf(field.Name()); known && row.Role == Carrier {
 			r.Clear(field)
 			return true
 		}
@@ -79,8 +79,9 @@ func ChangeContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Cont
 		return true
 	}
 	r := m.ProtoReflect()
-	for i := range Rows {
-		row := &Rows[i]
+	rows := Rows()
+	for i := range rows {
+		row := &rows[i]
 		if row.Role != Shown || row.descriptor.Message() == nil || !r.Has(row.descriptor) {
 			continue
 		}

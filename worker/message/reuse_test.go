@@ -38,7 +38,7 @@ func fill(part protoreflect.Message, depth int) {
 
 // A quote of any kind of content repeats nothing that it quoted itself.
 func TestBareHasNoContextAnywhere(t *testing.T) {
-	for _, row := range Rows {
+	for _, row := range Rows() {
 		if row.Role != Shown || row.descriptor.Message() == nil {
 			continue
 		}

@@ -2,6 +2,7 @@ package message
 
 import (
 	"slices"
+	"sync"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -47,23 +48,39 @@ type Row struct {
 	descriptor protoreflect.FieldDescriptor
 }
 
-// Rows has the row of each field, in the order in which Read looks for content: a message
-// that has several fields is of the first.
-var Rows []Row
+// Rows returns the row of each field, in the order in which Read looks for content: a
+// message that has several fields is of the first. Callers must not change it.
+func Rows() []Row { return loaded().rows }
 
-var byField = map[protoreflect.Name]*Row{}
+type table struct {
+	rows    []Row
+	byField map[protoreflect.Name]*Row
+}
 
-//nolint:gochecknoinits // descriptors are looked up once
-func init() {
-	Rows = slices.Concat(plainRows, businessRows, laterRows, changeRows, wrapperRows, carrierRows)
+// loaded makes the table for the first message: the descriptors that it asks for take two
+// megabytes.
+var loaded func() table
+
+//nolint:gochecknoinits // rows read messages by the table itself, so no variable can begin with it
+func init() { loaded = sync.OnceValue(load) }
+
+func load() table {
+	t := table{byField: map[protoreflect.Name]*Row{}}
+	t.rows = slices.Concat(plainRows, businessRows, laterRows, changeRows, wrapperRows, carrierRows)
 	fields := (&waE2E.Message{}).ProtoReflect().Descriptor().Fields()
-	for i := range Rows {
-		row := &Rows[i]
+	for i := range t.rows {
+		row := &t.rows[i]
 		if row.descriptor = fields.ByName(row.Field); row.descriptor == nil {
 			panic("message: waE2E.Message has no field " + string(row.Field))
 		}
-		byField[row.Field] = row
+		t.byField[row.Field] = row
 	}
+	return t
+}
+
+func rowOf(field protoreflect.Name) (*Row, bool) {
+	row, known := loaded().byField[field]
+	return row, known
 }
 
 // plainRows are what people write to each other.

@@ -35,12 +35,13 @@ type Row struct {
 	Result     string
 	Doc        string
 	Need       Need
-	Getter     bool   // may be asked by GET
-	Sends      bool   // counts as a message that is sent; what it sends other than by Call.Write needs Call.MarkSent
-	Example    string // an array of parameters
-	Own        bool   // not of whatsapp-web.js
-	Manager    bool   // the manager answers it; then there is no Do
-	Impossible string // why it cannot be done; then there is no Do
+	Getter     bool           // may be asked by GET
+	Sends      bool           // counts as a message that is sent; what it sends other than by Call.Write needs Call.MarkSent
+	Example    string         // an array of parameters
+	Own        bool           // not of whatsapp-web.js
+	Manager    bool           // the manager answers it; then there is no Do
+	Finish     catalog.Finish // what the manager makes of the answer
+	Impossible string         // why it cannot be done; then there is no Do
 	Do         Do
 }
 
@@ -91,7 +92,7 @@ func (r rowMethod) Describe() catalog.Method {
 	m := catalog.Method{
 		Name: r.Row.Name, Family: catalog.WWebJS, Class: class, Doc: r.Doc, Params: []catalog.Param{},
 		Result: r.Result, Verdict: catalog.Native, Reason: r.Impossible,
-		Getter: r.Getter, Sends: r.Sends, Manager: r.Manager, Own: r.Own, Unpaired: r.Need < NeedData && r.Impossible == "",
+		Getter: r.Getter, Sends: r.Sends, Manager: r.Manager, Own: r.Own, Finish: r.Finish, Unpaired: r.Need < NeedData && r.Impossible == "",
 	}
 	if r.Impossible != "" {
 		m.Verdict = catalog.Impossible

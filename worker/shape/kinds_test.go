@@ -60,7 +60,7 @@ func TestEveryShownFieldIsAKind(t *testing.T) {
 		}
 		kinds[string(message.Read(m).Field)] = true
 	}
-	for _, row := range message.Rows {
+	for _, row := range message.Rows() {
 		if row.Role == message.Shown && !kinds[string(row.Field)] {
 			t.Errorf("%s has no kind", row.Field)
 		}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
-	"github.com/nyaruka/phonenumbers"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"whatsapp-manager/proto/catalog"
+	"whatsapp-manager/proto/phone"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/param"
 	"whatsapp-manager/worker/shape"
@@ -66,14 +66,14 @@ var contactRows = slices.Concat(
 	relay.Twins("getFormattedNumber", "Contact.getFormattedNumber", relay.Row{
 		Result: "string",
 		Params: numberOnly, Example: chatExample,
-		Doc: "Writes {a phone|this contact's} number for people.",
-		Do:  formattedNumber,
+		Doc:    "Writes {a phone|this contact's} number for people.",
+		Finish: catalog.FormattedNumber, Do: numberOf,
 	}),
 	relay.Twins("getCountryCode", "Contact.getCountryCode", relay.Row{
 		Result: "string",
 		Params: numberOnly, Example: chatExample,
-		Doc: "Returns the calling code of {a number's|this contact's} country.",
-		Do:  countryCode,
+		Doc:    "Returns the calling code of {a number's|this contact's} country.",
+		Finish: catalog.CountryCode, Do: numberOf,
 	}),
 	[]relay.Row{
 		{
@@ -160,39 +160,17 @@ func blocked(ctx context.Context, c *relay.Call) (any, error) {
 	return people, nil
 }
 
-// parsed reads the number behind an id.
-func parsed(c *relay.Call) (*phonenumbers.PhoneNumber, error) {
+// numberOf returns the digits of a number. The manager makes the answer of them.
+func numberOf(_ context.Context, c *relay.Call) (any, error) {
 	jid := relay.Arg[types.JID](c, 0)
 	if jid.Server != types.DefaultUserServer {
 		return nil, param.Bad("params[0]", "a hidden id has no phone number")
 	}
-	number, err := phonenumbers.Parse("+"+jid.User, "")
+	digits, err := phone.Digits(jid.User)
 	if err != nil {
-		return nil, param.Bad("params[0]", "this is not a phone number with a country code")
+		return nil, param.Bad("params[0]", "this is not a phone number: it %v", err)
 	}
-	return number, nil
-}
-
-// northAmerica is the calling code whose numbers WhatsApp writes as +1 (809) 220-1111.
-const northAmerica = 1
-
-func formattedNumber(_ context.Context, c *relay.Call) (any, error) {
-	number, err := parsed(c)
-	if err != nil {
-		return nil, err
-	}
-	if number.GetCountryCode() == northAmerica {
-		return "+1 " + phonenumbers.Format(number, phonenumbers.NATIONAL), nil
-	}
-	return phonenumbers.Format(number, phonenumbers.INTERNATIONAL), nil
-}
-
-func countryCode(_ context.Context, c *relay.Call) (any, error) {
-	number, err := parsed(c)
-	if err != nil {
-		return nil, err
-	}
-	return strconv.Itoa(int(number.GetCountryCode())), nil
+	return digits, nil
 }
 
 // lidPhone is whatsapp-web.js' LidAndPhone.
