@@ -7,6 +7,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"whatsapp-manager/worker/message"
 )
 
 // Outgoing is something that this device has sent and the server has acknowledged.
@@ -39,7 +41,10 @@ func Sent(ctx context.Context, acct Account, ids IDs, out Outgoing) (Change, boo
 	op := t.message((&events.Message{Info: info, RawMessage: out.Message}).UnwrapRaw())
 	if m, ok := op.(*Message); ok {
 		m.Sent, m.Fresh, m.Recipients = true, out.Fresh, out.Recipients
-		m.Timer = nil // it repeats what is known, or what the caller wanted for this one message
+		mode := message.Read(out.Message).Context.GetDisappearingMode()
+		if mode.GetTrigger() != waE2E.DisappearingMode_ACCOUNT_SETTING { // then the chat starts with it
+			m.Timer = nil // it repeats what is known, or what the caller wanted for this one message
+		}
 	}
 	return t.change(op)
 }

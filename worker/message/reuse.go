@@ -122,8 +122,8 @@ func edited(m *waE2E.Message) *waE2E.Message {
 // SetTimer makes the content of m disappear after some seconds, unless it says already
 // after how long it does; setAt is when the chat got that timer, 0: not known. Content that
 // is no message of its own, such as a reaction, stays as it is; an edit has the timer in
-// its new content.
-func SetTimer(m *waE2E.Message, seconds uint32, setAt int64) {
+// its new content. Mode says who started the timer and why; nil: not known.
+func SetTimer(m *waE2E.Message, seconds uint32, setAt int64, mode *waE2E.DisappearingMode) {
 	if content := edited(Unwrap(m).Message); content != nil {
 		m = content
 	}
@@ -137,6 +137,9 @@ func SetTimer(m *waE2E.Message, seconds uint32, setAt int64) {
 		info.Expiration = &seconds
 		if setAt > 0 {
 			info.EphemeralSettingTimestamp = &setAt
+		}
+		if mode != nil {
+			info.DisappearingMode = mode
 		}
 		return info
 	})

@@ -62,18 +62,18 @@ func (w *writer) setting(ctx context.Context, op *inbound.ChatSetting) error {
 }
 
 // Timer returns after how long messages to a chat disappear, of a group too, and when that
-// was set; zero for a chat that is not known. The id is the canonical one. It costs no
+// was set; false for a chat that is not known. The id is the canonical one. It costs no
 // query beside what the record of a sent message reads anyway.
-func (m *Mirror) Timer(ctx context.Context, id string) (inbound.Timer, error) {
+func (m *Mirror) Timer(ctx context.Context, id string) (timer inbound.Timer, known bool, err error) {
 	if err := m.writing.lock(ctx); err != nil {
-		return inbound.Timer{}, err
+		return inbound.Timer{}, false, err
 	}
 	defer m.writing.unlock()
 	ch, err := m.chat(ctx, id)
 	if shape.IsGroup(id) {
-		return inbound.Timer{Seconds: ch.disappearsAfter}, err
+		return inbound.Timer{Seconds: ch.disappearsAfter}, ch.exists, err
 	}
-	return inbound.Timer{Seconds: uint32(ch.EphemeralDuration), SetAt: ch.EphemeralSetAt}, err
+	return inbound.Timer{Seconds: uint32(ch.EphemeralDuration), SetAt: ch.EphemeralSetAt}, ch.exists, err
 }
 
 // timerSet writes the timer that somebody set.

@@ -89,12 +89,15 @@ func (c *Call) disappear(ctx context.Context, to types.JID, msg *waE2E.Message) 
 	if err != nil {
 		return err
 	}
-	timer, err := c.Mirror.Timer(ctx, shape.ID(chat))
+	timer, known, err := c.Mirror.Timer(ctx, shape.ID(chat))
 	if err != nil {
 		return fmt.Errorf("read the chat's timer: %w", err)
 	}
+	if !known && to.Server != types.GroupServer {
+		return c.startTimer(ctx, chat, msg)
+	}
 	if timer.Seconds > 0 {
-		message.SetTimer(msg, timer.Seconds, timer.SetAt)
+		message.SetTimer(msg, timer.Seconds, timer.SetAt, nil)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func TestWhatAFailedSendHadSent(t *testing.T) {
 			t.Errorf("%s: sent %q, %v; want %q and %s", name, relaytest.SentOf(f), err, want, kind)
 		}
 	}
-	r.Sim.Faults.IQError("usync", 503, 1)
+	r.Sim.Faults.IQError("usync", 503, 2) // the first one is for the timer of the new chat
 	fails("whose number it is could not be asked", fault.SentNothing, fault.Unavailable, "sendMessage", chat, "one")
 	r.Sim.Media().Refuse(http.StatusServiceUnavailable)
 	fails("the file could not be uploaded", fault.SentNothing, fault.Refused, "sendMessage", chat, map[string]any{"mimetype": "text/plain", "data": "aGk=", "filename": "a.txt"})

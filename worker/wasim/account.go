@@ -37,6 +37,7 @@ type Account struct {
 	peers      map[*Account]struct{}
 	blocked    []types.JID
 	privacy    map[string]string
+	timer      defaultTimer
 	about      string
 	picture    picture
 	online     int // connections that show themselves as available

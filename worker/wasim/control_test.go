@@ -51,6 +51,8 @@ func TestControlAPI(t *testing.T) {
 	r.call("POST", "accounts", `{"number":"abc","name":"Bob"}`, 400)
 	r.call("POST", "accounts", `{"numbr":"15550000003"}`, 400)
 	r.call("GET", "accounts/15559999999", "", 404)
+	r.call("POST", "accounts/15550000002/timer", `{"seconds":86400}`, 200)
+	r.call("POST", "accounts/15550000002/timer", `{"seconds":-1}`, 400)
 
 	c := r.newClient()
 	if err := c.ConnectContext(r.ctx); err != nil {

@@ -68,6 +68,7 @@ func init() {
 		"w:profile:picture": (*router).iqPicture,
 		"w:mex":             (*router).iqMex,
 		"privacy":           (*router).iqPrivacy,
+		"disappearing_mode": (*router).iqDisappearingMode,
 		"blocklist":         (*router).iqBlocklist,
 		"status":            (*router).iqStatus,
 		"md":                (*router).iqMultiDevice,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -63,6 +64,38 @@ func (r *router) iqPrivacy(from origin, iq *waBinary.Node) ([]waBinary.Node, *st
 		a.notify(notice, int(from.number))
 	}
 	return []waBinary.Node{{Tag: "privacy", Content: all}}, nil
+}
+
+// defaultTimer is the timer with which an account starts new chats.
+type defaultTimer struct{ seconds, setAt int64 }
+
+// SetDefaultTimer makes the account start new chats with a timer, in seconds, as its owner
+// does on the phone; 0 for none.
+func (a *Account) SetDefaultTimer(seconds int64) { a.setDefaultTimer(seconds, -1) }
+
+// setDefaultTimer tells the other devices of the account.
+func (a *Account) setDefaultTimer(seconds int64, by int) {
+	a.mu.Lock()
+	a.timer = defaultTimer{seconds, time.Now().Unix()}
+	a.mu.Unlock()
+	a.notify(a.server.router.notification("account_sync", a.user.PN, nil, a.defaultTimer()), by)
+}
+
+func (a *Account) defaultTimer() waBinary.Node {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return waBinary.Node{Tag: "disappearing_mode", Attrs: waBinary.Attrs{"duration": a.timer.seconds, "t": a.timer.setAt}}
+}
+
+func (r *router) iqDisappearingMode(from origin, iq *waBinary.Node) ([]waBinary.Node, *stanza.Error) {
+	mode := stanza.First(iq)
+	ag := mode.AttrGetter()
+	seconds := ag.Int64("duration")
+	if !ag.OK() || seconds < 0 {
+		return nil, stanza.Refuse(400)
+	}
+	from.account.setDefaultTimer(seconds, int(from.number))
+	return nil, nil
 }
 
 // relayTokens gives people the privacy tokens that the sender issued for them.

@@ -67,6 +67,8 @@ func (r *router) usyncUser(account *Account, asked types.JID, protocols []waBina
 			}
 		case "contact":
 			answers = append(answers, waBinary.Node{Tag: "contact", Attrs: waBinary.Attrs{"type": "in"}})
+		case "disappearing_mode":
+			answers = append(answers, account.defaultTimer())
 		case "username": // left out for somebody without one, which WhatsApp Web then forgets
 			if name := account.Username().Name; name != "" {
 				answers = append(answers, waBinary.Node{Tag: "username", Content: []byte(name)})

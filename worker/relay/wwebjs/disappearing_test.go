@@ -125,6 +125,68 @@ func TestTheNewestTimerCounts(t *testing.T) {
 	is("ended by us", 0)
 }
 
+// TestNewChatsStartWithATimer: the shorter one of the two accounts' settings, and the own one
+// where they are the same, as WAWebEphemeralityResolver.resolveNewChatDMSettings has it.
+func TestNewChatsStartWithATimer(t *testing.T) {
+	r := newRig(t)
+	mine, theirs := waE2E.DisappearingMode_INITIATED_BY_ME, waE2E.DisappearingMode_INITIATED_BY_OTHER
+	n := 0
+	for name, tc := range map[string]struct {
+		own, other int64
+		want       uint32
+		by         waE2E.DisappearingMode_Initiator
+	}{
+		"none":            {0, 0, 0, 0},
+		"own":             {7 * day, 0, 7 * day, mine},
+		"theirs":          {0, day, day, theirs},
+		"own is shorter":  {day, 90 * day, day, mine},
+		"own is longer":   {90 * day, day, day, theirs},
+		"both are same":   {day, day, day, mine},
+		"theirs is years": {0, 9999 * day, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n++
+			bob := r.Contact(fmt.Sprintf("155501100%02d", n), "Bob")
+			chat := bob.Number() + "@c.us"
+			bob.SetDefaultTimer(tc.other)
+			ask[any](r, "whatsmeow.SetDefaultDisappearingTimer", fmt.Sprintf("%ds", tc.own))
+			first := message.Read(nextOf(r, bob.Phone(), func() { ask[any](r, "sendMessage", chat, "hello") }).Message).Context
+			mode := first.GetDisappearingMode()
+			if tc.want == 0 {
+				if first.GetExpiration() != 0 || mode != nil {
+					t.Errorf("it says %v", first)
+				}
+				return
+			}
+			if first.GetExpiration() != tc.want || mode.GetInitiator() != tc.by || mode.GetInitiatedByMe() != (tc.by == mine) ||
+				mode.GetTrigger() != waE2E.DisappearingMode_ACCOUNT_SETTING || time.Since(time.Unix(first.GetEphemeralSettingTimestamp(), 0)) > time.Minute {
+				t.Errorf("it says %v", first)
+			}
+			if c := ask[shape.Chat](r, "getChatById", chat); c.EphemeralDuration != tc.want {
+				t.Errorf("the chat has %d", c.EphemeralDuration)
+			}
+			bob.SetDefaultTimer(0)
+			ask[any](r, "whatsmeow.SetDefaultDisappearingTimer", "0s")
+			if got := nextOf(r, bob.Phone(), func() { ask[any](r, "sendMessage", chat, "again") }); timerOf(got) != tc.want {
+				t.Errorf("the second one has %d", timerOf(got))
+			}
+		})
+	}
+	t.Run("a chat that is there", func(t *testing.T) {
+		carol := r.Contact("15550000003", "Carol")
+		r.Say(carol, "hello")
+		carol.SetDefaultTimer(day)
+		if got := nextOf(r, carol.Phone(), func() { ask[any](r, "sendMessage", "15550000003@c.us", "hello") }); timerOf(got) != 0 {
+			t.Errorf("it has %d", timerOf(got))
+		}
+	})
+	t.Run("an album", func(t *testing.T) {
+		dave := r.Contact("15550000004", "Dave")
+		dave.SetDefaultTimer(day)
+		r.timedAlbum(dave.Phone(), "3EB0A1B2C3D4E5F60703", "15550000004@c.us", day)
+	})
+}
+
 // TestEverythingSentHasTheTimer that is content, and what is not has none.
 func TestEverythingSentHasTheTimer(t *testing.T) {
 	r := newRig(t)

@@ -121,6 +121,18 @@ func (a *api) setUsername(_ context.Context, account *wasim.Account, wanted user
 	return ok(viewAccount(account)), nil
 }
 
+type timerBody struct {
+	Seconds int64 `json:"seconds"`
+}
+
+func (a *api) setDefaultTimer(_ context.Context, account *wasim.Account, wanted timerBody) (reply, error) {
+	if wanted.Seconds < 0 {
+		return reply{}, badRequest("seconds are less than 0")
+	}
+	account.SetDefaultTimer(wanted.Seconds)
+	return ok(viewAccount(account)), nil
+}
+
 func (a *api) createAccount(_ *http.Request, wanted newAccount) (reply, error) {
 	if wanted.Chats < 0 || wanted.Messages < 0 || wanted.Chats > 9999 {
 		return reply{}, badRequest("chats or messages out of range")

@@ -65,6 +65,7 @@ func Handler(server *wasim.Server) http.Handler {
 		"POST /control/accounts/{number}/scan":            withAccount(a, a.scan),
 		"POST /control/accounts/{number}/code":            withAccount(a, a.code),
 		"POST /control/accounts/{number}/username":        withAccount(a, a.setUsername),
+		"POST /control/accounts/{number}/timer":           withAccount(a, a.setDefaultTimer),
 		"GET /control/accounts/{number}/passkey":          a.passkey,
 		"POST /control/accounts/{number}/passkey":         withAccount(a, a.demandPasskey),
 		"DELETE /control/accounts/{number}/passkey":       a.dropPasskey,

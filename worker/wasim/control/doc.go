@@ -34,6 +34,9 @@
 //	     → account; gives it a username, or takes it away with {}. With a key (4
 //	       digits) only those find the account by the name who know it. 409 when
 //	       somebody else has the name.
+//	POST /control/accounts/{number}/timer {seconds}
+//	     → account; makes it start new chats with a timer, as on the phone, or with
+//	       none by 0.
 //	GET  /control/accounts/{number}/devices
 //	     → {devices:[device]}; device: {number, jid, lid, connected, connection,
 //	       logins, pending, prekeys}
