@@ -49,6 +49,7 @@ func (a *attachments) routes() {
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text},
 			{Name: "messageId", In: "path", Required: true, Schema: text, Description: "Serialised, as in whatsapp-web.js", Example: "false_4915112345678@c.us_3EB0C431C26A1916E07E"},
+			{Name: "part", In: "query", Schema: text, Description: "quoted: the file of the copy inside a quote; card:N: that of a card of a carousel, from 0", Example: "card:0"},
 			{Name: "Range", In: "header", Schema: text, Description: "bytes=0-1023"},
 		},
 		Responses: map[string]*huma.Response{
@@ -74,7 +75,7 @@ func (a *attachments) attachment(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	file := &remoteFile{ctx: ctx, worker: worker, messageID: id, size: -1}
+	file := &remoteFile{ctx: ctx, worker: worker, messageID: id, part: c.QueryParam("part"), size: -1}
 	defer file.close()
 	offset := firstByte(req.Header.Get("Range"))
 	err = file.open(offset)
@@ -96,7 +97,7 @@ func (a *attachments) attachment(c echo.Context) error {
 	if _, _, err := mime.ParseMediaType(file.mimetype); err == nil {
 		h.Set(echo.HeaderContentType, file.mimetype)
 	}
-	sum := sha256.Sum256([]byte(string(in.ID) + "\x00" + id))
+	sum := sha256.Sum256([]byte(string(in.ID) + "\x00" + id + "\x00" + file.part))
 	h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
 	h.Set("Cache-Control", "private, max-age=86400") // the file of a message never changes
 	http.ServeContent(c.Response(), req, "", time.Time{}, file)
@@ -121,6 +122,7 @@ type remoteFile struct {
 	ctx       context.Context
 	worker    workerv1.WorkerClient
 	messageID string
+	part      string // of the message; empty: the message itself
 
 	mimetype, name string
 	size           int64 // -1 until the first stream told
@@ -136,7 +138,7 @@ type remoteFile struct {
 func (f *remoteFile) open(offset int64) error {
 	f.close()
 	ctx, cancel := context.WithCancel(f.ctx)
-	stream, err := f.worker.Download(ctx, &workerv1.DownloadRequest{MessageId: f.messageID, Offset: uint64(offset)})
+	stream, err := f.worker.Download(ctx, &workerv1.DownloadRequest{MessageId: f.messageID, Part: f.part, Offset: uint64(offset)})
 	var first *workerv1.DownloadResponse
 	if err == nil {
 		first, err = stream.Recv()

@@ -36,7 +36,7 @@ type Loop interface {
 // Methods is the table of methods that can be called.
 type Methods interface {
 	Do(ctx context.Context, r relay.Request) (json.RawMessage, error)
-	Download(ctx context.Context, messageID string) (media.Attachment, error)
+	Download(ctx context.Context, messageID, part string) (media.Attachment, error)
 }
 
 // Spool keeps uploaded files.

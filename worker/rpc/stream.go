@@ -51,7 +51,7 @@ func (s *Service) Upload(stream workerv1.Worker_UploadServer) error {
 // Download sends the file of a message, from an offset on.
 func (s *Service) Download(req *workerv1.DownloadRequest, stream workerv1.Worker_DownloadServer) error {
 	s.Used()
-	file, err := s.Methods.Download(stream.Context(), req.GetMessageId())
+	file, err := s.Methods.Download(stream.Context(), req.GetMessageId(), req.GetPart())
 	if err != nil {
 		return err
 	}

@@ -1417,6 +1417,7 @@ type DownloadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"` // serialised, as in the parameters of Message.downloadMedia
 	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Part          string                 `protobuf:"bytes,3,opt,name=part,proto3" json:"part,omitempty"` // quoted, or card:N; empty: the message itself
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1463,6 +1464,13 @@ func (x *DownloadRequest) GetOffset() uint64 {
 		return x.Offset
 	}
 	return 0
+}
+
+func (x *DownloadRequest) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
 }
 
 type DownloadResponse struct {
@@ -2503,11 +2511,12 @@ const file_worker_v1_worker_proto_rawDesc = "" +
 	"\tannounced\x18\x02 \x01(\x04R\tannounced\"<\n" +
 	"\x0eUploadResponse\x12\x16\n" +
 	"\x06upload\x18\x01 \x01(\tR\x06upload\x12\x12\n" +
-	"\x04size\x18\x02 \x01(\x04R\x04size\"H\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\"\\\n" +
 	"\x0fDownloadRequest\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
-	"\x06offset\x18\x02 \x01(\x04R\x06offset\"r\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04part\x18\x03 \x01(\tR\x04part\"r\n" +
 	"\x10DownloadResponse\x12\x1a\n" +
 	"\bmimetype\x18\x01 \x01(\tR\bmimetype\x12\x1a\n" +
 	"\bfilename\x18\x02 \x01(\tR\bfilename\x12\x12\n" +

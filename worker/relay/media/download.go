@@ -27,6 +27,7 @@ type Source struct {
 	Info types.MessageInfo
 	Raw  *waE2E.Message // nil: WhatsApp's form of the message is not known
 	Key  string         // under which the spool keeps the file; the message's own
+	Part string         // of the message, whose file is meant; empty: the message itself
 }
 
 // Attachment is the decrypted file of a message.
@@ -110,7 +111,9 @@ func (src Source) noFile() error {
 	switch {
 	case src.Raw == nil:
 		return noFile("the content of this message is not known")
-	case message.Read(src.Raw).File == nil:
+	case src.content() == nil:
+		return noFile("this message has no such part")
+	case message.Read(src.content()).File == nil:
 		return noFile("this message has no file")
 	}
 	return noFile("this message does not say where its file is")
@@ -147,6 +150,9 @@ func download(
 		return err
 	}
 	if !sealed(file) { // it belongs to a channel, and no phone has it
+		return noFile("WhatsApp does not have this file any more")
+	}
+	if src.Part != "" { // a phone uploads the file of a message again
 		return noFile("WhatsApp does not have this file any more")
 	}
 	path, err := pathAgain(ctx, cli, src.Info, file)
@@ -200,11 +206,20 @@ func described(file whatsmeow.DownloadableMessage) (mimetype, name string) {
 
 // file returns what can be downloaded of a message; false when it has nothing.
 func (src Source) file() (whatsmeow.DownloadableMessage, bool) {
-	if src.Raw == nil {
+	content := src.content()
+	if content == nil {
 		return nil, false
 	}
-	file := message.Read(src.Raw).Downloadable()
+	file := message.Read(content).Downloadable()
 	return file, file != nil
+}
+
+// content is the message, or the part of it, whose file is meant; nil when it is not known.
+func (src Source) content() *waE2E.Message {
+	if src.Part == "" || src.Raw == nil {
+		return src.Raw
+	}
+	return message.Part(src.Raw, src.Part)
 }
 
 func gone(err error) bool {

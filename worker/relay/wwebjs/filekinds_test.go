@@ -55,7 +55,7 @@ func sameFile(t *testing.T, r *rig, id string, want []byte) {
 	if got := ask[mediaAnswer](r, "Message.downloadMedia", id); got.Data != b64(want) || got.Filesize != len(want) {
 		t.Errorf("downloadMedia: %d bytes, want %d", got.Filesize, len(want))
 	}
-	file, err := r.Download(r.Ctx, id)
+	file, err := r.Download(r.Ctx, id, "")
 	if err != nil {
 		t.Fatalf("stream: %v", err)
 	}
@@ -159,9 +159,66 @@ func TestFilesThatAreGone(t *testing.T) {
 			if answer := r.Raw("Message.downloadMedia", id); answer != "null" {
 				t.Errorf("downloadMedia: %.60s", answer)
 			}
-			_, err := r.Download(r.Ctx, id)
+			_, err := r.Download(r.Ctx, id, "")
 			if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.NotFound || f.Code != "no_file" || f.Msg != tc.reason {
 				t.Errorf("stream: %v, want %s", err, tc.reason)
+			}
+		})
+	}
+}
+
+// TestFilesOfParts: whatsapp-web.js downloads the file of a quoted message by
+// getQuotedMessage().downloadMedia(), also when only the copy is known; the cards of a carousel
+// are messages of their own in WhatsApp Web.
+func TestFilesOfParts(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	fields := func(kind, file string) string {
+		return composetest.Media(t, r.Sim, kind, "application/x-test", false, []byte(file))
+	}
+	quote := r.Message(bob.Number(), r.Me.Number(), `{"extendedTextMessage":{"text":"that one","contextInfo":{"stanzaID":"OLD","participant":"`+
+		bob.PN().String()+`","quotedMessage":{"documentWithCaptionMessage":{"message":{"documentMessage":`+fields("document", "old")+`}}}}}}`, "")
+	cards := `{"body":{"text":"choose"},"carouselMessage":{"cards":[
+		{"header":{"imageMessage":` + fields("image", "first") + `},"body":{"text":"a"}},
+		{"header":{"title":"none"},"body":{"text":"b"}},
+		{"header":{"videoMessage":` + fields("video", "third") + `},"body":{"text":"c"}}]}}`
+	carousel := r.Message(bob.Number(), r.Me.Number(), `{"interactiveMessage":`+cards+`}`, "")
+	template := r.Message(bob.Number(), r.Me.Number(), `{"templateMessage":{"interactiveMessageTemplate":`+cards+`}}`, "")
+	for name, tc := range map[string]struct{ id, part, want, reason string }{
+		"quoted":                {quote.Info.ID, "quoted", "old", ""},
+		"first card":            {carousel.Info.ID, "card:0", "first", ""},
+		"third card":            {carousel.Info.ID, "card:2", "third", ""},
+		"card in a template":    {template.Info.ID, "card:2", "third", ""},
+		"card without a file":   {carousel.Info.ID, "card:1", "", "this message has no file"},
+		"card that is not":      {carousel.Info.ID, "card:3", "", "this message has no such part"},
+		"quoted, without quote": {carousel.Info.ID, "quoted", "", "this message has no such part"},
+		"card of a text":        {quote.Info.ID, "card:0", "", "this message has no such part"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := "false_15550000002@c.us_" + tc.id
+			answer := r.Raw("Message.downloadMedia", id, map[string]any{"part": tc.part})
+			file, err := r.Download(r.Ctx, id, tc.part)
+			if tc.want == "" {
+				if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != "no_file" || f.Msg != tc.reason || answer != "null" {
+					t.Errorf("stream: %v, downloadMedia: %.60s", err, answer)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.File.Close()
+			if data, err := io.ReadAll(file.File); err != nil || string(data) != tc.want || !strings.Contains(answer, b64([]byte(tc.want))) {
+				t.Errorf("stream: %q, %v; downloadMedia: %.80s", data, err, answer)
+			}
+		})
+	}
+	for _, part := range []string{"card", "card:", "card:-1", "card:+1", "card:01", "card:99999999999", "quote", "card:0 "} {
+		t.Run("no part "+part, func(t *testing.T) {
+			_, err := r.Try("", "Message.downloadMedia", "false_15550000002@c.us_"+quote.Info.ID, map[string]any{"part": part})
+			if _, streamed := r.Download(r.Ctx, "false_15550000002@c.us_"+quote.Info.ID, part); !fault.Is(err, fault.Invalid) ||
+				relaytest.FieldOf(err) != "params[1].part" || !fault.Is(streamed, fault.Invalid) {
+				t.Errorf("%v names %s; stream: %v", err, relaytest.FieldOf(err), streamed)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package wwebjs
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/mirror"
@@ -14,7 +15,11 @@ import (
 var mediaRows = []relay.Row{
 	{
 		Name: "Message.downloadMedia", Result: "MessageMedia|undefined", Need: relay.NeedOnline,
-		Params: messageOnly, Example: messageExample,
+		Params: append(slices.Clone(messageOnly), param.Param{
+			Name: "options", Kind: kindDownload, Optional: true,
+			Doc: `part: "quoted" for the file of the copy inside a quote, "card:0" for that of a card of a carousel`,
+		}),
+		Example: messageExample,
 		Doc: "Downloads this message's file; null for a message without one, and when WhatsApp and the phone " +
 			"no longer have it. Then GET …/messages/{messageId}/media answers 404 with the reason.",
 		Do: relay.OfMessage(downloadMedia),
@@ -40,6 +45,14 @@ var mediaRows = []relay.Row{
 	},
 }
 
+type downloadOptions struct {
+	Part string `json:"part"`
+}
+
+var kindDownload = param.Object("DownloadOptions", func(o *downloadOptions, path string) error {
+	return relay.CheckPart(o.Part, path+".part")
+})
+
 type fetchOptions struct {
 	Filename   *string         `json:"filename"`
 	UnsafeMime bool            `json:"unsafeMime"`
@@ -64,7 +77,7 @@ func fromURL(ctx context.Context, c *relay.Call) (any, error) {
 }
 
 func downloadMedia(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
-	return encoded(c.Media.Download(ctx, c.Client, relay.FileOf(r)))
+	return encoded(c.Media.Download(ctx, c.Client, relay.FileOf(r, relay.Arg[downloadOptions](c, 1).Part)))
 }
 
 // encoded is an answer that is JSON already; no answer is null.

@@ -209,7 +209,7 @@ func TestDownloadMedia(t *testing.T) {
 		if got.Mimetype != "image/png" || got.Data != b64(photo) || got.Filesize != len(photo) {
 			t.Errorf("%s: %s, %d bytes", when, got.Mimetype, got.Filesize)
 		}
-		file, err := r.Download(r.Ctx, serialized)
+		file, err := r.Download(r.Ctx, serialized, "")
 		if err != nil {
 			t.Fatalf("%s, streamed: %v", when, err)
 		}
@@ -235,7 +235,7 @@ func TestDownloadMedia(t *testing.T) {
 		"false_15550000002@c.us_" + text: fault.NotFound, "false_15550000002@c.us_3EB0AAAAAAAAAAAAAA": fault.NotFound, "nonsense": fault.Invalid,
 	} {
 		t.Run(id, func(t *testing.T) {
-			if _, err := r.Download(r.Ctx, id); !fault.Is(err, kind) {
+			if _, err := r.Download(r.Ctx, id, ""); !fault.Is(err, kind) {
 				t.Errorf("stream of %s: %v", id, err)
 			}
 		})
