@@ -47,6 +47,9 @@ func (w *scripted) Download(req *workerv1.DownloadRequest, stream workerv1.Worke
 	}
 	head := &workerv1.DownloadResponse{Mimetype: "image/png", Filename: "größe.png", Size: uint64(len(served))}
 	rest := served[req.GetOffset():]
+	if req.GetPart() != "" {
+		rest, head.Size = req.GetPart(), uint64(len(req.GetPart()))
+	}
 	for {
 		n := min(3, len(rest))
 		head.Data = []byte(rest[:n])
@@ -193,6 +196,10 @@ func TestMessageFile(t *testing.T) {
 	o.want(http.StatusNotModified, "GET", path, key, nil, "If-None-Match", whole.header.Get("ETag"))
 	if head := o.want(http.StatusOK, "HEAD", path, key, nil); head.header.Get("Content-Length") != "16" {
 		t.Errorf("HEAD: %v", head.header)
+	}
+	part := o.want(http.StatusOK, "GET", path+"?part=card:3", key, nil)
+	if string(part.raw) != "card:3" || part.header.Get("ETag") == whole.header.Get("ETag") {
+		t.Errorf("a part: %q %v", part.raw, part.header)
 	}
 	if none := o.want(http.StatusNotFound, "GET", "/api/instances/"+id+"/messages/false_1@c.us_TEXT/media", key, nil); none.str("code") != "no_file" {
 		t.Errorf("no file: %s", none.raw)

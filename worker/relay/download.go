@@ -3,12 +3,15 @@ package relay
 import (
 	"context"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
+	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay/media"
 	"whatsapp-manager/worker/relay/param"
+	"whatsapp-manager/worker/shape"
 )
 
 // Download gets the file of a message, or of a part of it ("": the message itself), from
@@ -35,11 +38,50 @@ func (t *Table) download(ctx context.Context, messageID, part string) (media.Att
 	if err = c.Require(NeedOnline); err != nil {
 		return media.Attachment{}, err
 	}
-	record, err := c.FindMessage(ctx, id)
+	record, err := c.FindWithFile(ctx, id)
 	if err != nil {
 		return media.Attachment{}, err
 	}
 	return c.Files.Open(ctx, c.Client, FileOf(record, part))
+}
+
+// How far back a post is looked for that is not known here.
+const (
+	postsPerPage = 100
+	postPages    = 10
+)
+
+// FindWithFile is FindMessage for one whose file is wanted. WhatsApp keeps the posts of
+// channels, and so those are looked for there that Channel.fetchMessages has shown and that
+// are not known here.
+func (c *Call) FindWithFile(ctx context.Context, id shape.MessageID) (mirror.Record, error) {
+	known, unknown := c.FindMessage(ctx, id)
+	channel, err := types.ParseJID(id.Remote)
+	if !fault.Is(unknown, fault.NotFound) || err != nil || channel.Server != types.NewsletterServer {
+		return known, unknown
+	}
+	before := 0
+	for range postPages {
+		posts, err := c.Client.GetNewsletterMessages(ctx, channel, &whatsmeow.GetNewsletterMessagesParams{Count: postsPerPage, Before: before})
+		if err != nil {
+			return mirror.Record{}, err
+		}
+		last := before
+		for _, p := range posts {
+			if p.MessageID == id.ID && p.Message != nil {
+				return mirror.Record{
+					ID: p.MessageID, Chat: channel, Sender: channel, Raw: p.Message, Shape: shape.Message{ID: id},
+				}, nil
+			}
+			if before == 0 || p.MessageServerID < before {
+				before = p.MessageServerID
+			}
+		}
+		if len(posts) == 0 || before == last {
+			break
+		}
+	}
+	return mirror.Record{}, unknown
 }
 
 // CheckPart refuses what names no part of a message; "" is the message itself.

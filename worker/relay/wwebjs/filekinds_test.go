@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
 	"whatsapp-manager/proto/fault"
 	"whatsapp-manager/worker/relay/relaytest"
 	"whatsapp-manager/worker/shape"
@@ -125,6 +129,62 @@ func TestFilesOfChannels(t *testing.T) {
 			sent := ask[shape.Message](r, "Channel.sendMessage", mine.NID.Serialized, tc.media, tc.options)
 			if got := ask[mediaAnswer](r, "Message.downloadMedia", sent.ID.Serialized); got.Data != tc.media["data"] {
 				t.Errorf("downloadMedia: %d bytes", got.Filesize)
+			}
+		})
+	}
+}
+
+// TestFilesOfFetchedPosts: fetchMessages of whatsapp-web.js answers messages whose file can be
+// downloaded. Those from before the channel was followed are with WhatsApp only.
+func TestFilesOfFetchedPosts(t *testing.T) {
+	r := newRig(t)
+	bob := r.Contact("15550000002", "Bob")
+	channel := bob.CreateChannel("News", "")
+	old := []byte("the picture of long ago")
+	var picture waE2E.ImageMessage
+	if err := protojson.Unmarshal([]byte(composetest.Media(t, r.Sim, "image", "image/png", true, old)), &picture); err != nil {
+		t.Fatal(err)
+	}
+	post, err := proto.Marshal(&waE2E.Message{ImageMessage: &picture})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Sim.RecordPost(channel, "LONGAGO", "media", "", post); err != nil {
+		t.Fatal(err)
+	}
+	for range 120 { // more than WhatsApp is asked for at a time
+		if _, err := bob.PostToChannel(channel, "and on it goes"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Me.FollowChannel(channel, false); err != nil {
+		t.Fatal(err)
+	}
+	posts := ask[[]shape.Message](r, "Channel.fetchMessages", channel.String(), map[string]any{"limit": 200})
+	if len(posts) != 121 || !posts[0].HasMedia || posts[0].ID.ID != "LONGAGO" {
+		t.Fatalf("%d posts, the first is %+v", len(posts), posts[0])
+	}
+	id := posts[0].ID.Serialized
+	if m := ask[*shape.Message](r, "getMessageById", id); m != nil {
+		t.Fatalf("it is known: %+v", m)
+	}
+	if got := ask[mediaAnswer](r, "Message.downloadMedia", id); got.Data != b64(old) {
+		t.Errorf("downloadMedia: %d bytes", got.Filesize)
+	}
+	file, err := r.Download(r.Ctx, id, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.File.Close()
+	if data, err := io.ReadAll(file.File); err != nil || !bytes.Equal(data, old) {
+		t.Errorf("stream: %q, %v", data, err)
+	}
+	for name, other := range map[string]string{
+		"no such post": "false_" + channel.String() + "_NEVER", "no such channel": "false_120363000000000009@newsletter_LONGAGO",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := r.Download(r.Ctx, other, ""); !fault.Is(err, fault.NotFound) {
+				t.Errorf("stream: %v", err)
 			}
 		})
 	}

@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"whatsapp-manager/proto/fault"
-	"whatsapp-manager/worker/mirror"
 	"whatsapp-manager/worker/relay"
 	"whatsapp-manager/worker/relay/param"
+	"whatsapp-manager/worker/shape"
 )
 
 // mediaRows fetch files.
@@ -22,7 +22,7 @@ var mediaRows = []relay.Row{
 		Example: messageExample,
 		Doc: "Downloads this message's file; null for a message without one, and when WhatsApp and the phone " +
 			"no longer have it. Then GET …/messages/{messageId}/media answers 404 with the reason.",
-		Do: relay.OfMessage(downloadMedia),
+		Do: downloadMedia,
 	},
 	{
 		Name: "MessageMedia.fromUrl", Result: "MessageMedia",
@@ -76,7 +76,11 @@ func fromURL(ctx context.Context, c *relay.Call) (any, error) {
 	return encoded(c.Media.FromURL(ctx, relay.Arg[string](c, 0), options.Filename, "params[0]"))
 }
 
-func downloadMedia(ctx context.Context, c *relay.Call, r mirror.Record) (any, error) {
+func downloadMedia(ctx context.Context, c *relay.Call) (any, error) {
+	r, err := c.FindWithFile(ctx, relay.Arg[shape.MessageID](c, 0))
+	if err != nil {
+		return nil, err
+	}
 	return encoded(c.Media.Download(ctx, c.Client, relay.FileOf(r, relay.Arg[downloadOptions](c, 1).Part)))
 }
 
