@@ -24,8 +24,8 @@ func TestMentionsInAGroupOfHiddenIDs(t *testing.T) {
 		`{"extendedTextMessage":{"text":"you three","contextInfo":{"mentionedJID":[%q,%q,%q]}}}`,
 		w.account.LID(), w.bob.LID(), carol.LID()), `{"addressing":"lid"}`)
 	mentioned := func() string {
-		return value[string](w.instance, `select coalesce(max((payload->'data'->'mentionedIds')::text), '') from events
-			where type = 'message' and payload->'data'->'id'->>'id' = $1`, sent.ID)
+		return value[string](w.instance, `select coalesce(max((payload->'args'->0->'mentionedIds')::text), '') from events
+			where type = 'message' and payload->'args'->0->'id'->>'id' = $1`, sent.ID)
 	}
 	w.eventually("the message", func() bool { return mentioned() != "" })
 	want := fmt.Sprintf(`["%s@c.us","%s@c.us","%s"]`, w.account.Number(), w.bob.Number(), carol.LID())
@@ -34,7 +34,7 @@ func TestMentionsInAGroupOfHiddenIDs(t *testing.T) {
 	}
 	told := func() int {
 		return value[int](w.instance, `select count(*)::int from events where type = 'contact_identity'
-			and payload->'data'->>'id' = $1 and payload->'data'->>'lid' = $2`, carol.Number()+"@c.us", carol.LID().String())
+			and payload->'args'->0->>'id' = $1 and payload->'args'->0->>'lid' = $2`, carol.Number()+"@c.us", carol.LID().String())
 	}
 	if told() != 0 {
 		t.Error("a number was told that nobody knows")

@@ -37,8 +37,8 @@ func TestKindsOverTheWire(t *testing.T) {
 		w.sub(name, func(t *testing.T) {
 			sent := composetest.Message(t, w.sim, w.bob.Number(), w.account.Number(), k.Message, ``)
 			event := func() string {
-				return value[string](w.instance, `select coalesce(max((payload->'data')::text), '') from events
-					where type in ('message', 'message_ciphertext') and payload->'data'->'id'->>'id' = $1`, sent.ID)
+				return value[string](w.instance, `select coalesce(max((payload->'args'->0)::text), '') from events
+					where type in ('message', 'message_ciphertext') and payload->'args'->0->'id'->>'id' = $1`, sent.ID)
 			}
 			stored := func() bool {
 				return value[int](w.instance, `select count(*)::int from messages where id = $1`, sent.ID) == 1

@@ -95,7 +95,7 @@ func (w *world) early(group types.JID) {
 	for id, with := range map[string]string{text: `"kicState":"KEPT"`, poll: `{"name":"Later","localId":2}`} {
 		w.eventually(with, func() bool {
 			return value[int](w.instance, `select count(*)::int from events where type = 'message'
-				and payload->'data'->'id'->>'id' = $1 and payload::text like '%' || $2 || '%'`, id, with) == 1
+				and payload->'args'->0->'id'->>'id' = $1 and payload::text like '%' || $2 || '%'`, id, with) == 1
 		})
 	}
 	if n := value[int](w.instance, `select count(*)::int from early_changes`); n != 0 {

@@ -24,8 +24,8 @@ func TestUsernamesOfStanzas(t *testing.T) {
 	told := func(text string) string {
 		t.Helper()
 		w.received(text)
-		return value[string](w.instance, fmt.Sprintf(`select coalesce(payload->'data'->>'username', '') from events
-			where type = 'message' and payload->'data'->>'body' = '%s'`, text))
+		return value[string](w.instance, fmt.Sprintf(`select coalesce(payload->'args'->0->>'username', '') from events
+			where type = 'message' and payload->'args'->0->>'body' = '%s'`, text))
 	}
 	w.say("unnamed text")
 	if got := told("unnamed text"); got != "" {
@@ -67,7 +67,7 @@ func TestUsernamesOfStanzas(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually("what the phone sent", func() bool {
-		return value[string](w.instance, `select coalesce(max(payload->'data'->>'toUsername'), '') from events
-			where type = 'message_create' and payload->'data'->>'body' = 'from the phone'`) == "carol.two"
+		return value[string](w.instance, `select coalesce(max(payload->'args'->0->>'toUsername'), '') from events
+			where type = 'message_create' and payload->'args'->0->>'body' = 'from the phone'`) == "carol.two"
 	})
 }

@@ -197,7 +197,7 @@ func (w *world) said(want string) {
 	w.t.Helper()
 	var got string
 	w.eventually("the number's standing: "+want, func() bool {
-		w.row(`select coalesce(string_agg((payload->'data'->>'change') || ' ' || (payload->'data'->>'status'), ', ' order by seq), '')
+		w.row(`select coalesce(string_agg((payload->'args'->0->>'change') || ' ' || (payload->'args'->0->>'status'), ', ' order by seq), '')
 			from events where instance_id = $1 and type = 'number_health'`, []any{w.id}, &got)
 		return got == want
 	})

@@ -87,7 +87,7 @@ func (w *world) say(text string) {
 // events lists the feed: the type of each event, or the body of a message.
 func (w *world) events() []string {
 	w.t.Helper()
-	return value[[]string](w.instance, `select coalesce(array_agg(case when type = 'message' then 'message ' || (payload->'data'->>'body') else type end order by seq), '{}')
+	return value[[]string](w.instance, `select coalesce(array_agg(case when type = 'message' then 'message ' || (payload->'args'->0->>'body') else type end order by seq), '{}')
 		from events where instance_id = $1 and type not in ('change_state', 'loading_screen', 'link')`, w.id)
 }
 

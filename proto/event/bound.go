@@ -34,8 +34,8 @@ var steps = []measures{
 const maxNamed = 32
 
 // bound returns the arguments and their content so short that they fit, and where something
-// is missing: data.body, args.1. The first argument counts twice, since a payload has it twice,
-// and so does the content, which readers find in both places.
+// is missing: data.body, args.1. The first argument counts twice, since readers get it twice,
+// and so does the content, which they find in both places.
 func bound(raw Raw, args []json.RawMessage) (Raw, []json.RawMessage, []string) {
 	if weight(args)+2*len(raw.Message) <= Max {
 		return raw, args, nil

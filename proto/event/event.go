@@ -1,7 +1,8 @@
 // Package event owns the payload of an event as it lies in the feed:
-// {"data": <first argument>, "args": [<all arguments>]}, and where the first argument is a
-// Message and somebody wants it, "raw": <its content as WhatsApp has it>. Workers and the manager
-// write it, and the readers of the feed take it apart. The arguments are those of
+// {"args": [<all arguments>]}, and where the first argument is a Message and somebody wants it,
+// "raw": <its content as WhatsApp has it>. Readers get the first argument as "data", too; older
+// payloads have it twice. Workers and the manager write payloads, and the readers of the feed
+// take them apart. Of two events in a row that say the same the first has the payload Next. The arguments are those of
 // the whatsapp-web.js event, in its order. The package does not know what they are; it shortens
 // those that are too long, and "truncated" says where.
 package event
@@ -11,6 +12,13 @@ import (
 	"encoding/json"
 	"fmt"
 )
+
+// Next is the payload of an event that has the one of the event with the next seq. That one
+// has a payload of its own, was committed with this one, and is trimmed after it.
+const Next = `{"next":true}`
+
+// Worth is from how many bytes on a payload is not written twice.
+const Worth = 128
 
 // Payload is what an event says. Data and Args are valid JSON: Data is null when
 // the event has no argument, and Args is then an empty array.
@@ -38,19 +46,13 @@ func Encode(args ...json.RawMessage) json.RawMessage { return EncodeWith(Raw{}, 
 // texts and lists are cut.
 func EncodeWith(raw Raw, args ...json.RawMessage) json.RawMessage {
 	raw, args, missing := bound(raw, args)
-	first := json.RawMessage("null")
-	size := len(`{"data":,"args":[],"raw":,"rawOmitted":true}`) + len(raw.Message)
-	if len(args) > 0 {
-		first = args[0]
-	}
+	size := len(`{"args":[],"raw":,"rawOmitted":true}`) + len(raw.Message)
 	for _, arg := range args {
 		size += len(arg) + 1
 	}
 	var b bytes.Buffer
-	b.Grow(size + len(first))
-	b.WriteString(`{"data":`)
-	b.Write(first)
-	b.WriteString(`,"args":[`)
+	b.Grow(size)
+	b.WriteString(`{"args":[`)
 	for i, arg := range args {
 		if i > 0 {
 			b.WriteByte(',')
@@ -80,11 +82,25 @@ func Decode(payload []byte) (Payload, error) {
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return Payload{}, fmt.Errorf("parse an event's payload: %w", err)
 	}
-	if p.Data == nil {
-		p.Data = json.RawMessage("null")
-	}
 	if p.Args == nil {
 		p.Args = json.RawMessage("[]")
 	}
+	if p.Data == nil {
+		p.Data = first(p.Args)
+	}
 	return p, nil
+}
+
+// first is the first member of a list that is valid JSON, null when it has none.
+func first(list json.RawMessage) json.RawMessage {
+	d := json.NewDecoder(bytes.NewReader(list))
+	if open, err := d.Token(); err != nil || open != json.Delim('[') || !d.More() {
+		return json.RawMessage("null")
+	}
+	begin := d.InputOffset()
+	var member json.RawMessage
+	if d.Decode(&member) != nil {
+		return json.RawMessage("null")
+	}
+	return bytes.TrimSpace(list[begin:d.InputOffset()])
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"whatsapp-manager/proto/event"
 	"whatsapp-manager/supervisor"
 	"whatsapp-manager/supervisor/store/db"
 )
@@ -14,8 +15,7 @@ const trimPage = 5000
 
 // Event is one committed event of an instance's feed. Seq is dense and ordered
 // per instance; Key is unique per instance; Lane is the chat, within which
-// deliveries keep order. Payload is {"data": first argument, "args": [all]} as
-// whatsapp-web.js would emit it.
+// deliveries keep order. Payload is what package event reads.
 type Event struct {
 	Instance        supervisor.ID
 	Seq             uint64
@@ -26,15 +26,58 @@ type Event struct {
 
 // Events returns up to limit events behind after, in ascending order.
 func (s *Store) Events(ctx context.Context, instance supervisor.ID, after uint64, limit int) ([]Event, error) {
+	const op = "store.Events"
 	rows, err := s.q.EventsAfter(ctx, db.EventsAfterParams{InstanceID: string(instance), After: after, Lim: limit})
-	return eventsOf(rows), failure("store.Events", err)
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	err = s.complete(ctx, rows)
+	return eventsOf(rows), failure(op, err)
 }
 
 // EventsOf returns those of the events that are still in the feed, in
 // ascending order.
 func (s *Store) EventsOf(ctx context.Context, instance supervisor.ID, seqs []uint64) ([]Event, error) {
+	const op = "store.EventsOf"
 	rows, err := s.q.EventsOf(ctx, db.EventsOfParams{InstanceID: string(instance), Seqs: signed(seqs)})
-	return eventsOf(rows), failure("store.EventsOf", err)
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	err = s.complete(ctx, rows)
+	return eventsOf(rows), failure(op, err)
+}
+
+// complete gives the events that have the payload of the next one that payload. The rows
+// are of one feed, in ascending order; the next one may be missing among them.
+func (s *Store) complete(ctx context.Context, rows []db.Event) error {
+	var lacking []int
+	var seqs []int64
+	for i, r := range rows {
+		switch {
+		case string(r.Payload) != event.Next:
+		case i+1 < len(rows) && rows[i+1].Seq == r.Seq+1:
+			rows[i].Payload = rows[i+1].Payload
+		default:
+			lacking, seqs = append(lacking, i), append(seqs, int64(r.Seq)+1)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	others, err := s.q.EventsOf(ctx, db.EventsOfParams{InstanceID: rows[0].InstanceID, Seqs: seqs})
+	if err != nil {
+		return err
+	}
+	payloads := make(map[uint64]json.RawMessage, len(others))
+	for _, r := range others {
+		payloads[r.Seq] = r.Payload
+	}
+	for _, i := range lacking {
+		if p := payloads[rows[i].Seq+1]; p != nil {
+			rows[i].Payload = p
+		}
+	}
+	return nil
 }
 
 // FeedHead returns the highest committed seq of the instance, 0 before the

@@ -127,10 +127,10 @@ func TestWhatRunsOutIsTold(t *testing.T) {
 	if len(events) != 1 || events[0].Type != "number_health" || events[0].Seq != 1 {
 		t.Fatalf("events %+v", events)
 	}
-	var told struct{ Data standing.News }
+	var told struct{ Args []standing.News }
 	must(t, json.Unmarshal(events[0].Payload, &told))
-	if told.Data.Change != standing.Ended || told.Data.Status != standing.StatusGood || told.Data.Lock.Active {
-		t.Errorf("told %+v", told.Data)
+	if len(told.Args) != 1 || told.Args[0].Change != standing.Ended || told.Args[0].Status != standing.StatusGood || told.Args[0].Lock.Active {
+		t.Errorf("told %+v", told.Args)
 	}
 }
 

@@ -86,6 +86,36 @@ func TestEvents(t *testing.T) {
 	wantKind(t, err, fault.NotFound)
 }
 
+// An event that has the payload of the next one has it wherever a page ends, and as long
+// as a webhook waits with it.
+func TestAnEventHasThePayloadOfTheNext(t *testing.T) {
+	st, u := withFeed(t, 6)
+	ctx := t.Context()
+	exec(t, u, `update events set payload = '{"next":true}' where seq in (1, 3, 5)`)
+	exec(t, u, `update events set payload = json_build_object('args', json_build_array(seq)) where seq in (2, 4, 6)`)
+	want := func(events []store.Event, err error, want string) {
+		t.Helper()
+		must(t, err)
+		var got []string
+		for _, e := range events {
+			got = append(got, fmt.Sprint(e.Seq, " ", string(e.Payload)))
+		}
+		equal(t, "events", strings.Join(got, ", "), want)
+	}
+	page, err := st.Events(ctx, a, 0, 3)
+	want(page, err, `1 {"args" : [2]}, 2 {"args" : [2]}, 3 {"args" : [4]}`)
+	some, err := st.EventsOf(ctx, a, []uint64{5, 1, 4})
+	want(some, err, `1 {"args" : [2]}, 4 {"args" : [4]}, 5 {"args" : [6]}`)
+
+	must(t, st.CreateEndpoint(ctx, endpoint("e")))
+	must(t, st.Park(ctx, "e", 6, []store.Backlog{{Seq: 3, Lane: "lane0", NextAt: noon}}))
+	n, err := st.TrimEvents(ctx, a, 6)
+	must(t, err)
+	equal(t, "trimmed", n, 4)
+	some, err = st.EventsOf(ctx, a, []uint64{3})
+	want(some, err, `3 {"args" : [4]}`)
+}
+
 func TestTrimKeepsWhatEndpointsNeed(t *testing.T) {
 	st, _ := withFeed(t, 12000)
 	ctx := t.Context()
@@ -104,13 +134,13 @@ func TestTrimKeepsWhatEndpointsNeed(t *testing.T) {
 	}
 	trim(10999, 0)
 	must(t, st.Park(ctx, "e", 10000, []store.Backlog{{Seq: 7, Lane: "lane1", NextAt: noon}, {Seq: 8, Lane: "lane2", NextAt: noon, DeadAt: &noon}}))
-	trim(10999, 9998)
+	trim(10999, 9997) // and the one behind 8, which may have its payload
 	e := endpoint("e")
 	e.Enabled = false // it may never come back
 	must(t, st.UpdateEndpoint(ctx, e))
 	trim(10999, 999)
 	must(t, st.DeleteEndpoint(ctx, "e"))
-	trim(10999, 2)
+	trim(10999, 3)
 	events, err := st.Events(ctx, a, 0, 1)
 	must(t, err)
 	equal(t, "first", events[0].Seq, uint64(11000))

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	payload "whatsapp-manager/proto/event"
 	"whatsapp-manager/worker/mirror/db"
 )
 
@@ -195,15 +197,30 @@ func (m *Mirror) advance(ctx context.Context, put *db.Queries, head int64, event
 	rows := db.AppendEventsParams{
 		InstanceID: m.instance, Generation: m.generation, FromHead: head, Count: int64(len(events)),
 	}
+	payloads := said(events)
 	for i, e := range events {
 		at := e.at
 		if at.IsZero() {
 			at = now
 		}
 		rows.Seqs, rows.Keys, rows.Types = append(rows.Seqs, head+int64(i)+1), append(rows.Keys, e.key), append(rows.Types, e.kind)
-		rows.Lanes, rows.Payloads, rows.Ats = append(rows.Lanes, e.lane), append(rows.Payloads, e.payload), append(rows.Ats, at)
+		rows.Lanes, rows.Payloads, rows.Ats = append(rows.Lanes, e.lane), append(rows.Payloads, payloads[i]), append(rows.Ats, at)
 	}
 	put.AppendEvents(ctx, rows)
+}
+
+// said are the payloads of the events. Of two in a row that say the same, such as
+// message_create and message, the second has it.
+func said(events []event) [][]byte {
+	all := make([][]byte, len(events))
+	for i, e := range events {
+		all[i] = e.payload
+		// The one before stands by itself as long as nothing refers to it.
+		if i > 0 && len(e.payload) >= payload.Worth && bytes.Equal(all[i-1], e.payload) && (i == 1 || string(all[i-2]) != payload.Next) {
+			all[i-1] = []byte(payload.Next)
+		}
+	}
+	return all
 }
 
 func (m *Mirror) sendWith(ctx context.Context, batch *pgx.Batch, rider Rider) (err error) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
 	payload "whatsapp-manager/proto/event"
@@ -172,5 +173,33 @@ func TestALongMessageIsWholeInTheMirrorAndBoundedInTheFeed(t *testing.T) {
 		if m := decode[shape.Message](t, p.Data); strings.HasPrefix(r.Type, "message") && (m.ID.ID != "LONG" || !strings.HasPrefix(long, m.Body) || m.Body == "") {
 			t.Errorf("%s keeps %d bytes of %s", r.Type, len(m.Body), m.ID.Serialized)
 		}
+	}
+}
+
+// What two events in a row say is written once, at the second of them.
+func TestWhatTwoEventsSayIsWrittenOnce(t *testing.T) {
+	b := newBench(t)
+	b.apply(from(annaID, "A0", "x", 999)) // the first of a chat costs more
+	start := b.Head()
+	in := from(annaID, "A1", strings.Repeat("a text ", 20), 1000)
+	out := sent(annaID, "B1", "", 1001)
+	out.Raw = picture("a caption")
+	b.apply(in)
+	b.apply(out)
+	rows, err := b.pool.Query(b.ctx, `select type, payload::text from events where seq > $1 and type in ('message_create', 'message', 'media_uploaded') order by seq`, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	if err != nil || len(all) != 4 {
+		t.Fatalf("%d events, %v", len(all), err)
+	}
+	for i, r := range all {
+		if refers := r.Payload == payload.Next; refers != (i%2 == 0) {
+			t.Errorf("%s: %s", r.Type, r.Payload)
+		}
+	}
+	if events := b.feed(start); string(events[0].Args[0]) != string(events[1].Args[0]) || !strings.Contains(string(events[0].Args[0]), "a text") {
+		t.Errorf("got %s and %s", events[0].Args, events[1].Args)
 	}
 }

@@ -17,12 +17,12 @@ import (
 	"whatsapp-manager/worker/message"
 )
 
-// row is an event's payload as it lies in the table.
+// row is an event's payload as readers take it from the table.
 type row struct{ Type, Payload string }
 
 func (b *bench) rows(after uint64) (all []row) {
 	b.Helper()
-	rows, err := b.pool.Query(b.ctx, `select type, payload::text from events where seq > $1 order by seq`, after)
+	rows, err := b.pool.Query(b.ctx, `select type, (`+itsPayload+`)::text from events e where seq > $1 order by seq`, after)
 	if err != nil {
 		b.Fatal(err)
 	}

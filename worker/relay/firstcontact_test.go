@@ -34,7 +34,7 @@ func (r *rig) write(chat, text string, allowed *workerv1.FirstContacts) *fault.E
 // news are the events number_health of the feed.
 func (r *rig) news() (all []standing.News) {
 	r.T.Helper()
-	rows, err := r.Pool.Query(r.Ctx, `select payload->'data' from events where type = 'number_health' order by seq`)
+	rows, err := r.Pool.Query(r.Ctx, `select payload->'args'->0 from events where type = 'number_health' order by seq`)
 	if err != nil {
 		r.T.Fatal(err)
 	}

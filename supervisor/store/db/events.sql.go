@@ -126,7 +126,7 @@ where e.instance_id = $1 and e.seq in (
       and o.seq <= coalesce((select min(w.cursor) from webhook_endpoints w where w.instance_id = $1 and w.enabled), o.seq)
       and not exists (
         select 1 from webhook_backlog b join webhook_endpoints w on w.id = b.endpoint_id
-        where w.instance_id = $1 and b.seq = o.seq)
+        where w.instance_id = $1 and b.seq in (o.seq, o.seq - 1))
     order by o.seq
     limit $3::int
 )
@@ -138,7 +138,8 @@ type TrimEventsParams struct {
 	Lim        int
 }
 
-// Keeps what an endpoint has not passed yet or holds in its backlog.
+// Keeps what an endpoint has not passed yet or holds in its backlog, and the event behind
+// that one, which may have its payload.
 func (q *Queries) TrimEvents(ctx context.Context, arg TrimEventsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, trimEvents, arg.InstanceID, arg.UpTo, arg.Lim)
 	if err != nil {

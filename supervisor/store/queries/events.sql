@@ -15,7 +15,8 @@ select coalesce(
     (select l.seq from events l where l.instance_id = sqlc.arg(instance_id) order by l.seq desc limit 1),
     0)::bigint;
 
--- Keeps what an endpoint has not passed yet or holds in its backlog.
+-- Keeps what an endpoint has not passed yet or holds in its backlog, and the event behind
+-- that one, which may have its payload.
 -- name: TrimEvents :execrows
 delete from events e
 where e.instance_id = sqlc.arg(instance_id) and e.seq in (
@@ -25,7 +26,7 @@ where e.instance_id = sqlc.arg(instance_id) and e.seq in (
       and o.seq <= coalesce((select min(w.cursor) from webhook_endpoints w where w.instance_id = sqlc.arg(instance_id) and w.enabled), o.seq)
       and not exists (
         select 1 from webhook_backlog b join webhook_endpoints w on w.id = b.endpoint_id
-        where w.instance_id = sqlc.arg(instance_id) and b.seq = o.seq)
+        where w.instance_id = sqlc.arg(instance_id) and b.seq in (o.seq, o.seq - 1))
     order by o.seq
     limit sqlc.arg(lim)::int
 );

@@ -91,7 +91,7 @@ func (r *rig) notices(group types.JID) []string {
 	var all []string
 	for rows.Next() {
 		var kind string
-		var payload struct{ Data shape.GroupNotification }
+		var payload struct{ Args []shape.GroupNotification }
 		var raw []byte
 		if err := rows.Scan(&kind, &raw); err != nil {
 			r.T.Fatal(err)
@@ -99,7 +99,8 @@ func (r *rig) notices(group types.JID) []string {
 		if err := json.Unmarshal(raw, &payload); err != nil {
 			r.T.Fatal(err)
 		}
-		all = append(all, strings.TrimSpace(kind+" "+payload.Data.Type+" "+strings.Join(payload.Data.RecipientIDs, ",")))
+		told := payload.Args[0]
+		all = append(all, strings.TrimSpace(kind+" "+told.Type+" "+strings.Join(told.RecipientIDs, ",")))
 	}
 	return all
 }
