@@ -79,6 +79,7 @@ func (f *IdleFreer) Run(ctx context.Context) {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			if m.HeapSys-m.HeapReleased > worthFreeing {
+				runtime.GC() // what lies in pools is only garbage at the second collection
 				debug.FreeOSMemory()
 			}
 		}
