@@ -51,6 +51,7 @@ type bodies struct {
 	pace    *callPace
 	workers sends.Workers
 	sends   sendLookup
+	files   queueFiles
 }
 
 // instanceFinder narrows the request's principal to an instance; *auth.Auth is one.
@@ -174,13 +175,15 @@ func (b *bodies) take(c echo.Context, who route.Access) error {
 		return b.takeBody(c, min(strangerLimit, b.cfg.BodyLimit))
 	case c.Path() == "/api/instances/:id/send":
 		return b.sendBody(c)
+	case c.Path() == "/api/instances/:id/sends" && isForm(c.Request()):
+		return b.queueForm(c)
 	case c.Path() == "/api/instances/:id/sends":
 		// Kept in the queue with its file, for a worker that may not be there yet.
 		body.Within(uploadTime, b.cfg.BodyTimeout)
 		err := b.takeBodyTimes(c, b.cfg.queueLimit(), queueCopies)
 		var f *fault.Error
 		if errors.As(err, &f) && f.Kind == fault.TooLarge {
-			f.Msg += "; a larger file is queued by URL"
+			f.Msg += "; a larger file is queued by a form, or by URL"
 		}
 		return err
 	}

@@ -53,6 +53,7 @@ type Upgrades interface {
 type Store interface {
 	auth.Store
 	sends.Store
+	queueFiles
 	instanceRecords
 	cleanupRecords
 	histories

@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -33,7 +34,9 @@ const (
 	uploadTime = 10 * time.Minute
 	uploadStep = 64 << 20
 	maxFiles   = 8
-	uploadPart = 256 << 10
+	// maxFormText is longer than a method's name and a time.
+	maxFormText = 256
+	uploadPart  = 256 << 10
 	// fileMember marks, in the parameters of a form, where a file belongs.
 	fileMember = "$file"
 )
@@ -58,50 +61,73 @@ func (b *bodies) takeForm(c echo.Context, in store.Instance, method catalog.Meth
 	if err != nil {
 		return nil, fault.Bad(opUpload, "body", "the form cannot be read: %s", err)
 	}
-	ctx, cancel := context.WithCancel(req.Context())
-	defer cancel()
-	late := time.AfterFunc(uploadTime, cancel)
-	defer late.Stop()
-	body := intake.Of(ctx)
-	body.Within(uploadTime, b.cfg.BodyTimeout)
-	step := func() {
-		late.Reset(uploadTime)
-		body.Within(uploadTime, b.cfg.BodyTimeout)
-	}
+	ctx, step, end := b.formTime(req.Context())
+	defer end()
 	worker, err := b.workers.Worker(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	var params []byte
-	files := map[string]map[string]any{}
+	texts, files, err := b.readForm(ctx, reader, func(part *multipart.Part) (map[string]any, error) {
+		announced := min(max(intake.Of(ctx).Announced(), 0), b.cfg.MaxFile)
+		return takeFile(ctx, part, step, func(r io.Reader) (string, int64, error) { return upload(ctx, worker, r, announced) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return placeFiles(texts["params"], files)
+}
+
+// formTime gives a form its time, and each uploadStep of a file as much again.
+func (b *bodies) formTime(ctx context.Context) (formCtx context.Context, step, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(uploadTime, cancel)
+	body := intake.Of(ctx)
+	body.Within(uploadTime, b.cfg.BodyTimeout)
+	step = func() {
+		late.Reset(uploadTime)
+		body.Within(uploadTime, b.cfg.BodyTimeout)
+	}
+	return ctx, step, func() {
+		late.Stop()
+		cancel()
+	}
+}
+
+// readForm reads params, the short texts that a form may have besides, and its files, which take gets as they come.
+func (b *bodies) readForm(
+	ctx context.Context, reader *multipart.Reader, take func(*multipart.Part) (map[string]any, error), names ...string,
+) (texts map[string][]byte, files map[string]map[string]any, err error) {
+	texts, files = map[string][]byte{}, map[string]map[string]any{}
 	for {
 		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			break
+			return texts, files, nil
 		}
 		if err != nil {
-			return nil, brokenForm(err)
+			return nil, nil, brokenForm(err)
 		}
 		name := part.FormName()
 		switch {
 		case name == "params" && part.FileName() == "":
-			if params, err = b.formParams(ctx, part); err != nil {
-				return nil, err
+			if texts[name], err = b.formParams(ctx, part); err != nil {
+				return nil, nil, err
+			}
+		case slices.Contains(names, name) && part.FileName() == "":
+			if texts[name], err = io.ReadAll(io.LimitReader(part, maxFormText)); err != nil {
+				return nil, nil, brokenForm(err)
 			}
 		case name == "" || part.FileName() == "":
-			return nil, fault.Bad(opUpload, "body", "a form has a field params, and files with a name and a filename each")
+			return nil, nil, fault.Bad(opUpload, "body", "a form has a field params, and files with a name and a filename each")
 		case files[name] != nil:
-			return nil, fault.Bad(opUpload, name, "%s: there are two files of this name", name)
+			return nil, nil, fault.Bad(opUpload, name, "%s: there are two files of this name", name)
 		case len(files) == maxFiles:
-			return nil, fault.Bad(opUpload, name, "%s: a form has at most %d files", name, maxFiles)
+			return nil, nil, fault.Bad(opUpload, name, "%s: a form has at most %d files", name, maxFiles)
 		default:
-			announced := min(max(body.Announced(), 0), b.cfg.MaxFile)
-			if files[name], err = takeFile(ctx, worker, part, announced, step); err != nil {
-				return nil, ofPart(err, name)
+			if files[name], err = take(part); err != nil {
+				return nil, nil, ofPart(err, name)
 			}
 		}
 	}
-	return placeFiles(params, files)
 }
 
 func (b *bodies) formParams(ctx context.Context, part *multipart.Part) ([]byte, error) {
@@ -121,12 +147,12 @@ func (b *bodies) formParams(ctx context.Context, part *multipart.Part) ([]byte, 
 	return data, nil
 }
 
-// takeFile hands the file on to the worker and returns the MessageMedia for it. Step
-// is called at each uploadStep of it.
+// takeFile has the file kept and returns the MessageMedia for it. Step is called at each
+// uploadStep of it.
 func takeFile(
-	ctx context.Context, worker workerv1.WorkerClient, part *multipart.Part, announced int64, step func(),
+	ctx context.Context, part *multipart.Part, step func(), keep func(io.Reader) (name string, size int64, err error),
 ) (map[string]any, error) {
-	name, size, err := upload(ctx, worker, &formFile{part: part, step: step}, announced)
+	name, size, err := keep(&formFile{part: part, step: step})
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	pace := newCallPace(cfg.CallsPerSecond)
 	s.bodies = &bodies{
-		cfg: cfg, memory: budget.New(cfg.MemoryBudget, cfg.share()), auth: s.auth, pace: pace, workers: deps.Supervisor, sends: deps.Store,
+		cfg: cfg, memory: budget.New(cfg.MemoryBudget, cfg.share()), auth: s.auth, pace: pace, workers: deps.Supervisor, sends: deps.Store, files: deps.Store,
 	}
 	if s.metrics, err = newMetrics(deps.Registerer); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type Store interface {
 	ForgetSend(ctx context.Context, instance supervisor.ID, key string) error
 	WasSent(ctx context.Context, instance supervisor.ID, messageID string) (bool, error)
 	Pause(ctx context.Context, instance supervisor.ID) (store.Pause, error)
+	fileStore
 }
 
 // Gate says what a number may send now, for the sake of its health.
@@ -96,6 +97,7 @@ type Call struct {
 	MessageID string // fixed before the first try
 	First     bool   // no earlier try can have sent it, so the worker need not look
 	Queued    bool   // it comes from the queue, which tries again by itself
+	Key       string // of a queued one, with which its files wait
 }
 
 // Try makes one try at a send, for as long as ctx lets it. It takes its place in
@@ -126,6 +128,12 @@ func (s *Sender) Try(ctx context.Context, in store.Instance, call Call) Report {
 	if err != nil {
 		giveBack()
 		return Report{Outcome: NotSent, Err: err}
+	}
+	if call.Queued {
+		if err := s.handOver(ctx, worker, in.ID, call.Key); err != nil {
+			giveBack()
+			return Report{Outcome: NotSent, Err: err}
+		}
 	}
 	answer, err := worker.Call(ctx, &workerv1.CallRequest{
 		Method: call.Method, Params: call.Params, MessageId: call.MessageID, First: call.First,

@@ -150,6 +150,9 @@ func (s *Store) MarkSend(ctx context.Context, send Send, tried bool, also ...Eve
 		if err == nil && rows == 0 {
 			err = pgx.ErrNoRows
 		}
+		if err == nil && send.EndedAt != nil {
+			err = q.RemoveSendFiles(ctx, db.RemoveSendFilesParams{InstanceID: string(send.Instance), Key: send.Key})
+		}
 		if err != nil {
 			return err
 		}
@@ -170,6 +173,9 @@ func (s *Store) CancelSend(ctx context.Context, instance supervisor.ID, key stri
 		if err == nil && rows == 0 {
 			err = pgx.ErrNoRows
 		}
+		if err == nil {
+			err = q.RemoveSendFiles(ctx, db.RemoveSendFilesParams{InstanceID: string(instance), Key: key})
+		}
 		if err != nil {
 			return err
 		}
@@ -178,9 +184,12 @@ func (s *Store) CancelSend(ctx context.Context, instance supervisor.ID, key stri
 }
 
 // PruneSends drops those that ended before, and those nobody ever learnt about
-// since. What waits stays.
+// since. What waits stays. Files of forms that never became sends go, too.
 func (s *Store) PruneSends(ctx context.Context, before time.Time) (int, error) {
 	n, err := s.q.PruneSends(ctx, &before)
+	if err == nil {
+		err = s.q.PruneSendFiles(ctx, before)
+	}
 	return int(n), failure("store.PruneSends", err)
 }
 

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -232,14 +233,17 @@ func (q *Queue) try(ctx context.Context, in store.Instance, send store.Send) sen
 	ctx, cancel := context.WithTimeout(ctx, tryTime+longer)
 	defer cancel()
 	return q.sender.Try(ctx, in, sends.Call{
-		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0, Queued: true,
+		Method: send.Method, Params: send.Params, MessageID: send.MessageID, First: send.Attempts == 0, Queued: true, Key: send.Key,
 	})
 }
 
 // longer says how much longer than tryTime a try may take, for a file that is fetched
-// by URL. Half of the drainers stay for sends that end soon.
+// by URL or waits with the send. Half of the drainers stay for sends that end soon.
 func (q *Queue) longer(params []byte) (longer time.Duration, leave func()) {
-	if longer = sends.Longer(params); longer > 0 {
+	if longer = sends.Longer(params); longer == 0 && bytes.Contains(params, []byte(`"upload"`)) {
+		longer = sends.FileTime(store.MaxSendFiles)
+	}
+	if longer > 0 {
 		select {
 		case q.long <- struct{}{}:
 			return longer, func() { <-q.long }

@@ -41,6 +41,8 @@ type rig struct {
 	asked  []*workerv1.CallRequest                     // guarded by mu
 	answer func(*workerv1.CallRequest) (string, error) // guarded by mu
 	away   error                                       // guarded by mu
+
+	uploads map[string]int // files that the worker got, by SHA-256; guarded by mu
 }
 
 func (r *rig) Worker(context.Context, supervisor.ID) (workerv1.WorkerClient, error) {

@@ -44,6 +44,7 @@ type Store interface {
 
 type queueRecords interface {
 	Enqueue(ctx context.Context, send store.Send, and func(store.Tx) error) (known store.Send, fresh bool, err error)
+	KeepSendFiles(ctx context.Context, tx store.Tx, send store.Send, ids []string) error
 	Queued(ctx context.Context, instance supervisor.ID) (int, error)
 	QueueHead(ctx context.Context, instance supervisor.ID, now time.Time) (store.Send, error)
 	DueQueues(ctx context.Context, now time.Time) ([]supervisor.ID, error)
@@ -221,7 +222,7 @@ func (q *Queue) options(at time.Time) *river.InsertOpts {
 
 // add writes the send into its queue together with its job. It is due at once
 // when its time is that of its creation.
-func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
+func (q *Queue) add(ctx context.Context, send store.Send, files []string) (store.Send, error) {
 	const op = "outbox.add"
 	n, err := q.store.Queued(ctx, send.Instance)
 	if err != nil {
@@ -235,6 +236,11 @@ func (q *Queue) add(ctx context.Context, send store.Send) (store.Send, error) {
 		at = *send.SendAt
 	}
 	known, _, err := q.store.Enqueue(ctx, send, func(tx store.Tx) error {
+		if len(files) > 0 {
+			if err := q.store.KeepSendFiles(ctx, tx, send, files); err != nil {
+				return err
+			}
+		}
 		_, err := q.river.InsertTx(ctx, tx, drain{Instance: send.Instance}, q.options(at))
 		return err
 	})

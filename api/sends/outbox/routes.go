@@ -38,7 +38,7 @@ func Routes(q *Queue) func(*api.Mount) {
 			return huma.Operation{OperationID: id, Method: method, Path: "/api/instances/{id}/sends" + path, Summary: summary, Description: description, Tags: []string{"Messages"}, DefaultStatus: status}
 		}
 		route.Add(m.Router, route.OwnInstance, op("enqueue-send", http.MethodPost, "", "Queue a message, or schedule it",
-			"The messages of an instance are sent one after another, ordered by time and then by arrival, in its rate of sends. They wait while the account is away and while WhatsApp asks for a pause. Each end is an event: send_update.",
+			"The messages of an instance are sent one after another, ordered by time and then by arrival, in its rate of sends. A form (multipart/form-data) has the fields method, params and sendAt, and files, as for the proxy; they wait with the message. They wait while the account is away and while WhatsApp asks for a pause. Each end is an event: send_update.",
 			http.StatusAccepted), func(ctx context.Context, in *enqueueInput) (*sendOutput, error) { return q.enqueue(ctx, m, in) })
 		route.Add(m.Router, route.OwnInstance, op("cancel-send", http.MethodDelete, "/{key}", "Take a message out of the queue",
 			"409 when the message is being sent, may have been sent by a try whose end nobody saw, or has ended. A message that was cancelled before stays cancelled: 200.", http.StatusOK),
@@ -69,7 +69,7 @@ func (q *Queue) enqueue(ctx context.Context, m *api.Mount, in *enqueueInput) (*s
 		return nil, fault.Bad(op, "sendAt", "sendAt: is more than a year ahead")
 	}
 	send.State, send.Params, send.SendAt = store.SendQueued, params, &at
-	if send, err = q.add(ctx, send); err != nil {
+	if send, err = q.add(ctx, send, api.QueuedFiles(ctx)); err != nil {
 		return nil, err
 	}
 	return q.answer(ctx, send)

@@ -56,6 +56,8 @@ var tables = []table{
 	ours("customer_notes", ""),
 	ours("preferences", ""),
 	ours("sends", "position"),
+	ours("send_files", ""),
+	ours("send_file_parts", ""),
 	ours("send_pauses", ""),
 	ours("number_standing", ""),
 	ours("number_refusals", ""),

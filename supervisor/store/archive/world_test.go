@@ -126,6 +126,8 @@ func (w *world) instance(id supervisor.ID, jid string, seed int) {
 	w.exec("insert into number_standing values ($1, '{\"b\": 1,  \"a\": 2}', $2)", i, noon)
 	w.exec("insert into number_refusals values ($1, '2026-11-29', 463, 2), ($1, '2026-11-30', 429, 1)", i)
 	w.exec("insert into sends (instance_id, key, method, digest, message_id, state, params, send_at, created_at) values ($1, 'k2', 'sendMessage', '\\x01', 'S2', 'queued', '[1, 2]', $2, $2), ($1, 'k1', 'sendMessage', '\\x02', 'S1', 'queued', '[]', $2, $2)", i, noon)
+	w.exec("insert into send_files (id, instance_id, key, upload, size, created_at) values ('file' || $1, $1, 'k2', 'ab', 3, $2)", i, noon)
+	w.exec("insert into send_file_parts values ($1, 'file' || $1, 0, '\\x010203')", i)
 	w.exec("insert into send_pauses values ($1, $2, 'temporary_ban')", i, noon)
 	w.device(jid, seed)
 }

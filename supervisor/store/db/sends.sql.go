@@ -84,6 +84,15 @@ func (q *Queries) CountSends(ctx context.Context, arg CountSendsParams) (int, er
 	return column_1, err
 }
 
+const dropSendFiles = `-- name: DropSendFiles :exec
+delete from send_files where key is null and id = any($1::text[])
+`
+
+func (q *Queries) DropSendFiles(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, dropSendFiles, ids)
+	return err
+}
+
 const dueQueues = `-- name: DueQueues :many
 select distinct instance_id from sends
 where send_at is not null and state in ('queued', 'running') and send_at <= greatest(created_at, $1::timestamptz)
@@ -121,6 +130,28 @@ func (q *Queries) EndPause(ctx context.Context, instanceID string) (int64, error
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const growSendFile = `-- name: GrowSendFile :one
+with grown as (
+  update send_files set size = size + $1::bigint, upload = $2::text
+  where id = $3::text returning instance_id
+)
+select (coalesce(sum(f.size), 0) + $1::bigint)::bigint from send_files f join grown g on g.instance_id = f.instance_id
+`
+
+type GrowSendFileParams struct {
+	Bytes  int64
+	Upload string
+	ID     string
+}
+
+// The bytes of all files of the instance, with these.
+func (q *Queries) GrowSendFile(ctx context.Context, arg GrowSendFileParams) (int64, error) {
+	row := q.db.QueryRow(ctx, growSendFile, arg.Bytes, arg.Upload, arg.ID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const holdSend = `-- name: HoldSend :execrows
@@ -244,6 +275,61 @@ func (q *Queries) InsertSend(ctx context.Context, arg InsertSendParams) (Send, e
 	return i, err
 }
 
+const insertSendFile = `-- name: InsertSendFile :one
+insert into send_files (id, instance_id)
+select $1::text, $2::text
+where (select coalesce(sum(f.size), 0) from send_files f where f.instance_id = $2::text) < $3::bigint
+returning id
+`
+
+type InsertSendFileParams struct {
+	ID         string
+	InstanceID string
+	Most       int64
+}
+
+// No row when the instance's files take too much already.
+func (q *Queries) InsertSendFile(ctx context.Context, arg InsertSendFileParams) (string, error) {
+	row := q.db.QueryRow(ctx, insertSendFile, arg.ID, arg.InstanceID, arg.Most)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const insertSendFilePart = `-- name: InsertSendFilePart :exec
+insert into send_file_parts (instance_id, file_id, part, data)
+select f.instance_id, f.id, $1::int, $2::bytea from send_files f where f.id = $3::text
+`
+
+type InsertSendFilePartParams struct {
+	Part int
+	Data []byte
+	ID   string
+}
+
+func (q *Queries) InsertSendFilePart(ctx context.Context, arg InsertSendFilePartParams) error {
+	_, err := q.db.Exec(ctx, insertSendFilePart, arg.Part, arg.Data, arg.ID)
+	return err
+}
+
+const keepSendFiles = `-- name: KeepSendFiles :execrows
+update send_files set key = $1::text where instance_id = $2::text and id = any($3::text[])
+`
+
+type KeepSendFilesParams struct {
+	Key        string
+	InstanceID string
+	Ids        []string
+}
+
+func (q *Queries) KeepSendFiles(ctx context.Context, arg KeepSendFilesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, keepSendFiles, arg.Key, arg.InstanceID, arg.Ids)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const markSend = `-- name: MarkSend :execrows
 update sends
 set state = $1, error_code = $2, error = $3,
@@ -309,6 +395,15 @@ func (q *Queries) Pause(ctx context.Context, instanceID string) (SendPause, erro
 	var i SendPause
 	err := row.Scan(&i.InstanceID, &i.Until, &i.Reason)
 	return i, err
+}
+
+const pruneSendFiles = `-- name: PruneSendFiles :exec
+delete from send_files where key is null and created_at < $1::timestamptz
+`
+
+func (q *Queries) PruneSendFiles(ctx context.Context, before time.Time) error {
+	_, err := q.db.Exec(ctx, pruneSendFiles, before)
+	return err
 }
 
 const pruneSends = `-- name: PruneSends :execrows
@@ -393,6 +488,20 @@ func (q *Queries) RemoveSend(ctx context.Context, arg RemoveSendParams) error {
 	return err
 }
 
+const removeSendFiles = `-- name: RemoveSendFiles :exec
+delete from send_files where instance_id = $1::text and key = $2::text
+`
+
+type RemoveSendFilesParams struct {
+	InstanceID string
+	Key        string
+}
+
+func (q *Queries) RemoveSendFiles(ctx context.Context, arg RemoveSendFilesParams) error {
+	_, err := q.db.Exec(ctx, removeSendFiles, arg.InstanceID, arg.Key)
+	return err
+}
+
 const send = `-- name: Send :one
 select instance_id, key, method, digest, message_id, state, params, result, error_code, error, attempts, send_at, position, created_at, ended_at, held_until, held_reason from sends where instance_id = $1 and key = $2
 `
@@ -425,6 +534,56 @@ func (q *Queries) Send(ctx context.Context, arg SendParams) (Send, error) {
 		&i.HeldReason,
 	)
 	return i, err
+}
+
+const sendFilePart = `-- name: SendFilePart :one
+select data from send_file_parts where file_id = $1::text and part = $2::int
+`
+
+type SendFilePartParams struct {
+	ID   string
+	Part int
+}
+
+func (q *Queries) SendFilePart(ctx context.Context, arg SendFilePartParams) ([]byte, error) {
+	row := q.db.QueryRow(ctx, sendFilePart, arg.ID, arg.Part)
+	var data []byte
+	err := row.Scan(&data)
+	return data, err
+}
+
+const sendFiles = `-- name: SendFiles :many
+select id, size from send_files where instance_id = $1::text and key = $2::text order by id
+`
+
+type SendFilesParams struct {
+	InstanceID string
+	Key        string
+}
+
+type SendFilesRow struct {
+	ID   string
+	Size int64
+}
+
+func (q *Queries) SendFiles(ctx context.Context, arg SendFilesParams) ([]SendFilesRow, error) {
+	rows, err := q.db.Query(ctx, sendFiles, arg.InstanceID, arg.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SendFilesRow
+	for rows.Next() {
+		var i SendFilesRow
+		if err := rows.Scan(&i.ID, &i.Size); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sends = `-- name: Sends :many

@@ -95,3 +95,40 @@ returning head;
 
 -- name: AddEvent :exec
 insert into events (instance_id, seq, key, type, lane, payload, at) values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: InsertSendFile :one
+-- No row when the instance's files take too much already.
+insert into send_files (id, instance_id)
+select sqlc.arg(id)::text, sqlc.arg(instance_id)::text
+where (select coalesce(sum(f.size), 0) from send_files f where f.instance_id = sqlc.arg(instance_id)::text) < sqlc.arg(most)::bigint
+returning id;
+
+-- name: InsertSendFilePart :exec
+insert into send_file_parts (instance_id, file_id, part, data)
+select f.instance_id, f.id, sqlc.arg(part)::int, sqlc.arg(data)::bytea from send_files f where f.id = sqlc.arg(id)::text;
+
+-- name: GrowSendFile :one
+-- The bytes of all files of the instance, with these.
+with grown as (
+  update send_files set size = size + sqlc.arg(bytes)::bigint, upload = sqlc.arg(upload)::text
+  where id = sqlc.arg(id)::text returning instance_id
+)
+select (coalesce(sum(f.size), 0) + sqlc.arg(bytes)::bigint)::bigint from send_files f join grown g on g.instance_id = f.instance_id;
+
+-- name: KeepSendFiles :execrows
+update send_files set key = sqlc.arg(key)::text where instance_id = sqlc.arg(instance_id)::text and id = any(sqlc.arg(ids)::text[]);
+
+-- name: DropSendFiles :exec
+delete from send_files where key is null and id = any(sqlc.arg(ids)::text[]);
+
+-- name: RemoveSendFiles :exec
+delete from send_files where instance_id = sqlc.arg(instance_id)::text and key = sqlc.arg(key)::text;
+
+-- name: PruneSendFiles :exec
+delete from send_files where key is null and created_at < sqlc.arg(before)::timestamptz;
+
+-- name: SendFiles :many
+select id, size from send_files where instance_id = sqlc.arg(instance_id)::text and key = sqlc.arg(key)::text order by id;
+
+-- name: SendFilePart :one
+select data from send_file_parts where file_id = sqlc.arg(id)::text and part = sqlc.arg(part)::int;

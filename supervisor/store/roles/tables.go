@@ -63,6 +63,8 @@ var ours = map[string]decision{
 	"link_pages":         closed(),
 	"nodes":              closed(),
 	"refresh_tokens":     closed(),
+	"send_file_parts":    closed(),
+	"send_files":         closed(),
 	"send_pauses":        closed(),
 	"sends":              closed(),
 	"settings":           closed(),
