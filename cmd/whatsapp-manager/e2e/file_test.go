@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"whatsapp-manager/worker/message"
 	"whatsapp-manager/worker/wasim"
 	"whatsapp-manager/worker/wasim/phone"
 )
@@ -32,6 +33,7 @@ func TestFilesAsTheyAre(t *testing.T) {
 	_, err = part.Write(data)
 	must(t, err)
 	must(t, w.Close())
+	form := bytes.Clone(body.Bytes())
 	fetch := func(method, path, kind string, body io.Reader, headers map[string]string) (*http.Response, []byte) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(deadline(t, 30*time.Second), method, s.Client.Base+path, body)
@@ -54,20 +56,30 @@ func TestFilesAsTheyAre(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("send: %d %.300s", resp.StatusCode, answer)
 	}
-	var doc phone.Received
-	select {
-	case doc = <-arrived:
-	case <-time.After(30 * time.Second):
-		t.Fatal("nothing arrived")
+	came := func() {
+		t.Helper()
+		var doc phone.Received
+		select {
+		case doc = <-arrived:
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing arrived")
+		}
+		file := doc.Message.GetDocumentMessage()
+		if file == nil {
+			file = doc.Message.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage()
+		}
+		if got, err := bob.Phone().Download(message.Unwrap(doc.Message).Message); err != nil || !bytes.Equal(got, data) ||
+			file.GetFileName() != "report.pdf" || file.GetCaption() != "for you" || file.GetMimetype() != "application/pdf" {
+			t.Errorf("Bob got %d bytes, %v, %v", len(got), err, doc.Message)
+		}
 	}
-	file := doc.Message.GetDocumentMessage()
-	if file == nil {
-		file = doc.Message.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage()
+	came()
+	// The queue takes the same form.
+	resp, answer = fetch("POST", "/api/instances/"+alice.id+"/sends", w.FormDataContentType(), bytes.NewReader(form), nil)
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("queue: %d %.300s", resp.StatusCode, answer)
 	}
-	if file.GetFileName() != "report.pdf" || file.GetFileLength() != uint64(len(data)) ||
-		file.GetCaption() != "for you" || file.GetMimetype() != "application/pdf" {
-		t.Errorf("Bob got %v", doc.Message)
-	}
+	came()
 
 	id, err := bob.Phone().SendDocument(context.WithoutCancel(t.Context()), alice.PN(), "text/plain", "answer.txt", data)
 	must(t, err)
