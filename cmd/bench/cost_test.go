@@ -12,7 +12,7 @@ import (
 type bound struct{ statements, transactions, syncs, wal float64 }
 
 var bounds = map[string]bound{
-	inboundOnly: {statements: 5, transactions: 1.5, syncs: 1.5, wal: 7500},
+	inboundOnly: {statements: 5, transactions: 2, syncs: 1.7, wal: 7500},
 	inboundHook: {statements: 11, transactions: 5.5, syncs: 3.5, wal: 8500},
 	sendOnly:    {statements: 10.5, transactions: 6, syncs: 3.5, wal: 10500},
 }
