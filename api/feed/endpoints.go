@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,8 +43,6 @@ type deliveryRecords interface {
 	DeadLetters(ctx context.Context, endpointID string, offset, limit int) ([]store.Backlog, int, error)
 	Redrive(ctx context.Context, endpointID string, seqs []uint64, now time.Time) (int, error)
 }
-
-const secretPrefix = "whsec_"
 
 // Webhook is an endpoint as the API shows it; the secret is never among it.
 type Webhook struct {
@@ -388,14 +385,4 @@ func (h *webhooks) endThoseOf(ctx context.Context, instance store.Instance, keyI
 		h.changed(ctx, e, e.Raw)
 	}
 	return nil
-}
-
-func newSecret() []byte {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // crypto/rand does not fail
-	return secret
-}
-
-func secretText(secret []byte) string {
-	return secretPrefix + base64.StdEncoding.EncodeToString(secret)
 }

@@ -98,6 +98,11 @@ type runner struct {
 
 	pauses
 
+	progress
+}
+
+// progress is what the books are told.
+type progress struct {
 	delivered int64 // in all, since the endpoint was made
 	news      bool  // the books do not have it all yet
 }

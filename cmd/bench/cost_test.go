@@ -13,7 +13,7 @@ type bound struct{ statements, transactions, syncs, wal float64 }
 
 var bounds = map[string]bound{
 	inboundOnly: {statements: 5, transactions: 2, syncs: 1.7, wal: 7500},
-	inboundHook: {statements: 11, transactions: 5.5, syncs: 3.5, wal: 8500},
+	inboundHook: {statements: 6.5, transactions: 3.5, syncs: 1.8, wal: 7500},
 	sendOnly:    {statements: 10.5, transactions: 6, syncs: 3.5, wal: 10500},
 }
 
