@@ -14,9 +14,9 @@ import (
 	"whatsapp-manager/worker/wasim"
 )
 
-// steadyRate is messages per second over all instances together while
+// steadyRates are messages per second over all instances together while
 // latencies are measured.
-const steadyRate = 100
+var steadyRates = []float64{100, 200, 400}
 
 // inbound measures how fast messages are committed to the feed in a burst, and
 // how long one takes from a contact's phone to the webhook under a steady load.
@@ -25,7 +25,8 @@ func inbound(ctx context.Context, l *benchLab) error {
 	burst := []int{l.of(1500, 100), l.of(60, 20)} // messages per instance: of one, of each of many
 	steady := l.span(20*time.Second, 3*time.Second)
 	var ours, direct [2]load
-	var waits, bareWaits []time.Duration
+	rates := steadyRates[:l.of(len(steadyRates), 1)]
+	waits, bareWaits := make([][]time.Duration, len(rates)), make([][]time.Duration, len(rates))
 	err := l.with(ctx, func(s *stack.Stack) error {
 		all, err := l.link(ctx, s, many)
 		if err != nil {
@@ -39,8 +40,12 @@ func inbound(ctx context.Context, l *benchLab) error {
 			return err
 		}
 		defer hook.close()
-		waits, err = l.steady(ctx, accounts(all), steadyRate, steady, hook)
-		return err
+		for i, perSecond := range rates {
+			if waits[i], err = l.steady(ctx, accounts(all), perSecond, steady, hook); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -57,8 +62,12 @@ func inbound(ctx context.Context, l *benchLab) error {
 					return err
 				}
 			}
-			bareWaits, err = l.steady(ctx, to, steadyRate, steady, heard)
-			return err
+			for i, perSecond := range rates {
+				if bareWaits[i], err = l.steady(ctx, to, perSecond, steady, heard); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	if err != nil {
 		return err
@@ -69,9 +78,14 @@ func inbound(ctx context.Context, l *benchLab) error {
 				ours[i].perSecond()/direct[i].perSecond()),
 			fmt.Sprintf("%s  whatsmeow's handler, nothing kept", rate(direct[i].n, direct[i].took)), "")
 	}
-	l.table.row(fmt.Sprintf("%d messages/s over %d instances", steadyRate, many),
-		latencies(waits)+"  phone to webhook", latencies(bareWaits)+"  phone to handler",
-		"p50 7 ms  p99 166 ms at 50 × 100/s in all")
+	for i, perSecond := range rates {
+		reference := ""
+		if perSecond == 100 {
+			reference = "p50 7 ms  p99 166 ms at 50 × 100/s in all"
+		}
+		l.table.row(fmt.Sprintf("%.0f messages/s over %d instances", perSecond, many),
+			latencies(waits[i])+"  phone to webhook", latencies(bareWaits[i])+"  phone to handler", reference)
+	}
 	return nil
 }
 
@@ -214,7 +228,7 @@ func (l *benchLab) steady(ctx context.Context, to []*wasim.Account, perSecond fl
 			}
 			_, err := wasim.Traffic{
 				From: senders[i], To: a.PN(), Count: int(each * d.Seconds()), Rate: each,
-				Text: func(n int) string { return fmt.Sprintf("steady %s %d", senders[i].Number(), n) },
+				Text: func(n int) string { return fmt.Sprintf("steady %.0f %s %d", perSecond, senders[i].Number(), n) },
 				OnSent: func(s wasim.Sent) {
 					mu.Lock()
 					sent[s.Text] = s.Time
