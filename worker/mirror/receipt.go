@@ -58,7 +58,7 @@ func (w *writer) spokenOf(ctx context.Context, op *inbound.Receipt) (map[string]
 		if _, ok := have[id]; ok || !shape.IsUser(op.Chat) {
 			continue
 		}
-		row, found, err := w.find(ctx, op.Chat, id)
+		row, found, err := w.elsewhere(ctx, op.Chat, id)
 		if err != nil {
 			return nil, nil, err
 		}

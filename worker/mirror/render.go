@@ -112,6 +112,11 @@ func (m *Mirror) find(ctx context.Context, chat, id string) (row db.Message, fou
 	if !shape.IsUser(chat) {
 		return row, false, nil
 	}
+	return m.elsewhere(ctx, chat, id)
+}
+
+// elsewhere looks for a message in the person's chat under the other form of its id.
+func (m *Mirror) elsewhere(ctx context.Context, chat, id string) (row db.Message, found bool, err error) {
 	rows, err := m.q.MessagesByID(ctx, db.MessagesByIDParams{InstanceID: m.instance, ID: id})
 	if err != nil {
 		return row, false, fmt.Errorf("read message: %w", err)
