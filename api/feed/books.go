@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	saveEvery     = 500 * time.Millisecond // how long a delivered event may be forgotten by a crash, to be delivered again
-	watchedFor    = 10 * time.Minute       // how long the posts of an endpoint are written down after somebody looked at them
-	remembered    = 20                     // the newest successes of an endpoint, for the first who looks
-	shownAttempts = 200                    // of one endpoint, in one write: no more are shown
+	saveEvery  = 500 * time.Millisecond // how long a delivered event may be forgotten by a crash, to be delivered again
+	watchedFor = 10 * time.Minute       // how long the posts of an endpoint are written down after somebody looked at them
+	remembered = 20                     // the newest successes of an endpoint, for the first who looks
 )
 
 // books hold what the runners have done until the store has it: one write is for all
@@ -62,7 +61,7 @@ func (b *books) posted(posts []store.Attempt) {
 			b.recent[p.EndpointID] = push(b.recent[p.EndpointID], p, remembered)
 			continue
 		}
-		b.rows[p.EndpointID] = push(b.rows[p.EndpointID], p, shownAttempts)
+		b.rows[p.EndpointID] = push(b.rows[p.EndpointID], p, store.KeptAttempts)
 		written = true
 	}
 	b.mu.Unlock()
@@ -74,7 +73,7 @@ func (b *books) posted(posts []store.Attempt) {
 // tested takes note of a test, which is written down always.
 func (b *books) tested(p store.Attempt) {
 	b.mu.Lock()
-	b.rows[p.EndpointID] = push(b.rows[p.EndpointID], p, shownAttempts)
+	b.rows[p.EndpointID] = push(b.rows[p.EndpointID], p, store.KeptAttempts)
 	b.mu.Unlock()
 	b.stir()
 }
@@ -106,7 +105,7 @@ func (b *books) look(ctx context.Context, id string) error {
 	b.mu.Lock()
 	b.watched[id] = time.Now().Add(watchedFor)
 	for _, p := range b.recent[id] {
-		b.rows[id] = push(b.rows[id], p, shownAttempts)
+		b.rows[id] = push(b.rows[id], p, store.KeptAttempts)
 	}
 	delete(b.recent, id)
 	found := len(b.rows[id]) > 0

@@ -7,8 +7,8 @@ import (
 	"whatsapp-manager/supervisor/store/db"
 )
 
-// keptAttempts is how many tries of an endpoint are shown, and kept by TrimAttempts.
-const keptAttempts = 200
+// KeptAttempts is how many tries of an endpoint are shown, and kept by TrimAttempts.
+const KeptAttempts = 200
 
 // Attempt is what one try at a delivery brought.
 type Attempt struct {
@@ -41,7 +41,7 @@ func (s *Store) RecordAttempts(ctx context.Context, attempts []Attempt) error {
 // TrimAttempts deletes all but the newest 200 attempts of each endpoint and returns
 // how many.
 func (s *Store) TrimAttempts(ctx context.Context) (int, error) {
-	n, err := s.q.TrimAttempts(ctx, keptAttempts)
+	n, err := s.q.TrimAttempts(ctx, KeptAttempts)
 	return int(n), failure("store.TrimAttempts", err)
 }
 
@@ -49,7 +49,7 @@ func (s *Store) TrimAttempts(ctx context.Context) (int, error) {
 // many of them there are.
 func (s *Store) Attempts(ctx context.Context, endpointID string, offset, limit int) ([]Attempt, int, error) {
 	const op = "store.Attempts"
-	limit = max(0, min(limit, keptAttempts-offset)) // more lie there until they are trimmed
+	limit = max(0, min(limit, KeptAttempts-offset)) // more lie there until they are trimmed
 	rows, err := s.q.AttemptsPage(ctx, db.AttemptsPageParams{EndpointID: endpointID, Off: offset, Lim: limit})
 	if err != nil {
 		return nil, 0, failure(op, err)
@@ -59,5 +59,5 @@ func (s *Store) Attempts(ctx context.Context, endpointID string, offset, limit i
 	for i, r := range rows {
 		list[i] = Attempt{EndpointID: r.EndpointID, Seq: r.Seq, At: r.At, Status: r.Status, Error: r.Error, DurationMS: r.DurationMs}
 	}
-	return list, min(int(total), keptAttempts), failure(op, err)
+	return list, min(int(total), KeptAttempts), failure(op, err)
 }

@@ -27,6 +27,14 @@ select lid, pn from old`
 
 type pair struct{ lid, pn string }
 
+// columns are the pairs as the statements take them.
+func columns(pairs []pair) (lids, pns []string) {
+	for _, p := range pairs {
+		lids, pns = append(lids, p.lid), append(pns, p.pn)
+	}
+	return lids, pns
+}
+
 func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 	pairs := s.unknown(mappings)
 	if len(pairs) == 0 {
@@ -37,10 +45,7 @@ func (s *Store) put(ctx context.Context, mappings []store.LIDMapping) error {
 		return err
 	}
 	defer leave()
-	lids, pns := make([]string, len(pairs)), make([]string, len(pairs))
-	for i, p := range pairs {
-		lids[i], pns[i] = p.lid, p.pn
-	}
+	lids, pns := columns(pairs)
 	s.mu.Lock()
 	s.epoch++ // reads from here on are not cached until the write is over
 	s.mu.Unlock()
@@ -100,10 +105,7 @@ func (s *Store) suppose(ctx context.Context, pairs []pair) error {
 		return err
 	}
 	defer leave()
-	lids, pns := make([]string, len(pairs)), make([]string, len(pairs))
-	for i, p := range pairs {
-		lids[i], pns[i] = p.lid, p.pn
-	}
+	lids, pns := columns(pairs)
 	var written int64
 	err = s.retry(ctx, func() error {
 		done, err := s.pool.Exec(ctx, suppose, s.instance, lids, pns)

@@ -49,38 +49,52 @@ func (t *tally) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.Trace
 func (t *tally) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 func (t *tally) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
 
+// counted returns a mirror of its own pool, and what that asks of Postgres.
+func (b *bench) counted() (*Mirror, *tally) {
+	b.Helper()
+	config, counted := b.pool.Config(), &tally{inTx: map[*pgx.Conn]bool{}}
+	config.ConnConfig.Tracer = counted
+	pool, err := pgxpool.NewWithConfig(b.ctx, config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	m := New(pool, instance, 2, zerolog.Nop())
+	if err := m.Load(b.ctx); err != nil {
+		b.Fatal(err)
+	}
+	return m, counted
+}
+
+func (t *tally) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begun, t.alone = 0, 0
+}
+
+func (t *tally) transactions() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.begun + t.alone
+}
+
 // An incoming text costs one transaction. The first of a chat, since the worker
 // began, costs two look-ups beside it, of the chat and of who it is.
 func TestATextCostsOneTransaction(t *testing.T) {
 	b := newBench(t)
-	config := b.pool.Config()
-	counted := &tally{inTx: map[*pgx.Conn]bool{}}
-	config.ConnConfig.Tracer = counted
-	pool, err := pgxpool.NewWithConfig(b.ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
-	m := New(pool, instance, 2, zerolog.Nop())
-	if err = m.Load(b.ctx); err != nil {
-		t.Fatal(err)
-	}
+	m, counted := b.counted()
 	for i, sender := range []string{annaID, annaID, bertID, annaID} {
-		counted.mu.Lock()
-		counted.begun, counted.alone = 0, 0
-		counted.mu.Unlock()
+		counted.reset()
 		change := inbound.Change{Account: us, Op: from(sender, name(i), "hello", int64(1000+i)), Contacts: []inbound.Contact{{ID: sender, PushName: "Somebody"}}}
-		if err = m.Apply(b.ctx, change); err != nil {
+		if err := m.Apply(b.ctx, change); err != nil {
 			t.Fatal(err)
 		}
-		counted.mu.Lock()
 		cost := 1
 		if i == 0 || i == 2 {
 			cost = 3
 		}
-		if counted.begun+counted.alone != cost {
-			t.Errorf("text %d: %d transactions and %d statements of their own, want %d in all", i, counted.begun, counted.alone, cost)
+		if n := counted.transactions(); n != cost {
+			t.Errorf("text %d: %d transactions and statements of their own, want %d in all", i, n, cost)
 		}
-		counted.mu.Unlock()
 	}
 }

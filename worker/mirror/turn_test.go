@@ -9,40 +9,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/rs/zerolog"
 
 	"whatsapp-manager/worker/inbound"
 )
-
-// counted returns a mirror of its own pool, and what that asks of Postgres.
-func (b *bench) counted() (*Mirror, *tally) {
-	b.Helper()
-	config, counted := b.pool.Config(), &tally{inTx: map[*pgx.Conn]bool{}}
-	config.ConnConfig.Tracer = counted
-	pool, err := pgxpool.NewWithConfig(b.ctx, config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(pool.Close)
-	m := New(pool, instance, 2, zerolog.Nop())
-	if err := m.Load(b.ctx); err != nil {
-		b.Fatal(err)
-	}
-	return m, counted
-}
-
-func (t *tally) reset() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.begun, t.alone = 0, 0
-}
-
-func (t *tally) transactions() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.begun + t.alone
-}
 
 // outcome is how the call for one change ended.
 type outcome struct {

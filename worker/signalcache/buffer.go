@@ -111,7 +111,7 @@ func (b front) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte) e
 	c := b.c
 	c.mu.Lock()
 	open, staged, left := c.step, len(c.staged) > 0, c.left[hash]
-	if open != nil && !open.isLeft(c.origin(ctx)) {
+	if open != nil && !open.orphaned(c.origin(ctx)) {
 		open = nil // a handler's, by another connection
 	}
 	c.mu.Unlock()

@@ -78,9 +78,9 @@ func (c *Cache) open(ctx context.Context, s *Step) error {
 			c.mu.Unlock()
 			return nil
 		}
-		left := before.isLeft(s.origin)
+		orphaned := before.orphaned(s.origin)
 		c.mu.Unlock()
-		if left {
+		if orphaned {
 			if err := before.Settle(ctx); err != nil {
 				return err
 			}
@@ -90,9 +90,9 @@ func (c *Cache) open(ctx context.Context, s *Step) error {
 		case <-before.passed:
 		case <-time.After(c.Abandoned):
 			c.mu.Lock()
-			left = before.isLeft(before.origin)
+			orphaned = before.orphaned(before.origin)
 			c.mu.Unlock()
-			if left {
+			if orphaned {
 				if err := before.Settle(ctx); err != nil {
 					return err
 				}
@@ -103,9 +103,11 @@ func (c *Cache) open(ctx context.Context, s *Step) error {
 	}
 }
 
-// isLeft reports whether the connection goes on without a handler for the step, which is
+// orphaned reports whether the connection goes on without a handler for the step, which is
 // the present one. The caller holds the cache's mu.
-func (s *Step) isLeft(origin any) bool { return s.decrypted && s.cache.step == s && s.origin == origin }
+func (s *Step) orphaned(origin any) bool {
+	return s.decrypted && s.cache.step == s && s.origin == origin
+}
 
 func (c *Cache) origin(ctx context.Context) any {
 	if c.Origin == nil {
